@@ -1,0 +1,102 @@
+# Everything a developer types. `make run` and `make test` set themselves up: they need python3.13,
+# make and a network for the first time only. Environments are rebuilt when their locked
+# requirements change, and never otherwise.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.13
+UV     := .tools/uv/bin/uv
+BIN    := .venv/bin
+
+# The emulator and SAM CLI pin other releases of botocore than Latchkey runs on: one environment each.
+VENV      := .venv/.stamp
+MINISTACK := .tools/ministack/.stamp
+SAM       := .tools/sam/.stamp
+
+# A template's parameter types are checked without asking AWS, so any region does.
+export AWS_DEFAULT_REGION ?= eu-west-1
+export SAM_CLI_TELEMETRY  := 0
+
+##@ Every day
+
+.PHONY: run
+run: $(VENV) $(MINISTACK) $(SAM) ## Build, deploy and serve the whole service here (PORT, EMULATOR_PORT)
+	@exec $(BIN)/python -m tools.local
+
+.PHONY: test
+test: $(VENV) $(MINISTACK) $(SAM) ## Run every test, the integration tests on a private stack of their own
+	$(BIN)/python -m pytest -n auto -m "not integration and not slow" --disable-socket --allow-unix-socket
+	$(BIN)/python -m pytest -m "integration and not slow"
+
+.PHONY: test-full
+test-full: $(VENV) $(MINISTACK) $(SAM) ## Run the slow tests too
+	$(BIN)/python -m pytest -n auto -m "not integration" --disable-socket --allow-unix-socket
+	$(BIN)/python -m pytest -m integration
+
+.PHONY: check
+check: $(VENV) $(SAM) ## Format, lint, types, import rules, template, OpenAPI drift
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=layers/shared $(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+	.tools/sam/bin/sam validate --lint
+	$(BIN)/python -m tools.openapi --check
+
+.PHONY: fmt
+fmt: $(VENV) ## Format the code and repair what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+##@ Now and then
+
+.PHONY: endpoint
+endpoint: $(VENV) ## Write the files of a new endpoint: make endpoint NAME=verb_noun
+	@test -n "$(NAME)" || { echo "usage: make endpoint NAME=verb_noun" >&2; exit 2; }
+	$(BIN)/python -m tools.new_endpoint $(NAME)
+
+.PHONY: openapi
+openapi: $(VENV) ## Write openapi.json from the handlers and the template
+	$(BIN)/python -m tools.openapi
+
+.PHONY: build
+build: $(SAM) ## Build what `sam deploy` uploads to AWS
+	.tools/sam/bin/sam build
+
+.PHONY: lock
+lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRADE=1: newest of all)
+	for name in runtime dev ministack sam; do \
+	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
+	    --output-file requirements/$$name.txt requirements/$$name.in; \
+	done
+	cp requirements/runtime.txt layers/shared/requirements.txt
+
+.PHONY: clean
+clean: ## Remove everything that was built, the environments too
+	rm -rf .aws-sam .venv .tools .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- environments ---------------------------------------------------------------------------------
+
+$(UV):
+	@echo "uv"
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV): requirements/dev.txt
+$(MINISTACK): requirements/ministack.txt
+$(SAM): requirements/sam.txt
+$(VENV) $(MINISTACK) $(SAM): | $(UV)
+	@echo "$(@D) <- $<"
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
+	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	@touch $@
