@@ -1,0 +1,19 @@
+"""The Lambda authorizer: of our own API, and of any other API that attaches it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latchkey.bootstrap import authorization
+from latchkey.http.authorizer import Authorizer
+
+if TYPE_CHECKING:
+    from latchkey.http.request import Event
+
+_authorizer = Authorizer(needs=authorization)
+
+
+def handler(event: Event, lambda_context: Any = None) -> Event:
+    """Authorize one request (payload 2.0, simple response); never raises."""
+    del lambda_context
+    return _authorizer(event)

@@ -1,0 +1,24 @@
+"""GET /.well-known/jwks.json: the public keys that verify our access tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import signing_key_store
+from latchkey.domain.limits import KEY_CACHE_SECONDS
+from latchkey.http.auth import public
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import document
+from latchkey.http.views.system import JwksView
+
+if TYPE_CHECKING:
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+    from latchkey.storage.signing_keys import SigningKeyStore
+
+
+@endpoint(caller=public(), needs=signing_key_store, returns=JwksView, bare=True)
+def handler(request: Request[None], store: SigningKeyStore) -> Response:
+    """Read the public keys, those that sign and those that soon will."""
+    del request
+    return document(JwksView(keys=store.public_jwks()), max_age_seconds=KEY_CACHE_SECONDS)

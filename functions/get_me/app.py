@@ -1,0 +1,23 @@
+"""GET /api/v1/users/me and /api/v1/auth/me: the caller's own account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import profile
+from latchkey.domain.errors import AccountNotFound
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.accounts import AccountView
+
+if TYPE_CHECKING:
+    from latchkey.flows.profile import Profile
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=signed_in(), needs=profile, returns=AccountView, errors=(AccountNotFound,))
+def handler(request: Request[None], flow: Profile) -> Response:
+    """Read your own account."""
+    return ok(AccountView.of(flow.read(request.caller)))

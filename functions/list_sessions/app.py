@@ -1,0 +1,23 @@
+"""GET /api/v1/users/me/sessions: every device that the caller is signed in on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import session_flows
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.sessions import SessionListView
+
+if TYPE_CHECKING:
+    from latchkey.flows.sessions import Sessions
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=signed_in(), needs=session_flows, returns=SessionListView)
+def handler(request: Request[None], flow: Sessions) -> Response:
+    """List the devices that you are signed in on, this one first."""
+    sessions = flow.list_active(request.caller, request.context)
+    return ok(SessionListView.of(sessions, request.caller))

@@ -1,0 +1,44 @@
+"""POST /api/v1/auth/login: sign a device in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import sign_in
+from latchkey.domain.errors import (
+    AccountDeleted,
+    AccountSuspended,
+    EmailNotVerified,
+    InvalidCredentials,
+)
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import LoginBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.views.auth import TokensView, tokens
+
+if TYPE_CHECKING:
+    from latchkey.flows.sign_in import SignIn
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=public(),
+    needs=sign_in,
+    body=LoginBody,
+    returns=TokensView,
+    errors=(InvalidCredentials, EmailNotVerified, AccountDeleted, AccountSuspended),
+)
+def handler(request: Request[LoginBody], flow: SignIn) -> Response:
+    """Sign a device in with an e-mail address or a username, and the password.
+
+    The state of an account is told only to who knows its password.
+    """
+    body = request.body
+    signed_in = flow.with_password(
+        identifier=body.identifier,
+        password=body.password,
+        context=request.context,
+        device_name=body.device_name,
+    )
+    return tokens(signed_in, transport=body.token_transport)

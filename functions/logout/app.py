@@ -1,0 +1,23 @@
+"""POST /api/v1/auth/logout: sign this device out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import session_flows
+from latchkey.http.auth import signed_in
+from latchkey.http.cookies import clear_refresh_cookie
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+
+if TYPE_CHECKING:
+    from latchkey.flows.sessions import Sessions
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=signed_in(ended_too=True), needs=session_flows)
+def handler(request: Request[None], flow: Sessions) -> Response:
+    """Sign this device out and clear its cookie; doing it twice is not an error."""
+    flow.log_out(request.caller, request.context)
+    return ok(message="Signed out.", cookies=(clear_refresh_cookie(),))

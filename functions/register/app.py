@@ -1,0 +1,40 @@
+"""POST /api/v1/auth/register: open an account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import registration
+from latchkey.domain.errors import EmailAlreadyRegistered, UsernameTaken, WeakPassword
+from latchkey.flows.registration import NewAccount
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import RegisterBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import accepted
+from latchkey.http.views.auth import TokensView, tokens
+
+if TYPE_CHECKING:
+    from latchkey.flows.registration import Registration
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=public(),
+    needs=registration,
+    body=RegisterBody,
+    returns={201: TokensView, 202: None},
+    errors=(WeakPassword, EmailAlreadyRegistered, UsernameTaken),
+)
+def handler(request: Request[RegisterBody], flow: Registration) -> Response:
+    """Open an account.
+
+    Where e-mail verification is optional the person is signed in at once (201). Where it is
+    required the answer is 202 whether or not the address was free, and its owner gets a mail.
+    """
+    body = request.body
+    new = NewAccount(**body.model_dump(exclude={"token_transport"}))
+    signed_in = flow.register(new, request.context)
+    if signed_in is None:
+        return accepted("Check your mail to confirm the address.")
+    return tokens(signed_in, transport=body.token_transport, status=201)

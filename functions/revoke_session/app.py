@@ -1,0 +1,29 @@
+"""DELETE /api/v1/users/me/sessions/{session_id}: sign one device out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import session_flows
+from latchkey.domain.errors import SessionNotFound
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.sessions import EndedSessionView
+
+if TYPE_CHECKING:
+    from latchkey.flows.sessions import Sessions
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=session_flows,
+    returns=EndedSessionView,
+    errors=(SessionNotFound,),
+)
+def handler(request: Request[None], flow: Sessions) -> Response:
+    """Sign one of your devices out; its very next request is refused."""
+    ended = flow.revoke(request.caller, request.path["session_id"], request.context)
+    return ok(EndedSessionView.of(ended), message="Session terminated successfully.")

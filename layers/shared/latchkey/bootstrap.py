@@ -1,0 +1,228 @@
+"""The composition root: the only place that knows which class stands behind what.
+
+Imports are inside the properties, so that a function loads only what it uses; nothing else in the
+package imports lazily. Tests build `Services` with other parts and put them in place with `use`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from latchkey.config import Config
+from latchkey.domain.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from latchkey.flows.authorization import Authorization
+    from latchkey.flows.profile import Profile
+    from latchkey.flows.registration import Registration
+    from latchkey.flows.sessions import Sessions
+    from latchkey.flows.sign_in import SignIn
+    from latchkey.flows.signing_keys import SigningKeys
+    from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
+    from latchkey.security.passwords import Passwords
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.signing_keys import SigningKeyStore
+    from latchkey.storage.table import Table
+
+
+class Services:
+    """Everything that one running function may need, made when it is first asked for."""
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        table: Table | None = None,
+        clock: Clock | None = None,
+        signing_key_store: SigningKeyStore | None = None,
+    ) -> None:
+        """Take the configuration from the environment unless it is given, and so for each part."""
+        self.config = config or Config.from_env()
+        self.clock: Clock = clock or SystemClock()
+        if table is not None:
+            self.table = table
+        if signing_key_store is not None:
+            self.signing_key_store = signing_key_store
+
+    # Storage ---------------------------------------------------------------------------------
+
+    @cached_property
+    def table(self) -> Table:
+        from latchkey.storage.boto_client import BotoClient
+        from latchkey.storage.dynamodb import DynamoDBTable
+
+        names = {"main": self.config.table_name, "audit": self.config.audit_table_name}
+        return DynamoDBTable(BotoClient(), names)  # type: ignore[arg-type]
+
+    @cached_property
+    def accounts(self) -> AccountStore:
+        from latchkey.storage.accounts import AccountStore
+
+        return AccountStore(self.table, self._effects)
+
+    @cached_property
+    def sessions(self) -> SessionStore:
+        from latchkey.storage.sessions import SessionStore
+
+        return SessionStore(self.table, self._effects)
+
+    @cached_property
+    def signing_key_store(self) -> SigningKeyStore:
+        from latchkey.storage.signing_keys import SigningKeyStore
+
+        return SigningKeyStore(self.config.key_prefix)
+
+    @cached_property
+    def _effects(self) -> EffectWriter:
+        from latchkey.security.sealing import seal
+        from latchkey.storage.effects import EffectWriter
+
+        return EffectWriter(seal)
+
+    # Security --------------------------------------------------------------------------------
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        from latchkey.security.passwords import Passwords
+
+        return Passwords(min_length=self.config.password_min_length)
+
+    @cached_property
+    def signer(self) -> AccessTokenSigner:
+        from latchkey.security.access_tokens import AccessTokenSigner
+
+        return AccessTokenSigner(
+            self.signing_key_store.ring,
+            issuer=self.config.issuer,
+            audience=self.config.audience,
+            lifetime=self.config.access_token_lifetime,
+        )
+
+    @cached_property
+    def verifier(self) -> AccessTokenVerifier:
+        from latchkey.security.access_tokens import AccessTokenVerifier
+
+        return AccessTokenVerifier(
+            self.signing_key_store.find_public,
+            issuer=self.config.issuer,
+            audience=self.config.audience,
+        )
+
+    # Flows -----------------------------------------------------------------------------------
+
+    @cached_property
+    def authorization(self) -> Authorization:
+        from latchkey.flows.authorization import Authorization
+
+        return Authorization(
+            verifier=self.verifier,
+            sessions=self.sessions,
+            idle_timeout=self.config.idle_timeout,
+        )
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        from latchkey.flows.sign_in import SignIn
+
+        return SignIn(
+            accounts=self.accounts,
+            sessions=self.sessions,
+            passwords=self.passwords,
+            signer=self.signer,
+            ring=self.signing_key_store.ring,
+            email_verification=self.config.email_verification,
+            idle_timeout=self.config.idle_timeout,
+            absolute_timeout=self.config.absolute_timeout,
+            session_limit=self.config.session_limit,
+        )
+
+    @cached_property
+    def registration(self) -> Registration:
+        from latchkey.flows.registration import Registration
+
+        return Registration(
+            accounts=self.accounts,
+            passwords=self.passwords,
+            sign_in=self.sign_in,
+            email_verification=self.config.email_verification,
+        )
+
+    @cached_property
+    def session_flows(self) -> Sessions:
+        from latchkey.flows.sessions import Sessions
+
+        return Sessions(store=self.sessions, idle_timeout=self.config.idle_timeout)
+
+    @cached_property
+    def profile(self) -> Profile:
+        from latchkey.flows.profile import Profile
+
+        return Profile(accounts=self.accounts)
+
+    @cached_property
+    def signing_keys(self) -> SigningKeys:
+        from latchkey.flows.signing_keys import SigningKeys
+
+        return SigningKeys(
+            store=self.signing_key_store,
+            rotation_interval=self.config.key_rotation_interval,
+            access_token_lifetime=self.config.access_token_lifetime,
+        )
+
+
+_services: Services | None = None
+
+
+def services() -> Services:
+    """Return this process's services, made from the environment on first use."""
+    global _services  # noqa: PLW0603 - one composition root a process is the point
+    if _services is None:
+        _services = Services()
+    return _services
+
+
+def use(replacement: Services | None) -> None:
+    """Put other services in place, for a test; None goes back to the environment's."""
+    global _services  # noqa: PLW0603 - see services()
+    _services = replacement
+
+
+# What a handler names in `needs=` --------------------------------------------------------------
+
+
+def authorization() -> Authorization:
+    """The authorizer's flow."""
+    return services().authorization
+
+
+def sign_in() -> SignIn:
+    """Signing in."""
+    return services().sign_in
+
+
+def registration() -> Registration:
+    """Registering."""
+    return services().registration
+
+
+def session_flows() -> Sessions:
+    """A person's own sessions."""
+    return services().session_flows
+
+
+def profile() -> Profile:
+    """A person's own account."""
+    return services().profile
+
+
+def signing_keys() -> SigningKeys:
+    """The signing keys' life."""
+    return services().signing_keys
+
+
+def signing_key_store() -> SigningKeyStore:
+    """The signing keys themselves."""
+    return services().signing_key_store

@@ -1,0 +1,75 @@
+"""What a deployer chose: the template's parameters, read from the environment when asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class EmailVerification(StrEnum):
+    """Whether an address must be confirmed before its owner can sign in."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The configuration of one deployment.
+
+    key_prefix       SSM path of the signing keys
+    edge_secret      what our own CloudFront proves itself with; empty: there is none
+    allowed_origins  browser origins that may use the cookie routes
+    authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
+    """
+
+    table_name: str
+    audit_table_name: str
+    key_prefix: str
+    issuer: str
+    audience: str
+    public_url: str
+    email_verification: EmailVerification
+    allowed_origins: frozenset[str]
+    edge_secret: str
+    access_token_lifetime: timedelta
+    idle_timeout: timedelta
+    absolute_timeout: timedelta
+    session_limit: int
+    password_min_length: int
+    key_rotation_interval: timedelta
+    authorizer_passes_reasons: bool
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Config:
+        """Read the configuration; a missing variable is a deployment error and raises KeyError."""
+        origins = (origin.strip() for origin in env["ALLOWED_ORIGINS"].split(","))
+        return cls(
+            table_name=env["TABLE_NAME"],
+            audit_table_name=env["AUDIT_TABLE_NAME"],
+            key_prefix=env["KEY_PARAMETER_PREFIX"],
+            issuer=env["ISSUER"],
+            audience=env["AUDIENCE"],
+            public_url=env["PUBLIC_URL"].rstrip("/"),
+            email_verification=EmailVerification(env["EMAIL_VERIFICATION"]),
+            allowed_origins=frozenset(origin for origin in origins if origin),
+            edge_secret=env.get("EDGE_SECRET", ""),
+            access_token_lifetime=timedelta(seconds=int(env["ACCESS_TOKEN_SECONDS"])),
+            idle_timeout=timedelta(seconds=int(env["SESSION_IDLE_SECONDS"])),
+            absolute_timeout=timedelta(seconds=int(env["SESSION_ABSOLUTE_SECONDS"])),
+            session_limit=int(env["SESSION_LIMIT"]),
+            password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
+            key_rotation_interval=timedelta(days=int(env.get("SIGNING_KEY_ROTATION_DAYS", "30"))),
+            authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",
+        )
+
+
+def runs_in_lambda() -> bool:
+    """Tell whether this process is a Lambda function (or the emulator's stand-in for one)."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

@@ -1,0 +1,74 @@
+"""A person's account: who they are, how they prove it, and in which state it is."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.domain.audit import AuditSubject
+
+
+class AccountStatus(StrEnum):
+    """Whether the account may be used; anything but ACTIVE has no session."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+class Role(StrEnum):
+    """What the person may do beside their own account."""
+
+    USER = "user"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account. Fields that are None were never set, or were cleared by their owner.
+
+    session_version counts the changes to the set of the account's sessions: a sign-in, and
+    whatever ends them all, is conditional on it, so that neither can miss the other.
+    """
+
+    id: str
+    email: str
+    password_hash: str
+    audit: AuditSubject
+    created_at: datetime
+    updated_at: datetime
+    username: str | None = None
+    full_name: str | None = None
+    display_name: str | None = None
+    avatar_url: str | None = None
+    speaking_language: str | None = None
+    listening_language: str | None = None
+    age: int | None = None
+    occupation: str | None = None
+    location: str | None = None
+    transactional_consent: bool = False
+    marketing_consent: bool = False
+    is_verified: bool = False
+    role: Role = Role.USER
+    status: AccountStatus = AccountStatus.ACTIVE
+    session_version: int = 0
+    deleted_at: datetime | None = None
+    purge_at: datetime | None = None
+
+
+def email_key(address: str) -> str:
+    """Fold an address that `security.addresses` has accepted into the key of its one account.
+
+    Its local part is ASCII and its domain in Punycode by then, so lower case is all that is left.
+    """
+    return address.lower()
+
+
+def username_key(username: str) -> str:
+    """Fold a username into the key that no second account may have. Source: UAX 15, NFKC."""
+    return unicodedata.normalize("NFKC", username).casefold()

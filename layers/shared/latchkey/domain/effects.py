@@ -1,0 +1,43 @@
+"""What must commit together with a change, or not at all.
+
+Every store method that changes something takes one, so that a change without its audit row can't
+be written, and a mail or a job that belongs to it can't be lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latchkey.domain.audit import AuditRow
+
+
+class Queue(StrEnum):
+    """Where a message goes. Values are stored."""
+
+    MAIL = "mail"
+    EXPORT = "export"
+    PURGE = "purge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """Work that follows from a change: written with it, relayed to a queue from the table's stream.
+
+    body  plain JSON. Never a secret: a single-use token is named by its id and computed when the
+          mail is written (`security.single_use_tokens`)
+    """
+
+    id: str
+    queue: Queue
+    body: dict[str, str | int | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """The audit rows of one change, and the messages that follow from it."""
+
+    audit: tuple[AuditRow, ...] = ()
+    outbox: tuple[OutboxMessage, ...] = ()

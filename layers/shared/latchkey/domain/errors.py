@@ -1,0 +1,195 @@
+"""What can go wrong, in the domain's words: a code and data. No HTTP here.
+
+`http/errors.py` says, in one table, which status and which words each of them becomes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """The root. A subclass's `code` is public and stable for ever."""
+
+    code: ClassVar[str]
+
+    def __init__(self, **data: object) -> None:
+        """Keep what is worth logging; only what the HTTP table names leaves the building."""
+        super().__init__(self.code)
+        self.data = data
+
+
+# Input ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input: where, which (UPPER_SNAKE), and in words."""
+
+    field: str
+    code: str
+    message: str
+
+
+class InvalidInput(DomainError):
+    """The request can't be understood or breaks a rule; `problems` name each field."""
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, *problems: Problem) -> None:
+        """Carry the problems, which never repeat the value that was sent."""
+        super().__init__()
+        self.problems = problems
+
+
+class InvalidLanguageCode(InvalidInput):
+    """A language is not a BCP 47 tag of registered subtags."""
+
+    code = "INVALID_LANGUAGE_CODE"
+
+
+class WeakPassword(InvalidInput):
+    """A password that is too short, too long, or too common."""
+
+    code = "PASSWORD_NOT_ACCEPTED"
+
+
+# Who is asking -------------------------------------------------------------------------------
+
+
+class NotAuthenticated(DomainError):
+    """No usable proof of who is asking. Subclasses say why."""
+
+
+class TokenMissing(NotAuthenticated):
+    """No access token came with the request."""
+
+    code = "TOKEN_MISSING"
+
+
+class TokenInvalid(NotAuthenticated):
+    """What came is not a token of ours: garbled, forged, of another key or purpose."""
+
+    code = "TOKEN_INVALID"
+
+
+class TokenExpired(NotAuthenticated):
+    """A genuine access token whose time has passed: refresh it."""
+
+    code = "TOKEN_EXPIRED"
+
+
+class SessionRevoked(NotAuthenticated):
+    """The session was ended: signed out here or elsewhere, superseded, over the limit."""
+
+    code = "SESSION_REVOKED"
+
+
+class SessionExpired(NotAuthenticated):
+    """The session reached its absolute timeout."""
+
+    code = "SESSION_EXPIRED"
+
+
+class SessionIdleTimeout(NotAuthenticated):
+    """The session was not used for longer than the idle timeout."""
+
+    code = "SESSION_IDLE_TIMEOUT"
+
+
+class InvalidCredentials(NotAuthenticated):
+    """Sign-in failed; outside, an unknown account and a wrong password are the same."""
+
+    code = "INVALID_CREDENTIALS"
+
+
+# What they may do ----------------------------------------------------------------------------
+
+
+class EmailNotVerified(DomainError):
+    """The right password, but the address has not been confirmed and the deployment asks for it."""
+
+    code = "EMAIL_NOT_VERIFIED"
+
+
+class AccountDeleted(DomainError):
+    """The right password of an account that its owner has deleted."""
+
+    code = "ACCOUNT_DELETED"
+
+
+class AccountSuspended(DomainError):
+    """The right password of an account that an administrator has suspended."""
+
+    code = "ACCOUNT_SUSPENDED"
+
+
+class ReauthenticationRequired(DomainError):
+    """The last proof of who the person is lies too far back for this: reauthenticate first."""
+
+    code = "REAUTHENTICATION_REQUIRED"
+
+
+class AdministratorsOnly(DomainError):
+    """The caller is signed in but is not an administrator."""
+
+    code = "ADMINISTRATORS_ONLY"
+
+
+class TooManyAttempts(DomainError):
+    """A limit was reached; nothing was looked at."""
+
+    code = "TOO_MANY_ATTEMPTS"
+
+    def __init__(self, *, retry_after_seconds: int, **data: object) -> None:
+        """Carry how long to wait."""
+        super().__init__(**data)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SingleUseTokenInvalid(InvalidInput):
+    """A link's token is not ours, was used already, or is too old: the three are the same."""
+
+    code = "SINGLE_USE_TOKEN_INVALID"
+
+
+# What is there -------------------------------------------------------------------------------
+
+
+class EmailAlreadyRegistered(DomainError):
+    """The address belongs to an account (told only where EmailVerification is optional)."""
+
+    code = "EMAIL_ALREADY_REGISTERED"
+
+
+class UsernameTaken(DomainError):
+    """The username belongs to another account."""
+
+    code = "USERNAME_TAKEN"
+
+
+class AccountNotFound(DomainError):
+    """No such account."""
+
+    code = "ACCOUNT_NOT_FOUND"
+
+
+class SessionNotFound(DomainError):
+    """No such session, or not the caller's: the two can't be told apart."""
+
+    code = "SESSION_NOT_FOUND"
+
+
+# The system ----------------------------------------------------------------------------------
+
+
+class TemporarilyUnavailable(DomainError):
+    """Something that we depend on is down or throttled; nothing was half done."""
+
+    code = "TEMPORARILY_UNAVAILABLE"
+
+    def __init__(self, *, retry_after_seconds: int, **data: object) -> None:
+        """Carry how long to wait."""
+        super().__init__(**data)
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,85 @@
+"""Every number the service decides by: its unit, its reason, where it comes from.
+
+What a deployer may change is a parameter of the template and arrives through `config.py`.
+"""
+
+from __future__ import annotations
+
+# Tokens and sessions -------------------------------------------------------------------------
+
+ACCESS_TOKEN_CLOCK_SKEW_SECONDS = 30
+"""Leeway between two servers' clocks. Source: RFC 8725 practice, "a few tens of seconds"."""
+
+AUTHORIZATION_HEADER_MAX_CHARACTERS = 4096
+"""Our longest access token has under 800; API Gateway passes 10,240 bytes of headers."""
+
+REFRESH_GRACE_SECONDS = 30
+"""Two tabs, a lost answer and an SDK's retry all fall within it. SuperTokens' default."""
+
+LAST_ACTIVITY_INTERVAL_SECONDS = 60
+"""One write a minute and session: at 20 requests a minute, 1/20 of a write unit each."""
+
+SESSION_LIMIT_MAX = 90
+"""Ending them all is one transaction of 100 actions: sessions, the account, audit, mail."""
+
+ENDED_SESSION_RETENTION_DAYS = 30
+"""How long a person can still see a device that was signed out. As Google's device page."""
+
+ENDED_SESSIONS_KEPT = 50
+"""Bounds the partition that every sign-in and listing reads: active ones and as many ended."""
+
+RECENT_AUTHENTICATION_SECONDS = 300
+"""What "re-authenticated" means for U+ operations. As allauth; Clerk allows 600."""
+
+# Input ---------------------------------------------------------------------------------------
+
+BODY_MAX_BYTES = 64 * 1024
+"""The largest legitimate body, 16 KiB of preferences, four times over."""
+
+JSON_MAX_DEPTH = 32
+"""No model of ours nests deeper than four; a parser bomb does."""
+
+EMAIL_MAX_CHARACTERS = 254
+"""RFC 5321 4.5.3.1.3, less the angle brackets."""
+
+NAME_MAX_CHARACTERS = 100
+"""Full names, display names, occupations, places. Our choice."""
+
+USERNAME_MIN_CHARACTERS = 3
+USERNAME_MAX_CHARACTERS = 32
+"""Our choice: what fits in a mention."""
+
+DEVICE_NAME_MAX_CHARACTERS = 64
+"""What fits in a row of the devices list on a phone. Our choice."""
+
+USER_AGENT_MAX_CHARACTERS = 512
+"""Parsing 4,000 characters took 17 ms; no browser sends more than 300."""
+
+# Passwords -----------------------------------------------------------------------------------
+
+PASSWORD_MAX_CHARACTERS = 128
+"""Above the 64 that NIST 800-63B asks for; a bound, because hashing costs what is sent."""
+
+ARGON2_MEMORY_KIB = 19 * 1024
+ARGON2_ITERATIONS = 2
+ARGON2_PARALLELISM = 1
+"""OWASP Password Storage Cheat Sheet, argon2id, second line; one lane, as Lambda has one core."""
+
+PASSWORD_MIN_SCORE = 2
+"""zxcvbn's 0 and 1: found among the common passwords, or made of them in few steps."""
+
+# Signing keys --------------------------------------------------------------------------------
+
+KEY_CACHE_SECONDS = 300
+"""How long a warm function trusts the keys that it has read."""
+
+KEY_ACTIVATION_DELAY_SECONDS = 2 * KEY_CACHE_SECONDS
+"""A new key signs only when every cache that lacks it has run out: no request fails."""
+
+# Storage -------------------------------------------------------------------------------------
+
+TRANSACTION_ATTEMPTS = 5
+"""Conflicts are with ourselves and short: 5 attempts with full jitter stay below a second."""
+
+UNAVAILABLE_RETRY_AFTER_SECONDS = 2
+"""What a 503 asks the client to wait; throttling of a partition passes within seconds."""

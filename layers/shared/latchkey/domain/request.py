@@ -1,0 +1,55 @@
+"""What a flow may know of the request that it serves: who, whence, when. No HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.ids import new_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.domain.account import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place as the edge or a database names it; any part may be unknown."""
+
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    """ISO 3166-1 alpha-2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """One request. `now` is read once, so that everything in it happens at one instant.
+
+    client_hints  the `Sec-CH-UA-*` headers that were sent, names in lower case
+    location      of the address, when the edge that told it is to be trusted
+    device_id     from the device cookie, or None
+    """
+
+    request_id: str
+    now: datetime
+    ip_address: str
+    user_agent: str = ""
+    client_hints: dict[str, str] | None = None
+    location: Location | None = None
+    device_id: str | None = None
+
+    def new_id(self, prefix: str) -> str:
+        """Mint an identifier of this request's instant."""
+        return new_id(prefix, self.now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The signed-in person, as the authorizer found them on this very request."""
+
+    account_id: str
+    session_id: str
+    authenticated_at: datetime
+    role: Role

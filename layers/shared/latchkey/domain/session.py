@@ -1,0 +1,105 @@
+"""A session: one device that is signed in, from its sign-in until it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from latchkey.domain.errors import SessionExpired, SessionIdleTimeout, SessionRevoked
+from latchkey.domain.limits import LAST_ACTIVITY_INTERVAL_SECONDS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.domain.account import Role
+    from latchkey.domain.audit import AuditSubject
+    from latchkey.domain.request import Location
+
+
+class EndReason(StrEnum):
+    """Why a session ended before its time. Values are stored and shown: add, never rename."""
+
+    REVOKED = "revoked"
+    LOGOUT = "logout"
+    LIMIT = "limit"
+    SUPERSEDED = "superseded"
+
+
+class LoginMethod(StrEnum):
+    """How the person proved who they are."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a method, not a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a device says of itself, parsed once at sign-in; None is "unknown", never a guess."""
+
+    name: str
+    browser: str | None = None
+    browser_version: str | None = None
+    os: str | None = None
+    os_version: str | None = None
+    model: str | None = None
+    type: str = "unknown"
+    """desktop, mobile, tablet, bot or unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One sign-in on one device.
+
+    generation       counts the refresh token's rotations; the access token carries it
+    used_generation  the newest generation of which anything has been presented to us
+    secret           what this session's refresh tokens are authenticated with
+    expires_at       the absolute timeout; the idle one follows from last_activity_at
+    audit            the account's, so that ending a session needs no second read
+    """
+
+    id: str
+    account_id: str
+    audit: AuditSubject
+    role: Role
+    device: Device
+    device_id: str
+    user_agent: str
+    ip_address: str
+    login_method: LoginMethod
+    created_at: datetime
+    authenticated_at: datetime
+    last_activity_at: datetime
+    expires_at: datetime
+    secret: bytes
+    location: Location | None = None
+    generation: int = 1
+    used_generation: int = 0
+    rotated_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+
+    def is_active(self, now: datetime, idle_timeout: timedelta) -> bool:
+        """Tell whether the session would be accepted at this instant."""
+        try:
+            self.require_active(now, idle_timeout)
+        except (SessionRevoked, SessionExpired, SessionIdleTimeout):
+            return False
+        return True
+
+    def require_active(self, now: datetime, idle_timeout: timedelta) -> None:
+        """Raise SessionRevoked, SessionExpired or SessionIdleTimeout unless it may be used.
+
+        This is the only place that decides it; storage's TTL is no more than a broom.
+        """
+        if self.ended_at is not None:
+            raise SessionRevoked(reason=self.end_reason)
+        if now >= self.expires_at:
+            raise SessionExpired
+        if now >= self.last_activity_at + idle_timeout:
+            raise SessionIdleTimeout
+
+    def is_touch_due(self, now: datetime, generation: int) -> bool:
+        """Tell whether this use is worth a write: a minute has passed, or a generation is new."""
+        interval = timedelta(seconds=LAST_ACTIVITY_INTERVAL_SECONDS)
+        return now - self.last_activity_at >= interval or generation > self.used_generation

@@ -1,0 +1,35 @@
+"""Single-use tokens: what a link in a mail carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Purpose(StrEnum):
+    """What a token is good for, and nothing else. Values are stored and signed."""
+
+    VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105 - a purpose, not a secret
+    CHANGE_EMAIL = "change_email"
+    UNDO_EMAIL_CHANGE = "undo_email_change"
+    NOT_ME = "not_me"
+    RESTORE_ACCOUNT = "restore_account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleUseToken:
+    """What is stored of a token: everything but the token.
+
+    subject  what it acts on beside the account: an address, a session's id
+    """
+
+    id: str
+    purpose: Purpose
+    account_id: str
+    expires_at: datetime
+    subject: str | None = None

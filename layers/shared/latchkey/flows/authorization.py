@@ -1,0 +1,83 @@
+"""Authorizing a request: a genuine token, and a session that is alive right now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.errors import (
+    NotAuthenticated,
+    SessionRevoked,
+    TemporarilyUnavailable,
+    TokenInvalid,
+    TokenMissing,
+)
+from latchkey.domain.request import Caller
+from latchkey.observability import logger
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from latchkey.domain.session import Session
+    from latchkey.security.access_tokens import AccessTokenVerifier
+    from latchkey.storage.sessions import SessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """The flow, and what it needs."""
+
+    verifier: AccessTokenVerifier
+    sessions: SessionStore
+    idle_timeout: timedelta
+
+    def authorize(self, header: str | None, now: datetime) -> Caller:
+        """Tell who is asking, with one strongly consistent read.
+
+        header  the whole `Authorization` header, or None
+
+        Raises a NotAuthenticated that says why, or TemporarilyUnavailable when storage can't be
+        asked: then nobody is let in.
+        """
+        claims = self.verifier.verify(_bearer_token(header), now)
+        session = self.sessions.find(claims.account_id, claims.session_id)
+        if session is None:
+            # We signed a token for it, so it was there: it has been ended and forgotten.
+            raise SessionRevoked
+        try:
+            session.require_active(now, self.idle_timeout)
+        except NotAuthenticated as refusal:
+            refusal.data["caller"] = _caller(session, claims.authenticated_at)
+            raise
+        if claims.generation > session.generation:
+            raise TokenInvalid(reason="generation")
+        self._touch(session, now, claims.generation)
+        return _caller(session, claims.authenticated_at)
+
+    def _touch(self, session: Session, now: datetime, generation: int) -> None:
+        if not session.is_touch_due(now, generation):
+            return
+        try:
+            self.sessions.touch(session, now, generation)
+        except TemporarilyUnavailable:
+            # Not worth a request: the next one tries again.
+            logger.warning("last activity not written", session_id=session.id)
+
+
+def _caller(session: Session, authenticated_at: datetime) -> Caller:
+    return Caller(
+        account_id=session.account_id,
+        session_id=session.id,
+        authenticated_at=authenticated_at,
+        role=session.role,
+    )
+
+
+def _bearer_token(header: str | None) -> str:
+    if not header or not header.strip():
+        raise TokenMissing
+    scheme, _, token = header.strip().partition(" ")
+    # API Gateway joins two headers with a comma, which no token contains.
+    if scheme.lower() != "bearer" or not token or "," in token:
+        raise TokenInvalid(reason="scheme")
+    return token.strip()

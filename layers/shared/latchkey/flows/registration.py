@@ -1,0 +1,80 @@
+"""Registering: one account for one address, however many ask for it at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.config import EmailVerification
+from latchkey.domain.account import Account
+from latchkey.domain.audit import Action, AuditSubject, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import EmailAlreadyRegistered
+from latchkey.security.addresses import normalise_email
+from latchkey.security.sealing import KEY_BYTES
+
+if TYPE_CHECKING:
+    from latchkey.domain.request import RequestContext
+    from latchkey.flows.sign_in import SignedIn, SignIn
+    from latchkey.security.passwords import Passwords
+    from latchkey.storage.accounts import AccountStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """What a person registers with; languages are canonical already."""
+
+    email: str
+    password: str
+    full_name: str | None = None
+    username: str | None = None
+    speaking_language: str | None = None
+    listening_language: str | None = None
+    device_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """The flow, and what it needs."""
+
+    accounts: AccountStore
+    passwords: Passwords
+    sign_in: SignIn
+    email_verification: EmailVerification
+
+    def register(self, new: NewAccount, context: RequestContext) -> SignedIn | None:
+        """Create the account and sign its owner in; None where the address must be verified first.
+
+        None is also the answer for an address that is taken, then: neither what comes back nor how
+        long it takes tells the two apart.
+
+        Raises InvalidInput, WeakPassword, UsernameTaken, and EmailAlreadyRegistered where
+        verification is optional.
+        """
+        email = normalise_email(new.email)
+        known = tuple(filter(None, (email, new.full_name, new.username)))
+        self.passwords.require_acceptable(new.password, field="password", known=known)
+        account = Account(
+            id=context.new_id("usr"),
+            email=email,
+            # Hashed also for an address that is taken: the time must not tell.
+            password_hash=self.passwords.hash(new.password),
+            audit=AuditSubject(context.new_id("sub"), os.urandom(KEY_BYTES)),
+            created_at=context.now,
+            updated_at=context.now,
+            username=new.username,
+            full_name=new.full_name,
+            speaking_language=new.speaking_language,
+            listening_language=new.listening_language,
+        )
+        row = audit_row(Action.ACCOUNT_REGISTERED, account.audit, context)
+        try:
+            self.accounts.put_new(account, Effects(audit=(row,)))
+        except EmailAlreadyRegistered:
+            if self.email_verification is EmailVerification.REQUIRED:
+                return None
+            raise
+        if self.email_verification is EmailVerification.REQUIRED:
+            return None
+        return self.sign_in.start_session(account, context, device_name=new.device_name)

@@ -1,0 +1,211 @@
+"""Signing in: from a password to a session and its tokens."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.config import EmailVerification
+from latchkey.domain.account import Account, AccountStatus, email_key, username_key
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import (
+    AccountDeleted,
+    AccountSuspended,
+    EmailNotVerified,
+    InvalidCredentials,
+    InvalidInput,
+    TemporarilyUnavailable,
+)
+from latchkey.domain.limits import (
+    ENDED_SESSIONS_KEPT,
+    TRANSACTION_ATTEMPTS,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
+from latchkey.domain.session import EndReason, LoginMethod, Session
+from latchkey.security import refresh_tokens
+from latchkey.security.addresses import normalise_email
+from latchkey.security.devices import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from latchkey.domain.request import RequestContext
+    from latchkey.domain.signing import KeyRing
+    from latchkey.security.access_tokens import AccessTokenSigner
+    from latchkey.security.passwords import Passwords
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.sessions import SessionStore
+
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A session that has just started or been refreshed, and the tokens that use it."""
+
+    account: Account
+    session: Session
+    access_token: str
+    access_token_lifetime: timedelta
+    refresh_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """The flow, and what it needs."""
+
+    accounts: AccountStore
+    sessions: SessionStore
+    passwords: Passwords
+    signer: AccessTokenSigner
+    ring: Callable[[], KeyRing]
+    email_verification: EmailVerification
+    idle_timeout: timedelta
+    absolute_timeout: timedelta
+    session_limit: int
+
+    def with_password(
+        self,
+        *,
+        identifier: str,
+        password: str,
+        context: RequestContext,
+        device_name: str | None = None,
+    ) -> SignedIn:
+        """Sign in with an e-mail address or a username.
+
+        The password is always verified before anything about the account is told.
+
+        Raises InvalidCredentials, AccountSuspended, AccountDeleted, EmailNotVerified.
+        """
+        account = self._find(identifier)
+        stored_hash = None if account is None else account.password_hash
+        if not self.passwords.verify(stored_hash, password) or account is None:
+            raise InvalidCredentials
+        self._require_usable(account)
+        return self.start_session(account, context, device_name=device_name)
+
+    def start_session(
+        self, account: Account, context: RequestContext, *, device_name: str | None
+    ) -> SignedIn:
+        """Start a session for a person whose identity has just been proven.
+
+        Raises AccountSuspended or AccountDeleted if the account became so in the meantime.
+        """
+        session = self._new_session(account, context, device_name)
+        for _ in range(TRANSACTION_ATTEMPTS):
+            existing = self.sessions.list_by_account(account.id)
+            ending = self._superseded_by(session, existing)
+            rows = [
+                audit_row(
+                    Action.SESSION_STARTED,
+                    account.audit,
+                    context,
+                    session_id=session.id,
+                    target=session.id,
+                    device=session.device.name,
+                )
+            ]
+            rows += [
+                audit_row(
+                    _ACTIONS[reason],
+                    account.audit,
+                    context,
+                    session_id=session.id,
+                    target=old.id,
+                    device=old.device.name,
+                )
+                for old, reason in ending
+            ]
+            started = self.sessions.start(
+                session,
+                session_version=account.session_version,
+                ending=ending,
+                effects=Effects(audit=tuple(rows)),
+            )
+            if started:
+                self._forget_oldest(existing)
+                return self._issue(account, session, context)
+            account = self.accounts.get(account.id)
+            self._require_usable(account)
+        raise TemporarilyUnavailable(
+            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sign-in contention"
+        )
+
+    def _find(self, identifier: str) -> Account | None:
+        if "@" not in identifier:
+            return self.accounts.find_by_username(username_key(identifier))
+        try:
+            return self.accounts.find_by_email(email_key(normalise_email(identifier)))
+        except InvalidInput:
+            # What can't be an address is nobody's: the same answer as an unknown one.
+            return None
+
+    def _require_usable(self, account: Account) -> None:
+        if account.status is AccountStatus.SUSPENDED:
+            raise AccountSuspended
+        if account.status is AccountStatus.DELETED:
+            raise AccountDeleted
+        if self.email_verification is EmailVerification.REQUIRED and not account.is_verified:
+            raise EmailNotVerified
+
+    def _new_session(
+        self, account: Account, context: RequestContext, device_name: str | None
+    ) -> Session:
+        return Session(
+            id=context.new_id("ses"),
+            account_id=account.id,
+            audit=account.audit,
+            role=account.role,
+            device=describe(context.user_agent, device_name=device_name),
+            device_id=context.device_id or context.new_id("dev"),
+            user_agent=context.user_agent,
+            ip_address=context.ip_address,
+            location=context.location,
+            login_method=LoginMethod.PASSWORD,
+            created_at=context.now,
+            authenticated_at=context.now,
+            last_activity_at=context.now,
+            expires_at=context.now + self.absolute_timeout,
+            secret=os.urandom(_SECRET_BYTES),
+        )
+
+    def _superseded_by(
+        self, session: Session, existing: list[Session]
+    ) -> list[tuple[Session, EndReason]]:
+        """Choose what must end: this device's old session, and the least recently used surplus."""
+        now = session.created_at
+        active = [old for old in existing if old.is_active(now, self.idle_timeout)]
+        same = [old for old in active if old.device_id == session.device_id]
+        others = [old for old in active if old.device_id != session.device_id]
+        others.sort(key=lambda old: old.last_activity_at)
+        surplus = others[: max(0, len(others) + 1 - self.session_limit)]
+        return [
+            *((old, EndReason.SUPERSEDED) for old in same),
+            *((old, EndReason.LIMIT) for old in surplus),
+        ]
+
+    def _forget_oldest(self, existing: list[Session]) -> None:
+        now_inactive = [old for old in existing if old.ended_at is not None]
+        now_inactive.sort(key=lambda old: old.created_at)
+        surplus = now_inactive[: max(0, len(now_inactive) - ENDED_SESSIONS_KEPT)]
+        if surplus:
+            self.sessions.delete_history(surplus)
+
+    def _issue(self, account: Account, session: Session, context: RequestContext) -> SignedIn:
+        return SignedIn(
+            account=account,
+            session=session,
+            access_token=self.signer.sign(session, context.now),
+            access_token_lifetime=self.signer.lifetime,
+            refresh_token=refresh_tokens.mint(session, self.ring().refresh_pepper),
+        )
+
+
+_ACTIONS = {
+    EndReason.SUPERSEDED: Action.SESSION_SUPERSEDED,
+    EndReason.LIMIT: Action.SESSION_ENDED_BY_LIMIT,
+}

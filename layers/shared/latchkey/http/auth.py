@@ -1,0 +1,122 @@
+"""Between the authorizer and the endpoints: who is asking, or the typed reason why nobody is.
+
+The authorizer of our own API lets every request pass and says in the context what it found; the
+`endpoint` wrapper answers the 401, in the envelope, which API Gateway could not. A request that
+reaches an endpoint without the authorizer's word counts as unauthenticated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from latchkey.domain import errors
+from latchkey.domain.account import Role
+from latchkey.domain.limits import (
+    RECENT_AUTHENTICATION_SECONDS,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
+from latchkey.domain.request import Caller
+
+if TYPE_CHECKING:
+    from latchkey.http.request import Event
+
+_ENDED = (errors.SessionRevoked, errors.SessionExpired, errors.SessionIdleTimeout)
+_REFUSALS: dict[str, type[errors.NotAuthenticated]] = {
+    kind.code: kind
+    for kind in (errors.TokenMissing, errors.TokenInvalid, errors.TokenExpired, *_ENDED)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerRule:
+    """Who may call an endpoint.
+
+    authorizer   whether the route has the authorizer; the template must agree
+    ended_too    a session that has ended is good enough: for what may be done twice
+    recently     the person must have proven who they are within RECENT_AUTHENTICATION_SECONDS
+    admin        the person must be an administrator
+    """
+
+    authorizer: bool
+    ended_too: bool = False
+    recently: bool = False
+    admin: bool = False
+
+    def require(self, caller: Caller, now: datetime) -> None:
+        """Raise AdministratorsOnly or ReauthenticationRequired unless the caller will do."""
+        if self.admin and caller.role is not Role.ADMIN:
+            raise errors.AdministratorsOnly
+        age = now - caller.authenticated_at
+        if self.recently and age > timedelta(seconds=RECENT_AUTHENTICATION_SECONDS):
+            raise errors.ReauthenticationRequired
+
+
+def public() -> CallerRule:
+    """Anybody; the request has no caller."""
+    return CallerRule(authorizer=False)
+
+
+def signed_in(*, recently: bool = False, ended_too: bool = False) -> CallerRule:
+    """Somebody who is signed in."""
+    return CallerRule(authorizer=True, recently=recently, ended_too=ended_too)
+
+
+def admin(*, recently: bool = False) -> CallerRule:
+    """An administrator; their role is read from their session on every request."""
+    return CallerRule(authorizer=True, recently=recently, admin=True)
+
+
+def allow(caller: Caller) -> Event:
+    """Write the authorizer's answer for an authenticated request (simple response)."""
+    return {"isAuthorized": True, "context": _context(caller)}
+
+
+def refuse(error: errors.DomainError, *, typed: bool) -> Event:
+    """Write the authorizer's answer for any other request.
+
+    typed  for our own API: passed on with its reason, for the wrapper to answer. To any other
+           API the answer is no, and nothing more.
+    """
+    if not typed:
+        return {"isAuthorized": False, "context": {}}
+    caller = error.data.get("caller")
+    known = _context(caller) if isinstance(caller, Caller) else {}
+    return {"isAuthorized": True, "context": {**known, "auth_error": error.code}}
+
+
+def authenticate(event: Event, rule: CallerRule) -> Caller:
+    """Read the authorizer's word.
+
+    Raises the NotAuthenticated that it names, TokenMissing when there is no word at all, and
+    TemporarilyUnavailable when it could not find out.
+    """
+    context: dict[str, Any] = event["requestContext"].get("authorizer", {}).get("lambda") or {}
+    reason = context.get("auth_error")
+    if reason is not None:
+        refusal = _REFUSALS.get(reason)
+        if refusal is None:
+            raise errors.TemporarilyUnavailable(
+                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=reason
+            )
+        if not (rule.ended_too and refusal in _ENDED and "session_id" in context):
+            raise refusal
+    try:
+        return Caller(
+            account_id=context["account_id"],
+            session_id=context["session_id"],
+            authenticated_at=datetime.fromtimestamp(int(context["auth_time"]), UTC),
+            role=Role(context["role"]),
+        )
+    except KeyError:
+        raise errors.TokenMissing from None
+
+
+def _context(caller: Caller) -> dict[str, str]:
+    return {
+        "account_id": caller.account_id,
+        "session_id": caller.session_id,
+        "auth_time": str(int(caller.authenticated_at.timestamp())),
+        "role": caller.role.value,
+    }

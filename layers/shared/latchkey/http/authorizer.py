@@ -1,0 +1,71 @@
+"""The wrapper around the authorizer: one log line, and never an open door."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from latchkey import bootstrap
+from latchkey.config import runs_in_lambda
+from latchkey.domain.errors import DomainError, TemporarilyUnavailable
+from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.http.auth import allow, refuse
+from latchkey.observability import logger, record_request, units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from latchkey.flows.authorization import Authorization
+    from latchkey.http.request import Event
+
+_OPERATION = "authorizer"
+
+
+class Authorizer:
+    """A REQUEST authorizer for HTTP APIs: payload 2.0, simple responses."""
+
+    def __init__(self, *, needs: Callable[[], Authorization]) -> None:
+        """Take the flow's factory; in Lambda, load it now, while initialising is cheap."""
+        self._needs = needs
+        if runs_in_lambda():
+            needs()
+
+    def __call__(self, event: Event) -> Event:
+        """Authorize one request.
+
+        What goes wrong in here lets nobody in: our own API gets a reason that its wrapper answers
+        with 401 or 503, any other API a plain no.
+        """
+        started = time.perf_counter()
+        units.reset()
+        services = bootstrap.services()
+        typed = services.config.authorizer_passes_reasons
+        headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
+        outcome = "OK"
+        try:
+            caller = self._needs().authorize(headers.get("authorization"), services.clock.now())
+            answer = allow(caller)
+        except DomainError as error:
+            outcome = error.code
+            answer = refuse(error, typed=typed)
+        except Exception:  # noqa: BLE001 - the last resort: whatever happens, the door stays shut
+            logger.exception("unexpected error")
+            failure = TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
+            outcome = failure.code
+            answer = refuse(failure, typed=typed)
+        milliseconds = (time.perf_counter() - started) * 1000
+        logger.info(
+            "authorization",
+            operation=_OPERATION,
+            request_id=event.get("requestContext", {}).get("requestId"),
+            outcome=outcome,
+            ms=round(milliseconds, 1),
+            read_units=units.read,
+            write_units=units.write,
+            account_id=answer["context"].get("account_id"),
+            session_id=answer["context"].get("session_id"),
+        )
+        record_request(
+            _OPERATION, 503 if outcome == TemporarilyUnavailable.code else 200, milliseconds
+        )
+        return answer

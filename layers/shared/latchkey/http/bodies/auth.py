@@ -1,0 +1,54 @@
+"""Bodies of the sign-in routes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from latchkey.http.bodies.fields import (
+    DeviceName,
+    EmailText,
+    LanguageTag,
+    PasswordText,
+    PersonName,
+    Username,
+)
+from latchkey.http.bodies.validation import Body
+
+TokenTransport = Literal["cookie", "body"]
+
+
+class RegisterBody(Body):
+    """A new account."""
+
+    email: EmailText
+    password: PasswordText
+    full_name: PersonName | None = None
+    username: Username | None = None
+    speaking_language: LanguageTag | None = None
+    listening_language: LanguageTag | None = None
+    device_name: DeviceName | None = None
+    token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
+
+
+class LoginBody(Body):
+    """Credentials: an e-mail address or a username, and the password."""
+
+    email: EmailText | None = None
+    username: EmailText | None = None
+    password: PasswordText
+    device_name: DeviceName | None = None
+    token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
+
+    @model_validator(mode="after")
+    def _one_identifier(self) -> LoginBody:
+        if (self.email is None) == (self.username is None):
+            raise PydanticCustomError("REQUIRED", "Send either email or username.")
+        return self
+
+    @property
+    def identifier(self) -> str:
+        """Whichever of the two was sent."""
+        return self.email or self.username or ""

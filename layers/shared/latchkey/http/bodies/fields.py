@@ -1,0 +1,75 @@
+"""The kinds of text that bodies are made of."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+from langcodes import standardize_tag, tag_is_valid
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from latchkey.domain.errors import InvalidLanguageCode
+from latchkey.domain.limits import (
+    DEVICE_NAME_MAX_CHARACTERS,
+    EMAIL_MAX_CHARACTERS,
+    NAME_MAX_CHARACTERS,
+    USERNAME_MAX_CHARACTERS,
+    USERNAME_MIN_CHARACTERS,
+)
+
+_LANGUAGE_MAX_CHARACTERS = 35
+"""RFC 5646 section 4.4.1."""
+
+
+def _shown(text: str) -> str:
+    """Bring text that people will see into one form, and refuse what could deceive them.
+
+    Control characters break logs and pages; direction overrides make one name read as another.
+    """
+    text = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for c in text):
+        raise PydanticCustomError(
+            "FORBIDDEN_CHARACTER", "Control and direction characters are not allowed."
+        )
+    if not text:
+        raise PydanticCustomError("TOO_SHORT", "This is too short.")
+    return text
+
+
+def _language(text: str) -> str:
+    # langcodes also takes POSIX's underscore and private use, which are not for a profile.
+    plain = text.replace("-", "").isalnum() and not text.lower().startswith(("x-", "qa"))
+    if len(text) > _LANGUAGE_MAX_CHARACTERS or not plain or not tag_is_valid(text):
+        raise PydanticCustomError(
+            InvalidLanguageCode.code, "Send a registered BCP 47 language tag, such as pt-BR."
+        )
+    return standardize_tag(text)
+
+
+EmailText = Annotated[str, StringConstraints(min_length=1, max_length=EMAIL_MAX_CHARACTERS + 66)]
+"""What may become an address once it is folded; `security.addresses` decides."""
+
+PasswordText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+"""Bounded before anything looks at it; `security.passwords` decides on new ones."""
+
+PersonName = Annotated[
+    str, StringConstraints(max_length=NAME_MAX_CHARACTERS), AfterValidator(_shown)
+]
+
+DeviceName = Annotated[
+    str, StringConstraints(max_length=DEVICE_NAME_MAX_CHARACTERS), AfterValidator(_shown)
+]
+
+Username = Annotated[
+    str,
+    StringConstraints(
+        min_length=USERNAME_MIN_CHARACTERS,
+        max_length=USERNAME_MAX_CHARACTERS,
+        pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$",
+    ),
+]
+"""ASCII, so that no two usernames look alike; never with an @, so that none is an address."""
+
+LanguageTag = Annotated[str, AfterValidator(_language)]
+"""A BCP 47 tag; comes out canonical (`pt-br` is `pt-BR`, `iw` is `he`)."""

@@ -1,0 +1,167 @@
+"""The one wrapper around every handler: what is the same for all of them, once.
+
+parse → authenticate → validate → call → render, errors through the catalogue,
+one log line and one metric
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
+
+from latchkey import bootstrap
+from latchkey.config import runs_in_lambda
+from latchkey.domain.errors import DomainError
+from latchkey.http.auth import CallerRule, authenticate
+from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
+from latchkey.http.parameters import read_query
+from latchkey.http.request import parse_event, read_json
+from latchkey.http.response import render
+from latchkey.observability import logger, record_request, units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from latchkey.http.bodies.validation import Body
+    from latchkey.http.parameters import Parameter
+    from latchkey.http.request import Event, Request
+    from latchkey.http.response import Response
+
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSpec:
+    """What an endpoint declares of itself; `tools.openapi` writes the contract from it.
+
+    returns  the view in the envelope's `data`, by status; None: no data
+    errors   the domain errors of this operation, beyond those that every endpoint has
+    bare     the view is the whole body
+    """
+
+    caller: CallerRule
+    returns: Mapping[int, type | None]
+    body: type[Body] | None = None
+    query: Mapping[str, Parameter] = field(default_factory=dict)
+    errors: tuple[type[DomainError], ...] = ()
+    bare: bool = False
+
+
+class Endpoint:
+    """A Lambda handler. `__wrapped__` is the bare function, for tests that bring their own flow."""
+
+    def __init__(
+        self,
+        function: Callable[..., Response],
+        spec: EndpointSpec,
+        needs: Callable[[], Any] | None,
+    ) -> None:
+        """Wrap a function; in Lambda, load what it needs now, while initialising is cheap."""
+        self.spec = spec
+        self._needs = needs
+        self._function = function
+        update_wrapper(self, function)
+        # functions.<operation>.app in tests, app in Lambda: the logs name the function there.
+        self.operation = function.__module__.removesuffix(".app").rpartition(".")[2]
+        if needs is not None and runs_in_lambda():
+            needs()
+
+    def __call__(self, event: Event, lambda_context: Any = None) -> Event:
+        """Answer one request; never raises."""
+        del lambda_context
+        started = time.perf_counter()
+        units.reset()
+        request_id = event["requestContext"]["requestId"]
+        problem_json = False
+        outcome, reason = "OK", None
+        try:
+            services = bootstrap.services()
+            request = parse_event(
+                event, now=services.clock.now(), edge_secret=services.config.edge_secret
+            )
+            problem_json = request.wants_problem_json
+            answer = render(self._answer(request), request_id)
+        except Exception as error:  # noqa: BLE001 - the last resort: nothing may leave unenveloped
+            outcome, reason = _outcome(error)
+            answer = render_error(error, request_id, problem_json=problem_json)
+        self._log(
+            event, answer["statusCode"], outcome, reason, (time.perf_counter() - started) * 1000
+        )
+        return answer
+
+    def _answer(self, request: Request[Any]) -> Response:
+        if self.spec.caller.authorizer:
+            caller = authenticate(request.event, self.spec.caller)
+            self.spec.caller.require(caller, request.context.now)
+            request.accept_caller(caller)
+        request.query = read_query(self.spec.query, request.raw_query)
+        if self.spec.body is not None:
+            request.accept_body(self.spec.body.parse(read_json(request)))
+        arguments = () if self._needs is None else (self._needs(),)
+        return self._function(request, *arguments)
+
+    def _log(
+        self, event: Event, status: int, outcome: str, reason: str | None, milliseconds: float
+    ) -> None:
+        authorizer = event["requestContext"].get("authorizer", {}).get("lambda") or {}
+        line = {
+            "operation": self.operation,
+            "request_id": event["requestContext"]["requestId"],
+            "route": event.get("routeKey"),
+            "status": status,
+            "outcome": outcome,
+            "reason": reason,
+            "ms": round(milliseconds, 1),
+            "read_units": units.read,
+            "write_units": units.write,
+            "account_id": authorizer.get("account_id"),
+            "session_id": authorizer.get("session_id"),
+        }
+        write = logger.error if status >= _SERVER_ERROR else logger.info
+        write("request", **line)
+        record_request(self.operation, status, milliseconds)
+
+
+def endpoint(
+    *,
+    caller: CallerRule,
+    returns: type | Mapping[int, type | None] | None = None,
+    needs: Callable[[], Any] | None = None,
+    body: type[Body] | None = None,
+    query: Mapping[str, Parameter] | None = None,
+    errors: tuple[type[DomainError], ...] = (),
+    bare: bool = False,
+) -> Callable[[Callable[..., Response]], Endpoint]:
+    """Make a function a Lambda handler of the HTTP API.
+
+    caller   who may call it: no default, so that nobody forgets
+    returns  the view that it answers with; by status where there is more than one
+    needs    a factory of `bootstrap`; what it makes is the function's second argument
+    body     the pydantic model of the body; it is the only way to reach the body
+    query    the query parameters; any other is refused
+    errors   the domain errors that it may answer with
+    """
+    spec = EndpointSpec(
+        caller=caller,
+        returns=returns if isinstance(returns, dict) else {200: returns},  # type: ignore[dict-item]
+        body=body,
+        query=query or {},
+        errors=errors,
+        bare=bare,
+    )
+
+    def decorate(function: Callable[..., Response]) -> Endpoint:
+        return Endpoint(function, spec, needs)
+
+    return decorate
+
+
+def _outcome(error: Exception) -> tuple[str, str | None]:
+    """Return the public code, and our own word on why; what the client sent is in neither."""
+    if isinstance(error, DomainError) and type(error) in CATALOGUE:
+        reason = error.data.get("reason")
+        return error.code, str(reason) if reason is not None else None
+    logger.exception("unexpected error")
+    return INTERNAL_ERROR, None

@@ -1,0 +1,100 @@
+"""The one table that turns what went wrong into what the client is told.
+
+Read from top to bottom it is the policy, also where it tells less than it knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from latchkey.domain import errors as domain
+from latchkey.http.response import render_json
+
+if TYPE_CHECKING:
+    from latchkey.domain.errors import DomainError
+    from latchkey.http.request import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one kind of error leaves the building."""
+
+    status: int
+    message: str
+
+
+CATALOGUE: dict[type[DomainError], Row] = {
+    domain.InvalidInput: Row(400, "The request is not valid; see the details."),
+    domain.InvalidLanguageCode: Row(400, "A language is not a registered BCP 47 tag."),
+    domain.WeakPassword: Row(400, "This password can't be accepted; see the details."),
+    domain.SingleUseTokenInvalid: Row(400, "This link was used already or is too old."),
+    # An unknown account and a wrong password are one error from here on: enumeration.
+    domain.InvalidCredentials: Row(401, "The e-mail address or the password is wrong."),
+    domain.TokenMissing: Row(401, "Send an access token: Authorization: Bearer <token>."),
+    domain.TokenInvalid: Row(401, "The access token is not valid."),
+    domain.TokenExpired: Row(401, "The access token has expired; refresh it."),
+    domain.SessionRevoked: Row(401, "This session has been signed out."),
+    domain.SessionExpired: Row(401, "This session has reached its end; sign in again."),
+    domain.SessionIdleTimeout: Row(401, "This session was unused for too long; sign in again."),
+    domain.EmailNotVerified: Row(403, "Confirm your e-mail address first."),
+    domain.AccountDeleted: Row(403, "This account has been deleted."),
+    domain.AccountSuspended: Row(403, "This account has been suspended."),
+    domain.ReauthenticationRequired: Row(403, "Enter your password again first."),
+    domain.AdministratorsOnly: Row(403, "Only administrators may do this."),
+    domain.AccountNotFound: Row(404, "There is no such account."),
+    # Somebody else's session and one that never was are one error: enumeration.
+    domain.SessionNotFound: Row(404, "Session not found or already terminated."),
+    domain.EmailAlreadyRegistered: Row(409, "This e-mail address is registered already."),
+    domain.UsernameTaken: Row(409, "This username is taken."),
+    domain.TooManyAttempts: Row(429, "Too many attempts; try again later."),
+    domain.TemporarilyUnavailable: Row(503, "Something we need is not answering; try again."),
+}
+
+INTERNAL_ERROR = "INTERNAL_ERROR"
+_INTERNAL_ROW = Row(500, "Something went wrong on our side.")
+
+
+def render_error(error: Exception, request_id: str, *, problem_json: bool = False) -> Event:
+    """Answer an error in the envelope, or as RFC 9457 `problem+json` when asked for.
+
+    Only the code, the table's words and the problems' fields leave; an error that is not in the
+    table is INTERNAL_ERROR and says nothing more.
+    """
+    row, code = _INTERNAL_ROW, INTERNAL_ERROR
+    if isinstance(error, domain.DomainError) and type(error) in CATALOGUE:
+        row, code = CATALOGUE[type(error)], error.code
+    details = [
+        {"field": p.field, "code": p.code, "message": p.message}
+        for p in getattr(error, "problems", ())
+    ]
+    headers = _headers(error, code)
+    if problem_json:
+        body: dict[str, Any] = {
+            "type": f"urn:latchkey:error:{code.lower()}",
+            "title": row.message,
+            "status": row.status,
+            "code": code,
+            "request_id": request_id,
+        }
+        if details:
+            body["details"] = details
+        headers["content-type"] = "application/problem+json"
+    else:
+        content: dict[str, Any] = {"code": code, "message": row.message, "request_id": request_id}
+        if details:
+            content["details"] = details
+        body = {"success": False, "error": content}
+    return render_json(row.status, body, request_id, headers=headers)
+
+
+def _headers(error: Exception, code: str) -> dict[str, str]:
+    headers = {}
+    if isinstance(error, domain.TokenMissing):
+        headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, domain.NotAuthenticated):
+        # RFC 6750 section 3.1; the description carries the stable code.
+        headers["www-authenticate"] = f'Bearer error="invalid_token", error_description="{code}"'
+    if isinstance(error, (domain.TemporarilyUnavailable, domain.TooManyAttempts)):
+        headers["retry-after"] = str(error.retry_after_seconds)
+    return headers

@@ -1,0 +1,58 @@
+"""Query parameters, declared by an endpoint: each knows how to read itself and its schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from latchkey.domain.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Parameter(Protocol):
+    """One query parameter."""
+
+    description: str
+    default: Any
+
+    def read(self, name: str, text: str) -> Any:
+        """Read what was sent. Raises InvalidInput."""
+        ...
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of a few words."""
+
+    options: tuple[str, ...]
+    default: str
+    description: str
+
+    def read(self, name: str, text: str) -> str:
+        """Read what was sent."""
+        if text not in self.options:
+            words = f"Send one of: {', '.join(self.options)}."
+            raise InvalidInput(Problem(name, "NOT_AN_OPTION", words))
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        return {"type": "string", "enum": list(self.options), "default": self.default}
+
+
+def read_query(declared: Mapping[str, Parameter], sent: Mapping[str, str]) -> dict[str, Any]:
+    """Read all of a request's query parameters; one that nobody declared is refused."""
+    for name in sent:
+        if name not in declared:
+            words = "This endpoint has no such query parameter."
+            raise InvalidInput(Problem(name[:64], "UNKNOWN_PARAMETER", words))
+    return {
+        name: parameter.read(name, sent[name]) if name in sent else parameter.default
+        for name, parameter in declared.items()
+    }

@@ -1,0 +1,195 @@
+"""A Lambda event of the HTTP API (payload 2.0) as a request: parsed, bounded, checked."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import ipaddress
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.limits import BODY_MAX_BYTES, JSON_MAX_DEPTH, USER_AGENT_MAX_CHARACTERS
+from latchkey.domain.request import Caller, RequestContext
+from latchkey.http.cookies import DEVICE_COOKIE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+type Event = dict[str, Any]
+
+EDGE_SECRET_HEADER = "x-latchkey-edge"  # noqa: S105 - the header's name
+VIEWER_ADDRESS_HEADER = "cloudfront-viewer-address"
+
+
+@dataclass(slots=True, kw_only=True)
+class Request[Body]:
+    """What a handler gets.
+
+    context  what flows may know of the request
+    headers  names in lower case; API Gateway joins repeated ones with a comma
+    path     path parameters
+    query    query parameters, validated; those not sent have their default
+    body     the validated body; touching it without a declared model raises
+    """
+
+    context: RequestContext
+    headers: dict[str, str]
+    cookies: dict[str, str]
+    path: dict[str, str]
+    raw_query: dict[str, str]
+    event: Event
+    query: dict[str, Any] = field(default_factory=dict)
+    _body: Body | None = None
+    _caller: Caller | None = None
+
+    @property
+    def body(self) -> Body:
+        """The validated body."""
+        if self._body is None:
+            msg = "this endpoint declares no body"
+            raise RuntimeError(msg)
+        return self._body
+
+    @property
+    def caller(self) -> Caller:
+        """The signed-in person; raises for an endpoint that did not ask for one."""
+        if self._caller is None:
+            msg = "this endpoint does not authenticate its caller"
+            raise RuntimeError(msg)
+        return self._caller
+
+    def accept_body(self, body: Body) -> None:
+        """Set the body once it is validated."""
+        self._body = body
+
+    def accept_caller(self, caller: Caller) -> None:
+        """Set the caller once they are authenticated."""
+        self._caller = caller
+
+    @property
+    def wants_problem_json(self) -> bool:
+        """Whether errors are to be RFC 9457 documents."""
+        return "application/problem+json" in self.headers.get("accept", "")
+
+
+def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any]:
+    """Take an event apart; nothing of it is trusted but what API Gateway itself wrote."""
+    http = event["requestContext"]["http"]
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    pairs = (cookie.partition("=") for cookie in event.get("cookies") or [])
+    cookies = {name.strip(): value for name, separator, value in pairs if separator}
+    through_edge = bool(edge_secret) and hmac.compare_digest(
+        headers.get(EDGE_SECRET_HEADER, "").encode(), edge_secret.encode()
+    )
+    context = RequestContext(
+        request_id=event["requestContext"]["requestId"],
+        now=now,
+        ip_address=_client_address(http["sourceIp"], headers, through_edge=through_edge),
+        user_agent=_printable(headers.get("user-agent", ""))[:USER_AGENT_MAX_CHARACTERS],
+        client_hints={n: v for n, v in headers.items() if n.startswith("sec-ch-ua")},
+        device_id=cookies.get(DEVICE_COOKIE),
+    )
+    return Request(
+        context=context,
+        headers=headers,
+        cookies=cookies,
+        path=event.get("pathParameters") or {},
+        raw_query=event.get("queryStringParameters") or {},
+        event=event,
+    )
+
+
+def _client_address(source_ip: str, headers: dict[str, str], *, through_edge: bool) -> str:
+    """Tell the client's address: API Gateway's word, or our own edge's when it proves itself.
+
+    Never X-Forwarded-For: its first entry is whatever the client sent.
+    """
+    if through_edge:
+        # "192.0.2.1:443" or "2001:db8::1:443": the port is behind the last colon.
+        address, _, _port = headers.get(VIEWER_ADDRESS_HEADER, "").rpartition(":")
+        try:
+            return ipaddress.ip_address(address.strip("[]")).compressed
+        except ValueError:
+            pass
+    return source_ip
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
+
+
+# Bodies --------------------------------------------------------------------------------------
+
+
+def read_json(request: Request[Any]) -> Any:
+    """Read the body as strict JSON.
+
+    Refused with InvalidInput: another media type, more than BODY_MAX_BYTES, what is not UTF-8,
+    duplicate names, NaN and Infinity, lone surrogates, nesting deeper than JSON_MAX_DEPTH.
+    Source: RFC 8259 sections 4, 6, 8.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise _refused("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
+    raw = read_body(request)
+    if len(raw) > BODY_MAX_BYTES:
+        raise _refused("TOO_LARGE", f"Send at most {BODY_MAX_BYTES} bytes.")
+    try:
+        document = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+        _require_plain(document, depth=JSON_MAX_DEPTH)
+    except _DeepError:
+        raise _refused("TOO_DEEP", f"Nest at most {JSON_MAX_DEPTH} levels.") from None
+    except (ValueError, RecursionError):
+        # Not the parser's own words: they would repeat what was sent.
+        raise _refused("MALFORMED_JSON", "This is not valid JSON in UTF-8.") from None
+    return document
+
+
+def read_body(request: Request[Any]) -> bytes:
+    """Return the body's bytes, as they were sent."""
+    body = request.event.get("body") or ""
+    if not request.event.get("isBase64Encoded"):
+        return str(body).encode()
+    try:
+        return base64.b64decode(body)
+    except ValueError:
+        raise _refused("MALFORMED_BODY", "The body can't be read.") from None
+
+
+class _DeepError(ValueError):
+    """Deeper than JSON_MAX_DEPTH."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        msg = "duplicate name"
+        raise ValueError(msg)
+    return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _require_plain(document: Any, *, depth: int) -> None:
+    if depth < 0:
+        raise _DeepError
+    match document:
+        case str():
+            document.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
+        case list():
+            for part in document:
+                _require_plain(part, depth=depth - 1)
+        case dict():
+            for name, part in document.items():
+                name.encode()
+                _require_plain(part, depth=depth - 1)
+
+
+def _refused(code: str, message: str) -> InvalidInput:
+    return InvalidInput(Problem("body", code, message))

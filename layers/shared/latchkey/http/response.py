@@ -1,0 +1,117 @@
+"""Answers: one envelope, one set of headers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from latchkey.http.request import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What a handler returns.
+
+    data      a view (a dataclass of `http.views`), or None
+    bare      the data is the whole body: for documents whose form a standard fixes
+    """
+
+    status: int = 200
+    data: Any = None
+    message: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
+    bare: bool = False
+
+
+SECURITY_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+}
+"""On every answer. Source: OWASP ASVS 5.0, 3.4 and 14.3.2."""
+
+
+def ok(
+    data: Any = None,
+    *,
+    message: str | None = None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    cookies: tuple[str, ...] = (),
+) -> Response:
+    """Answer with data in the envelope."""
+    return Response(
+        status=status, data=data, message=message, headers=headers or {}, cookies=cookies
+    )
+
+
+def accepted(message: str) -> Response:
+    """Answer that something will happen, or would, were there reason to."""
+    return Response(status=202, message=message)
+
+
+def document(data: Any, *, max_age_seconds: int) -> Response:
+    """Answer with a public document that anybody may cache."""
+    return Response(
+        data=data, bare=True, headers={"cache-control": f"public, max-age={max_age_seconds}"}
+    )
+
+
+def render(response: Response, request_id: str) -> Event:
+    """Write an answer as API Gateway takes it (payload 2.0)."""
+    body: Any = response.data
+    if not response.bare:
+        body = {"success": True, "data": response.data}
+        if response.message is not None:
+            body["message"] = response.message
+    return render_json(
+        response.status, body, request_id, headers=response.headers, cookies=response.cookies
+    )
+
+
+def render_json(
+    status: int,
+    body: Any,
+    request_id: str,
+    *,
+    headers: Mapping[str, str],
+    cookies: tuple[str, ...] = (),
+) -> Event:
+    """Write any JSON body with the headers that all answers have."""
+    event: Event = {
+        "statusCode": status,
+        "headers": {
+            "content-type": "application/json",
+            **SECURITY_HEADERS,
+            "x-request-id": request_id,
+            **headers,
+        },
+        "body": json.dumps(to_json(body), ensure_ascii=False, separators=(",", ":")),
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = list(cookies)
+    return event
+
+
+def to_json(value: Any) -> Any:
+    """Turn views into plain JSON: instants as RFC 3339 in UTC with milliseconds."""
+    match value:
+        case datetime():
+            return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case dict():
+            return {name: to_json(part) for name, part in value.items()}
+        case list() | tuple():
+            return [to_json(part) for part in value]
+    if dataclasses.is_dataclass(value):
+        return {name.name: to_json(getattr(value, name.name)) for name in dataclasses.fields(value)}
+    return value

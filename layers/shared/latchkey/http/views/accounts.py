@@ -1,0 +1,65 @@
+"""Accounts as their owner sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus
+
+if TYPE_CHECKING:
+    from latchkey.domain.account import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """An account."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    id: str
+    email: str
+    username: str | None
+    full_name: str | None
+    display_name: str | None
+    """What others see; the full name when it was not set."""
+    avatar_url: str | None
+    speaking_language: str | None
+    """BCP 47, canonical."""
+    listening_language: str | None
+    """BCP 47, canonical."""
+    age: int | None
+    occupation: str | None
+    location: str | None
+    transactional_consent: bool
+    marketing_consent: bool
+    is_active: bool
+    is_verified: bool
+    role: str
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, account: Account) -> AccountView:
+        """Show an account; what is not listed here never leaves."""
+        return cls(
+            id=account.id,
+            email=account.email,
+            username=account.username,
+            full_name=account.full_name,
+            display_name=account.display_name or account.full_name,
+            avatar_url=account.avatar_url,
+            speaking_language=account.speaking_language,
+            listening_language=account.listening_language,
+            age=account.age,
+            occupation=account.occupation,
+            location=account.location,
+            transactional_consent=account.transactional_consent,
+            marketing_consent=account.marketing_consent,
+            is_active=account.status is AccountStatus.ACTIVE,
+            is_verified=account.is_verified,
+            role=account.role.value,
+            created_at=account.created_at,
+            updated_at=account.updated_at,
+        )

@@ -1,0 +1,107 @@
+"""Sessions as their owner sees them: never a token, a hash, or a part of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latchkey.domain.request import Caller, Location
+    from latchkey.domain.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceInfo:
+    """What the device said of itself at sign-in; null where it said nothing that can be known."""
+
+    browser: str | None
+    browser_version: str | None
+    os: str | None
+    os_version: str | None
+    device: str | None
+    device_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """A signed-in device."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    id: str
+    device_name: str
+    device_info: DeviceInfo
+    user_agent: str
+    ip_address: str
+    """At sign-in."""
+    location: str | None
+    """City and country code of the address at sign-in, when known."""
+    login_method: str
+    is_active: bool
+    is_current: bool
+    """Whether this very request came from it."""
+    created_at: datetime
+    last_activity: datetime
+    """To the minute: written at most once in 60 seconds."""
+    expires_at: datetime
+    """When it ends even if it is used all the time."""
+
+    @classmethod
+    def of(cls, session: Session, *, current_session_id: str) -> SessionView:
+        """Show a session that is active."""
+        device = session.device
+        return cls(
+            id=session.id,
+            device_name=device.name,
+            device_info=DeviceInfo(
+                browser=device.browser,
+                browser_version=device.browser_version,
+                os=device.os,
+                os_version=device.os_version,
+                device=device.model,
+                device_type=device.type,
+            ),
+            user_agent=session.user_agent,
+            ip_address=session.ip_address,
+            location=_place(session.location),
+            login_method=session.login_method.value,
+            is_active=session.ended_at is None,
+            is_current=session.id == current_session_id,
+            created_at=session.created_at,
+            last_activity=session.last_activity_at,
+            expires_at=session.expires_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionListView:
+    """All of a person's active sessions: the current one first, then by last use."""
+
+    sessions: list[SessionView]
+    total_count: int
+
+    @classmethod
+    def of(cls, sessions: list[Session], caller: Caller) -> SessionListView:
+        """Show the sessions to one of them."""
+        views = [SessionView.of(s, current_session_id=caller.session_id) for s in sessions]
+        return cls(sessions=views, total_count=len(views))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSessionView:
+    """A session that has just been ended."""
+
+    session_id: str
+    device_name: str
+
+    @classmethod
+    def of(cls, session: Session) -> EndedSessionView:
+        """Show which one it was."""
+        return cls(session_id=session.id, device_name=session.device.name)
+
+
+def _place(location: Location | None) -> str | None:
+    if location is None:
+        return None
+    return ", ".join(filter(None, (location.city, location.country))) or None

@@ -1,0 +1,19 @@
+"""The service itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthView:
+    """That the service answers."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JwksView:
+    """A JSON Web Key Set (RFC 7517)."""
+
+    keys: list[dict[str, str]]

@@ -1,0 +1,86 @@
+"""Accounts, and the claims that make an address and a username belong to one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import Account, email_key, username_key
+from latchkey.domain.errors import AccountNotFound, EmailAlreadyRegistered, UsernameTaken
+from latchkey.storage import keys
+from latchkey.storage.records import from_item, to_item
+from latchkey.storage.table import ABSENT, ConditionFailed, Put
+
+if TYPE_CHECKING:
+    from latchkey.domain.effects import Effects
+    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.table import Table, Write
+
+
+class AccountStore:
+    """The accounts of one deployment."""
+
+    def __init__(self, table: Table, effects: EffectWriter) -> None:
+        """Keep them in this table."""
+        self._table = table
+        self._effects = effects
+
+    def get(self, account_id: str) -> Account:
+        """Read an account.
+
+        Pattern      A1, by id
+        Request      GetItem
+        Consistency  strong
+        Cost         1 RRU
+        Raises       AccountNotFound
+        """
+        item = self._table.get(keys.account(account_id))
+        if item is None:
+            raise AccountNotFound
+        return from_item(Account, item)
+
+    def find_by_email(self, address_key: str) -> Account | None:
+        """Find whose address this is.
+
+        Pattern      A2, sign-in by e-mail
+        Request      GetItem, GetItem
+        Consistency  strong: whoever has just registered can sign in
+        Cost         2 RRU
+        """
+        claim = self._table.get(keys.email_claim(address_key))
+        return None if claim is None else self.get(str(claim["account_id"]))
+
+    def find_by_username(self, name_key: str) -> Account | None:
+        """Find whose username this is.
+
+        Pattern      A3, sign-in by username
+        Request      GetItem, GetItem
+        Consistency  strong
+        Cost         2 RRU
+        """
+        claim = self._table.get(keys.username_claim(name_key))
+        return None if claim is None else self.get(str(claim["account_id"]))
+
+    def put_new(self, account: Account, effects: Effects) -> None:
+        """Create an account together with its claims.
+
+        Pattern      A4, registration
+        Request      TransactWriteItems
+        Cost         8 WRU: account, e-mail claim and audit row at 2 each, 2 more for a username
+        Condition    neither claim exists
+        Race         of two that claim the same address or name, one transaction is cancelled
+        Raises       EmailAlreadyRegistered, UsernameTaken
+        """
+        owner = {"account_id": account.id}
+        email_claim = Put(keys.email_claim(email_key(account.email)), owner, ABSENT)
+        writes: list[Write] = [
+            Put(keys.account(account.id), to_item(account), ABSENT),
+            email_claim,
+        ]
+        if account.username is not None:
+            writes.append(Put(keys.username_claim(username_key(account.username)), owner, ABSENT))
+        try:
+            self._table.transact([*writes, *self._effects.writes(effects)])
+        except ConditionFailed as failed:
+            if failed.write == email_claim:
+                raise EmailAlreadyRegistered from failed
+            raise UsernameTaken from failed

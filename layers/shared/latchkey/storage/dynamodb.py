@@ -1,0 +1,472 @@
+"""The table on DynamoDB: expressions, the wire's types, retries, and the units each call costs.
+
+Everything goes through one method, `Client.call(operation, request)`, in DynamoDB's own JSON, so
+that a leaner client than boto3's can take its place on the hot path without a store noticing.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Protocol
+
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.observability import units
+from latchkey.storage.table import (
+    All,
+    AnyOf,
+    Change,
+    Check,
+    Compare,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Has,
+    Item,
+    Key,
+    Lacks,
+    Page,
+    Put,
+    Query,
+    TableName,
+    Update,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from latchkey.storage.table import Value
+
+type Wire = dict[str, Any]
+
+WRITE_ID = "write_id"
+"""On every item written under a condition: whose write it was, told by 8 random bytes."""
+
+_READ_UNIT_BYTES = 4096
+_WRITE_UNIT_BYTES = 1024
+_BATCH_WRITE_MAX = 25
+
+
+class DynamoDBError(Exception):
+    """An error answer of DynamoDB: its code, and the answer's body."""
+
+    def __init__(self, code: str, body: Wire) -> None:
+        """Keep both."""
+        super().__init__(code)
+        self.code = code
+        self.body = body
+
+
+class Client(Protocol):
+    """The whole of what this module needs of a DynamoDB client."""
+
+    def call(self, operation: str, request: Wire) -> Wire:
+        """Send one request, with retries of its own for what passes.
+
+        Raises DynamoDBError for an error answer, TemporarilyUnavailable for none or a throttle.
+        """
+        ...
+
+
+# The wire's types ----------------------------------------------------------------------------
+
+
+def to_wire(value: Value) -> Wire:
+    """Write a value in DynamoDB's JSON."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case bytes():
+            return {"B": value}
+        case list():
+            return {"L": [to_wire(part) for part in value]}
+        case dict():
+            return {"M": {name: to_wire(part) for name, part in value.items()}}
+    raise TypeError(type(value).__name__)
+
+
+def from_wire(wire: Wire) -> Value:
+    """Read a value of DynamoDB's JSON; every number that we store is whole."""
+    ((kind, content),) = wire.items()
+    match kind:
+        case "S" | "BOOL" | "B":
+            return content  # type: ignore[no-any-return]
+        case "N":
+            return int(content)
+        case "NULL":
+            return None
+        case "L":
+            return [from_wire(part) for part in content]
+        case "M":
+            return {name: from_wire(part) for name, part in content.items()}
+    raise TypeError(kind)
+
+
+def _item_from_wire(wire: Wire | None) -> Item | None:
+    return {name: from_wire(value) for name, value in wire.items()} if wire else None
+
+
+def _value_bytes(value: Value) -> int:
+    match value:
+        case None | bool():
+            return 1
+        case int():
+            return len(str(value)) // 2 + 2
+        case str():
+            return len(value.encode())
+        case bytes():
+            return len(value)
+        case list():
+            return 3 + sum(1 + _value_bytes(part) for part in value)
+        case dict():
+            return 3 + sum(1 + len(name) + _value_bytes(part) for name, part in value.items())
+    raise TypeError(type(value).__name__)
+
+
+def item_bytes(item: Mapping[str, Value]) -> int:
+    """Size of an item as DynamoDB bills it. Source: "DynamoDB item sizes and formats"."""
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def _write_units(size: int) -> int:
+    return max(1, -(-size // _WRITE_UNIT_BYTES))
+
+
+def _read_units(size: int, *, consistent: bool) -> float:
+    return max(1, -(-size // _READ_UNIT_BYTES)) * (1.0 if consistent else 0.5)
+
+
+# Expressions ---------------------------------------------------------------------------------
+
+
+class _Expression:
+    """Collects names and values of one request; every name has an alias, so none is reserved."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.values: dict[str, Wire] = {}
+
+    def name(self, name: str) -> str:
+        return self.names.setdefault(name, f"#n{len(self.names)}")
+
+    def value(self, value: Value) -> str:
+        alias = f":v{len(self.values)}"
+        self.values[alias] = to_wire(value)
+        return alias
+
+    def condition(self, condition: Condition) -> str:
+        match condition:
+            case Has(name):
+                return f"attribute_exists({self.name(name)})"
+            case Lacks(name):
+                return f"attribute_not_exists({self.name(name)})"
+            case Compare(name, symbol, value):
+                return f"{self.name(name)} {symbol} {self.value(value)}"
+            case All(parts):
+                return "(" + " AND ".join(self.condition(part) for part in parts) + ")"
+            case AnyOf(parts):
+                return "(" + " OR ".join(self.condition(part) for part in parts) + ")"
+        raise TypeError(condition)
+
+    def change(self, change: Change) -> str:
+        clauses = []
+        if change.assign:
+            parts = (f"{self.name(n)} = {self.value(v)}" for n, v in change.assign.items())
+            clauses.append("SET " + ", ".join(parts))
+        if change.add:
+            parts = (f"{self.name(n)} {self.value(v)}" for n, v in change.add.items())
+            clauses.append("ADD " + ", ".join(parts))
+        if change.drop:
+            clauses.append("REMOVE " + ", ".join(self.name(n) for n in change.drop))
+        return " ".join(clauses)
+
+    def request(self) -> Wire:
+        request: Wire = {}
+        if self.names:
+            request["ExpressionAttributeNames"] = {a: n for n, a in self.names.items()}
+        if self.values:
+            request["ExpressionAttributeValues"] = self.values
+        return request
+
+
+# The engine ----------------------------------------------------------------------------------
+
+
+class DynamoDBTable:
+    """The Table port on two DynamoDB tables."""
+
+    def __init__(self, client: Client, table_names: Mapping[TableName, str]) -> None:
+        """Use this client on these tables."""
+        self._client = client
+        self._names = table_names
+
+    def get(self, key: Key, *, consistent: bool = True) -> Item | None:
+        """See Table.get."""
+        request = {**self._address(key), "ConsistentRead": consistent}
+        item = _item_from_wire(self._client.call("GetItem", request).get("Item"))
+        units.read += _read_units(item_bytes(item or {}), consistent=consistent)
+        return item
+
+    def get_many(self, keys: Sequence[Key]) -> list[Item]:
+        """See Table.get_many."""
+        found: dict[Key, Item] = {}
+        pending = self._by_table(keys)
+        for attempt in range(TRANSACTION_ATTEMPTS):
+            if attempt:
+                _pause(attempt)
+            request = {
+                self._names[table]: {
+                    "Keys": [self._address(key)["Key"] for key in group],
+                    "ConsistentRead": True,
+                }
+                for table, group in pending.items()
+            }
+            answer = self._client.call("BatchGetItem", {"RequestItems": request})
+            for table in pending:
+                for wire in answer["Responses"].get(self._names[table], []):
+                    item = _item_from_wire(wire) or {}
+                    units.read += _read_units(item_bytes(item), consistent=True)
+                    found[Key(str(item["pk"]), str(item["sk"]), table)] = item
+            # Throttled reads come back unprocessed in an HTTP 200; the client does not retry them.
+            unprocessed = answer.get("UnprocessedKeys") or {}
+            pending = {
+                table: [
+                    key
+                    for key in group
+                    if self._address(key)["Key"] in unprocessed[self._names[table]]["Keys"]
+                ]
+                for table, group in pending.items()
+                if self._names[table] in unprocessed
+            }
+            if not pending:
+                return [found[key] for key in keys if key in found]
+        raise TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
+
+    def query(self, query: Query) -> Page:
+        """See Table.query."""
+        pk, sk = (f"{query.index}pk", f"{query.index}sk") if query.index else ("pk", "sk")
+        expression = _Expression()
+        condition = f"{expression.name(pk)} = {expression.value(query.partition)}"
+        if query.between is not None:
+            low, high = (expression.value(bound) for bound in query.between)
+            condition += f" AND {expression.name(sk)} BETWEEN {low} AND {high}"
+        elif query.prefix:
+            condition += (
+                f" AND begins_with({expression.name(sk)}, {expression.value(query.prefix)})"
+            )
+        request: Wire = {
+            "TableName": self._names[query.table],
+            "KeyConditionExpression": condition,
+            "ScanIndexForward": not query.newest_first,
+            "ConsistentRead": query.index is None,
+            **expression.request(),
+        }
+        if query.index is not None:
+            request["IndexName"] = query.index
+        if query.limit is not None:
+            request["Limit"] = query.limit
+        if query.start_after is not None:
+            request["ExclusiveStartKey"] = {n: to_wire(v) for n, v in query.start_after.items()}
+        answer = self._client.call("Query", request)
+        items = [_item_from_wire(wire) or {} for wire in answer["Items"]]
+        size = sum(item_bytes(item) for item in items)
+        units.read += _read_units(size, consistent=query.index is None)
+        return Page(items, _item_from_wire(answer.get("LastEvaluatedKey")))
+
+    def put(self, put: Put) -> None:
+        """See Table.put."""
+        write_id = os.urandom(8)
+        owned = Put(put.key, {**put.attributes, WRITE_ID: write_id}, put.when)
+        units.write += _write_units(item_bytes(self._stored(owned)))
+        try:
+            self._client.call("PutItem", self._put_request(owned))
+        except DynamoDBError as error:
+            if not _is_own_write(error, write_id):
+                raise _condition_failed(error, put) from error
+
+    def update(self, update: Update) -> Item:
+        """See Table.update."""
+        write_id = os.urandom(8)
+        change = Change(
+            assign={**update.change.assign, WRITE_ID: write_id},
+            add=update.change.add,
+            drop=update.change.drop,
+        )
+        request = self._update_request(Update(update.key, change, update.when))
+        try:
+            answer = self._client.call("UpdateItem", {**request, "ReturnValues": "ALL_NEW"})
+            item = _item_from_wire(answer["Attributes"]) or {}
+        except DynamoDBError as error:
+            item = _failed_item(error) or {}
+            units.write += _write_units(item_bytes(item))
+            if not _is_own_write(error, write_id):
+                raise _condition_failed(error, update) from error
+            return item
+        units.write += _write_units(item_bytes(item))
+        return item
+
+    def delete(self, delete: Delete) -> Item | None:
+        """See Table.delete."""
+        request = {**self._delete_request(delete), "ReturnValues": "ALL_OLD"}
+        try:
+            item = _item_from_wire(self._client.call("DeleteItem", request).get("Attributes"))
+        except DynamoDBError as error:
+            units.write += 1
+            raise _condition_failed(error, delete) from error
+        units.write += _write_units(item_bytes(item or {}))
+        return item
+
+    def delete_many(self, keys: Sequence[Key]) -> None:
+        """See Table.delete_many."""
+        for batch in batched(keys, _BATCH_WRITE_MAX, strict=False):
+            pending: Wire = {
+                self._names[table]: [
+                    {"DeleteRequest": {"Key": self._address(key)["Key"]}} for key in group
+                ]
+                for table, group in self._by_table(batch).items()
+            }
+            units.write += len(batch)
+            for attempt in range(TRANSACTION_ATTEMPTS):
+                if attempt:
+                    _pause(attempt)
+                answer = self._client.call("BatchWriteItem", {"RequestItems": pending})
+                # Throttled writes come back unprocessed in an HTTP 200.
+                pending = answer.get("UnprocessedItems") or {}
+                if not pending:
+                    break
+            else:
+                raise TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        """See Table.transact."""
+        request = {
+            "TransactItems": [self._transact_item(write) for write in writes],
+            # One token for all of our attempts: an answer that was lost is not a second write.
+            "ClientRequestToken": os.urandom(16).hex(),
+        }
+        for attempt in range(TRANSACTION_ATTEMPTS):
+            if attempt:
+                _pause(attempt)
+            try:
+                self._client.call("TransactWriteItems", request)
+            except DynamoDBError as error:
+                _raise_unless_passing(error, writes)
+            else:
+                units.write += sum(2 * _write_units(item_bytes(self._stored(w))) for w in writes)
+                return
+        raise TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
+
+    # Requests --------------------------------------------------------------------------------
+
+    def _address(self, key: Key) -> Wire:
+        return {
+            "TableName": self._names[key.table],
+            "Key": {"pk": {"S": key.pk}, "sk": {"S": key.sk}},
+        }
+
+    def _by_table(self, keys: Iterable[Key]) -> dict[TableName, list[Key]]:
+        groups: dict[TableName, list[Key]] = {}
+        for key in keys:
+            groups.setdefault(key.table, []).append(key)
+        return groups
+
+    def _stored(self, write: Write) -> Item:
+        """What a write leaves behind as far as it says so, for its cost."""
+        item: Item = {"pk": write.key.pk, "sk": write.key.sk}
+        match write:
+            case Put():
+                return {**item, **write.attributes}
+            case Update():
+                return {**item, **write.change.assign, **write.change.add}
+        return item
+
+    def _put_request(self, put: Put) -> Wire:
+        item = {name: to_wire(value) for name, value in self._stored(put).items()}
+        return self._conditional(
+            {"TableName": self._names[put.key.table], "Item": item}, _Expression(), put.when
+        )
+
+    def _update_request(self, update: Update) -> Wire:
+        expression = _Expression()
+        request = {
+            **self._address(update.key),
+            "UpdateExpression": expression.change(update.change),
+        }
+        return self._conditional(request, expression, update.when)
+
+    def _delete_request(self, delete: Delete) -> Wire:
+        return self._conditional(self._address(delete.key), _Expression(), delete.when)
+
+    def _transact_item(self, write: Write) -> Wire:
+        match write:
+            case Put():
+                return {"Put": self._put_request(write)}
+            case Update():
+                return {"Update": self._update_request(write)}
+            case Delete():
+                return {"Delete": self._delete_request(write)}
+            case Check():
+                request = self._conditional(self._address(write.key), _Expression(), write.when)
+                return {"ConditionCheck": request}
+
+    def _conditional(
+        self, request: Wire, expression: _Expression, condition: Condition | None
+    ) -> Wire:
+        if condition is not None:
+            request["ConditionExpression"] = expression.condition(condition)
+            # The loser sees the winner's item in the same answer and needs no second read.
+            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        return {**request, **expression.request()}
+
+
+_PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+
+
+def _raise_unless_passing(error: DynamoDBError, writes: Sequence[Write]) -> None:
+    """Say why a transaction was cancelled, unless it is worth another attempt."""
+    if error.code == "TransactionInProgressException":
+        return
+    if error.code != "TransactionCanceledException":
+        raise error
+    reasons = error.body.get("CancellationReasons") or []
+    # A conflict or a throttle says nothing about the conditions: try again, then decide.
+    if any(reason.get("Code") in _PASSING_REASONS for reason in reasons):
+        return
+    for write, reason in zip(writes, reasons, strict=True):
+        if reason.get("Code") == "ConditionalCheckFailed":
+            units.write += 2 * len(writes)
+            raise ConditionFailed(write, _item_from_wire(reason.get("Item"))) from error
+    raise error
+
+
+def _failed_item(error: DynamoDBError) -> Item | None:
+    return _item_from_wire(error.body.get("Item"))
+
+
+def _is_own_write(error: DynamoDBError, write_id: bytes) -> bool:
+    """Recognise a condition that failed because an earlier attempt of this call had succeeded."""
+    if error.code != "ConditionalCheckFailedException":
+        return False
+    item = _failed_item(error)
+    return item is not None and item.get(WRITE_ID) == write_id
+
+
+def _condition_failed(error: DynamoDBError, write: Write) -> Exception:
+    if error.code == "ConditionalCheckFailedException":
+        return ConditionFailed(write, _failed_item(error))
+    return error
+
+
+def _pause(attempt: int) -> None:
+    # Full jitter from 50 ms, doubling. Source: AWS Architecture Blog, "Exponential Backoff".
+    time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,194 @@
+"""The table in memory: one lock, one dictionary. For tests of flows, and for trying things out."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import threading
+from typing import TYPE_CHECKING, Any
+
+from latchkey.storage.table import (
+    All,
+    AnyOf,
+    Check,
+    Compare,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Has,
+    Item,
+    Key,
+    Lacks,
+    Page,
+    Put,
+    Query,
+    Update,
+    Write,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from latchkey.storage.table import Value
+
+_OPERATORS = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _holds(condition: Condition | None, item: Item | None) -> bool:
+    match condition:
+        case None:
+            return True
+        case Has(name):
+            return item is not None and name in item
+        case Lacks(name):
+            return item is None or name not in item
+        case Compare():
+            return _compares(condition, item or {})
+        case All(parts):
+            return all(_holds(part, item) for part in parts)
+        case AnyOf(parts):
+            return any(_holds(part, item) for part in parts)
+        case _:
+            raise TypeError(condition)
+
+
+class MemoryTable:
+    """Both tables and their indexes, with DynamoDB's atomicity and none of its durability."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._items: dict[Key, Item] = {}
+        self._lock = threading.RLock()
+
+    def get(self, key: Key, *, consistent: bool = True) -> Item | None:
+        """See Table.get."""
+        del consistent
+        with self._lock:
+            return copy.deepcopy(self._items.get(key))
+
+    def get_many(self, keys: Sequence[Key]) -> list[Item]:
+        """See Table.get_many."""
+        with self._lock:
+            return [copy.deepcopy(self._items[key]) for key in keys if key in self._items]
+
+    def query(self, query: Query) -> Page:
+        """See Table.query."""
+        pk, sk = (f"{query.index}pk", f"{query.index}sk") if query.index else ("pk", "sk")
+        with self._lock:
+            found = [
+                item
+                for key, item in self._items.items()
+                if key.table == query.table
+                and item.get(pk) == query.partition
+                and sk in item
+                and _in_range(str(item[sk]), query)
+            ]
+            found.sort(key=lambda item: _position(item, sk), reverse=query.newest_first)
+            if query.start_after is not None:
+                start = _position(query.start_after, sk)
+                found = [
+                    item
+                    for item in found
+                    if (_position(item, sk) < start) == query.newest_first
+                    and _position(item, sk) != start
+                ]
+            limit = query.limit or len(found)
+            page = [copy.deepcopy(item) for item in found[:limit]]
+        # As DynamoDB, a page that was filled to its limit names a next one, even if it is empty.
+        full = query.limit is not None and len(page) == query.limit
+        names = ["pk", "sk", *([pk, sk] if query.index else [])]
+        return Page(page, {name: page[-1][name] for name in names} if full and page else None)
+
+    def put(self, put: Put) -> None:
+        """See Table.put."""
+        self.transact([put])
+
+    def update(self, update: Update) -> Item:
+        """See Table.update."""
+        with self._lock:
+            self.transact([update])
+            return copy.deepcopy(self._items[update.key])
+
+    def delete(self, delete: Delete) -> Item | None:
+        """See Table.delete."""
+        with self._lock:
+            old = self._items.get(delete.key)
+            self.transact([delete])
+            return old
+
+    def delete_many(self, keys: Sequence[Key]) -> None:
+        """See Table.delete_many."""
+        with self._lock:
+            for key in keys:
+                self._items.pop(key, None)
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        """See Table.transact."""
+        keys = [write.key for write in writes]
+        if len(set(keys)) != len(keys) or len(keys) > 100:  # noqa: PLR2004 - DynamoDB's own bound
+            msg = "a transaction takes up to 100 writes, each of another item"
+            raise ValueError(msg)
+        with self._lock:
+            for write in writes:
+                item = self._items.get(write.key)
+                if not _holds(write.when, item):
+                    raise ConditionFailed(write, copy.deepcopy(item))
+            for write in writes:
+                self._apply(write)
+
+    def _apply(self, write: Write) -> None:
+        match write:
+            case Put(key, attributes):
+                item = {"pk": key.pk, "sk": key.sk, **copy.deepcopy(dict(attributes))}
+                self._items[key] = item
+            case Update(key, change):
+                item = self._items.setdefault(key, {"pk": key.pk, "sk": key.sk})
+                item.update(copy.deepcopy(dict(change.assign)))
+                for name, amount in change.add.items():
+                    stored = item.get(name, 0)
+                    if not isinstance(stored, int):
+                        raise TypeError(name)
+                    item[name] = stored + amount
+                for name in change.drop:
+                    item.pop(name, None)
+            case Delete(key):
+                self._items.pop(key, None)
+            case Check():
+                pass
+
+    def all_items(self) -> list[Item]:
+        """Everything in both tables, for tests that look for what should not be there."""
+        with self._lock:
+            return copy.deepcopy(list(self._items.values()))
+
+
+def _compares(condition: Compare, item: Item) -> bool:
+    stored: Any = item.get(condition.name)
+    expected: Any = condition.value
+    if condition.name not in item or _kind(stored) is not _kind(expected):
+        return condition.operator == "<>"
+    return bool(_OPERATORS[condition.operator](stored, expected))
+
+
+def _kind(value: object) -> type:
+    """Return the type that DynamoDB would keep a value under; an enumeration's is str."""
+    kinds = (bool, int, str, bytes, list, dict, type(None))
+    return next(kind for kind in kinds if isinstance(value, kind))
+
+
+def _in_range(sort_key: str, query: Query) -> bool:
+    if query.between is not None:
+        low, high = query.between
+        return low <= sort_key <= high
+    return sort_key.startswith(query.prefix)
+
+
+def _position(item: Mapping[str, Value], sk: str) -> tuple[str, str, str]:
+    return str(item[sk]), str(item["pk"]), str(item["sk"])

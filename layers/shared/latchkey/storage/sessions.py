@@ -1,0 +1,165 @@
+"""Sessions, in the partition of the person that they belong to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus
+from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS
+from latchkey.domain.session import Session
+from latchkey.storage import keys
+from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.table import (
+    ABSENT,
+    EXISTS,
+    Change,
+    Compare,
+    ConditionFailed,
+    Lacks,
+    Put,
+    Query,
+    Update,
+    equals,
+    read_all,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from latchkey.domain.effects import Effects
+    from latchkey.domain.session import EndReason
+    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.table import Table, Write
+
+
+class SessionStore:
+    """The sessions of every account."""
+
+    def __init__(self, table: Table, effects: EffectWriter) -> None:
+        """Keep them in this table."""
+        self._table = table
+        self._effects = effects
+
+    def find(self, account_id: str, session_id: str) -> Session | None:
+        """Read one session of an account, ended or not.
+
+        Pattern      S1, authorize a request
+        Request      GetItem
+        Consistency  strong: a revocation holds on the next request
+        Cost         1 RRU
+        """
+        item = self._table.get(keys.session(account_id, session_id))
+        return None if item is None else from_item(Session, item)
+
+    def list_by_account(self, account_id: str) -> list[Session]:
+        """List every session that the account still has an item of, oldest first.
+
+        Pattern      S2, "show my devices"
+        Request      Query
+        Consistency  strong
+        Cost         1 RRU per 4 KiB; 50 active and 50 ended sessions of 700 B are 18 RRU
+        Bounds       SESSION_LIMIT active ones and ENDED_SESSIONS_KEPT others; no paging needed
+        """
+        query = Query(partition=keys.account_partition(account_id), prefix=keys.SESSION_PREFIX)
+        return [from_item(Session, item) for item in read_all(self._table, query)]
+
+    def start(
+        self,
+        session: Session,
+        *,
+        session_version: int,
+        ending: Sequence[tuple[Session, EndReason]],
+        effects: Effects,
+    ) -> bool:
+        """Start a session, and end those that it supersedes or that are over the limit.
+
+        Pattern      S3, sign-in
+        Request      TransactWriteItems
+        Cost         6 WRU (session, account, audit row) and 4 for each session that it ends
+        Condition    the account is active and its set of sessions is still the one that was read
+        Race         False when it is not: read again, decide again. So a suspended account never
+                     gains a session, and two sign-ins never exceed the limit together
+        """
+        writes: list[Write] = [
+            Update(
+                keys.account(session.account_id),
+                Change(add={"session_version": 1}),
+                equals("status", AccountStatus.ACTIVE) & equals("session_version", session_version),
+            ),
+            Put(
+                keys.session(session.account_id, session.id),
+                {**to_item(session), "ttl": _ttl(session.expires_at)},
+                ABSENT,
+            ),
+            *(self._end(old, session.created_at, reason) for old, reason in ending),
+        ]
+        try:
+            self._table.transact([*writes, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
+    def end(self, session: Session, at: datetime, reason: EndReason, effects: Effects) -> bool:
+        """End one session.
+
+        Pattern      S4, sign a device out
+        Request      TransactWriteItems
+        Cost         4 WRU: session and audit row
+        Condition    the session has not ended
+        Race         the second of two gets False and writes nothing; a refresh in flight fails on
+                     the same item's condition, so that ending always wins
+        """
+        try:
+            self._table.transact([self._end(session, at, reason), *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
+    def touch(self, session: Session, at: datetime, generation: int) -> None:
+        """Record a use: when, and which generation has been seen.
+
+        Pattern      S5, last activity
+        Request      UpdateItem
+        Cost         1 WRU; the caller decides from the item just read whether it is due, because a
+                     condition that fails costs a unit as well
+        Condition    the session exists, has not ended, and has seen no newer generation
+        Race         an update that comes too late is dropped; it can't revive or recreate anything
+        """
+        newest = max(generation, session.used_generation)
+        change = Change(assign={"last_activity_at": to_milliseconds(at), "used_generation": newest})
+        condition = EXISTS & Lacks("ended_at") & Compare("used_generation", "<=", newest)
+        try:
+            self._table.update(
+                Update(keys.session(session.account_id, session.id), change, condition)
+            )
+        except ConditionFailed:
+            return
+
+    def delete_history(self, sessions: Sequence[Session]) -> None:
+        """Forget ended sessions before their time, to keep the partition small.
+
+        Pattern      S6, at sign-in, beyond ENDED_SESSIONS_KEPT
+        Request      BatchWriteItem
+        Cost         1 WRU each
+        """
+        self._table.delete_many([keys.session(s.account_id, s.id) for s in sessions])
+
+    def _end(self, session: Session, at: datetime, reason: EndReason) -> Update:
+        return Update(
+            keys.session(session.account_id, session.id),
+            Change(
+                assign={
+                    "ended_at": to_milliseconds(at),
+                    "end_reason": reason.value,
+                    "ttl": _ttl(at),
+                }
+            ),
+            EXISTS & Lacks("ended_at"),
+        )
+
+
+def _ttl(ended_at: datetime) -> int:
+    kept = timedelta(days=ENDED_SESSION_RETENTION_DAYS)
+    return int((ended_at + kept).timestamp())

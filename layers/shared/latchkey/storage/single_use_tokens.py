@@ -1,0 +1,51 @@
+"""Single-use tokens. Who redeems one does it in the write that it was for, so it happens once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.domain.single_use import SingleUseToken
+from latchkey.storage import keys
+from latchkey.storage.records import from_item, to_item
+from latchkey.storage.table import ABSENT, EXISTS, Delete, Put
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.storage.table import Table
+
+
+class SingleUseTokenStore:
+    """The tokens that are still good for something."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep them in this table."""
+        self._table = table
+
+    def find(self, token_id: str, now: datetime) -> SingleUseToken | None:
+        """Read a token that can still be redeemed.
+
+        Pattern      T1, look before redeeming
+        Request      GetItem
+        Consistency  strong
+        Cost         1 RRU
+        """
+        item = self._table.get(keys.single_use_token(token_id))
+        if item is None:
+            return None
+        token = from_item(SingleUseToken, item)
+        return token if now < token.expires_at else None
+
+
+def issue(token: SingleUseToken) -> Put:
+    """Make the write that issues a token, for the transaction of whatever mails it."""
+    attributes = {**to_item(token), "ttl": int(token.expires_at.timestamp())}
+    return Put(keys.single_use_token(token.id), attributes, ABSENT)
+
+
+def redeem(token: SingleUseToken) -> Delete:
+    """Make the write that uses a token up, for the transaction of what it is for.
+
+    Race: of two that redeem it, one transaction is cancelled.
+    """
+    return Delete(keys.single_use_token(token.id), EXISTS)
