@@ -1,0 +1,21 @@
+"""A clock that a test turns by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class ManualClock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        """Start at a fixed instant."""
+        self._now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """Return the present instant."""
+        return self._now
+
+    def advance(self, **duration: float) -> None:
+        """Let time pass: `advance(minutes=5)`."""
+        self._now += timedelta(**duration)

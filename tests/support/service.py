@@ -1,0 +1,181 @@
+"""The whole service in one process: handlers behind the authorizer, on the table in memory.
+
+It speaks in requests and answers, as an API Gateway would; time is the test's to turn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from latchkey import bootstrap
+from latchkey.bootstrap import Services
+from latchkey.config import Config
+from latchkey.storage.memory import MemoryTable
+from tests.support.clock import ManualClock
+from tests.support.keys import MemorySigningKeyStore
+from tools.template import routes
+
+if TYPE_CHECKING:
+    from latchkey.storage.table import Table
+
+ENVIRONMENT = {
+    "TABLE_NAME": "latchkey-test",
+    "AUDIT_TABLE_NAME": "latchkey-test-audit",
+    "KEY_PARAMETER_PREFIX": "/latchkey/test",
+    "ISSUER": "https://accounts.test",
+    "AUDIENCE": "latchkey",
+    "PUBLIC_URL": "https://accounts.test",
+    "EMAIL_VERIFICATION": "optional",
+    "ALLOWED_ORIGINS": "https://accounts.test",
+    "ACCESS_TOKEN_SECONDS": "600",
+    "SESSION_IDLE_SECONDS": str(14 * 24 * 3600),
+    "SESSION_ABSOLUTE_SECONDS": str(90 * 24 * 3600),
+    "SESSION_LIMIT": "50",
+    "PASSWORD_MIN_LENGTH": "15",
+    "EDGE_SECRET": "the-edge",
+    "AUTHORIZER_MODE": "typed",
+}
+PASSWORD = "correct horse battery staple"
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Safari/537.36"
+)
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    cookies: list[str]
+    body: Any
+
+    @property
+    def data(self) -> Any:
+        """The envelope's data."""
+        return self.body["data"]
+
+    @property
+    def code(self) -> str:
+        """The envelope's error code."""
+        code: str = self.body["error"]["code"]
+        return code
+
+
+class InProcessService:
+    """Latchkey without API Gateway and Lambda."""
+
+    def __init__(self, *, table: Table | None = None, **settings: str) -> None:
+        """Build it; settings replace environment variables (`EMAIL_VERIFICATION="required"`)."""
+        self.table = table or MemoryTable()
+        self.clock = ManualClock()
+        self.keys = MemorySigningKeyStore()
+        self.services = Services(
+            Config.from_env({**ENVIRONMENT, **settings}),
+            table=self.table,
+            clock=self.clock,
+            signing_key_store=self.keys,  # type: ignore[arg-type]
+        )
+        bootstrap.use(self.services)
+        self._requests = 0
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: Any = None,
+        raw_body: str | None = None,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        cookies: list[str] | None = None,
+        query: dict[str, str] | None = None,
+        source_ip: str = "203.0.113.7",
+        user_agent: str = CHROME,
+    ) -> Answer:
+        """Send one request through the authorizer, if its route has it, to its handler."""
+        self._requests += 1
+        route, parameters = _match(method, path)
+        all_headers = {"user-agent": user_agent, **(headers or {})}
+        if token is not None:
+            all_headers["authorization"] = f"Bearer {token}"
+        body = raw_body
+        if json_body is not None:
+            body = json.dumps(json_body)
+        if body is not None:
+            all_headers.setdefault("content-type", "application/json")
+        event: dict[str, Any] = {
+            "version": "2.0",
+            "routeKey": f"{method} {route.path}",
+            "rawPath": path,
+            "headers": all_headers,
+            "cookies": cookies or [],
+            "queryStringParameters": query,
+            "pathParameters": parameters,
+            "requestContext": {
+                "requestId": f"request-{self._requests}",
+                "http": {"method": method, "path": path, "sourceIp": source_ip},
+            },
+            "body": body,
+            "isBase64Encoded": False,
+        }
+        if route.authorized:
+            verdict = self._handler("authorizer")({**event, "type": "REQUEST"}, None)
+            assert verdict["isAuthorized"] is True
+            event["requestContext"]["authorizer"] = {"lambda": verdict["context"]}
+        answer = self._handler(route.function)(event, None)
+        return Answer(
+            answer["statusCode"],
+            answer["headers"],
+            answer.get("cookies", []),
+            json.loads(answer["body"]) if answer["body"] else None,
+        )
+
+    def register(self, email: str = "ada@example.com", **fields: Any) -> Answer:
+        """Open an account."""
+        body = {"email": email, "password": PASSWORD, **fields}
+        return self.request("POST", "/api/v1/auth/register", json_body=body)
+
+    def login(self, email: str = "ada@example.com", **options: Any) -> Answer:
+        """Sign a device in."""
+        body = {"email": email, "password": PASSWORD, **options.pop("fields", {})}
+        return self.request("POST", "/api/v1/auth/login", json_body=body, **options)
+
+    def configure(self, **changes: Any) -> None:
+        """Change fields of the configuration from here on."""
+        config = dataclasses.replace(self.services.config, **changes)
+        self.services = Services(
+            config,
+            table=self.table,
+            clock=self.clock,
+            signing_key_store=self.keys,  # type: ignore[arg-type]
+        )
+        bootstrap.use(self.services)
+
+    def _handler(self, function: str) -> Any:
+        return importlib.import_module(f"functions.{function}.app").handler
+
+
+def _match(method: str, path: str) -> tuple[Any, dict[str, str]]:
+    for route in routes():
+        pattern, parts = route.path.split("/"), path.split("/")
+        if route.method != method or len(pattern) != len(parts):
+            continue
+        found = {
+            name[1:-1]: part
+            for name, part in zip(pattern, parts, strict=True)
+            if name.startswith("{")
+        }
+        if all(n == p or n.startswith("{") for n, p in zip(pattern, parts, strict=True)):
+            return route, found
+    msg = f"no route {method} {path}"
+    raise LookupError(msg)

@@ -1,0 +1,1 @@
+"""What the developers of Latchkey run: none of it is deployed."""

@@ -1,0 +1,126 @@
+"""The real `sam build` and `sam deploy` of the real template, into the emulator."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tools.local import processes
+from tools.local.emulator import PYTHON_DIRECTORY, REPOSITORY, Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SAM = REPOSITORY / ".tools/sam/bin/sam"
+BUILD = REPOSITORY / ".aws-sam/local"
+"""Apart from .aws-sam/build, which holds what goes to AWS: this one fits this machine."""
+
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployed stack: what its template put out and what its resources are really called."""
+
+    name: str
+    outputs: Mapping[str, str]
+    physical_ids: Mapping[str, str]
+    template: Mapping[str, Any]
+    """Processed: SAM's transform has been applied, so that every resource is CloudFormation's."""
+
+    def function_name(self, operation: str) -> str:
+        """Return the Lambda's real name for its folder's name (`revoke_session`)."""
+        logical_id = "".join(word.title() for word in operation.split("_")) + "Function"
+        return self.physical_ids[logical_id]
+
+
+@contextlib.contextmanager
+def building() -> Iterator[None]:
+    """Hold the build directory: `make test` may build while `make run` does."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build(emulator: Emulator) -> None:
+    """Run `sam build` for this machine's processor; what did not change comes from its cache."""
+    # No secret is given here, for SAM writes a build's parameters into its files.
+    processes.run(
+        [
+            *(SAM, "build", "--config-env", "local"),
+            *("--build-dir", BUILD / "build", "--cache-dir", BUILD / "cache"),
+            *("--parameter-overrides", f"Architecture={ARCHITECTURE}"),
+        ],
+        env=_sam_environment(emulator),
+        cwd=REPOSITORY,
+        log=emulator.directory / "sam-build.log",
+        what="sam build",
+    )
+
+
+def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
+    """Run `sam deploy` with samconfig.toml's `local`, and the parameters that only we know."""
+    config = REPOSITORY / "samconfig.toml"
+    local = tomllib.loads(config.read_text())["local"]
+    # Parameters on the command line replace samconfig's, all of them, so its own are said again.
+    written = dict(
+        pair.split("=", 1) for pair in local["deploy"]["parameters"]["parameter_overrides"]
+    )
+    overrides = written | {"Architecture": ARCHITECTURE} | dict(parameters)
+    bucket = "sam-artifacts"
+    emulator.client("s3").create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    processes.run(
+        [
+            *(SAM, "deploy", "--config-file", config, "--config-env", "local"),
+            *("--template-file", BUILD / "build/template.yaml"),
+            *("--s3-bucket", bucket, "--no-progressbar"),
+            "--parameter-overrides",
+            *(f"{name}={value}" for name, value in overrides.items()),
+        ],
+        env=_sam_environment(emulator),
+        cwd=REPOSITORY,
+        log=emulator.directory / "sam-deploy.log",
+        what="sam deploy",
+    )
+    return describe(emulator, local["global"]["parameters"]["stack_name"])
+
+
+def describe(emulator: Emulator, name: str) -> Deployment:
+    """Read back what has been deployed."""
+    cloudformation = emulator.client("cloudformation")
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+    template = cloudformation.get_template(StackName=name, TemplateStage="Processed")
+    return Deployment(
+        name=name,
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
+        physical_ids={item["LogicalResourceId"]: item["PhysicalResourceId"] for item in resources},
+        template=template["TemplateBody"],
+    )
+
+
+def _sam_environment(emulator: Emulator) -> dict[str, str]:
+    # Nothing of the developer's own AWS settings may take part, least of all a profile.
+    ours = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))
+    }
+    return (
+        ours
+        | emulator.environment
+        | {
+            "PATH": f"{PYTHON_DIRECTORY}:{os.environ['PATH']}",
+            "PYTHON": str(PYTHON_DIRECTORY / "python3.13"),
+            "LAYER_FOR": "this-machine",
+            "LAYER_CACHE": str(BUILD / "packages"),
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.2",
+        }
+    )

@@ -1,0 +1,110 @@
+"""Gives the deployed HTTP API the routes that MiniStack's CloudFormation leaves out.
+
+SAM writes an HTTP API's routes and authorizers as an OpenAPI `Body`. AWS imports it, MiniStack does
+not. So they are read from the processed template and made through the ordinary API.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+
+    from tools.local.deployment import Deployment
+    from tools.local.emulator import Emulator
+
+METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
+
+
+def import_routes(emulator: Emulator, deployment: Deployment) -> int:
+    """Make integrations, authorizers and routes as the template's API has them; say how many."""
+    gateway: ApiGatewayV2Client = emulator.client("apigatewayv2")
+    api_id = deployment.outputs["ApiId"]
+    body = deployment.template["Resources"]["Api"]["Properties"]["Body"]
+    function_arns = _function_arns(emulator, deployment)
+    authorizers = {
+        name: _create_authorizer(gateway, api_id, name, scheme, function_arns)
+        for name, scheme in body.get("components", {}).get("securitySchemes", {}).items()
+        if "x-amazon-apigateway-authorizer" in scheme
+    }
+    routes = [
+        (f"{method.upper()} {path}", operation)
+        for path, operations in body["paths"].items()
+        for method, operation in operations.items()
+        if method in METHODS
+    ]
+    for route_key, operation in routes:
+        integration = operation["x-amazon-apigateway-integration"]
+        integration_id = gateway.create_integration(
+            ApiId=api_id,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=_invoked_function(integration["uri"], function_arns),
+            PayloadFormatVersion=integration["payloadFormatVersion"],
+        )["IntegrationId"]
+        authorizer_id = _authorizer_of(operation, authorizers)
+        gateway.create_route(
+            ApiId=api_id,
+            RouteKey=route_key,
+            Target=f"integrations/{integration_id}",
+            AuthorizationType="CUSTOM" if authorizer_id else "NONE",
+            AuthorizerId=authorizer_id or "",
+        )
+    return len(routes)
+
+
+def _create_authorizer(
+    gateway: ApiGatewayV2Client,
+    api_id: str,
+    name: str,
+    scheme: dict[str, Any],
+    function_arns: dict[str, str],
+) -> str:
+    settings = scheme["x-amazon-apigateway-authorizer"]
+    created = gateway.create_authorizer(
+        ApiId=api_id,
+        Name=name,
+        AuthorizerType="REQUEST",
+        AuthorizerUri=_invoked_function(settings["authorizerUri"], function_arns),
+        AuthorizerPayloadFormatVersion=settings["authorizerPayloadFormatVersion"],
+        AuthorizerResultTtlInSeconds=settings["authorizerResultTtlInSeconds"],
+        EnableSimpleResponses=settings["enableSimpleResponses"],
+        IdentitySource=_identity_sources(settings),
+    )
+    return str(created["AuthorizerId"])
+
+
+def _identity_sources(settings: dict[str, Any]) -> list[str]:
+    sources = settings.get("identitySource", [])
+    return [sources] if isinstance(sources, str) else list(sources)
+
+
+def _authorizer_of(operation: dict[str, Any], authorizers: dict[str, str]) -> str | None:
+    # SAM says `NONE` where a route opts out of the default authorizer; no scheme has that name.
+    names = [name for requirement in operation.get("security", []) for name in requirement]
+    return next((authorizers[name] for name in names if name in authorizers), None)
+
+
+def _function_arns(emulator: Emulator, deployment: Deployment) -> dict[str, str]:
+    configurations = emulator.client("lambda").get_paginator("list_functions").paginate()
+    by_name = {
+        function["FunctionName"]: function["FunctionArn"]
+        for page in configurations
+        for function in page["Functions"]
+    }
+    return {
+        logical_id: by_name[physical_id]
+        for logical_id, physical_id in deployment.physical_ids.items()
+        if physical_id in by_name
+    }
+
+
+def _invoked_function(uri: dict[str, Any], function_arns: dict[str, str]) -> str:
+    # An integration names it in the text, functions/${LoginFunction.Arn}/invocations; an authorizer
+    # as a variable of the text, {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}.
+    match = re.search(r'\$\{(\w+)\.Arn\}|"(\w+)", "Arn"\]', json.dumps(uri))
+    if match is None:
+        raise ValueError(f"no Lambda in {uri}")
+    return function_arns[match[1] or match[2]]

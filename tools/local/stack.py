@@ -1,0 +1,134 @@
+"""One local stack: emulator, deployment and edge, up together and down together."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.local import deployment, edge, emulator, lambda_logs, processes, routes
+from tools.local.console import QuietConsole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tools.local.console import Console
+    from tools.local.deployment import Deployment
+    from tools.local.emulator import Emulator
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running stack."""
+
+    base_url: str
+    """The edge: where a browser, a phone or a test goes."""
+    emulator: Emulator
+    deployment: Deployment
+    edge_secret: str
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(
+        cls,
+        *,
+        port: int | None = None,
+        emulator_port: int | None = None,
+        parameters: Mapping[str, str] | None = None,
+        console: Console | None = None,
+    ) -> Iterator[LocalStack]:
+        """Bring everything up, and take all of it down afterwards.
+
+        Without ports it takes free ones. Its state lives in a directory of its own, so any number
+        of stacks run side by side.
+
+        Raises:
+            LocalError: a port is taken, or a tool failed; its message says what to do.
+        """
+        port = port or processes.free_port()
+        emulator_port = emulator_port or processes.free_port()
+        processes.require_free(port, "PORT")
+        processes.require_free(emulator_port, "EMULATOR_PORT")
+        console = console or QuietConsole()
+        base_url = f"http://localhost:{port}"
+        edge_secret = secrets.token_urlsafe(24)
+        with contextlib.ExitStack() as up:
+            directory = Path(up.enter_context(tempfile.TemporaryDirectory(prefix="latchkey-")))
+            with console.step(f"the emulator of AWS, port {emulator_port}"):
+                aws = up.enter_context(emulator.start(emulator_port, directory))
+            with deployment.building():
+                with console.step("sam build"):
+                    deployment.build(aws)
+                with console.step("sam deploy"):
+                    deployed = deployment.deploy(
+                        aws,
+                        {"PublicUrl": base_url, "EdgeSecret": edge_secret, **(parameters or {})},
+                    )
+            with console.step("the API's routes"):
+                routes.import_routes(aws, deployed)
+            with console.step(f"the edge, port {port}"):
+                front = edge.Edge(
+                    emulator_url=aws.url,
+                    api_id=deployed.outputs["ApiId"],
+                    secret=edge_secret,
+                    pages=emulator.REPOSITORY / "web",
+                    mailbox=aws,
+                )
+                up.enter_context(edge.serving(front, port))
+            yield cls(base_url, aws, deployed, edge_secret)
+
+    @property
+    def emulator_url(self) -> str:
+        """Where every AWS API answers."""
+        return self.emulator.url
+
+    @property
+    def api_url(self) -> str:
+        """The API without the edge, as an attacker who goes around the CDN finds it."""
+        return (
+            f"http://{self.deployment.outputs['ApiId']}.execute-api.localhost:{self.emulator.port}"
+        )
+
+    @property
+    def table_name(self) -> str:
+        """The table of accounts and sessions."""
+        return self.deployment.outputs["TableName"]
+
+    @property
+    def audit_table_name(self) -> str:
+        """The audit trail's table."""
+        return self.deployment.outputs["AuditTableName"]
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - as boto3.client
+        """Make a boto3 client of the emulator."""
+        return self.emulator.client(service)
+
+    def invoke(self, operation: str, event: object) -> Any:  # noqa: ANN401 - any JSON
+        """Invoke a function by its folder's name and return its answer.
+
+        Raises:
+            LambdaError: the function raised.
+        """
+        answer = self.client("lambda").invoke(
+            FunctionName=self.deployment.function_name(operation), Payload=json.dumps(event)
+        )
+        payload = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise LambdaError(payload)
+        return payload
+
+    def logs(self) -> list[str]:
+        """Return every line that the Lambdas have logged."""
+        return lambda_logs.read(self.emulator, self.deployment.outputs["LogGroupName"])
+
+    def mails(self) -> list[dict[str, Any]]:
+        """Return the mails that would have been sent, newest first."""
+        return self.emulator.mails()
+
+
+class LambdaError(Exception):
+    """An invoked function raised; carries what Lambda says about it."""
