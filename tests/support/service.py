@@ -166,7 +166,8 @@ class InProcessService:
 
 
 def _match(method: str, path: str) -> tuple[Any, dict[str, str]]:
-    for route in routes():
+    # As API Gateway: the route with the fewest variables wins.
+    for route in sorted(routes(), key=lambda route: route.path.count("{")):
         pattern, parts = route.path.split("/"), path.split("/")
         if route.method != method or len(pattern) != len(parts):
             continue

@@ -14,7 +14,10 @@ from latchkey.domain.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
+    from latchkey.flows.ending import SessionEnding
     from latchkey.flows.profile import Profile
+    from latchkey.flows.reauthentication import Reauthentication
+    from latchkey.flows.refreshing import Refreshing
     from latchkey.flows.registration import Registration
     from latchkey.flows.sessions import Sessions
     from latchkey.flows.sign_in import SignIn
@@ -154,7 +157,43 @@ class Services:
     def session_flows(self) -> Sessions:
         from latchkey.flows.sessions import Sessions
 
-        return Sessions(store=self.sessions, idle_timeout=self.config.idle_timeout)
+        return Sessions(
+            store=self.sessions,
+            ending=self.session_ending,
+            idle_timeout=self.config.idle_timeout,
+        )
+
+    @cached_property
+    def session_ending(self) -> SessionEnding:
+        from latchkey.flows.ending import SessionEnding
+
+        return SessionEnding(
+            accounts=self.accounts,
+            sessions=self.sessions,
+            idle_timeout=self.config.idle_timeout,
+        )
+
+    @cached_property
+    def refreshing(self) -> Refreshing:
+        from latchkey.flows.refreshing import Refreshing
+
+        return Refreshing(
+            sessions=self.sessions,
+            signer=self.signer,
+            ring=self.signing_key_store.ring,
+            idle_timeout=self.config.idle_timeout,
+        )
+
+    @cached_property
+    def reauthentication(self) -> Reauthentication:
+        from latchkey.flows.reauthentication import Reauthentication
+
+        return Reauthentication(
+            accounts=self.accounts,
+            sessions=self.sessions,
+            passwords=self.passwords,
+            signer=self.signer,
+        )
 
     @cached_property
     def profile(self) -> Profile:
@@ -211,6 +250,16 @@ def registration() -> Registration:
 def session_flows() -> Sessions:
     """A person's own sessions."""
     return services().session_flows
+
+
+def refreshing() -> Refreshing:
+    """Refreshing tokens."""
+    return services().refreshing
+
+
+def reauthentication() -> Reauthentication:
+    """Proving again who one is."""
+    return services().reauthentication
 
 
 def profile() -> Profile:

@@ -21,6 +21,9 @@ class Action(StrEnum):
     SESSION_ENDED_BY_LOGOUT = "session.ended.by_logout"
     SESSION_ENDED_BY_LIMIT = "session.ended.by_limit"
     SESSION_SUPERSEDED = "session.superseded"
+    SESSION_ENDED_BY_REUSE = "session.ended.by_refresh_token_reuse"
+    SESSIONS_REVOKED_BY_OWNER = "sessions.revoked.by_owner"
+    SESSION_REAUTHENTICATED = "session.reauthenticated"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
 
 
@@ -41,7 +44,7 @@ class AuditRow:
     """One row, written in the transaction of the change that it records.
 
     actor    the account that acted, as its pseudonym; "system" for schedules
-    target   the session or other object that was acted on
+    targets  the sessions or other objects that were acted on
     changed  names of changed fields, never their values
     personal what is sealed under the subject's key: IP address, device label
     """
@@ -52,7 +55,7 @@ class AuditRow:
     subject: AuditSubject
     actor: str
     request_id: str
-    target: str | None = None
+    targets: tuple[str, ...] = ()
     session_id: str | None = None
     changed: tuple[str, ...] = ()
     personal: dict[str, str] | None = None
@@ -67,7 +70,7 @@ def audit_row(
     context: RequestContext,
     *,
     actor: str | None = None,
-    target: str | None = None,
+    targets: tuple[str, ...] = (),
     session_id: str | None = None,
     changed: tuple[str, ...] = (),
     device: str | None = None,
@@ -81,7 +84,7 @@ def audit_row(
         subject=subject,
         actor=actor or subject.id,
         request_id=context.request_id,
-        target=target,
+        targets=targets,
         session_id=session_id,
         changed=changed,
         personal={name: value for name, value in personal.items() if value},

@@ -49,6 +49,12 @@ class InvalidLanguageCode(InvalidInput):
     code = "INVALID_LANGUAGE_CODE"
 
 
+class CurrentSessionUnknown(InvalidInput):
+    """The caller's own session can't be told from the others, so "others" has no meaning."""
+
+    code = "CURRENT_SESSION_UNKNOWN"
+
+
 class WeakPassword(InvalidInput):
     """A password that is too short, too long, or too common."""
 
@@ -98,10 +104,28 @@ class SessionIdleTimeout(NotAuthenticated):
     code = "SESSION_IDLE_TIMEOUT"
 
 
+class RefreshTokenInvalid(NotAuthenticated):
+    """What came is not a refresh token of ours."""
+
+    code = "REFRESH_TOKEN_INVALID"
+
+
+class RefreshTokenReused(NotAuthenticated):
+    """A refresh token that was replaced long ago: somebody has a copy, so the session ended."""
+
+    code = "REFRESH_TOKEN_REUSED"
+
+
 class InvalidCredentials(NotAuthenticated):
     """Sign-in failed; outside, an unknown account and a wrong password are the same."""
 
     code = "INVALID_CREDENTIALS"
+
+
+class OriginNotAllowed(DomainError):
+    """A cookie came with a request of a page that is not ours."""
+
+    code = "ORIGIN_NOT_ALLOWED"
 
 
 # What they may do ----------------------------------------------------------------------------

@@ -25,6 +25,8 @@ class EndReason(StrEnum):
     LOGOUT = "logout"
     LIMIT = "limit"
     SUPERSEDED = "superseded"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason, not a secret
 
 
 class LoginMethod(StrEnum):

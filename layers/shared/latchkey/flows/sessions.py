@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import SessionNotFound
+from latchkey.domain.errors import CurrentSessionUnknown, Problem, SessionNotFound
 from latchkey.domain.ids import is_id
 from latchkey.domain.session import EndReason, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
+    from latchkey.domain.account import Account
     from latchkey.domain.request import Caller, RequestContext
+    from latchkey.flows.ending import SessionEnding
     from latchkey.storage.sessions import SessionStore
 
 
@@ -23,6 +26,7 @@ class Sessions:
     """The flows, and what they need."""
 
     store: SessionStore
+    ending: SessionEnding
     idle_timeout: timedelta
 
     def list_active(self, caller: Caller, context: RequestContext) -> list[Session]:
@@ -50,12 +54,49 @@ class Sessions:
             session.audit,
             context,
             session_id=caller.session_id,
-            target=session.id,
+            targets=(session.id,),
             device=session.device.name,
         )
         if not self.store.end(session, context.now, EndReason.REVOKED, Effects(audit=(row,))):
             raise SessionNotFound
         return session
+
+    def revoke_many(self, caller: Caller, scope: str, context: RequestContext) -> int:
+        """Sign the caller's other devices out, or all of them; return how many there were.
+
+        scope  "others" or "all"
+
+        Raises CurrentSessionUnknown for "others" when the caller's own session has just ended:
+        then "the others" would be all of them.
+        """
+
+        def which(active: Sequence[Session]) -> Sequence[Session]:
+            if scope == "all":
+                return active
+            if caller.session_id not in {session.id for session in active}:
+                raise CurrentSessionUnknown(
+                    Problem("scope", "CURRENT_SESSION_UNKNOWN", "Sign in again, or send all.")
+                )
+            return [session for session in active if session.id != caller.session_id]
+
+        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+            row = audit_row(
+                Action.SESSIONS_REVOKED_BY_OWNER,
+                account.audit,
+                context,
+                session_id=caller.session_id,
+                targets=tuple(session.id for session in chosen),
+            )
+            return Effects(audit=(row,))
+
+        ended = self.ending.end(
+            caller.account_id,
+            EndReason.SIGNED_OUT_EVERYWHERE,
+            context,
+            which=which,
+            effects=effects,
+        )
+        return len(ended)
 
     def log_out(self, caller: Caller, context: RequestContext) -> None:
         """End the caller's own session; that it has ended already is no error."""
@@ -67,7 +108,7 @@ class Sessions:
             session.audit,
             context,
             session_id=session.id,
-            target=session.id,
+            targets=(session.id,),
             device=session.device.name,
         )
         self.store.end(session, context.now, EndReason.LOGOUT, Effects(audit=(row,)))

@@ -105,7 +105,7 @@ class SignIn:
                     account.audit,
                     context,
                     session_id=session.id,
-                    target=session.id,
+                    targets=(session.id,),
                     device=session.device.name,
                 )
             ]
@@ -115,7 +115,7 @@ class SignIn:
                     account.audit,
                     context,
                     session_id=session.id,
-                    target=old.id,
+                    targets=(old.id,),
                     device=old.device.name,
                 )
                 for old, reason in ending

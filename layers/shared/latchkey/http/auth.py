@@ -44,6 +44,19 @@ class CallerRule:
     recently: bool = False
     admin: bool = False
 
+    @property
+    def refusals(self) -> tuple[type[errors.DomainError], ...]:
+        """Every error with which such an endpoint turns a request away."""
+        if not self.authorizer:
+            return ()
+        # SessionRevoked stays even so: of a session that is forgotten there is no caller to pass.
+        tolerated = {*_ENDED} - {errors.SessionRevoked} if self.ended_too else set()
+        return (
+            *(kind for kind in _REFUSALS.values() if kind not in tolerated),
+            *((errors.AdministratorsOnly,) if self.admin else ()),
+            *((errors.ReauthenticationRequired,) if self.recently else ()),
+        )
+
     def require(self, caller: Caller, now: datetime) -> None:
         """Raise AdministratorsOnly or ReauthenticationRequired unless the caller will do."""
         if self.admin and caller.role is not Role.ADMIN:

@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 class Parameter(Protocol):
     """One query parameter."""
 
-    description: str
-    default: Any
+    @property
+    def description(self) -> str:
+        """What it is for."""
+        ...
+
+    @property
+    def default(self) -> Any:
+        """What it is when it was not sent."""
+        ...
 
     def read(self, name: str, text: str) -> Any:
         """Read what was sent. Raises InvalidInput."""

@@ -69,6 +69,11 @@ class Request[Body]:
         self._caller = caller
 
     @property
+    def has_body(self) -> bool:
+        """Whether a body was sent."""
+        return bool(self.event.get("body"))
+
+    @property
     def wants_problem_json(self) -> bool:
         """Whether errors are to be RFC 9457 documents."""
         return "application/problem+json" in self.headers.get("accept", "")

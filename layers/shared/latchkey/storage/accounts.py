@@ -8,12 +8,22 @@ from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.errors import AccountNotFound, EmailAlreadyRegistered, UsernameTaken
 from latchkey.storage import keys
 from latchkey.storage.records import from_item, to_item
-from latchkey.storage.table import ABSENT, ConditionFailed, Put
+from latchkey.storage.table import (
+    ABSENT,
+    EXISTS,
+    Change,
+    ConditionFailed,
+    Put,
+    Update,
+    equals,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from latchkey.domain.effects import Effects
     from latchkey.storage.effects import EffectWriter
-    from latchkey.storage.table import Table, Write
+    from latchkey.storage.table import Table, Value, Write
 
 
 class AccountStore:
@@ -84,3 +94,17 @@ class AccountStore:
             if failed.write == email_claim:
                 raise EmailAlreadyRegistered from failed
             raise UsernameTaken from failed
+
+
+def sessions_changing(account: Account, assign: Mapping[str, Value] | None = None) -> Update:
+    """Make the account's part of a transaction that ends sessions, with changes of its own.
+
+    Cost       2 WRU
+    Condition  the set of the account's sessions is still the one that `account` was read with
+    Race       a sign-in that commits in between cancels the transaction: read again, decide again
+    """
+    return Update(
+        keys.account(account.id),
+        Change(assign=assign or {}, add={"session_version": 1}),
+        EXISTS & equals("session_version", account.session_version),
+    )

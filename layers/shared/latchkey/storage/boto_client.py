@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
@@ -14,6 +14,7 @@ from botocore.exceptions import (
 from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
+from botocore.session import Session
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
@@ -39,12 +40,26 @@ _PASSING = {
 }
 
 
+@cache
+def _session() -> Session:
+    return Session()
+
+
+def aws_client(service: str) -> Any:
+    """Make a client; region, credentials and endpoint come from the environment.
+
+    botocore's own, from one session for all: boto3 would load its resources and S3's transfers
+    into every cold start, and every further session its list of endpoints.
+    """
+    return _session().create_client(service, config=CLIENT_CONFIG)
+
+
 class BotoClient:
     """`dynamodb.Client` on a botocore client."""
 
     def __init__(self) -> None:
-        """Make the client; region, credentials and endpoint come from the environment."""
-        self._client: Any = boto3.client("dynamodb", config=CLIENT_CONFIG)
+        """Make the client, which connects with the first call."""
+        self._client = aws_client("dynamodb")
 
     def call(self, operation: str, request: Wire) -> Wire:
         """See dynamodb.Client.call."""

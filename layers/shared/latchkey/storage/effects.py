@@ -41,8 +41,8 @@ class EffectWriter:
             "actor": row.actor,
             "request_id": row.request_id,
         }
-        if row.target:
-            attributes["target"] = row.target
+        if row.targets:
+            attributes["targets"] = list(row.targets)
         if row.session_id:
             attributes["session_id"] = row.session_id
         if row.changed:

@@ -117,6 +117,96 @@ class SessionStore:
             return False
         return True
 
+    def end_many(
+        self,
+        sessions: Sequence[Session],
+        at: datetime,
+        reason: EndReason,
+        effects: Effects,
+        *,
+        account: Update,
+        also: Sequence[Write] = (),
+    ) -> bool:
+        """End several sessions of one account, and change the account, at once.
+
+        account  from `accounts.sessions_changing`: no session can be added in the meantime
+        also     what else belongs to it, such as redeeming the token that asked for it
+
+        Pattern      S7, sign out everywhere; password changed; account suspended or deleted
+        Request      TransactWriteItems
+        Cost         2 WRU each for the sessions, the account, and every row and message
+        Bounds       SESSION_LIMIT_MAX sessions leave room for 10 other writes in one transaction
+        Condition    each session has not ended, and the account's set of sessions is unchanged
+        Race         False when it is not: read again, decide again
+        """
+        writes: list[Write] = [
+            account,
+            *(self._end(session, at, reason) for session in sessions),
+            *also,
+        ]
+        try:
+            self._table.transact([*writes, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
+    def rotate(
+        self, session: Session, at: datetime, idle_timeout: timedelta
+    ) -> tuple[Session | None, bool]:
+        """Replace the refresh token of a session, once.
+
+        Returns the session as it is now, or None if it is gone, and whether it was this call that
+        rotated it.
+
+        Pattern      S8, refresh
+        Request      UpdateItem
+        Cost         1 WRU
+        Condition    the generation is the one that was read, the session has not ended, and
+                     neither timeout has passed
+        Race         of any number of callers one rotates; the others get what it left. Ending the
+                     session writes the same item, so a refresh can't outlive it
+        """
+        is_current = equals("generation", session.generation)
+        is_alive = (
+            EXISTS
+            & Lacks("ended_at")
+            & Compare("expires_at", ">", to_milliseconds(at))
+            & Compare("last_activity_at", ">", to_milliseconds(at - idle_timeout))
+        )
+        change = Change(
+            assign={
+                "generation": session.generation + 1,
+                "used_generation": session.generation,
+                "rotated_at": to_milliseconds(at),
+                "last_activity_at": to_milliseconds(at),
+            }
+        )
+        key = keys.session(session.account_id, session.id)
+        try:
+            item = self._table.update(Update(key, change, is_current & is_alive))
+        except ConditionFailed as failed:
+            return (None if failed.item is None else from_item(Session, failed.item)), False
+        return from_item(Session, item), True
+
+    def reauthenticate(self, session: Session, at: datetime, effects: Effects) -> bool:
+        """Record that the person has just proven again who they are.
+
+        Pattern      S9, step-up
+        Request      TransactWriteItems
+        Cost         4 WRU: session and audit row
+        Condition    the session has not ended
+        """
+        update = Update(
+            keys.session(session.account_id, session.id),
+            Change(assign={"authenticated_at": to_milliseconds(at)}),
+            EXISTS & Lacks("ended_at"),
+        )
+        try:
+            self._table.transact([update, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
     def touch(self, session: Session, at: datetime, generation: int) -> None:
         """Record a use: when, and which generation has been seen.
 

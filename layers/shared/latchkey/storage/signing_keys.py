@@ -9,15 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import KEY_CACHE_SECONDS, UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.domain.signing import KeyRing, SigningKey
-from latchkey.storage.boto_client import CLIENT_CONFIG
+from latchkey.storage.boto_client import aws_client
 from latchkey.storage.records import from_item, to_item
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class SigningKeyStore:
         """Keep them under this SSM path."""
         self._private_name = f"{prefix}/signing-keys"
         self._public_name = f"{prefix}/public-keys"
-        self._ssm: Any = boto3.client("ssm", config=CLIENT_CONFIG)
+        self._ssm = aws_client("ssm")
         self._ring = _Cached(self._read_ring)
         self._public = _Cached(self._read_public)
 

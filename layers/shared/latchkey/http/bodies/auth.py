@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from latchkey.http.bodies.fields import (
@@ -31,6 +31,18 @@ class RegisterBody(Body):
     listening_language: LanguageTag | None = None
     device_name: DeviceName | None = None
     token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
+
+
+class RefreshBody(Body):
+    """The refresh token; left out by browsers, which have it in a cookie."""
+
+    refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+
+
+class ReauthenticateBody(Body):
+    """The password once more."""
+
+    password: PasswordText
 
 
 class LoginBody(Body):

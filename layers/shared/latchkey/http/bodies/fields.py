@@ -6,7 +6,7 @@ import unicodedata
 from typing import Annotated
 
 from langcodes import standardize_tag, tag_is_valid
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import InvalidLanguageCode
@@ -17,6 +17,9 @@ from latchkey.domain.limits import (
     USERNAME_MAX_CHARACTERS,
     USERNAME_MIN_CHARACTERS,
 )
+
+LANGUAGE_FORMAT = "bcp47"
+"""Marks languages in the contract; a body with one may be answered INVALID_LANGUAGE_CODE."""
 
 _LANGUAGE_MAX_CHARACTERS = 35
 """RFC 5646 section 4.4.1."""
@@ -71,5 +74,7 @@ Username = Annotated[
 ]
 """ASCII, so that no two usernames look alike; never with an @, so that none is an address."""
 
-LanguageTag = Annotated[str, AfterValidator(_language)]
+LanguageTag = Annotated[
+    str, AfterValidator(_language), Field(json_schema_extra={"format": LANGUAGE_FORMAT})
+]
 """A BCP 47 tag; comes out canonical (`pt-br` is `pt-BR`, `iw` is `he`)."""

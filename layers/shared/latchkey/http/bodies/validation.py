@@ -18,6 +18,11 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     @classmethod
+    def required_fields(cls) -> set[str]:
+        """Name the fields that must be sent."""
+        return {name for name, field in cls.model_fields.items() if field.is_required()}
+
+    @classmethod
     def parse(cls, document: Any) -> Self:
         """Validate a JSON document.
 

@@ -11,7 +11,13 @@ from latchkey.http.views.accounts import AccountView
 from latchkey.http.views.sessions import SessionView
 
 if TYPE_CHECKING:
+    from latchkey.domain.session import Session
+    from latchkey.flows.reauthentication import Reauthenticated
+    from latchkey.flows.refreshing import Refreshed
     from latchkey.flows.sign_in import SignedIn
+
+BEARER = "Bearer"
+"""RFC 6750's name."""
 
 COOKIE = "cookie"
 """The value of `token_transport` that keeps the refresh token out of scripts' reach."""
@@ -33,18 +39,74 @@ class TokensView:
     user: AccountView
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshedView:
+    """The next pair of tokens."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    """Seconds that the access token is good for."""
+    refresh_token: str | None
+    """Null when the present one came in a cookie: the next one is in a cookie too."""
+    session: SessionView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReauthenticatedView:
+    """An access token for what asks for a recent authentication."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    """Seconds that the access token is good for."""
+
+    @classmethod
+    def of(cls, fresh: Reauthenticated) -> ReauthenticatedView:
+        """Show the token to who has just proven who they are."""
+        return cls(
+            access_token=fresh.access_token,
+            token_type=BEARER,
+            expires_in=int(fresh.access_token_lifetime.total_seconds()),
+        )
+
+
+def refreshed(pair: Refreshed, *, transport: str) -> Response:
+    """Hand a device its next pair, in the way that the last one came."""
+    in_cookie = transport == COOKIE
+    view = RefreshedView(
+        access_token=pair.access_token,
+        token_type=BEARER,
+        expires_in=int(pair.access_token_lifetime.total_seconds()),
+        refresh_token=None if in_cookie else pair.refresh_token,
+        session=SessionView.of(pair.session, current_session_id=pair.session.id),
+    )
+    cookie = refresh_cookie(
+        pair.refresh_token,
+        max_age_seconds=_lifetime_seconds(pair.session),
+    )
+    return Response(data=view, cookies=(cookie,) if in_cookie else ())
+
+
+def _lifetime_seconds(session: Session) -> int:
+    return int((session.expires_at - session.last_activity_at).total_seconds())
+
+
 def tokens(signed_in: SignedIn, *, transport: str, status: int = 200) -> Response:
     """Hand a device its tokens; the refresh token in the body, or in a cookie of its own."""
     session = signed_in.session
-    lifetime = session.expires_at - session.last_activity_at
     in_cookie = transport == COOKIE
     cookies = (
-        refresh_cookie(signed_in.refresh_token, max_age_seconds=int(lifetime.total_seconds())),
+        refresh_cookie(signed_in.refresh_token, max_age_seconds=_lifetime_seconds(session)),
         device_cookie(session.device_id),
     )
     view = TokensView(
         access_token=signed_in.access_token,
-        token_type="Bearer",  # noqa: S106 - RFC 6750's name, not a secret
+        token_type=BEARER,
         expires_in=int(signed_in.access_token_lifetime.total_seconds()),
         refresh_token=None if in_cookie else signed_in.refresh_token,
         session=SessionView.of(session, current_session_id=session.id),

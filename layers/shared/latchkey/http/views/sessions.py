@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from latchkey.http.cookies import clear_refresh_cookie
+from latchkey.http.response import ok
+
 if TYPE_CHECKING:
     from latchkey.domain.request import Caller, Location
     from latchkey.domain.session import Session
+    from latchkey.http.response import Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,25 @@ class EndedSessionView:
     def of(cls, session: Session) -> EndedSessionView:
         """Show which one it was."""
         return cls(session_id=session.id, device_name=session.device.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSessionsView:
+    """How many sessions have just been ended."""
+
+    terminated_count: int
+
+
+def ended_sessions(count: int, *, scope: str) -> Response:
+    """Tell how many have ended; a browser whose own session is among them forgets its cookie."""
+    message = "All sessions terminated successfully."
+    if scope == "others":
+        message = "All other sessions terminated successfully."
+    return ok(
+        EndedSessionsView(terminated_count=count),
+        message=message,
+        cookies=(clear_refresh_cookie(),) if scope == "all" else (),
+    )
 
 
 def _place(location: Location | None) -> str | None:

@@ -1,0 +1,31 @@
+"""POST /api/v1/auth/reauthenticate: prove again who you are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import reauthentication
+from latchkey.domain.errors import InvalidCredentials
+from latchkey.http.auth import signed_in
+from latchkey.http.bodies.auth import ReauthenticateBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.auth import ReauthenticatedView
+
+if TYPE_CHECKING:
+    from latchkey.flows.reauthentication import Reauthentication
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=reauthentication,
+    body=ReauthenticateBody,
+    returns=ReauthenticatedView,
+    errors=(InvalidCredentials,),
+)
+def handler(request: Request[ReauthenticateBody], flow: Reauthentication) -> Response:
+    """Get an access token with a fresh `auth_time`, for what asks for one."""
+    fresh = flow.with_password(request.caller, request.body.password, request.context)
+    return ok(ReauthenticatedView.of(fresh))

@@ -1,0 +1,50 @@
+"""POST /api/v1/auth/refresh: the next pair of tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import refreshing
+from latchkey.domain.errors import (
+    OriginNotAllowed,
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+    SessionExpired,
+    SessionIdleTimeout,
+    SessionRevoked,
+)
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import RefreshBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.refresh_transport import presented_refresh_token
+from latchkey.http.views.auth import RefreshedView, refreshed
+
+if TYPE_CHECKING:
+    from latchkey.flows.refreshing import Refreshing
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=public(),
+    needs=refreshing,
+    body=RefreshBody,
+    returns=RefreshedView,
+    errors=(
+        RefreshTokenInvalid,
+        RefreshTokenReused,
+        SessionRevoked,
+        SessionExpired,
+        SessionIdleTimeout,
+        OriginNotAllowed,
+    ),
+)
+def handler(request: Request[RefreshBody], flow: Refreshing) -> Response:
+    """Exchange a refresh token, from the body or the cookie, for the next pair.
+
+    Asking twice with the same token gets the same answer for 30 seconds, so that parallel tabs and
+    retries never sign anybody out. A refusal leaves the cookie alone: whoever lost a race must not
+    clear what the winner was given.
+    """
+    token, transport = presented_refresh_token(request, request.body)
+    return refreshed(flow.refresh(token, request.context), transport=transport)

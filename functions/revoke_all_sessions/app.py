@@ -1,0 +1,22 @@
+"""DELETE /api/v1/users/me/sessions/all: sign every device out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import session_flows
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
+
+if TYPE_CHECKING:
+    from latchkey.flows.sessions import Sessions
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=signed_in(), needs=session_flows, returns=EndedSessionsView)
+def handler(request: Request[None], flow: Sessions) -> Response:
+    """Sign every device out, this one too; the same as `?scope=all` on the collection."""
+    count = flow.revoke_many(request.caller, "all", request.context)
+    return ended_sessions(count, scope="all")

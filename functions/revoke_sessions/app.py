@@ -1,0 +1,37 @@
+"""DELETE /api/v1/users/me/sessions: sign the other devices out, or all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import session_flows
+from latchkey.domain.errors import CurrentSessionUnknown
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.parameters import Choice
+from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
+
+if TYPE_CHECKING:
+    from latchkey.flows.sessions import Sessions
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+SCOPE = Choice(
+    options=("others", "all"),
+    default="others",
+    description="others keeps the session that asks; all ends it too and clears its cookie.",
+)
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=session_flows,
+    query={"scope": SCOPE},
+    returns=EndedSessionsView,
+    errors=(CurrentSessionUnknown,),
+)
+def handler(request: Request[None], flow: Sessions) -> Response:
+    """Sign all your other devices out (or this one too), in one step that can't half happen."""
+    scope = request.query["scope"]
+    count = flow.revoke_many(request.caller, scope, request.context)
+    return ended_sessions(count, scope=scope)

@@ -1,0 +1,67 @@
+"""Proving again who one is, before something that can't be undone."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import InvalidCredentials, SessionRevoked
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from latchkey.domain.request import Caller, RequestContext
+    from latchkey.security.access_tokens import AccessTokenSigner
+    from latchkey.security.passwords import Passwords
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.sessions import SessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reauthenticated:
+    """An access token whose `auth_time` is now."""
+
+    access_token: str
+    access_token_lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reauthentication:
+    """The flow, and what it needs."""
+
+    accounts: AccountStore
+    sessions: SessionStore
+    passwords: Passwords
+    signer: AccessTokenSigner
+
+    def with_password(
+        self, caller: Caller, password: str, context: RequestContext
+    ) -> Reauthenticated:
+        """Check the caller's password and issue a fresh token for the same session.
+
+        Raises InvalidCredentials, or SessionRevoked if the session ended in the meantime.
+        """
+        account = self.accounts.get(caller.account_id)
+        if not self.passwords.verify(account.password_hash, password):
+            raise InvalidCredentials
+        session = self.sessions.find(caller.account_id, caller.session_id)
+        if session is None:
+            raise SessionRevoked
+        row = audit_row(
+            Action.SESSION_REAUTHENTICATED,
+            account.audit,
+            context,
+            session_id=session.id,
+            targets=(session.id,),
+            device=session.device.name,
+        )
+        if not self.sessions.reauthenticate(session, context.now, Effects(audit=(row,))):
+            raise SessionRevoked
+        fresh = dataclasses.replace(session, authenticated_at=context.now)
+        return Reauthenticated(
+            access_token=self.signer.sign(fresh, context.now),
+            access_token_lifetime=self.signer.lifetime,
+        )

@@ -1,0 +1,106 @@
+"""Refreshing: a new pair of tokens for a session that is alive, one rotation however many ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import RefreshTokenInvalid, RefreshTokenReused, SessionRevoked
+from latchkey.domain.limits import REFRESH_GRACE_SECONDS
+from latchkey.domain.session import EndReason
+from latchkey.security import refresh_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from latchkey.domain.request import RequestContext
+    from latchkey.domain.session import Session
+    from latchkey.domain.signing import KeyRing
+    from latchkey.security.access_tokens import AccessTokenSigner
+    from latchkey.storage.sessions import SessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """A session and its next pair of tokens."""
+
+    session: Session
+    access_token: str
+    access_token_lifetime: timedelta
+    refresh_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshing:
+    """The flow, and what it needs."""
+
+    sessions: SessionStore
+    signer: AccessTokenSigner
+    ring: Callable[[], KeyRing]
+    idle_timeout: timedelta
+
+    def refresh(self, token: str, context: RequestContext) -> Refreshed:
+        """Take a refresh token in payment for the next pair.
+
+        The token of the present generation rotates the session. The one before it gets the same
+        successor again: within REFRESH_GRACE_SECONDS (two tabs, a retry), or later as long as
+        nothing that the rotation issued has been used (the answer was lost). Any other was copied:
+        the session ends, and only this one.
+
+        Raises RefreshTokenInvalid, RefreshTokenReused, SessionRevoked, SessionExpired,
+        SessionIdleTimeout.
+        """
+        presented = refresh_tokens.parse(token)
+        if presented is None:
+            raise RefreshTokenInvalid(reason="form")
+        session = self.sessions.find(presented.account_id, presented.session_id)
+        pepper = self.ring().refresh_pepper
+        if session is None or not refresh_tokens.is_genuine(presented, session, pepper):
+            raise RefreshTokenInvalid(reason="unknown")
+        session.require_active(context.now, self.idle_timeout)
+        if presented.generation == session.generation:
+            session = self._rotate(session, context.now)
+        if presented.generation != session.generation - 1:
+            raise self._theft(session, context)
+        if not _may_repeat(session, context.now):
+            raise self._theft(session, context)
+        return Refreshed(
+            session=session,
+            access_token=self.signer.sign(session, context.now),
+            access_token_lifetime=self.signer.lifetime,
+            refresh_token=refresh_tokens.mint(session, pepper),
+        )
+
+    def _rotate(self, session: Session, now: datetime) -> Session:
+        """Rotate the session, or find what somebody else has made of it in the meantime."""
+        latest, rotated = self.sessions.rotate(session, now, self.idle_timeout)
+        if latest is None:
+            raise SessionRevoked
+        if not rotated:
+            latest.require_active(now, self.idle_timeout)
+        return latest
+
+    def _theft(self, session: Session, context: RequestContext) -> RefreshTokenReused:
+        row = audit_row(
+            Action.SESSION_ENDED_BY_REUSE,
+            session.audit,
+            context,
+            session_id=session.id,
+            targets=(session.id,),
+            device=session.device.name,
+        )
+        reason = EndReason.REFRESH_TOKEN_REUSED
+        self.sessions.end(session, context.now, reason, Effects(audit=(row,)))
+        return RefreshTokenReused()
+
+
+def _may_repeat(session: Session, now: datetime) -> bool:
+    """Tell whether the successor that was issued may be given out once more."""
+    if session.used_generation < session.generation:
+        return True
+    grace = timedelta(seconds=REFRESH_GRACE_SECONDS)
+    return session.rotated_at is not None and now - session.rotated_at <= grace

@@ -1,0 +1,35 @@
+"""How a refresh token comes to us: in the body, or in a cookie of a page that is ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey import bootstrap
+from latchkey.domain.errors import OriginNotAllowed, RefreshTokenInvalid
+from latchkey.http.cookies import REFRESH_COOKIE
+
+if TYPE_CHECKING:
+    from latchkey.http.bodies.auth import RefreshBody
+    from latchkey.http.request import Request
+
+
+def presented_refresh_token(request: Request[RefreshBody], body: RefreshBody) -> tuple[str, str]:
+    """Return the token and the way that it came, "body" or "cookie".
+
+    Raises RefreshTokenInvalid when there is none, OriginNotAllowed for a cookie that another
+    site's page made the browser send.
+    """
+    if body.refresh_token is not None:
+        return body.refresh_token, "body"
+    if REFRESH_COOKIE not in request.cookies:
+        raise RefreshTokenInvalid(reason="missing")
+    _require_own_origin(request)
+    return request.cookies[REFRESH_COOKIE], "cookie"
+
+
+def _require_own_origin(request: Request[RefreshBody]) -> None:
+    # Browsers send Origin with every POST and no page can change it (Fetch 3.2), so its absence
+    # is a refusal too. SameSite=Strict is the other lock on this door.
+    config = bootstrap.services().config
+    if request.headers.get("origin") not in config.allowed_origins | {config.public_url}:
+        raise OriginNotAllowed

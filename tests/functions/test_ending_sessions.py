@@ -1,0 +1,126 @@
+"""Ending sessions: one, the others, all, by limit, by superseding; felt on the next request."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.service import IPHONE, InProcessService
+
+ME = "/api/v1/users/me"
+SESSIONS = "/api/v1/users/me/sessions"
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+def sign_in_many(service, count):
+    service.register()
+    tokens = []
+    for _ in range(count):
+        service.clock.advance(seconds=1)
+        tokens.append(service.login().data["access_token"])
+    return tokens
+
+
+def statuses(service, tokens):
+    return [service.request("GET", ME, token=token).status for token in tokens]
+
+
+def test_the_others_are_ended_and_this_one_stays(service):
+    *others, mine = sign_in_many(service, 4)
+    ended = service.request("DELETE", SESSIONS, token=mine)
+    assert ended.data == {"terminated_count": 4}
+    assert ended.cookies == []
+    assert statuses(service, [*others, mine]) == [401, 401, 401, 200]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [(SESSIONS, {"scope": "all"}), (f"{SESSIONS}/all", None)]
+)
+def test_all_are_ended_with_this_one_and_its_cookie(service, path, query):
+    tokens = sign_in_many(service, 3)
+    ended = service.request("DELETE", path, token=tokens[0], query=query)
+    assert ended.data == {"terminated_count": 4}
+    assert ended.cookies[0].startswith("__Host-latchkey_refresh=; Max-Age=0")
+    assert statuses(service, tokens) == [401, 401, 401]
+
+
+def test_an_unknown_scope_is_refused_and_ends_nothing(service):
+    tokens = sign_in_many(service, 2)
+    refused = service.request("DELETE", SESSIONS, token=tokens[0], query={"scope": "mine"})
+    assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
+    assert refused.body["error"]["details"][0]["field"] == "scope"
+    assert statuses(service, tokens) == [200, 200]
+
+
+def test_the_least_recently_used_session_makes_room(service):
+    service = InProcessService(SESSION_LIMIT="3")
+    oldest, second, third = sign_in_many(service, 3)
+    service.clock.advance(minutes=2)
+    assert statuses(service, [oldest, third]) == [200, 200]
+    service.clock.advance(minutes=2)
+    newest = service.login().data["access_token"]
+    assert statuses(service, [oldest, second, third, newest]) == [200, 401, 200, 200]
+    listed = service.request("GET", SESSIONS, token=newest)
+    assert listed.data["total_count"] == 3
+
+
+def test_signing_in_again_on_a_device_supersedes_its_session(service):
+    service.register()
+    first = service.login(fields={"token_transport": "cookie"})
+    device = first.cookies[1].partition(";")[0]
+    second = service.login(cookies=[device])
+    other = service.login(user_agent=IPHONE)
+    tokens = [answer.data["access_token"] for answer in (first, second, other)]
+    assert statuses(service, tokens) == [401, 200, 200]
+
+
+def test_revoking_twice_and_revoking_anothers_are_the_same_404(service):
+    mine = service.register().data["access_token"]
+    phone = service.login(user_agent=IPHONE).data
+    stranger = service.register("eve@example.com").data["session"]["id"]
+    path = f"{SESSIONS}/{phone['session']['id']}"
+    assert service.request("DELETE", path, token=mine).status == 200
+    again = service.request("DELETE", path, token=mine)
+    foreign = service.request("DELETE", f"{SESSIONS}/{stranger}", token=mine)
+    garbage = service.request("DELETE", f"{SESSIONS}/1", token=mine)
+    for refused in (again, foreign, garbage):
+        assert (refused.status, refused.code) == (404, "SESSION_NOT_FOUND")
+
+
+def test_logging_out_twice_is_no_error(service):
+    token = service.register().data["access_token"]
+    for _ in range(2):
+        answer = service.request("POST", "/api/v1/auth/logout", token=token)
+        assert answer.status == 200
+        assert answer.cookies[0].startswith("__Host-latchkey_refresh=; Max-Age=0")
+
+
+def test_a_touch_is_written_at_most_once_a_minute(service):
+    tokens = service.register().data
+    path = SESSIONS
+    start = service.request("GET", path, token=tokens["access_token"]).data["sessions"][0]
+    service.clock.advance(seconds=59)
+    same = service.request("GET", path, token=tokens["access_token"]).data["sessions"][0]
+    service.clock.advance(seconds=1)
+    later = service.request("GET", path, token=tokens["access_token"]).data["sessions"][0]
+    assert same["last_activity"] == start["last_activity"]
+    assert later["last_activity"] > start["last_activity"]
+
+
+def test_every_change_leaves_its_audit_row(service):
+    token = service.register().data["access_token"]
+    phone = service.login(user_agent=IPHONE).data["session"]["id"]
+    service.request("DELETE", f"{SESSIONS}/{phone}", token=token)
+    service.request("DELETE", f"{SESSIONS}/all", token=token)
+    rows = [item for item in service.table.all_items() if "action" in item]
+    assert [row["action"] for row in sorted(rows, key=lambda row: row["sk"])] == [
+        "account.registered",
+        "session.started",
+        "session.started",
+        "session.revoked.by_owner",
+        "sessions.revoked.by_owner",
+    ]
+    assert not any(b"203.0.113.7" in repr(row).encode() for row in rows)

@@ -1,0 +1,175 @@
+"""Refreshing: one rotation, one successor, and theft that ends the session and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.service import IPHONE, InProcessService
+
+REFRESH = "/api/v1/auth/refresh"
+ME = "/api/v1/users/me"
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+def refresh(service, token):
+    return service.request("POST", REFRESH, json_body={"refresh_token": token})
+
+
+def test_a_refresh_gives_the_next_pair(service):
+    first = service.register().data
+    service.clock.advance(minutes=11)
+    assert service.request("GET", ME, token=first["access_token"]).code == "TOKEN_EXPIRED"
+
+    second = refresh(service, first["refresh_token"])
+    assert second.status == 200
+    assert second.data["refresh_token"] != first["refresh_token"]
+    assert service.request("GET", ME, token=second.data["access_token"]).status == 200
+
+
+def test_the_same_token_within_the_grace_period_gets_the_same_successor(service):
+    token = service.register().data["refresh_token"]
+    successor = refresh(service, token).data
+    service.request("GET", ME, token=successor["access_token"])
+    service.clock.advance(seconds=30)
+    assert refresh(service, token).data["refresh_token"] == successor["refresh_token"]
+
+
+def test_a_lost_answer_can_be_asked_for_again_days_later(service):
+    token = service.register().data["refresh_token"]
+    lost = refresh(service, token).data["refresh_token"]
+    service.clock.advance(days=3)
+    assert refresh(service, token).data["refresh_token"] == lost
+
+
+@pytest.mark.parametrize("use", ["access token", "refresh token"])
+def test_once_its_successor_was_used_an_old_token_is_theft(service, use):
+    token = service.register().data["refresh_token"]
+    phone = service.login(user_agent=IPHONE).data["access_token"]
+    successor = refresh(service, token).data
+    if use == "access token":
+        service.request("GET", ME, token=successor["access_token"])
+    else:
+        successor = refresh(service, successor["refresh_token"]).data
+    service.clock.advance(seconds=31)
+
+    assert refresh(service, token).code == "REFRESH_TOKEN_REUSED"
+    assert service.request("GET", ME, token=successor["access_token"]).code == "SESSION_REVOKED"
+    assert refresh(service, successor["refresh_token"]).code == "SESSION_REVOKED"
+    assert service.request("GET", ME, token=phone).status == 200
+
+
+def test_two_generations_behind_is_theft_even_at_once(service):
+    token = service.register().data["refresh_token"]
+    second = refresh(service, token).data["refresh_token"]
+    refresh(service, second)
+    assert refresh(service, token).code == "REFRESH_TOKEN_REUSED"
+
+
+def test_a_signed_out_session_can_not_be_refreshed(service):
+    tokens = service.register().data
+    service.request("POST", "/api/v1/auth/logout", token=tokens["access_token"])
+    refused = refresh(service, tokens["refresh_token"])
+    assert (refused.status, refused.code) == (401, "SESSION_REVOKED")
+
+
+def test_timeouts_are_told_apart(service):
+    idle = service.register().data["refresh_token"]
+    service.clock.advance(days=14)
+    assert refresh(service, idle).code == "SESSION_IDLE_TIMEOUT"
+
+    token = service.login().data["refresh_token"]
+    for _ in range(8):
+        service.clock.advance(days=11)
+        token = refresh(service, token).data["refresh_token"]
+    service.clock.advance(days=2)
+    assert refresh(service, token).code == "SESSION_EXPIRED"
+
+
+def test_timeouts_hold_to_the_millisecond(service):
+    token = service.register().data["refresh_token"]
+    service.clock.advance(days=14, milliseconds=-1)
+    assert refresh(service, token).status == 200
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["x", "a.b.c", "usr_" + "0" * 26 + ".ses_" + "0" * 26 + ".1." + "A" * 43, "\u0661.\u0661"],
+)
+def test_what_is_not_a_token_of_ours_is_refused(service, token):
+    service.register()
+    refused = refresh(service, token)
+    assert (refused.status, refused.code) == (401, "REFRESH_TOKEN_INVALID")
+
+
+def test_a_forged_code_is_refused_and_ends_nothing(service):
+    tokens = service.register().data
+    token = tokens["refresh_token"]
+    forged = token[:-2] + ("AA" if not token.endswith("AA") else "BB")
+    assert refresh(service, forged).code == "REFRESH_TOKEN_INVALID"
+    assert service.request("GET", ME, token=tokens["access_token"]).status == 200
+
+
+# Cookies -------------------------------------------------------------------------------------
+
+
+def cookie_login(service):
+    service.register()
+    answer = service.login(fields={"token_transport": "cookie"})
+    assert answer.data["refresh_token"] is None
+    refresh_cookie, device_cookie = answer.cookies
+    for cookie in (refresh_cookie, device_cookie):
+        assert "; Path=/; Secure; HttpOnly; SameSite=Strict" in cookie
+        assert cookie.startswith("__Host-")
+    return [cookie.partition(";")[0] for cookie in answer.cookies]
+
+
+def test_a_browser_refreshes_by_cookie_from_our_own_page(service):
+    cookies = cookie_login(service)
+    origin = {"origin": "https://accounts.test"}
+    answer = service.request("POST", REFRESH, cookies=cookies, headers=origin)
+    assert answer.status == 200
+    assert answer.data["refresh_token"] is None
+    assert answer.cookies[0].startswith("__Host-latchkey_refresh=usr_")
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": "https://evil.test"}, {"origin": "null"}])
+def test_a_cookie_is_worth_nothing_on_another_page(service, headers):
+    cookies = cookie_login(service)
+    refused = service.request("POST", REFRESH, cookies=cookies, headers=headers)
+    assert (refused.status, refused.code) == (403, "ORIGIN_NOT_ALLOWED")
+
+
+def test_a_refused_refresh_never_clears_the_cookie(service):
+    stale = cookie_login(service)
+    origin = {"origin": "https://accounts.test"}
+    winner = service.request("POST", REFRESH, cookies=stale, headers=origin)
+    fresh = [winner.cookies[0].partition(";")[0]]
+    assert service.request("POST", REFRESH, cookies=fresh, headers=origin).status == 200
+    refused = service.request("POST", REFRESH, cookies=stale, headers=origin)
+    assert refused.status == 401
+    assert refused.cookies == []
+
+
+def test_no_token_at_all_is_refused(service):
+    refused = service.request("POST", REFRESH)
+    assert (refused.status, refused.code) == (401, "REFRESH_TOKEN_INVALID")
+
+
+# Step-up -------------------------------------------------------------------------------------
+
+
+def test_reauthentication_gives_a_token_with_a_fresh_auth_time(service):
+    token = service.register().data["access_token"]
+    service.clock.advance(minutes=9)
+    body = {"password": "correct horse battery staple"}
+    fresh = service.request("POST", "/api/v1/auth/reauthenticate", token=token, json_body=body)
+    assert fresh.status == 200
+    assert service.request("GET", ME, token=fresh.data["access_token"]).status == 200
+
+    wrong = {"password": "incorrect horse battery staple"}
+    refused = service.request("POST", "/api/v1/auth/reauthenticate", token=token, json_body=wrong)
+    assert (refused.status, refused.code) == (401, "INVALID_CREDENTIALS")
