@@ -17,6 +17,7 @@ from latchkey.config import Config
 from latchkey.storage.memory import MemoryTable
 from tests.support.clock import ManualClock
 from tests.support.keys import MemorySigningKeyStore
+from tests.support.outbox import MemoryQueues, OutboxPump
 from tools.template import routes
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ ENVIRONMENT = {
     "PASSWORD_MIN_LENGTH": "15",
     "EDGE_SECRET": "the-edge",
     "AUTHORIZER_MODE": "typed",
+    "QUEUE_URL_MAIL": "https://queues.test/mail",
 }
 PASSWORD = "correct horse battery staple"
 CHROME = (
@@ -79,14 +81,9 @@ class InProcessService:
         self.table = table or MemoryTable()
         self.clock = ManualClock()
         self.keys = MemorySigningKeyStore()
-        self.services = Services(
-            Config.from_env({**ENVIRONMENT, **settings}),
-            table=self.table,
-            clock=self.clock,
-            signing_key_store=self.keys,  # type: ignore[arg-type]
-        )
-        bootstrap.use(self.services)
+        self.queues = MemoryQueues()
         self._requests = 0
+        self._use(Config.from_env({**ENVIRONMENT, **settings}))
 
     def request(
         self,
@@ -152,12 +149,24 @@ class InProcessService:
 
     def configure(self, **changes: Any) -> None:
         """Change fields of the configuration from here on."""
-        config = dataclasses.replace(self.services.config, **changes)
+        self._use(dataclasses.replace(self.services.config, **changes))
+
+    def work(self, *, copies: int = 1) -> list[str]:
+        """Let the outbox be relayed and its workers work, until there is nothing left to do.
+
+        copies  how often each message is delivered, as SQS may at any time
+
+        Returns the ids of the messages that their worker did not get done.
+        """
+        return OutboxPump(self.table, self.queues, self._handler).run(copies=copies)
+
+    def _use(self, config: Config) -> None:
         self.services = Services(
             config,
             table=self.table,
             clock=self.clock,
             signing_key_store=self.keys,  # type: ignore[arg-type]
+            queues=self.queues,
         )
         bootstrap.use(self.services)
 

@@ -49,7 +49,7 @@ class Emulator:
         """What makes an AWS SDK or tool talk to this emulator and never to AWS."""
         return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - as boto3.client
+    def client(self, service: str) -> Any:
         """Make a boto3 client: fifty connections, no retries that would hide a failure."""
         return boto3.client(
             service,  # type: ignore[call-overload]

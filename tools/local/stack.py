@@ -103,11 +103,11 @@ class LocalStack:
         """The audit trail's table."""
         return self.deployment.outputs["AuditTableName"]
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - as boto3.client
+    def client(self, service: str) -> Any:
         """Make a boto3 client of the emulator."""
         return self.emulator.client(service)
 
-    def invoke(self, operation: str, event: object) -> Any:  # noqa: ANN401 - any JSON
+    def invoke(self, operation: str, event: object) -> Any:
         """Invoke a function by its folder's name and return its answer.
 
         Raises:

@@ -15,6 +15,7 @@ from latchkey.domain.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.ending import SessionEnding
+    from latchkey.flows.outbox import OutboxRelay, QueueSender
     from latchkey.flows.profile import Profile
     from latchkey.flows.reauthentication import Reauthentication
     from latchkey.flows.refreshing import Refreshing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.signing_keys import SigningKeyStore
     from latchkey.storage.table import Table
@@ -41,6 +43,7 @@ class Services:
         table: Table | None = None,
         clock: Clock | None = None,
         signing_key_store: SigningKeyStore | None = None,
+        queues: QueueSender | None = None,
     ) -> None:
         """Take the configuration from the environment unless it is given, and so for each part."""
         self.config = config or Config.from_env()
@@ -49,6 +52,8 @@ class Services:
             self.table = table
         if signing_key_store is not None:
             self.signing_key_store = signing_key_store
+        if queues is not None:
+            self.queues = queues
 
     # Storage ---------------------------------------------------------------------------------
 
@@ -77,6 +82,18 @@ class Services:
         from latchkey.storage.signing_keys import SigningKeyStore
 
         return SigningKeyStore(self.config.key_prefix)
+
+    @cached_property
+    def outbox(self) -> OutboxStore:
+        from latchkey.storage.outbox import OutboxStore
+
+        return OutboxStore(self.table)
+
+    @cached_property
+    def queues(self) -> QueueSender:
+        from latchkey.storage.queues import Queues
+
+        return Queues(self.config.queue_urls)
 
     @cached_property
     def _effects(self) -> EffectWriter:
@@ -200,6 +217,12 @@ class Services:
         from latchkey.flows.profile import Profile
 
         return Profile(accounts=self.accounts)
+
+    @cached_property
+    def outbox_relay(self) -> OutboxRelay:
+        from latchkey.flows.outbox import OutboxRelay
+
+        return OutboxRelay(outbox=self.outbox, queues=self.queues)
 
     @cached_property
     def signing_keys(self) -> SigningKeys:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_QUEUE_URL = "QUEUE_URL_"
 
 
 class EmailVerification(StrEnum):
@@ -27,6 +29,7 @@ class Config:
     edge_secret      what our own CloudFront proves itself with; empty: there is none
     allowed_origins  browser origins that may use the cookie routes
     authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
+    queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
 
     table_name: str
@@ -45,6 +48,7 @@ class Config:
     password_min_length: int
     key_rotation_interval: timedelta
     authorizer_passes_reasons: bool
+    queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Config:
@@ -67,6 +71,11 @@ class Config:
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
             key_rotation_interval=timedelta(days=int(env.get("SIGNING_KEY_ROTATION_DAYS", "30"))),
             authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",
+            queue_urls={
+                name.removeprefix(_QUEUE_URL).lower(): url
+                for name, url in env.items()
+                if name.startswith(_QUEUE_URL)
+            },
         )
 
 

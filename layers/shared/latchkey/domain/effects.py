@@ -26,6 +26,9 @@ class Queue(StrEnum):
 class OutboxMessage:
     """Work that follows from a change: written with it, relayed to a queue from the table's stream.
 
+    It stays in the table until a worker has done it, and the queue carries no more than its id.
+
+    id    `context.new_id("out")`: the key follows from it
     body  plain JSON. Never a secret: a single-use token is named by its id and computed when the
           mail is written (`security.single_use_tokens`)
     """

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import UTC, datetime
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIX = re.compile(rf"[0-7][{_ALPHABET}]{{25}}")
@@ -30,3 +27,11 @@ def is_id(prefix: str, text: str) -> bool:
     """Tell whether `text` has the form of an identifier of this kind; nothing is looked up."""
     head, _, suffix = text.partition("_")
     return head == prefix and _SUFFIX.fullmatch(suffix) is not None
+
+
+def minted_at(identifier: str) -> datetime:
+    """Read back when an identifier of ours was minted, to the second: its first 48 bits."""
+    number = 0
+    for character in identifier.partition("_")[2]:
+        number = number << 5 | _ALPHABET.index(character)
+    return datetime.fromtimestamp((number >> 80) // 1000, UTC)

@@ -83,3 +83,17 @@ TRANSACTION_ATTEMPTS = 5
 
 UNAVAILABLE_RETRY_AFTER_SECONDS = 2
 """What a 503 asks the client to wait; throttling of a partition passes within seconds."""
+
+# The outbox ----------------------------------------------------------------------------------
+
+OUTBOX_RETENTION_DAYS = 3
+"""A message that could not be worked on for so long is worth nothing; what it says disappears."""
+
+OUTBOX_OVERDUE_SECONDS = 30 * 60
+"""Five deliveries, three minutes apart, are over by then: what is still there was lost."""
+
+OUTBOX_SWEEP_HOURS = 24
+"""How far back overdue messages are looked for: as long as a stream keeps its records."""
+
+OUTBOX_ATTEMPTS_MAX = 25
+"""Five rounds of five deliveries: an outage of hours is survived, a poisoned message given up."""

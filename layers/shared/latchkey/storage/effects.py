@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from latchkey.domain.ids import minted_at
+from latchkey.domain.limits import OUTBOX_RETENTION_DAYS
 from latchkey.storage import keys
 from latchkey.storage.records import to_milliseconds, to_value
 from latchkey.storage.table import ABSENT, Put
@@ -54,5 +57,6 @@ class EffectWriter:
 
 
 def _outbox_put(message: OutboxMessage) -> Put:
-    attributes: Item = {"queue": message.queue.value, "body": to_value(message.body)}
-    return Put(keys.outbox(message.id), attributes, ABSENT)
+    expires_at = minted_at(message.id) + timedelta(days=OUTBOX_RETENTION_DAYS)
+    attributes: Item = {"body": to_value(message.body), "ttl": int(expires_at.timestamp())}
+    return Put(keys.outbox(message.queue, message.id), attributes, ABSENT)

@@ -6,7 +6,7 @@
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     single-use token main  TOKEN#<token id>      TOKEN
-    outbox message  main   OUTBOX#<message id>   MESSAGE
+    outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
     audit row       audit  SUBJECT#<pseudonym>   <row id>
 
 What belongs to a person lies in the person's own partition: somebody else's session can't even be
@@ -16,6 +16,10 @@ name unique: they are put on the condition that they are absent, in the account'
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+from latchkey.domain.effects import Queue
+from latchkey.domain.ids import minted_at
 from latchkey.storage.table import Key
 
 SESSION_PREFIX = "SESSION#"
@@ -51,9 +55,43 @@ def single_use_token(token_id: str) -> Key:
     return Key(f"TOKEN#{token_id}", "TOKEN")
 
 
-def outbox(message_id: str) -> Key:
-    """A message that waits to be relayed to its queue."""
-    return Key(f"OUTBOX#{message_id}", "MESSAGE")
+OUTBOX_PREFIX = "OUTBOX#"
+"""What the relay's event source filters the table's stream by; the template says it again."""
+
+OUTBOX_SHARDS = 4
+"""Partitions that one hour's messages are spread over. A message costs four write units and a
+partition has a thousand a second, so a thousand messages a second fit."""
+
+
+def outbox(queue: Queue, message_id: str) -> Key:
+    """A message that waits for its work to be done.
+
+    Everything that the relay needs is in the key, so that the table's stream carries keys only:
+    no password hash and no session's secret ever enters it.
+    """
+    shard = ord(message_id[-1]) % OUTBOX_SHARDS
+    return Key(_outbox_partition(minted_at(message_id), shard), f"{queue}#{message_id}")
+
+
+def outbox_message(key: Key) -> tuple[Queue, str]:
+    """Read a message's queue and id back from its key."""
+    queue, _, message_id = key.sk.partition("#")
+    return Queue(queue), message_id
+
+
+def outbox_partitions(since: datetime, until: datetime) -> list[str]:
+    """The partitions of every message that was made in this time, oldest first."""
+    first = since.replace(minute=0, second=0, microsecond=0)
+    hours = (until - first) // timedelta(hours=1) + 1
+    return [
+        _outbox_partition(first + timedelta(hours=hour), shard)
+        for hour in range(hours)
+        for shard in range(OUTBOX_SHARDS)
+    ]
+
+
+def _outbox_partition(at: datetime, shard: int) -> str:
+    return f"{OUTBOX_PREFIX}{at.astimezone(UTC):%Y-%m-%dT%H}#{shard}"
 
 
 def audit_partition(subject_id: str) -> str:

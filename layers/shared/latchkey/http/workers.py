@@ -1,0 +1,139 @@
+"""The wrappers around functions that no request calls: the outbox's relay, and queue workers.
+
+Both answer with the part of their batch that has to be delivered again (ReportBatchItemFailures).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any
+
+from latchkey import bootstrap
+from latchkey.config import runs_in_lambda
+from latchkey.observability import logger, record_request, units
+from latchkey.storage.keys import outbox_message
+from latchkey.storage.outbox import NotClaimed
+from latchkey.storage.table import Key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from latchkey.domain.effects import OutboxMessage, Queue
+    from latchkey.http.request import Event
+
+
+class Worker:
+    """A Lambda handler for an SQS queue. `__wrapped__` is the bare function."""
+
+    def __init__(
+        self,
+        function: Callable[[OutboxMessage, Any], None],
+        *,
+        queue: Queue,
+        lease: timedelta,
+        needs: Callable[[], Any],
+    ) -> None:
+        """Wrap a function; in Lambda, load what it needs now, while initialising is cheap."""
+        self._function = function
+        self._queue = queue
+        self._lease = lease
+        self._needs = needs
+        update_wrapper(self, function)
+        self.operation = function.__module__.removesuffix(".app").rpartition(".")[2]
+        if runs_in_lambda():
+            needs()
+
+    def __call__(self, event: Event, lambda_context: Any = None) -> Event:
+        """Work on a batch, message by message; never raises."""
+        del lambda_context
+        failed = [record["messageId"] for record in event["Records"] if not self._work(record)]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+    def _work(self, record: Event) -> bool:
+        started = time.perf_counter()
+        units.reset()
+        message_id = None
+        try:
+            message_id = json.loads(record["body"])["message_id"]
+            outcome, done = self._claim_and_call(message_id)
+        except Exception as error:  # noqa: BLE001 - this message again, the others go on
+            logger.exception("message failed", operation=self.operation, message_id=message_id)
+            outcome, done = type(error).__name__, False
+        milliseconds = (time.perf_counter() - started) * 1000
+        logger.info(
+            "message",
+            operation=self.operation,
+            message_id=message_id,
+            outcome=outcome,
+            attempt=record.get("attributes", {}).get("ApproximateReceiveCount"),
+            ms=round(milliseconds, 1),
+            read_units=units.read,
+            write_units=units.write,
+        )
+        record_request(self.operation, 200 if done else 500, milliseconds)
+        return done
+
+    def _claim_and_call(self, message_id: str) -> tuple[str, bool]:
+        services = bootstrap.services()
+        claimed = services.outbox.claim(self._queue, message_id, services.clock.now(), self._lease)
+        if isinstance(claimed, NotClaimed):
+            return claimed.value, claimed is NotClaimed.DONE
+        self._function(claimed, self._needs())
+        services.outbox.settle(self._queue, message_id)
+        return "worked", True
+
+
+def worker(
+    *, queue: Queue, lease: timedelta, needs: Callable[[], Any]
+) -> Callable[[Callable[[OutboxMessage, Any], None]], Worker]:
+    """Make a function the worker of a queue: it gets one message at a time, which it has claimed.
+
+    Returning means done: the message is removed from the outbox and from the queue. Raising means
+    again, after the queue's visibility timeout.
+
+    queue  whose messages these are
+    lease  how long nobody else gets the message: at least the function's timeout, and less than
+           the queue's visibility timeout
+    needs  a factory of `bootstrap`; what it makes is the function's second argument
+
+    Race: deliveries at the same time, and later ones, call the function once. It is called again
+    only if it raised, or if the process died between its effect and the removal of the message:
+    what must not happen twice then has to be conditional itself.
+    """
+
+    def decorate(function: Callable[[OutboxMessage, Any], None]) -> Worker:
+        return Worker(function, queue=queue, lease=lease, needs=needs)
+
+    return decorate
+
+
+def relay_stream_records(event: Event) -> Event:
+    """Relay a batch of the table's stream, which its filter has narrowed down to new messages.
+
+    Raises RuntimeError if nothing could be sent: the whole batch comes again then.
+    """
+    sequence_numbers: dict[str, str] = {}
+    messages = []
+    for record in event["Records"]:
+        pk, sk = (record["dynamodb"]["Keys"][name]["S"] for name in ("pk", "sk"))
+        queue, message_id = outbox_message(Key(pk, sk))
+        messages.append((queue, message_id))
+        sequence_numbers[message_id] = record["dynamodb"]["SequenceNumber"]
+    failed = bootstrap.services().outbox_relay.relay(messages)
+    logger.info(
+        "relayed",
+        operation="relay_outbox",
+        messages=len(messages) - len(failed),
+        failed=len(failed),
+    )
+    if failed and len(failed) == len(messages):
+        msg = "no message could be relayed"
+        raise RuntimeError(msg)
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": sequence_numbers[message_id]} for message_id in sorted(failed)
+        ]
+    }

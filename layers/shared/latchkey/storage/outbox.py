@@ -1,0 +1,109 @@
+"""The outbox: work that was promised in a transaction, until it has been done.
+
+A message is written with the change that it follows from, relayed to its queue from the table's
+stream, claimed by a worker and removed when the work is done. So while an item is here, its work
+is not; a message that is delivered again finds no item and is over.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, cast
+
+from latchkey.domain.effects import OutboxMessage
+from latchkey.domain.ids import minted_at
+from latchkey.domain.limits import (
+    OUTBOX_ATTEMPTS_MAX,
+    OUTBOX_OVERDUE_SECONDS,
+    OUTBOX_SWEEP_HOURS,
+)
+from latchkey.storage import keys
+from latchkey.storage.records import to_milliseconds
+from latchkey.storage.table import (
+    EXISTS,
+    Change,
+    Compare,
+    ConditionFailed,
+    Delete,
+    Key,
+    Lacks,
+    Query,
+    Update,
+    read_all,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from latchkey.domain.effects import Queue
+    from latchkey.storage.table import Table
+
+
+class NotClaimed(Enum):
+    """Why a worker may not work on a message."""
+
+    DONE = "done"
+    """It is not there any more: whoever did the work has removed it."""
+    LEASED = "leased"
+    """Somebody is at it, or died at it a moment ago: come back when the lease has run out."""
+
+
+class OutboxStore:
+    """The messages whose work has not been done."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep them in this table."""
+        self._table = table
+
+    def claim(
+        self, queue: Queue, message_id: str, now: datetime, lease: timedelta
+    ) -> OutboxMessage | NotClaimed:
+        """Take a message to work on, for as long as the lease lasts.
+
+        Pattern      O1, a worker got a delivery
+        Request      UpdateItem
+        Cost         1 WRU
+        Condition    the message is there, and nobody else's lease on it is running
+        Race         of two deliveries at once one is LEASED; it must be delivered again, because
+                     the other worker may die
+        """
+        change = Change(assign={"leased_until": to_milliseconds(now + lease)}, add={"attempts": 1})
+        free = Lacks("leased_until") | Compare("leased_until", "<=", to_milliseconds(now))
+        try:
+            item = self._table.update(Update(keys.outbox(queue, message_id), change, EXISTS & free))
+        except ConditionFailed as failed:
+            return NotClaimed.DONE if failed.item is None else NotClaimed.LEASED
+        body = cast("dict[str, str | int | bool | None]", item["body"])
+        return OutboxMessage(id=message_id, queue=queue, body=body)
+
+    def settle(self, queue: Queue, message_id: str) -> None:
+        """Remove a message whose work has been done, and all that it said.
+
+        Pattern      O2, a worker is done
+        Request      DeleteItem
+        Cost         1 WRU
+        """
+        self._table.delete(Delete(keys.outbox(queue, message_id)))
+
+    def list_overdue(self, now: datetime) -> Iterator[tuple[Queue, str]]:
+        """List the messages that should have been worked on by now, oldest first.
+
+        Their stream record was lost, or every delivery has failed. To relay them again is safe at
+        any time and any number of times: a worker claims before it works. Those that have been
+        tried OUTBOX_ATTEMPTS_MAX times are left to whoever reads the dead letters.
+
+        Pattern      O3, the schedule that cleans up
+        Request      Query, for each hour of OUTBOX_SWEEP_HOURS and each shard
+        Consistency  strong
+        Cost         1 RRU per query: 100 RRU a sweep when nothing is overdue
+        """
+        until = now - timedelta(seconds=OUTBOX_OVERDUE_SECONDS)
+        since = now - timedelta(hours=OUTBOX_SWEEP_HOURS)
+        for partition in keys.outbox_partitions(since, until):
+            for item in read_all(self._table, Query(partition=partition)):
+                attempts = cast("int", item.get("attempts", 0))
+                queue, message_id = keys.outbox_message(Key(str(item["pk"]), str(item["sk"])))
+                if minted_at(message_id) <= until and attempts < OUTBOX_ATTEMPTS_MAX:
+                    yield queue, message_id

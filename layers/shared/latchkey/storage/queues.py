@@ -1,0 +1,54 @@
+"""The queues on SQS. What they carry is the id of a message of the outbox, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from latchkey.observability import logger
+from latchkey.storage.boto_client import CLIENT_CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from latchkey.domain.effects import Queue
+
+_BATCH_MAX = 10
+"""Source: SQS, SendMessageBatch."""
+
+
+class Queues:
+    """Every queue that this function has the address of."""
+
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        """Send to these: a queue's value to its URL."""
+        self._urls = urls
+        self._sqs: Any = boto3.client("sqs", config=CLIENT_CONFIG)
+
+    def send(self, queue: Queue, message_ids: Sequence[str]) -> set[str]:
+        """Send any number of messages; return those that were not accepted.
+
+        Raises KeyError for a queue that this deployment does not have.
+        """
+        url = self._urls[queue.value]
+        failed: set[str] = set()
+        for batch in batched(message_ids, _BATCH_MAX, strict=False):
+            failed |= self._send_batch(url, batch)
+        return failed
+
+    def _send_batch(self, url: str, message_ids: Sequence[str]) -> set[str]:
+        entries = [
+            {"Id": str(number), "MessageBody": json.dumps({"message_id": message_id})}
+            for number, message_id in enumerate(message_ids)
+        ]
+        try:
+            answer = self._sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("queue not reached", queue_url=url, reason=type(error).__name__)
+            return set(message_ids)
+        # Refused ones come back in an HTTP 200.
+        return {message_ids[int(entry["Id"])] for entry in answer.get("Failed", [])}

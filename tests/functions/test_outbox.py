@@ -1,0 +1,117 @@
+"""From the table's stream to a worker: at least once delivered, once done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from latchkey.domain.effects import Effects, OutboxMessage, Queue
+from latchkey.domain.ids import new_id
+from latchkey.http.workers import worker
+from latchkey.security.sealing import seal
+from latchkey.storage.effects import EffectWriter
+from tests.support.outbox import OutboxPump, sqs_record
+from tests.support.service import InProcessService
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+def put(service, queue=Queue.MAIL):
+    message = OutboxMessage(id=new_id("out", service.clock.now()), queue=queue)
+    service.table.transact(EffectWriter(seal).writes(Effects(outbox=(message,))))
+    return message.id
+
+
+def relay(service):
+    records = OutboxPump(service.table, service.queues, service._handler).stream_records()
+    return service._handler("relay_outbox")({"Records": records}, None), records
+
+
+class Work:
+    """A worker's effect, which fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0):
+        self.failures = failures
+        self.done: list[str] = []
+
+    def handler(self):
+        @worker(queue=Queue.MAIL, lease=timedelta(seconds=30), needs=lambda: self)
+        def handler(message, work):
+            if work.failures:
+                work.failures -= 1
+                raise OSError
+            work.done.append(message.id)
+
+        return handler
+
+
+def test_new_messages_are_sent_to_the_queue_of_their_kind(service):
+    sent = [put(service), put(service)]
+    assert relay(service)[0] == {"batchItemFailures": []}
+    assert sorted(service.queues.sent[Queue.MAIL]) == sorted(sent)
+
+
+def test_what_one_queue_refuses_comes_again_alone(service):
+    put(service)
+    held_up = put(service, Queue.PURGE)
+    service.queues.refuses = {Queue.PURGE}
+    answer, records = relay(service)
+    (failure,) = answer["batchItemFailures"]
+    (refused,) = (r for r in records if r["dynamodb"]["Keys"]["sk"]["S"].endswith(held_up))
+    assert failure == {"itemIdentifier": refused["dynamodb"]["SequenceNumber"]}
+
+
+def test_when_nothing_can_be_sent_the_whole_batch_comes_again(service):
+    put(service)
+    service.queues.refuses = {Queue.MAIL}
+    with pytest.raises(RuntimeError):
+        relay(service)
+
+
+def test_what_was_lost_is_sent_by_the_sweep(service):
+    lost = put(service)
+    service.clock.advance(hours=1)
+    assert service.services.outbox_relay.relay_overdue(service.clock.now()) == 1
+    assert service.queues.sent[Queue.MAIL] == [lost]
+
+
+def test_a_message_that_is_delivered_five_times_is_worked_on_once(service):
+    work, message_id = Work(), put(service)
+    handler = work.handler()
+    answer = handler({"Records": [sqs_record(message_id)] * 5}, None)
+    assert answer == {"batchItemFailures": []}
+    assert work.done == [message_id]
+
+
+def test_a_failure_brings_back_its_own_message_and_no_other(service):
+    work = Work(failures=1)
+    first, second = put(service), put(service)
+    handler = work.handler()
+    batch = {"Records": [sqs_record(first), sqs_record(second)]}
+    assert handler(batch, None) == {"batchItemFailures": [{"itemIdentifier": first}]}
+    assert work.done == [second]
+    service.clock.advance(minutes=3)
+    assert handler({"Records": [sqs_record(first)]}, None) == {"batchItemFailures": []}
+    assert work.done == [second, first]
+
+
+def test_a_message_that_another_worker_holds_comes_back(service):
+    work, message_id = Work(), put(service)
+    now = service.clock.now()
+    service.services.outbox.claim(Queue.MAIL, message_id, now, timedelta(seconds=30))
+    again = {"batchItemFailures": [{"itemIdentifier": message_id}]}
+    assert work.handler()({"Records": [sqs_record(message_id)]}, None) == again
+    service.clock.advance(seconds=30)
+    assert work.handler()({"Records": [sqs_record(message_id)]}, None)["batchItemFailures"] == []
+    assert work.done == [message_id]
+
+
+def test_what_is_not_a_message_of_ours_fails_alone(service):
+    work = Work()
+    answer = work.handler()({"Records": [{"messageId": "x", "body": "not JSON"}]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "x"}]}
+    assert work.done == []
