@@ -57,9 +57,9 @@ def aws_client(service: str) -> Any:
 class BotoClient:
     """`dynamodb.Client` on a botocore client."""
 
-    def __init__(self) -> None:
-        """Make the client, which connects with the first call."""
-        self._client = aws_client("dynamodb")
+    def __init__(self, client: Any = None) -> None:
+        """Use this client, or the environment's; it connects with the first call."""
+        self._client = client or aws_client("dynamodb")
 
     def call(self, operation: str, request: Wire) -> Wire:
         """See dynamodb.Client.call."""

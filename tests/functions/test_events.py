@@ -1,0 +1,116 @@
+"""Every function answers its own event of `events/`, as the contract says it does."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import jsonschema_rs
+import pytest
+
+from tests.support.service import IPHONE, InProcessService
+from tools import sample_events
+from tools.openapi import document
+from tools.operations import endpoints, operations
+from tools.template import ROOT
+
+DOCUMENT = document()
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def read_event(service):
+    """Read an event; Ada, who asks in all of them, exists, and so do her two devices."""
+    here = service.register("ada@example.com").data
+    there = service.login("ada@example.com", user_agent=IPHONE).data
+    real = {
+        sample_events.ACCOUNT_ID: here["user"]["id"],
+        sample_events.SESSION_ID: here["session"]["id"],
+        sample_events.OTHER_SESSION_ID: there["session"]["id"],
+        "<access token>": here["access_token"],
+        "<refresh token>": here["refresh_token"],
+    }
+
+    def read(name):
+        text = (ROOT / "events" / f"{name}.json").read_text()
+        for example, live in real.items():
+            text = text.replace(example, live)
+        return json.loads(text)
+
+    return read
+
+
+def handler(name):
+    return importlib.import_module(f"functions.{name}.app").handler
+
+
+def schema_of(operation, answer):
+    described = DOCUMENT["paths"][operation.route.path][operation.route.method.lower()]
+    response = described["responses"][str(answer["statusCode"])]
+    if "$ref" in response:
+        response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    media_type = answer["headers"]["content-type"]
+    return {
+        **response["content"][media_type]["schema"],
+        "components": {"schemas": DOCUMENT["components"]["schemas"]},
+    }
+
+
+FIRST = {
+    operation.route.function: operation for operation in operations() if not operation.alias_of
+}
+
+
+@pytest.mark.parametrize("name", sorted(endpoints()))
+def test_an_endpoint_answers_its_event_with_success(name, read_event):
+    answer = handler(name)(read_event(name))
+    body = json.loads(answer["body"])
+    assert 200 <= answer["statusCode"] < 300, body
+    jsonschema_rs.validate(schema_of(FIRST[name], answer), body)
+
+
+@pytest.mark.parametrize("name", sorted(endpoints()))
+@pytest.mark.parametrize("accept", ["application/json", "application/problem+json"])
+def test_an_unexpected_query_parameter_is_a_documented_error(name, accept, read_event):
+    event = read_event(name)
+    event["queryStringParameters"] = {"surprise": "1"}
+    event["headers"]["accept"] = accept
+    answer = handler(name)(event)
+    assert answer["statusCode"] == 400
+    assert answer["headers"]["content-type"] == accept
+    jsonschema_rs.validate(schema_of(FIRST[name], answer), json.loads(answer["body"]))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(n for n, endpoint in endpoints().items() if endpoint.spec.caller.authorizer)
+)
+def test_without_the_authorizers_word_nobody_is_signed_in(name, read_event):
+    event = read_event(name)
+    del event["requestContext"]["authorizer"]
+    answer = handler(name)(event)
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body["error"]["code"]) == (401, "TOKEN_MISSING")
+    jsonschema_rs.validate(schema_of(FIRST[name], answer), body)
+
+
+def test_the_authorizer_lets_its_event_pass(read_event):
+    verdict = handler("authorizer")(read_event("authorizer"))
+    assert verdict["isAuthorized"] is True
+    assert verdict["context"].keys() == {"account_id", "session_id", "auth_time", "role"}
+
+
+def test_the_authorizers_context_is_what_the_events_have(read_event):
+    verdict = handler("authorizer")(read_event("authorizer"))
+    event = read_event("get_me")
+    assert event["requestContext"]["authorizer"]["lambda"].keys() == verdict["context"].keys()
+
+
+def test_the_schedule_adds_a_key_when_the_newest_is_due(service, read_event):
+    (old,) = service.keys.ring().keys
+    answer = handler("rotate_signing_keys")(read_event("rotate_signing_keys"))
+    assert answer["kids"] == [old.kid, service.keys.ring().keys[-1].kid]
+    assert len(answer["kids"]) == 2

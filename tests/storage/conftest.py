@@ -1,0 +1,54 @@
+"""The template's tables in moto, and a client that remembers what it was asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from latchkey.storage.boto_client import BotoClient
+from latchkey.storage.dynamodb import DynamoDBTable
+from tools.template import load
+
+if TYPE_CHECKING:
+    from latchkey.storage.dynamodb import Wire
+
+TABLES = {"main": "Table", "audit": "AuditTable"}
+
+
+class RecordingClient(BotoClient):
+    """Keeps the name of each operation that it sends."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.operations: list[str] = []
+
+    def call(self, operation: str, request: Wire) -> Wire:
+        self.operations.append(operation)
+        return super().call(operation, request)
+
+
+@pytest.fixture(scope="session")
+def moto_client():
+    with mock_aws():
+        client = boto3.client(
+            "dynamodb", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        for name, resource in TABLES.items():
+            properties = load()["Resources"][resource]["Properties"]
+            names = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+            wanted = {name: properties[name] for name in names if name in properties}
+            client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **wanted)
+        yield client
+
+
+@pytest.fixture
+def client(moto_client):
+    return RecordingClient(moto_client)
+
+
+@pytest.fixture
+def moto_table(client):
+    return DynamoDBTable(client, {name: name for name in TABLES})

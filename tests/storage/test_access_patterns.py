@@ -1,0 +1,163 @@
+"""Every store method does what its docstring says: the requests, and what they cost."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from latchkey.domain.session import EndReason
+from latchkey.observability import units
+from latchkey.security.sealing import seal
+from latchkey.storage.accounts import AccountStore, sessions_changing
+from latchkey.storage.effects import EffectWriter
+from latchkey.storage.sessions import SessionStore
+from latchkey.storage.single_use_tokens import SingleUseTokenStore
+from tests.support.builders import NOW, a_session, an_account, some_effects
+
+FIELD = re.compile(r"^ *(Pattern|Request|Cost)\s{2,}(.+)$", re.MULTILINE)
+COST = re.compile(r"^([\d.]+) (RRU|WRU)")
+
+
+@pytest.fixture
+def accounts(moto_table):
+    return AccountStore(moto_table, EffectWriter(seal))
+
+
+@pytest.fixture
+def sessions(moto_table):
+    return SessionStore(moto_table, EffectWriter(seal))
+
+
+@pytest.fixture
+def account(accounts):
+    account = an_account()
+    accounts.put_new(account, some_effects(account))
+    return account
+
+
+@pytest.fixture
+def session(sessions, account):
+    session = a_session(account)
+    effects = some_effects(account)
+    assert sessions.start(session, session_version=0, ending=(), effects=effects)
+    return session
+
+
+@pytest.fixture
+def measured(client):
+    """Call a store method, and compare what it does with its docstring."""
+
+    def measure(method, *arguments, cost=None, **named):
+        client.operations.clear()
+        units.reset()
+        result = method(*arguments, **named)
+        documented = dict(FIELD.findall(method.__doc__))
+        assert documented["Request"].split(", ") == client.operations
+        amount, unit = COST.match(documented["Cost"]).groups()
+        spent = units.read if unit == "RRU" else units.write
+        assert spent == (float(amount) if cost is None else cost)
+        return result
+
+    return measure
+
+
+def test_accounts(measured, accounts):
+    new = an_account(username="ada")
+    # The documented 8 are with a username; 2 less without one.
+    measured(accounts.put_new, new, some_effects(new))
+    measured(accounts.get, new.id)
+    assert measured(accounts.find_by_email, new.email) == new
+    assert measured(accounts.find_by_username, "ada") == new
+
+
+def test_a_session_comes_back_as_it_was_stored(measured, sessions, session):
+    assert measured(sessions.find, session.account_id, session.id) == session
+    assert measured(sessions.list_by_account, session.account_id) == [session]
+
+
+def test_starting_a_session(measured, sessions, account):
+    new = a_session(account)
+    effects = some_effects(account)
+    assert measured(sessions.start, new, session_version=0, ending=(), effects=effects)
+    assert not sessions.start(a_session(account), session_version=0, ending=(), effects=effects)
+
+
+def test_ending_sessions(measured, sessions, accounts, account, session):
+    later = NOW + timedelta(minutes=5)
+    assert measured(sessions.end, session, later, EndReason.REVOKED, some_effects(account))
+    assert not sessions.end(session, later, EndReason.REVOKED, some_effects(account))
+    ended = sessions.find(account.id, session.id)
+    assert (ended.ended_at, ended.end_reason) == (later, EndReason.REVOKED)
+
+    current = accounts.get(account.id)
+    others = [a_session(account), a_session(account)]
+    for version, other in enumerate(others, start=current.session_version):
+        assert sessions.start(
+            other, session_version=version, ending=(), effects=some_effects(account)
+        )
+    stale = sessions_changing(current)
+    assert not sessions.end_many(
+        others, later, EndReason.REVOKED, some_effects(account), account=stale
+    )
+    fresh = sessions_changing(accounts.get(account.id))
+    # Two sessions, the account and one row, at 2 each.
+    assert measured(
+        sessions.end_many,
+        others,
+        later,
+        EndReason.REVOKED,
+        some_effects(account),
+        account=fresh,
+        cost=8,
+    )
+
+
+def test_refreshing(measured, sessions, session):
+    idle = timedelta(days=14)
+    latest, rotated = measured(sessions.rotate, session, NOW, idle)
+    assert rotated
+    assert (latest.generation, latest.used_generation) == (2, 1)
+    again, rotated = sessions.rotate(session, NOW, idle)
+    assert not rotated
+    assert again == latest
+
+
+def test_touching(measured, sessions, session):
+    later = NOW + timedelta(minutes=1)
+    measured(sessions.touch, session, later, 1)
+    assert sessions.find(session.account_id, session.id).last_activity_at == later
+
+
+def test_a_touch_never_brings_a_session_back(sessions, account, session):
+    sessions.delete_history([session])
+    sessions.touch(session, NOW, 1)
+    assert sessions.find(account.id, session.id) is None
+
+
+def test_a_refresh_never_outlives_the_end_of_its_session(sessions, account, session):
+    sessions.end(session, NOW, EndReason.REVOKED, some_effects(account))
+    latest, rotated = sessions.rotate(session, NOW, timedelta(days=14))
+    assert not rotated
+    assert latest.ended_at == NOW
+
+
+def test_stepping_up(measured, sessions, account, session):
+    assert measured(sessions.reauthenticate, session, NOW, some_effects(account))
+
+
+def test_forgetting_history(measured, sessions, session):
+    measured(sessions.delete_history, [session])
+
+
+def test_single_use_tokens(measured, moto_table):
+    assert measured(SingleUseTokenStore(moto_table).find, "tok_none", NOW) is None
+
+
+def test_every_method_of_a_store_documents_its_access_pattern():
+    for store in (AccountStore, SessionStore, SingleUseTokenStore):
+        for name, method in vars(store).items():
+            if not name.startswith("_"):
+                documented = dict(FIELD.findall(method.__doc__ or ""))
+                assert {"Pattern", "Request", "Cost"} <= set(documented), name

@@ -1,0 +1,118 @@
+"""The whole service on moto, writing down which AWS actions each function performs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from latchkey import bootstrap
+from latchkey.bootstrap import Services
+from latchkey.storage.boto_client import BotoClient, aws_client
+from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.signing_keys import SigningKeyStore
+from tests.support.service import ENVIRONMENT, InProcessService
+from tools.template import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from latchkey.storage.dynamodb import Wire
+
+type Permission = tuple[str, str]
+"""An IAM action, and the resource of the template (or the name in Parameter Store) it is done to."""
+
+TABLES = {ENVIRONMENT["TABLE_NAME"]: "Table", ENVIRONMENT["AUDIT_TABLE_NAME"]: "AuditTable"}
+_MEMBER_ACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+
+
+class RecordedService(InProcessService):
+    """Every function runs as in a fresh Lambda: nothing that another one has read is cached."""
+
+    def __init__(self, **settings: str) -> None:
+        """Create the template's tables and the first keys."""
+        self.performed: dict[str, set[Permission]] = defaultdict(set)
+        self._running = "nothing"
+        self._interruption: Callable[[], object] | None = None
+        create_tables()
+        table = DynamoDBTable(
+            self,
+            {
+                "main": ENVIRONMENT["TABLE_NAME"],
+                "audit": ENVIRONMENT["AUDIT_TABLE_NAME"],
+            },
+        )
+        self._client = BotoClient()
+        super().__init__(table=table, **settings)
+        self.invoke("rotate_signing_keys", {"RequestType": "Create"})
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Run one function; other invocations may happen in the middle of it."""
+        outer, self._running = self._running, function
+        keys = SigningKeyStore(self.services.config.key_prefix)
+        keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        bootstrap.use(
+            Services(
+                self.services.config,
+                table=self.table,
+                clock=self.clock,
+                signing_key_store=keys,
+            )
+        )
+        try:
+            return super()._handler(function)(event, None)
+        finally:
+            self._running = outer
+
+    def call(self, operation: str, request: Wire) -> Wire:
+        """Stand before the real DynamoDB client and write down what passes."""
+        self.performed[self._running] |= set(_permissions(operation, request))
+        if operation == "TransactWriteItems" and self._interruption is not None:
+            interruption, self._interruption = self._interruption, None
+            interruption()
+        return self._client.call(operation, request)
+
+    @contextlib.contextmanager
+    def interrupted_by(self, interruption: Callable[[], object]) -> Iterator[None]:
+        """Let something happen right before the next transaction: a race, on demand."""
+        self._interruption = interruption
+        yield
+        assert self._interruption is None, "no transaction was attempted"
+
+    def _handler(self, function: str) -> Any:
+        return lambda event, _: self.invoke(function, event)
+
+    def _record_parameter(self, *, model: Any, params: Any, **_: Any) -> None:
+        name = str(json.loads(params["body"])["Name"])
+        self.performed[self._running].add((f"ssm:{model.name}", name.rpartition("/")[2]))
+
+
+def create_tables() -> None:
+    """Create the template's tables."""
+    client = aws_client("dynamodb")
+    for name, logical_id in TABLES.items():
+        properties = load()["Resources"][logical_id]["Properties"]
+        taken = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+        present = {key: properties[key] for key in taken if key in properties}
+        client.create_table(TableName=name, **present)
+
+
+def _permissions(operation: str, request: Wire) -> Iterator[Permission]:
+    """Say what IAM asks for: for a transaction, the actions of its members."""
+    match operation:
+        case "TransactWriteItems":
+            for item in request["TransactItems"]:
+                ((kind, write),) = item.items()
+                yield f"dynamodb:{_MEMBER_ACTIONS[kind]}", TABLES[write["TableName"]]
+        case "BatchWriteItem" | "BatchGetItem":
+            for name in request["RequestItems"]:
+                yield f"dynamodb:{operation}", TABLES[name]
+        case _:
+            index = f"/{request['IndexName']}" if "IndexName" in request else ""
+            yield f"dynamodb:{operation}", TABLES[request["TableName"]] + index
