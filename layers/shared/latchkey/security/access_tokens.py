@@ -100,9 +100,9 @@ class AccessTokenVerifier:
             expires_at = _instant(claims["exp"])
             issued_at = _instant(claims["iat"])
             verified = AccessClaims(
-                account_id=claims["sub"],
-                session_id=claims["sid"],
-                generation=int(claims["gen"]),
+                account_id=_text(claims["sub"]),
+                session_id=_text(claims["sid"]),
+                generation=_whole(claims["gen"]),
                 authenticated_at=_instant(claims["auth_time"]),
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -126,7 +126,17 @@ class AccessTokenVerifier:
         return self._parsed[kid]
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(type(value).__name__)
+    return value
+
+
 def _instant(seconds: object) -> datetime:
-    if isinstance(seconds, bool) or not isinstance(seconds, int):
-        raise TypeError(type(seconds).__name__)
-    return datetime.fromtimestamp(seconds, UTC)
+    return datetime.fromtimestamp(_whole(seconds), UTC)

@@ -85,8 +85,8 @@ def _without_none(hint: Any) -> Any:
 
 
 def _from_value(hint: Any, value: Value) -> Any:
-    if hint is datetime and isinstance(value, int):
-        return from_milliseconds(value)
+    if hint is datetime:
+        return from_milliseconds(int(str(value)))
     if typing.get_origin(hint) is tuple and isinstance(value, list):
         return tuple(value)
     if isinstance(hint, type):

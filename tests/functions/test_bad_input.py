@@ -1,0 +1,195 @@
+"""Whatever is sent, the answer is a 4xx in the envelope that names the field; never a 5xx."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.service import PASSWORD, InProcessService
+
+REGISTER = "/api/v1/auth/register"
+LOGIN = "/api/v1/auth/login"
+
+
+@pytest.fixture(scope="module")
+def service():
+    return InProcessService()
+
+
+def details(answer):
+    return {(problem["field"], problem["code"]) for problem in answer.body["error"]["details"]}
+
+
+GOOD = {"email": "ada@example.com", "password": PASSWORD}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "code"),
+    [
+        ({"email": None}, "email", "WRONG_TYPE"),
+        ({"email": ["ada@example.com", "eve@example.com"]}, "email", "WRONG_TYPE"),
+        ({"email": {"$ne": ""}}, "email", "WRONG_TYPE"),
+        ({"email": 7}, "email", "WRONG_TYPE"),
+        ({"email": ""}, "email", "TOO_SHORT"),
+        ({"email": "x" * 400}, "email", "TOO_LONG"),
+        ({"email": "not an address"}, "email", "INVALID_EMAIL"),
+        ({"email": "ada@localhost\r\nBcc: eve@example.com"}, "email", "INVALID_EMAIL"),
+        ({"email": "ada\u0000@example.com"}, "email", "INVALID_EMAIL"),
+        ({"email": "m\u0131ke@example.com"}, "email", "INVALID_EMAIL"),
+        ({"password": ["a"]}, "password", "WRONG_TYPE"),
+        ({"password": "short"}, "password", "TOO_SHORT"),
+        ({"password": "x" * 129}, "password", "TOO_LONG"),
+        ({"password": "x" * 2000}, "password", "TOO_LONG"),
+        ({"password": "passwordpassword"}, "password", "TOO_COMMON"),
+        ({"password": "aaaaaaaaaaaaaaaaaaaa"}, "password", "TOO_COMMON"),
+        ({"full_name": "Ada\u202eLovelace"}, "full_name", "FORBIDDEN_CHARACTER"),
+        ({"full_name": "Ada\u0007"}, "full_name", "FORBIDDEN_CHARACTER"),
+        ({"full_name": "  "}, "full_name", "TOO_SHORT"),
+        ({"full_name": "x" * 101}, "full_name", "TOO_LONG"),
+        ({"username": "a@b"}, "username", "INVALID"),
+        ({"username": "ab"}, "username", "TOO_SHORT"),
+        ({"username": "\u0430da"}, "username", "INVALID"),
+        ({"speaking_language": "en_US"}, "speaking_language", "INVALID_LANGUAGE_CODE"),
+        ({"speaking_language": "english"}, "speaking_language", "INVALID_LANGUAGE_CODE"),
+        ({"speaking_language": "xx"}, "speaking_language", "INVALID_LANGUAGE_CODE"),
+        ({"speaking_language": "x-foo"}, "speaking_language", "INVALID_LANGUAGE_CODE"),
+        ({"listening_language": "e" * 400}, "listening_language", "INVALID_LANGUAGE_CODE"),
+        ({"role": "admin"}, "role", "UNKNOWN_FIELD"),
+        ({"is_verified": True}, "is_verified", "UNKNOWN_FIELD"),
+        ({"id": "usr_1"}, "id", "UNKNOWN_FIELD"),
+        ({"token_transport": "carrier pigeon"}, "token_transport", "NOT_AN_OPTION"),
+    ],
+)
+def test_a_wrong_field_is_named(service, change, field, code):
+    answer = service.request("POST", REGISTER, json_body={**GOOD, **change})
+    assert answer.status == 400
+    assert (field, code) in details(answer)
+
+
+def test_a_missing_field_is_named(service):
+    answer = service.request("POST", REGISTER, json_body={})
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert details(answer) == {("email", "REQUIRED"), ("password", "REQUIRED")}
+
+
+def test_a_language_has_a_code_of_its_own(service):
+    answer = service.request("POST", REGISTER, json_body={**GOOD, "speaking_language": "xx"})
+    assert answer.code == "INVALID_LANGUAGE_CODE"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("", "MALFORMED_JSON"),
+        ("{", "MALFORMED_JSON"),
+        ("{}{}", "MALFORMED_JSON"),
+        ('{"email": NaN}', "MALFORMED_JSON"),
+        ('{"email": 1e999}', None),
+        ('{"email": ' + "9" * 5000 + "}", "MALFORMED_JSON"),
+        ('{"email": "a@example.com", "email": "b@example.com"}', "MALFORMED_JSON"),
+        ('{"email": "\\ud800"}', "MALFORMED_JSON"),
+        ("[" * 100_000, "TOO_LARGE"),
+        ("[" * 30_000 + "]" * 30_000, "MALFORMED_JSON"),
+        ("[" * 40 + "]" * 40, "TOO_DEEP"),
+        (json.dumps({"email": "x" * 1_000_000}), "TOO_LARGE"),
+        ("null", None),
+        ('"text"', None),
+        ("[]", None),
+        ("\ufeff{}", "MALFORMED_JSON"),
+    ],
+)
+def test_a_body_that_is_not_a_json_object_is_refused(service, body, code):
+    answer = service.request("POST", LOGIN, raw_body=body)
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    if code is not None:
+        assert details(answer) == {("body", code)}
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+)
+def test_only_json_is_read(service, media_type):
+    answer = service.request("POST", LOGIN, json_body=GOOD, headers={"content-type": media_type})
+    assert details(answer) == {("body", "UNSUPPORTED_MEDIA_TYPE")}
+
+
+def test_an_unknown_query_parameter_is_refused(service):
+    answer = service.request("GET", "/api/v1/health", query={"verbose": "1"})
+    assert details(answer) == {("verbose", "UNKNOWN_PARAMETER")}
+
+
+def test_login_wants_one_identifier(service):
+    for body in ({"password": "x"}, {**GOOD, "username": "ada"}):
+        assert service.request("POST", LOGIN, json_body=body).status == 400
+
+
+def test_what_was_sent_is_never_repeated(service):
+    secret = "S3cr3t-that-was-sent"
+    for body in ({"email": secret, "password": secret}, {"email": "a@b.c", "password": [secret]}):
+        assert secret not in json.dumps(service.request("POST", REGISTER, json_body=body).body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.dictionaries(
+    st.sampled_from(["email", "password", "username", "full_name", "device_name"]) | st.text(),
+    JSON,
+    max_size=6,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=FIELDS | JSON, path=st.sampled_from([REGISTER, LOGIN, "/api/v1/auth/refresh"]))
+def test_no_document_breaks_an_endpoint(service, body, path):
+    answer = service.request("POST", path, json_body=body)
+    assert answer.status < 500
+    assert answer.body["success"] is (answer.status < 400)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    header=st.text(st.characters(max_codepoint=255), max_size=200)
+    | st.builds("Bearer {}".format, st.text(max_size=200))
+)
+def test_no_authorization_header_breaks_the_authorizer(service, header):
+    headers = {"authorization": header}
+    answer = service.request("GET", "/api/v1/users/me", headers=headers)
+    assert answer.status == 401
+    assert answer.code in {"TOKEN_MISSING", "TOKEN_INVALID"}
+
+
+# One mailbox, one account ---------------------------------------------------------------------
+
+SPELLINGS = [
+    "grace@example.com",
+    "Grace@Example.COM",
+    "  grace@example.com  ",
+    "\uff47\uff52\uff41\uff43\uff45@example.com",
+    "grace@\uff25xample.com",
+    "GRACE@EXAMPLE.COM",
+    "grace@exa\u006dple.com",
+    "gra\u0063e@example.com",
+]
+
+
+def test_every_spelling_of_an_address_is_one_account(service):
+    first = service.register(SPELLINGS[0])
+    assert first.status == 201
+    for spelling in SPELLINGS:
+        again = service.register(spelling)
+        assert (again.status, again.code) == (409, "EMAIL_ALREADY_REGISTERED")
+        signed_in = service.login(spelling)
+        assert signed_in.data["user"]["id"] == first.data["user"]["id"]
+
+
+def test_an_international_domain_is_one_account_in_both_forms(service):
+    first = service.register("ada@b\u00fccher.example")
+    assert first.data["user"]["email"] == "ada@xn--bcher-kva.example"
+    for spelling in ("ada@xn--bcher-kva.example", "ADA@B\u00dcCHER.example"):
+        assert service.register(spelling).code == "EMAIL_ALREADY_REGISTERED"

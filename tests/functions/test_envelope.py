@@ -1,0 +1,131 @@
+"""What every answer has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.storage.memory import MemoryTable
+from tests.support.service import InProcessService
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+def test_a_success(service):
+    answer = service.request("GET", "/api/v1/health")
+    assert answer.body == {"success": True, "data": {"status": "ok"}}
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-request-id"] == "request-1"
+
+
+def test_an_error(service):
+    answer = service.request("GET", "/api/v1/users/me")
+    assert answer.status == 401
+    assert answer.body == {
+        "success": False,
+        "error": {
+            "code": "TOKEN_MISSING",
+            "message": "Send an access token: Authorization: Bearer <token>.",
+            "request_id": "request-1",
+        },
+    }
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_the_same_error_as_a_problem_document(service):
+    headers = {"accept": "application/problem+json", "authorization": "Bearer x"}
+    answer = service.request("GET", "/api/v1/users/me", headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body == {
+        "type": "urn:latchkey:error:token_invalid",
+        "title": "The access token is not valid.",
+        "status": 401,
+        "code": "TOKEN_INVALID",
+        "request_id": "request-1",
+    }
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+def test_the_key_set_is_bare_and_cacheable(service):
+    answer = service.request("GET", "/.well-known/jwks.json")
+    (key,) = answer.body["keys"]
+    assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    assert answer.headers["cache-control"] == "public, max-age=300"
+
+
+class BrokenTable(MemoryTable):
+    """A table that is there until it is not."""
+
+    down = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"get", "query", "transact", "update"} and self.down:
+            raise TemporarilyUnavailable(retry_after_seconds=2)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/users/me"),
+        ("GET", "/api/v1/users/me/sessions"),
+        ("DELETE", "/api/v1/users/me/sessions"),
+        ("POST", "/api/v1/auth/logout"),
+    ],
+)
+def test_storage_that_is_down_is_a_503_and_never_an_open_door(method, path):
+    service = InProcessService(table=BrokenTable())
+    token = service.register().data["access_token"]
+    service.table.down = True
+    answer = service.request(method, path, token=token)
+    assert (answer.status, answer.code) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert answer.headers["retry-after"] == "2"
+    assert service.login().status == 503
+    service.table.down = False
+    assert service.request("GET", "/api/v1/users/me", token=token).status == 200
+
+
+def test_what_nobody_expected_is_a_500_that_tells_nothing(service, capsys):
+    token = service.register().data["access_token"]
+    (key,) = (key for key in service.table._items if key.sk == "ACCOUNT")
+    service.table._items[key]["created_at"] = "not a number: secret-in-storage"
+    answer = service.request("GET", "/api/v1/users/me", token=token)
+    assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
+    assert "secret" not in str(answer.body)
+
+
+def test_one_warm_handler_never_mixes_two_people_up(service):
+    people = {
+        name: service.register(f"{name}@example.com").data["access_token"]
+        for name in ("ada", "eve")
+    }
+    for _ in range(20):
+        for name, token in people.items():
+            answer = service.request("GET", "/api/v1/users/me", token=token)
+            assert answer.data["email"] == f"{name}@example.com"
+
+
+def test_verification_required_answers_the_same_for_a_taken_address():
+    service = InProcessService(EMAIL_VERIFICATION="required")
+    first, second = service.register(), service.register()
+    assert first.status == second.status == 202
+    assert first.body == second.body
+    refused = service.login()
+    assert (refused.status, refused.code) == (403, "EMAIL_NOT_VERIFIED")
+
+
+def test_unknown_and_wrong_are_one_answer(service):
+    service.register()
+    unknown = service.login("nobody@example.com")
+    wrong = service.login(fields={"password": "wrong horse battery staple"})
+    for answer in (unknown, wrong):
+        answer.body["error"].pop("request_id")
+    assert unknown.status == wrong.status == 401
+    assert unknown.body == wrong.body
+    assert unknown.code == "INVALID_CREDENTIALS"

@@ -1,0 +1,40 @@
+"""Identifiers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from latchkey.domain.ids import is_id, new_id
+from tests.support.builders import NOW
+
+
+def test_they_sort_by_time_and_never_repeat():
+    ids = [new_id("ses", NOW + timedelta(milliseconds=n)) for n in range(100)]
+    assert ids == sorted(ids)
+    assert len({new_id("ses", NOW) for _ in range(10_000)}) == 10_000
+
+
+def test_they_are_uuids_of_version_seven():
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    number = 0
+    for character in new_id("ses", NOW).removeprefix("ses_"):
+        number = number * 32 + alphabet.index(character)
+    assert number.bit_length() <= 128
+    assert (number >> 76) & 0xF == 7
+    assert (number >> 62) & 0b11 == 0b10
+    assert number >> 80 == int(NOW.timestamp() * 1000)
+
+
+def test_their_form_is_checked():
+    good = new_id("ses", NOW)
+    assert is_id("ses", good)
+    for bad in (
+        good[:-1],
+        good + "0",
+        good.upper(),
+        good.replace("ses", "usr"),
+        "ses_",
+        "",
+        "8" * 30,
+    ):
+        assert not is_id("ses", bad)

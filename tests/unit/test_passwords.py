@@ -1,0 +1,69 @@
+"""Passwords: what is accepted, and that no byte of them is lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latchkey.domain.errors import WeakPassword
+from latchkey.security.passwords import Passwords
+
+PASSWORDS = Passwords(min_length=15)
+
+
+def refusal(password, known=()):
+    with pytest.raises(WeakPassword) as caught:
+        PASSWORDS.require_acceptable(password, field="password", known=known)
+    (problem,) = caught.value.problems
+    return problem.code
+
+
+def test_length_counts_code_points():
+    PASSWORDS.require_acceptable("vexing quilt 7\u00e9", field="password")
+    assert refusal("vexing quilt 7") == "TOO_SHORT"
+    assert refusal("\U0001f600" * 14) == "TOO_SHORT"
+    PASSWORDS.require_acceptable("k3 vowel \U0001f600 " * 11, field="password")
+    assert refusal("x" * 129) == "TOO_LONG"
+
+
+@pytest.mark.parametrize(
+    "password", ["passwordpassword", "123456789012345678", "qwertyuiopasdfgh", "a" * 100]
+)
+def test_common_ones_are_refused(password):
+    assert refusal(password) == "TOO_COMMON"
+
+
+def test_what_is_known_of_the_person_is_worth_nothing():
+    known = ("ada.lovelace@analytical.example", "Ada Lovelace")
+    assert refusal("lovelaceanalytical", known) == "TOO_COMMON"
+
+
+def test_every_hash_has_owasps_parameters():
+    assert PASSWORDS.hash("whatever").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_nothing_is_cut_off():
+    # bcrypt would call these two the same (Okta, 2024-10-30).
+    base = "x" * 72
+    assert not PASSWORDS.verify(PASSWORDS.hash(base + "a"), base + "b")
+
+
+def test_an_account_that_is_not_there_has_no_password():
+    assert not PASSWORDS.verify(None, "a password that nobody has")
+
+
+def test_a_damaged_hash_matches_nothing():
+    assert not PASSWORDS.verify("not a hash", "password")
+
+
+def test_different_key_presses_of_the_same_text_match():
+    assert PASSWORDS.verify(PASSWORDS.hash("caf\u00e9 ol\u00e9"), "cafe\u0301 ole\u0301")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.text(min_size=1, max_size=128))
+def test_any_text_is_verified_as_it_was_set(password):
+    stored = PASSWORDS.hash(password)
+    assert PASSWORDS.verify(stored, password)
+    assert not PASSWORDS.verify(stored, password + "x")
