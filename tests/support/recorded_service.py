@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from latchkey.storage.dynamodb import Wire
 
 type Permission = tuple[str, str]
-"""An IAM action, and the resource of the template (or the name in Parameter Store) it is done to."""
+"""An IAM action, and what it is done to: a resource of the template, or a parameter's name."""
 
 TABLES = {ENVIRONMENT["TABLE_NAME"]: "Table", ENVIRONMENT["AUDIT_TABLE_NAME"]: "AuditTable"}
 _MEMBER_ACTIONS = {
@@ -39,7 +39,8 @@ class RecordedService(InProcessService):
         """Create the template's tables and the first keys."""
         self.performed: dict[str, set[Permission]] = defaultdict(set)
         self._running = "nothing"
-        self._interruption: Callable[[], object] | None = None
+        self._transactions_until_interruption = 0
+        self._interruption: Callable[[], object] = lambda: None
         create_tables()
         table = DynamoDBTable(
             self,
@@ -50,19 +51,20 @@ class RecordedService(InProcessService):
         )
         self._client = BotoClient()
         super().__init__(table=table, **settings)
+        self._keys = SigningKeyStore(self.services.config.key_prefix)
+        self._keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self.invoke("rotate_signing_keys", {"RequestType": "Create"})
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """Run one function; other invocations may happen in the middle of it."""
         outer, self._running = self._running, function
-        keys = SigningKeyStore(self.services.config.key_prefix)
-        keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        self._keys._ring._content = self._keys._public._content = None
         bootstrap.use(
             Services(
                 self.services.config,
                 table=self.table,
                 clock=self.clock,
-                signing_key_store=keys,
+                signing_key_store=self._keys,
             )
         )
         try:
@@ -73,17 +75,20 @@ class RecordedService(InProcessService):
     def call(self, operation: str, request: Wire) -> Wire:
         """Stand before the real DynamoDB client and write down what passes."""
         self.performed[self._running] |= set(_permissions(operation, request))
-        if operation == "TransactWriteItems" and self._interruption is not None:
-            interruption, self._interruption = self._interruption, None
-            interruption()
+        if operation == "TransactWriteItems" and self._transactions_until_interruption:
+            self._transactions_until_interruption -= 1
+            if not self._transactions_until_interruption:
+                self._interruption()
         return self._client.call(operation, request)
 
     @contextlib.contextmanager
-    def interrupted_by(self, interruption: Callable[[], object]) -> Iterator[None]:
-        """Let something happen right before the next transaction: a race, on demand."""
-        self._interruption = interruption
+    def interrupted_by(
+        self, interruption: Callable[[], object], *, transaction: int = 1
+    ) -> Iterator[None]:
+        """Let something happen right before the next transaction, or a later one: a race."""
+        self._transactions_until_interruption, self._interruption = transaction, interruption
         yield
-        assert self._interruption is None, "no transaction was attempted"
+        assert not self._transactions_until_interruption, "no transaction was interrupted"
 
     def _handler(self, function: str) -> Any:
         return lambda event, _: self.invoke(function, event)

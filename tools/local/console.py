@@ -22,8 +22,8 @@ class Console:
         start = time.monotonic()
         try:
             yield
-        except BaseException:
-            print("failed", flush=True)
+        except BaseException as error:
+            print("failed" if isinstance(error, Exception) else "stopped", flush=True)
             raise
         print(f"{time.monotonic() - start:5.1f} s", flush=True)
 

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tools.local import processes
-from tools.local.emulator import PYTHON_DIRECTORY, REPOSITORY, Emulator
+from tools.local.emulator import BUILD, PYTHON_DIRECTORY, REPOSITORY, Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SAM = REPOSITORY / ".tools/sam/bin/sam"
-BUILD = REPOSITORY / ".aws-sam/local"
-"""Apart from .aws-sam/build, which holds what goes to AWS: this one fits this machine."""
-
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 

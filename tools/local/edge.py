@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BODY_MAX_BYTES = 10 * 1024 * 1024
 """As API Gateway, which answers 413 beyond it."""
 
+CONCURRENT_REQUESTS = 32
+"""The emulator starts a process for each, and one for its authorizer. Further requests wait."""
+
 # RFC 9110 7.6.1, and what each connection says for itself.
 HOP_BY_HOP = frozenset(
     {
@@ -98,10 +101,10 @@ class Edge:
 
     async def _client(self, _app: web.Application) -> AsyncIterator[None]:
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=CONCURRENT_REQUESTS),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=30),  # API Gateway's own limit
+            timeout=aiohttp.ClientTimeout(total=None, sock_read=30),  # API Gateway's own limit
         ) as client:
             self._api = client
             yield

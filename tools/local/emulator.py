@@ -17,9 +17,11 @@ from tools.local import processes
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+BUILD = REPOSITORY / ".aws-sam/local"
+"""Apart from .aws-sam/build, which holds what goes to AWS: this one fits this machine."""
 PYTHON_DIRECTORY = Path(sys.base_prefix) / "bin"
 """The interpreter itself, not an environment: a Lambda must find nothing but its layer."""
 
@@ -49,14 +51,22 @@ class Emulator:
         """What makes an AWS SDK or tool talk to this emulator and never to AWS."""
         return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
-    def client(self, service: str) -> Any:
-        """Make a boto3 client: fifty connections, no retries that would hide a failure."""
+    def client(self, service: str, credentials: Mapping[str, Any] | None = None) -> Any:
+        """Make a boto3 client: fifty connections, no retries that would hide a failure.
+
+        `credentials` are what STS hands out; without them the client may do everything.
+        """
+        who = credentials or {
+            "AccessKeyId": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            "SecretAccessKey": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        }
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.url,
             region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=who["AccessKeyId"],
+            aws_secret_access_key=who["SecretAccessKey"],
+            aws_session_token=who.get("SessionToken"),
             config=Config(max_pool_connections=50, retries={"total_max_attempts": 1}),
         )
 
@@ -65,7 +75,7 @@ class Emulator:
         answer = httpx.get(f"{self.url}/_ministack/ses/messages", timeout=10)
         accounts = answer.raise_for_status().json()["messages"]
         mails = [mail for messages in accounts.values() for mail in messages]
-        return sorted(mails, key=lambda mail: str(mail["Timestamp"]), reverse=True)
+        return sorted(mails, key=lambda mail: float(mail["Timestamp"]), reverse=True)
 
 
 @contextlib.contextmanager
@@ -82,14 +92,19 @@ def start(port: int, directory: Path) -> Iterator[Emulator]:
         "TMPDIR": str(directory),
         "LANG": "C.UTF-8",
         "PATH": f"{PYTHON_DIRECTORY}:/usr/bin:/bin",
+        # The layer's packages (see layer.mk), for the Lambdas: the emulator itself runs isolated.
+        "PYTHONPATH": str(BUILD / "packages/current"),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
+        # A request holds one thread for its Lambda and another for each call that this one makes.
+        "MINISTACK_WORKER_THREADS": "256",
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
+        "AUTH": "true",  # IAM policies hold here as they do on AWS
         **CREDENTIALS,
     }
-    command = [REPOSITORY / ".tools/ministack/bin/ministack"]
+    command = [f"{REPOSITORY}/.tools/ministack/bin/python", "-I", "-m", "ministack"]
     with processes.running(command, env=env, cwd=directory, log=log) as process:
         emulator = Emulator(port, directory)
         _wait_until_ready(emulator, process, log)

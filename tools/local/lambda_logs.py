@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tools.local.emulator import Emulator
 
 POLL_SECONDS = 0.5
+FIELDS = ("level", "message", "route", "status", "outcome", "ms", "error", "request_id")
+METRIC = "_aws"
 PLATFORM_LINES = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
 
 
@@ -44,6 +46,12 @@ def read(emulator: Emulator, group: str) -> list[str]:
     ]
 
 
+def read_all(emulator: Emulator) -> list[str]:
+    """Return what any Lambda has logged, for when a deployment failed and named no log group."""
+    groups = emulator.client("logs").describe_log_groups()["logGroups"]
+    return [line for group in groups for line in read(emulator, group["logGroupName"])]
+
+
 def _follow(
     emulator: Emulator, group: str, show: Callable[[str], None], stop: threading.Event
 ) -> None:
@@ -62,13 +70,9 @@ def _readable(line: str) -> str | None:
         entry = json.loads(line)
     except ValueError:
         return line
-    if not isinstance(entry, dict) or "_aws" in entry:
-        return None  # a metric
-    return " ".join(
-        str(entry.pop(name)) for name in ("level", "message") if name in entry
-    ) + "".join(f" {name}={value}" for name, value in entry.items() if name in SHOWN_FIELDS)
-
-
-SHOWN_FIELDS = frozenset(
-    {"operation", "function_name", "status", "code", "request_id", "exception", "duration_ms"}
-)
+    if not isinstance(entry, dict):
+        return line
+    if METRIC in entry:
+        return None
+    shown = " ".join(str(entry[field]) for field in FIELDS if entry.get(field) is not None)
+    return f"{shown}\n{entry['exception']}" if "exception" in entry else shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,6 +53,6 @@ def _article(mail: Mapping[str, Any]) -> str:
         subject=html.escape(str(mail["Subject"])),
         to=html.escape(", ".join(mail["To"])),
         source=html.escape(str(mail["Source"])),
-        time=html.escape(str(mail["Timestamp"])),
+        time=datetime.fromtimestamp(mail["Timestamp"], UTC).astimezone().strftime("%H:%M:%S"),
         text=LINK.sub(lambda link: f'<a href="{link[0]}">{link[0]}</a>', text),
     )

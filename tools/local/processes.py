@@ -17,6 +17,10 @@ STOP_SECONDS = 5
 """What a process gets to stop by itself. MiniStack needs one to stop its Lambdas."""
 
 
+LAST_LINES = 20
+"""Of a failed tool's output: where each of them says what was wrong."""
+
+
 class LocalError(Exception):
     """Something that the developer can put right; its message is the whole story."""
 
@@ -80,7 +84,7 @@ def run(
     with running(command, env=env, cwd=cwd, log=log) as process:
         code = process.wait()
     if code != 0:
-        last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+        last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
         raise LocalError(f"{what} failed with exit code {code}.\n{last_lines}")
 
 

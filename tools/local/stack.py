@@ -64,7 +64,7 @@ class LocalStack:
                 with console.step("sam build"):
                     deployment.build(aws)
                 with console.step("sam deploy"):
-                    deployed = deployment.deploy(
+                    deployed = _deploy(
                         aws,
                         {"PublicUrl": base_url, "EdgeSecret": edge_secret, **(parameters or {})},
                     )
@@ -103,9 +103,9 @@ class LocalStack:
         """The audit trail's table."""
         return self.deployment.outputs["AuditTableName"]
 
-    def client(self, service: str) -> Any:
-        """Make a boto3 client of the emulator."""
-        return self.emulator.client(service)
+    def client(self, service: str, credentials: Mapping[str, Any] | None = None) -> Any:
+        """Make a boto3 client of the emulator; with the credentials of a role, if given."""
+        return self.emulator.client(service, credentials)
 
     def invoke(self, operation: str, event: object) -> Any:
         """Invoke a function by its folder's name and return its answer.
@@ -128,6 +128,14 @@ class LocalStack:
     def mails(self) -> list[dict[str, Any]]:
         """Return the mails that would have been sent, newest first."""
         return self.emulator.mails()
+
+
+def _deploy(aws: Emulator, parameters: Mapping[str, str]) -> Deployment:
+    try:
+        return deployment.deploy(aws, parameters)
+    except processes.LocalError as error:
+        # A custom resource's Lambda takes part, and CloudFormation only says that it failed.
+        raise processes.LocalError("\n".join([str(error), *lambda_logs.read_all(aws)])) from error
 
 
 class LambdaError(Exception):
