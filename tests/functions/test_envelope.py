@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, override
 
 import pytest
 
@@ -64,6 +64,7 @@ class BrokenTable(MemoryTable):
 
     down = False
 
+    @override
     def __getattribute__(self, name: str) -> Any:
         if name in {"get", "query", "transact", "update"} and self.down:
             raise TemporarilyUnavailable(retry_after_seconds=2)

@@ -8,6 +8,7 @@ import json
 import jsonschema_rs
 import pytest
 
+from latchkey.domain.effects import Queue
 from tests.support.service import IPHONE, InProcessService
 from tools import sample_events
 from tools.openapi import document
@@ -114,3 +115,9 @@ def test_the_schedule_adds_a_key_when_the_newest_is_due(service, read_event):
     answer = handler("rotate_signing_keys")(read_event("rotate_signing_keys"))
     assert answer["kids"] == [old.kid, service.keys.ring().keys[-1].kid]
     assert len(answer["kids"]) == 2
+
+
+def test_the_relay_sends_what_the_stream_tells_of(service, read_event):
+    answer = handler("relay_outbox")(read_event("relay_outbox"))
+    assert answer == {"batchItemFailures": []}
+    assert service.queues.sent == {Queue.MAIL: ["msg_01kdx2w3wne4ns8ppdxwvxxxx0"]}

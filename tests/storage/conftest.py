@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 import boto3
 import pytest
@@ -14,8 +14,9 @@ from tools.template import load
 
 if TYPE_CHECKING:
     from latchkey.storage.dynamodb import Wire
+    from latchkey.storage.table import TableName
 
-TABLES = {"main": "Table", "audit": "AuditTable"}
+TABLES: dict[TableName, str] = {"main": "Table", "audit": "AuditTable"}
 
 
 class RecordingClient(BotoClient):
@@ -25,6 +26,7 @@ class RecordingClient(BotoClient):
         super().__init__(client)
         self.operations: list[str] = []
 
+    @override
     def call(self, operation: str, request: Wire) -> Wire:
         self.operations.append(operation)
         return super().call(operation, request)

@@ -11,9 +11,10 @@ from latchkey import bootstrap
 from latchkey.bootstrap import Services
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.queues import Queues
 from latchkey.storage.signing_keys import SigningKeyStore
 from tests.support.service import ENVIRONMENT, InProcessService
-from tools.template import load
+from tools.template import functions, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +51,9 @@ class RecordedService(InProcessService):
             },
         )
         self._client = BotoClient()
-        super().__init__(table=table, **settings)
+        super().__init__(table=table, **create_queues(), **settings)
+        self._queues = Queues(self.services.config.queue_urls)
+        self._queues._sqs.meta.events.register("before-call.sqs", self._record_queue)
         self._keys = SigningKeyStore(self.services.config.key_prefix)
         self._keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self.invoke("rotate_signing_keys", {"RequestType": "Create"})
@@ -65,6 +68,7 @@ class RecordedService(InProcessService):
                 table=self.table,
                 clock=self.clock,
                 signing_key_store=self._keys,
+                queues=self._queues,
             )
         )
         try:
@@ -96,6 +100,22 @@ class RecordedService(InProcessService):
     def _record_parameter(self, *, model: Any, params: Any, **_: Any) -> None:
         name = str(json.loads(params["body"])["Name"])
         self.performed[self._running].add((f"ssm:{model.name}", name.rpartition("/")[2]))
+
+    def _record_queue(self, *, model: Any, params: Any, **_: Any) -> None:
+        url = str(json.loads(params["body"])["QueueUrl"])
+        # IAM knows no batches: sending ten messages is SendMessage, too.
+        action = str(model.name).removesuffix("Batch")
+        self.performed[self._running].add((f"sqs:{action}", url.rpartition("/")[2]))
+
+
+def create_queues() -> dict[str, str]:
+    """Create the queues that the relay sends to; return its variables with their addresses."""
+    variables = functions()["RelayOutboxFunction"]["Environment"]["Variables"]
+    client = aws_client("sqs")
+    return {
+        name: client.create_queue(QueueName=queue["Ref"])["QueueUrl"]
+        for name, queue in variables.items()
+    }
 
 
 def create_tables() -> None:

@@ -21,6 +21,7 @@ from latchkey.storage.table import (
     ConditionFailed,
     Delete,
     Has,
+    Item,
     Key,
     Lacks,
     Put,
@@ -30,7 +31,7 @@ from latchkey.storage.table import (
     read_all,
 )
 
-VALUES = {
+VALUES: Item = {
     "text": "Zoë \u0000 \U0001f511",
     "empty": "",
     "number": -12345678901234567890,

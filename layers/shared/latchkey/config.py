@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -82,3 +83,18 @@ class Config:
 def runs_in_lambda() -> bool:
     """Tell whether this process is a Lambda function (or the emulator's stand-in for one)."""
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def operation_name(module: str) -> str:
+    """Name the operation that a handler's module is for, as its folder is named.
+
+    Everywhere but in Lambda the module is `functions.<operation>.app`. There it is `app`, and the
+    function's name, `<stack>-RevokeSessionFunction-<random>`, has the word.
+    """
+    match = _FUNCTION_NAME.search(os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
+    if match is None:
+        return module.removesuffix(".app").rpartition(".")[2]
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", match[1]).lower()
+
+
+_FUNCTION_NAME = re.compile(r"-(\w+)Function(?:-|$)")

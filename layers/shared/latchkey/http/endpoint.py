@@ -12,7 +12,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 from latchkey import bootstrap
-from latchkey.config import runs_in_lambda
+from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.errors import DomainError
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
@@ -63,8 +63,7 @@ class Endpoint:
         self._needs = needs
         self._function = function
         update_wrapper(self, function)
-        # functions.<operation>.app in tests, app in Lambda: the logs name the function there.
-        self.operation = function.__module__.removesuffix(".app").rpartition(".")[2]
+        self.operation = operation_name(function.__module__)
         if needs is not None and runs_in_lambda():
             needs()
 

@@ -83,7 +83,9 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
     """Take an event apart; nothing of it is trusted but what API Gateway itself wrote."""
     http = event["requestContext"]["http"]
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    pairs = (cookie.partition("=") for cookie in event.get("cookies") or [])
+    # API Gateway puts them in a list; a proxy that speaks for it may leave the header alone.
+    sent = event.get("cookies") or headers.get("cookie", "").split(";")
+    pairs = (cookie.partition("=") for cookie in sent)
     cookies = {name.strip(): value for name, separator, value in pairs if separator}
     through_edge = bool(edge_secret) and hmac.compare_digest(
         headers.get(EDGE_SECRET_HEADER, "").encode(), edge_secret.encode()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.observability import logger
-from latchkey.storage.boto_client import CLIENT_CONFIG
+from latchkey.storage.boto_client import aws_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ class Queues:
     def __init__(self, urls: Mapping[str, str]) -> None:
         """Send to these: a queue's value to its URL."""
         self._urls = urls
-        self._sqs: Any = boto3.client("sqs", config=CLIENT_CONFIG)
+        self._sqs = aws_client("sqs")
 
     def send(self, queue: Queue, message_ids: Sequence[str]) -> set[str]:
         """Send any number of messages; return those that were not accepted.

@@ -1,0 +1,135 @@
+"""One operation, one word, everywhere: folder, template, event, contract.
+
+Each forgotten step of a new endpoint fails here, with a sentence.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+import pytest
+
+from tools.new_endpoint import files, refusal
+from tools.operations import endpoints, folders, logical_id, operations
+from tools.template import ROOT, folder, functions, load, routes
+
+FOLDERS = sorted(folders())
+MAY_IMPORT = re.compile(
+    r"latchkey\.(http|domain)\.\w+(\.\w+)*|latchkey\.bootstrap|latchkey\.observability|"
+    r"__future__|typing|collections\.abc|datetime"
+)
+FLOW_DATA = re.compile(r"latchkey\.flows\.\w+")
+
+
+def test_every_folder_is_a_function_of_the_template():
+    deployed = {folder(properties) for properties in functions().values()}
+    assert deployed == set(FOLDERS)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_template_names_the_function_after_its_folder(name):
+    assert folder(functions()[logical_id(name)]) == name
+
+
+def test_every_function_has_an_event_and_every_event_a_function():
+    assert {path.stem for path in (ROOT / "events").glob("*.json")} == set(FOLDERS)
+
+
+@pytest.mark.parametrize("name", sorted(endpoints()))
+def test_an_event_is_a_request_for_its_own_function(name):
+    event = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    own = {f"{r.method} {r.path}": r for r in routes() if r.function == name}
+    assert event["version"] == "2.0"
+    assert event["routeKey"] in own
+    assert event["requestContext"]["routeKey"] == event["routeKey"]
+    http = event["requestContext"]["http"]
+    assert event["rawPath"] == http["path"]
+    route = own[event["routeKey"]]
+    parameters = event.get("pathParameters", {})
+    assert (http["method"], http["path"]) == (route.method, route.path.format(**parameters))
+    assert ("authorizer" in event["requestContext"]) is route.authorized
+
+
+def test_operations_and_routes_are_the_same():
+    described = json.loads((ROOT / "openapi.json").read_text())["paths"]
+    in_contract = {(m.upper(), path) for path, methods in described.items() for m in methods}
+    assert in_contract == {(route.method, route.path) for route in routes()}
+
+
+def test_operation_ids_are_unique():
+    ids = [operation.id for operation in operations()]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", sorted(set(FOLDERS) - set(endpoints()) - {"authorizer"}))
+def test_what_no_request_calls_is_called_by_something_else(name):
+    triggers = functions()[logical_id(name)].get("Events", {}).values()
+    assert {trigger["Type"] for trigger in triggers} & {"Schedule", "DynamoDB", "SQS"}
+
+
+@pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
+def test_the_route_has_the_authorizer_exactly_if_the_handler_asks_for_a_caller(operation):
+    assert operation.route.authorized is operation.endpoint.spec.caller.authorizer
+
+
+def test_no_answer_of_the_authorizer_is_cached_and_no_request_is_kept_from_it():
+    """A session ends on the next request; and a request without a token gets our 401."""
+    authorizers = load()["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]
+    assert [authorizer["Identity"] for authorizer in authorizers.values()] == [
+        {"ReauthorizeEvery": 0}
+    ]
+
+
+def test_a_route_that_says_nothing_asks_for_a_session():
+    auth = load()["Resources"]["Api"]["Properties"]["Auth"]
+    assert auth["DefaultAuthorizer"] in auth["Authorizers"]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_handler_imports_what_handlers_may(name):
+    """HTTP, bootstrap, the domain; of flows the data that they take, and types for annotations.
+
+    No storage, no security, no library: whatever a handler needs of those is a flow's to do.
+    """
+    tree = ast.parse((ROOT / "functions" / name / "app.py").read_text())
+    for_types_only = {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=str(module)):
+                allowed = (
+                    MAY_IMPORT.fullmatch(module)
+                    or id(node) in for_types_only
+                    or FLOW_DATA.fullmatch(module)
+                )
+                assert allowed, f"functions/{name}/app.py imports from {module}"
+            case ast.Import():
+                pytest.fail(f"functions/{name}/app.py: {ast.unparse(node)}")
+
+
+def test_a_handler_is_short():
+    for name in FOLDERS:
+        lines = (ROOT / "functions" / name / "app.py").read_text().splitlines()
+        assert len(lines) <= 60, f"functions/{name}/app.py has a flow in it"
+
+
+@pytest.mark.parametrize("name", ["Rename-Session", "renameSession", "2fa", "import", "a__b", ""])
+def test_a_bad_name_for_an_endpoint_is_refused_in_a_sentence(name):
+    assert "can't name an endpoint" in str(refusal(name))
+
+
+def test_an_endpoint_that_exists_is_not_overwritten():
+    assert "exists already" in str(refusal("list_sessions"))
+
+
+def test_a_new_endpoint_parses_and_its_event_is_json():
+    app, event, test = files("rename_session").values()
+    assert ast.parse(app)
+    assert ast.parse(test)
+    assert json.loads(event)["version"] == "2.0"

@@ -1,0 +1,121 @@
+"""What a cold start loads: counted, not timed, so that a slow machine can't hide a heavy import.
+
+Each handler is imported as Lambda does while it initialises: with what it `needs`. The stopwatch is
+in benchmarks/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.service import ENVIRONMENT
+from tools.operations import folders
+from tools.template import ROOT
+
+WATCHED = {
+    "argon2",
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.utilities.batch",
+    "aws_lambda_powertools.utilities.idempotency",
+    "aws_lambda_powertools.utilities.parser",
+    "boto3",
+    "boto3.resources",
+    "botocore.client",
+    "cryptography",
+    "dns",
+    "email_validator",
+    "jinja2",
+    "jwt",
+    "langcodes",
+    "maxminddb",
+    "PIL",
+    "pydantic",
+    "ua_parser",
+    "user_agents",
+    "zxcvbn",
+}
+"""Whatever costs more than a few milliseconds, or must not be there."""
+
+AWS = {"botocore.client"}
+SEALING = {"cryptography"}
+TOKENS = {"jwt", "cryptography"}
+BODY = {"pydantic", "langcodes"}
+SIGN_IN = AWS | TOKENS | BODY | {"argon2", "zxcvbn", "email_validator", "user_agents", "ua_parser"}
+
+BUDGET = {
+    "authorizer": (AWS | TOKENS, 480),
+    "get_health": (set(), 210),
+    "get_jwks": (AWS, 420),
+    "get_me": (AWS | SEALING, 450),
+    "list_sessions": (AWS | SEALING, 450),
+    "login": (SIGN_IN, 640),
+    "logout": (AWS | SEALING, 450),
+    "reauthenticate": (AWS | TOKENS | BODY | {"argon2", "zxcvbn"}, 600),
+    "refresh": (AWS | TOKENS | BODY, 560),
+    "register": (SIGN_IN, 640),
+    "relay_outbox": (set(), 230),
+    "revoke_all_sessions": (AWS | SEALING, 450),
+    "revoke_session": (AWS | SEALING, 450),
+    "revoke_sessions": (AWS | SEALING, 450),
+    "rotate_signing_keys": (set(), 230),
+}
+"""The watched packages that a handler loads, exactly, and how many modules it may load in all."""
+
+HOT = {"authorizer", "list_sessions", "refresh", "revoke_session"}
+NEVER_IN_HOT = {
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.utilities.parser",
+    "boto3.resources",
+    "ua_parser",
+    "user_agents",
+}
+
+PROBE = """
+import importlib, json, sys
+importlib.import_module("functions." + sys.argv[1] + ".app")
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def loaded_modules(name):
+    environment = {
+        **ENVIRONMENT,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "layers" / "shared"),
+    }
+    probe = subprocess.run(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-c", PROBE, name],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(json.loads(probe.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("name", sorted(folders()))
+def test_a_handler_loads_what_its_budget_says(name):
+    assert name in BUDGET, "give the new handler a budget"
+    packages, ceiling = BUDGET[name]
+    loaded = loaded_modules(name)
+    assert loaded & WATCHED == packages
+    assert len(loaded) <= ceiling
+
+
+def test_every_budget_is_for_a_handler():
+    assert set(BUDGET) == folders()
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+def test_what_runs_most_loads_least(name):
+    assert BUDGET[name][0] & NEVER_IN_HOT == set()

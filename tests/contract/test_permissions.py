@@ -1,0 +1,157 @@
+"""Least privilege: what each function is granted is what it does, no more and no less."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from moto import mock_aws
+
+from latchkey.domain.limits import ENDED_SESSIONS_KEPT
+from latchkey.storage import keys as storage_keys
+from latchkey.storage.table import Put
+from tests.support.recorded_service import RecordedService
+from tests.support.service import IPHONE, PASSWORD
+from tools.operations import folders
+from tools.template import ROOT, folder, functions, load
+
+SESSIONS = "/api/v1/users/me/sessions"
+
+
+@pytest.fixture(scope="module")
+def performed():
+    """Walk every path that succeeds, through every function, and collect what each one does."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        service = RecordedService()
+        accounts(service)
+        sessions(service)
+        refreshing(service)
+        keys(service)
+        outbox(service)
+        yield {name: service.performed[name] for name in folders()}
+
+
+def accounts(service):
+    """Register and sign in, by either name, also while somebody else signs in."""
+    service.request("GET", "/api/v1/health")
+    service.register("ada@example.com", username="ada")
+    with service.interrupted_by(lambda: service.login("grace@example.com"), transaction=2):
+        assert service.register("grace@example.com").status == 201
+    by_name = {"username": "ada", "password": PASSWORD}
+    assert service.request("POST", "/api/v1/auth/login", json_body=by_name).status == 200
+    with service.interrupted_by(lambda: service.login(user_agent=IPHONE)):
+        token = service.login().data["access_token"]
+    service.clock.advance(minutes=2)
+    assert service.request("GET", "/api/v1/users/me", token=token).status == 200
+    proof = {"password": PASSWORD}
+    again = service.request("POST", "/api/v1/auth/reauthenticate", json_body=proof, token=token)
+    assert again.status == 200
+
+
+def sessions(service):
+    """List and end sessions, one by one and together, and sign in over the limit."""
+    first, second = service.login().data, service.login(user_agent=IPHONE).data
+    token = first["access_token"]
+    assert service.request("GET", SESSIONS, token=token).status == 200
+    other = second["session"]["id"]
+    assert service.request("DELETE", f"{SESSIONS}/{other}", token=token).status == 200
+    with service.interrupted_by(lambda: service.login(user_agent=IPHONE)):
+        assert service.request("DELETE", SESSIONS, token=token).data["terminated_count"]
+    assert service.request("POST", "/api/v1/auth/logout", token=token).status == 200
+    leave_a_long_history(service, first)
+    service.configure(session_limit=1)
+    token = service.login().data["access_token"]
+    with service.interrupted_by(lambda: service.login(user_agent=IPHONE)):
+        assert service.request("DELETE", f"{SESSIONS}/all", token=token).status == 200
+
+
+def leave_a_long_history(service, signed_in):
+    """Copy a session that has ended until a sign-in forgets the oldest ones."""
+    account_id = signed_in["user"]["id"]
+    ended = service.table.get(storage_keys.session(account_id, signed_in["session"]["id"]))
+    assert "ended_at" in ended
+    for number in range(ENDED_SESSIONS_KEPT):
+        copy = f"ses_{number:026}"
+        key = storage_keys.session(account_id, copy)
+        service.table.put(Put(key, {**ended, "id": copy, "pk": key.pk, "sk": key.sk}))
+
+
+def refreshing(service):
+    """Rotate, and come back with a token that was stolen."""
+    stolen = service.login().data["refresh_token"]
+    body = {"refresh_token": stolen}
+    pair = service.request("POST", "/api/v1/auth/refresh", json_body=body).data
+    service.request("GET", "/api/v1/users/me", token=pair["access_token"])
+    service.clock.advance(minutes=1)
+    answer = service.request("POST", "/api/v1/auth/refresh", json_body=body)
+    assert answer.code == "REFRESH_TOKEN_REUSED"
+
+
+def keys(service):
+    """Rotate the keys and publish them."""
+    service.invoke("rotate_signing_keys", {"force": True})
+    assert service.request("GET", "/.well-known/jwks.json").status == 200
+
+
+def outbox(service):
+    """Relay a message."""
+    event = json.loads((ROOT / "events" / "relay_outbox.json").read_text())
+    assert service.invoke("relay_outbox", event) == {"batchItemFailures": []}
+
+
+def granted(function):
+    return {
+        (action, resource)
+        for policy in functions()[function].get("Policies", [])
+        for statement in load()["Resources"][policy["Ref"]]["Properties"]["PolicyDocument"][
+            "Statement"
+        ]
+        for action in as_list(statement["Action"])
+        for resource in map(resource_name, as_list(statement["Resource"]))
+    }
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def resource_name(resource):
+    """`Table` for !GetAtt Table.Arn, `Table/gsi1` for an index, a parameter's last part for SSM."""
+    if "Fn::GetAtt" in resource:
+        return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
+    arn = resource["Fn::Sub"]
+    if arn.startswith("${"):
+        return arn.removeprefix("${").replace(".Arn}/index", "")
+    return arn.rpartition("/")[2]
+
+
+def policies():
+    return {
+        name: resource["Properties"]
+        for name, resource in load()["Resources"].items()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
+    }
+
+
+@pytest.mark.parametrize("function", functions())
+def test_a_function_may_do_what_it_does_and_nothing_else(function, performed):
+    does, may = performed[folder(functions()[function])], granted(function)
+    assert sorted(does - may) == [], f"{function} is not granted what it does"
+    assert sorted(may - does) == [], f"{function} is granted what it never does"
+
+
+@pytest.mark.parametrize("name", policies())
+def test_a_policy_is_used_described_and_exact(name):
+    used = {policy["Ref"] for f in functions().values() for policy in f.get("Policies", [])}
+    assert name in used
+    assert policies()[name]["Description"]
+    document = json.dumps(policies()[name]["PolicyDocument"]["Statement"])
+    assert "*" not in document
+    assert "Scan" not in document
+
+
+def test_nobody_who_serves_requests_can_change_or_read_the_audit_trail():
+    for function in functions():
+        on_audit = {action for action, resource in granted(function) if resource == "AuditTable"}
+        assert on_audit <= {"dynamodb:PutItem"}, function

@@ -1,0 +1,315 @@
+"""openapi.json, written from what the handlers declare and from the routes of the template.
+
+    python -m tools.openapi          write openapi.json and docs/errors.md
+    python -m tools.openapi --check  fail when one of them is out of date
+
+Nothing is said twice: an endpoint's `EndpointSpec` is the contract, its docstring the words.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+from collections import Counter
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from latchkey.domain import errors
+from latchkey.http.bodies.fields import LANGUAGE_FORMAT
+from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
+from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
+from tools.operations import API_PREFIX, Operation, operations
+from tools.schemas import (
+    Schema,
+    component_schemas,
+    envelope,
+    error_media_types,
+    reference,
+    uses_format,
+)
+from tools.template import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from latchkey.domain.errors import DomainError
+    from tools.schemas import Shape
+
+CONTRACT_VERSION = "0.1.0"
+"""Semantic versioning of the HTTP contract, apart from the code's releases."""
+
+_DESCRIPTION = """\
+Accounts and sessions: register, sign in, see every device that you are signed in on, and sign any
+of them out on its next request.
+
+Every answer is `{"success": true, "data": …}`, or `{"success": false, "error": …}` with a code
+that is stable for ever. `Accept: application/problem+json` asks for errors as RFC 9457 has them."""
+
+_TAGS = {
+    "auth": ("Signing in and out.", rf"{API_PREFIX}/auth/.*"),
+    "sessions": ("The devices that people are signed in on.", r".*/sessions(/.*)?"),
+    "exports": ("People's copies of their own data.", r".*/exports?(/.*)?"),
+    "account": ("The signed-in person's own account.", rf"{API_PREFIX}/users/me(/.*)?"),
+    "users": ("Other people's accounts, for administrators.", rf"{API_PREFIX}/users(/.*)?"),
+    "audit": ("Who did what, when.", rf"{API_PREFIX}/audit"),
+    "service": ("The service itself.", rf"{API_PREFIX}/health|/\.well-known/.*"),
+}
+"""Resources, with the paths that belong to them; the first that matches counts."""
+
+_PATH_PARAMETERS = {
+    "session_id": ("ses", "A session, as `listSessions` names it."),
+    "user_id": ("usr", "An account."),
+    "export_id": ("exp", "An export, as the request for it was answered."),
+}
+"""The prefix of the identifier, and what it is."""
+
+_ID_SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+_SECURITY_SCHEME = "accessToken"
+
+_HEADERS: dict[str, Schema] = {
+    "X-Request-Id": {
+        "description": "Names this request in our logs.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {
+        "description": "The challenge of RFC 6750, with the error's code.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before the next attempt.",
+        "schema": {"type": "integer"},
+    },
+}
+_MEANINGS = {kind.code: row.message for kind, row in CATALOGUE.items()} | {
+    INTERNAL_ERROR: f"{INTERNAL_ERROR_MEANING}."
+}
+_HEADERS_BY_STATUS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+
+
+def document() -> Schema:
+    """Build the whole description."""
+    paths: dict[str, Schema] = {}
+    for operation in operations():
+        methods = paths.setdefault(operation.route.path, {})
+        methods[operation.route.method.lower()] = _operation(operation)
+    used = {tag for methods in paths.values() for item in methods.values() for tag in item["tags"]}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Latchkey",
+            "version": CONTRACT_VERSION,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": name, "description": words}
+            for name, (words, _) in _TAGS.items()
+            if name in used
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": component_schemas(_shapes()),
+            "responses": _lone_failures(),
+            "headers": _HEADERS,
+            "securitySchemes": {
+                _SECURITY_SCHEME: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "The `access_token` of a sign-in.",
+                }
+            },
+        },
+    }
+
+
+def possible_errors(operation: Operation) -> list[type[DomainError]]:
+    """Return every error that an operation may answer with, in the catalogue's order."""
+    spec = operation.endpoint.spec
+    possible: set[type[DomainError]] = {
+        # A query parameter that nobody declared is refused everywhere.
+        errors.InvalidInput,
+        errors.TemporarilyUnavailable,
+        *spec.caller.refusals,
+        *spec.errors,
+    }
+    if spec.body is not None and uses_format(spec.body, LANGUAGE_FORMAT):
+        possible.add(errors.InvalidLanguageCode)
+    if strangers := [kind.__name__ for kind in possible if kind not in CATALOGUE]:
+        msg = f"{operation.id}: {', '.join(strangers)} is not in http/errors.py's CATALOGUE."
+        raise ValueError(msg)
+    return [kind for kind in CATALOGUE if kind in possible]
+
+
+def _operation(operation: Operation) -> Schema:
+    spec = operation.endpoint.spec
+    summary, _, description = (inspect.getdoc(operation.endpoint) or "").partition("\n\n")
+    described: Schema = {
+        "operationId": operation.id,
+        "tags": [_tag(operation.route.path)],
+        "summary": summary.removesuffix("."),
+    }
+    if description:
+        described["description"] = description
+    if operation.alias_of:
+        described["x-alias-of"] = operation.alias_of
+    described["security"] = [{_SECURITY_SCHEME: []}] if spec.caller.authorizer else []
+    if parameters := [*_path_parameters(operation), *_query_parameters(operation)]:
+        described["parameters"] = parameters
+    if spec.body is not None:
+        schema = reference(spec.body.__name__)
+        described["requestBody"] = {
+            "required": bool(spec.body.required_fields()),
+            "content": {"application/json": {"schema": schema}},
+        }
+    described["responses"] = {
+        str(status): answer
+        for status, answer in sorted({**_successes(operation), **_failures(operation)}.items())
+    }
+    return described
+
+
+def _tag(path: str) -> str:
+    for name, (_, pattern) in _TAGS.items():
+        if re.fullmatch(pattern, path):
+            return name
+    msg = f"{path} belongs to no resource: add one to _TAGS in tools/openapi.py."
+    raise ValueError(msg)
+
+
+def _path_parameters(operation: Operation) -> Iterator[Schema]:
+    for name in re.findall(r"{(\w+)}", operation.route.path):
+        if name not in _PATH_PARAMETERS:
+            msg = f"{{{name}}} is not described: add it to _PATH_PARAMETERS in tools/openapi.py."
+            raise ValueError(msg)
+        prefix, words = _PATH_PARAMETERS[name]
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": words,
+            "schema": {"type": "string", "pattern": f"^{prefix}_{_ID_SUFFIX}$"},
+        }
+
+
+def _query_parameters(operation: Operation) -> Iterator[Schema]:
+    for name, parameter in operation.endpoint.spec.query.items():
+        yield {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": parameter.description,
+            "schema": parameter.schema(),
+        }
+
+
+def _successes(operation: Operation) -> dict[int, Schema]:
+    spec = operation.endpoint.spec
+    answers = {}
+    for status, view in spec.returns.items():
+        data: Schema = {"type": "null"} if view is None else reference(view.__name__)
+        words = HTTPStatus(status).phrase if view is None else inspect.getdoc(view) or ""
+        answers[status] = {
+            "description": words.split("\n\n")[0].replace("\n", " ").removesuffix("."),
+            "headers": _headers(status),
+            "content": {"application/json": {"schema": data if spec.bare else envelope(data)}},
+        }
+    return answers
+
+
+def _failures(operation: Operation) -> dict[int, Schema]:
+    codes: dict[int, list[str]] = {500: [INTERNAL_ERROR]}
+    for kind in possible_errors(operation):
+        codes.setdefault(CATALOGUE[kind].status, []).append(kind.code)
+    return {
+        status: _failure(status, found)
+        if len(found) > 1
+        else {"$ref": f"#/components/responses/{_component(found[0])}"}
+        for status, found in codes.items()
+    }
+
+
+def _failure(status: int, codes: list[str]) -> Schema:
+    return {
+        "description": "\n".join(f"- `{code}`: {_MEANINGS[code]}" for code in codes),
+        "headers": _headers(status),
+        "content": error_media_types(codes),
+    }
+
+
+def _lone_failures() -> Schema:
+    """Describe the errors that have their status to themselves somewhere, once for all."""
+    statuses = {INTERNAL_ERROR: 500}
+    for operation in operations():
+        kinds = possible_errors(operation)
+        alone = Counter(CATALOGUE[kind].status for kind in kinds)
+        rows = ((kind.code, CATALOGUE[kind].status) for kind in kinds)
+        statuses |= {code: status for code, status in rows if alone[status] == 1}
+    return {_component(code): _failure(statuses[code], [code]) for code in sorted(statuses)}
+
+
+def _component(code: str) -> str:
+    return code.title().replace("_", "")
+
+
+def _headers(status: int) -> Schema:
+    names = ["X-Request-Id", *_HEADERS_BY_STATUS.get(status, [])]
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _shapes() -> Iterator[Shape]:
+    for operation in operations():
+        spec = operation.endpoint.spec
+        if spec.body is not None:
+            yield spec.body, "validation"
+        for view in spec.returns.values():
+            if view is not None:
+                yield view, "serialization"
+
+
+def render() -> str:
+    """Write the description as a file's text."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def generated() -> dict[Path, str]:
+    """Return the files that are written from the code, and what they should hold."""
+    answered_by: dict[str, list[str]] = {}
+    for operation in operations():
+        for kind in possible_errors(operation):
+            answered_by.setdefault(kind.code, []).append(operation.id)
+    return {
+        ROOT / "openapi.json": render(),
+        ROOT / "docs" / "errors.md": render_error_page(answered_by, total=len(operations())),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or say which of them are out of date."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python -m tools.openapi [--check]", file=sys.stderr)
+        return 2
+    try:
+        files = generated()
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    stale = []
+    for path, text in files.items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(str(path.relative_to(ROOT)))
+        if not arguments:
+            path.write_text(text, encoding="utf-8")
+    if stale and arguments:
+        print(f"Out of date: {', '.join(stale)}. Run `make openapi`.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""An HTTP API event (payload 2.0) as API Gateway sends it: what files in `events/` start from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+ACCOUNT_ID = "usr_01kdx2w3wne4ns8ppdxwvxxxx0"
+SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx1"
+OTHER_SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx2"
+"""Whose requests `events/` are; tests put the ids of a living account in their place."""
+
+_USER_AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Safari/537.36"
+)
+_HOST = "abcdef1234.execute-api.eu-west-1.amazonaws.com"
+
+
+def http_event(method: str, path: str) -> dict[str, Any]:
+    """Make the event of a signed-in person's request; the authorizer has been there."""
+    return {
+        "version": "2.0",
+        "routeKey": f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "application/json",
+            "authorization": "Bearer <access token>",
+            "host": _HOST,
+            "user-agent": _USER_AGENT,
+            "x-amzn-trace-id": "Root=1-69573065-0123456789abcdef01234567",
+            "x-forwarded-for": "203.0.113.7",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdef1234",
+            "authorizer": {
+                "lambda": {
+                    "account_id": ACCOUNT_ID,
+                    "session_id": SESSION_ID,
+                    "auth_time": "1767323045",
+                    "role": "user",
+                }
+            },
+            "domainName": _HOST,
+            "domainPrefix": "abcdef1234",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.7",
+                "userAgent": _USER_AGENT,
+            },
+            "requestId": "Hk2yUgXBFiAEPQw=",
+            "routeKey": f"{method} {path}",
+            "stage": "$default",
+            "time": "02/Jan/2026:03:04:05 +0000",
+            "timeEpoch": 1767323045000,
+        },
+        "isBase64Encoded": False,
+    }
+
+
+def render(event: dict[str, Any]) -> str:
+    """Write an event as a file's text."""
+    return json.dumps(event, indent=2, ensure_ascii=False) + "\n"
