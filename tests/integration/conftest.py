@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.api import Api
 from tools.local.stack import LocalStack
 
 if TYPE_CHECKING:
@@ -26,3 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack() -> Iterator[LocalStack]:
     with LocalStack.start() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def api(stack: LocalStack) -> Api:
+    return Api(stack.base_url)
+
+
+@pytest.fixture(scope="session")
+def wide_api(stack: LocalStack) -> Api:
+    """The API around the edge, which lets only so many requests through at once."""
+    return Api(stack.emulator_url, host=urlsplit(stack.api_url).netloc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 from latchkey import bootstrap
 from latchkey.bootstrap import Services
@@ -94,6 +94,7 @@ class RecordedService(InProcessService):
         yield
         assert not self._transactions_until_interruption, "no transaction was interrupted"
 
+    @override
     def _handler(self, function: str) -> Any:
         return lambda event, _: self.invoke(function, event)
 
