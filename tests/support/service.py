@@ -82,6 +82,7 @@ class InProcessService:
         self.clock = ManualClock()
         self.keys = MemorySigningKeyStore()
         self.queues = MemoryQueues()
+        self._parts: dict[str, object] = {}
         self._requests = 0
         self._use(Config.from_env({**ENVIRONMENT, **settings}))
 
@@ -151,6 +152,11 @@ class InProcessService:
         """Change fields of the configuration from here on."""
         self._use(dataclasses.replace(self.services.config, **changes))
 
+    def put_in_place(self, **parts: object) -> None:
+        """Let other parts stand in for those of `bootstrap`, by name."""
+        self._parts.update(parts)
+        self._use(self.services.config)
+
     def work(self, *, copies: int = 1) -> list[str]:
         """Let the outbox be relayed and its workers work, until there is nothing left to do.
 
@@ -165,8 +171,9 @@ class InProcessService:
             config,
             table=self.table,
             clock=self.clock,
-            signing_key_store=self.keys,  # type: ignore[arg-type]
+            signing_key_store=self.keys,
             queues=self.queues,
+            **self._parts,
         )
         bootstrap.use(self.services)
 

@@ -36,24 +36,21 @@ if TYPE_CHECKING:
 class Services:
     """Everything that one running function may need, made when it is first asked for."""
 
-    def __init__(
-        self,
-        config: Config | None = None,
-        *,
-        table: Table | None = None,
-        clock: Clock | None = None,
-        signing_key_store: SigningKeyStore | None = None,
-        queues: QueueSender | None = None,
-    ) -> None:
-        """Take the configuration from the environment unless it is given, and so for each part."""
+    def __init__(self, config: Config | None = None, **parts: object) -> None:
+        """Take the configuration from the environment unless it is given.
+
+        parts  stand in, by name, for what the properties would make: `table=MemoryTable()`
+        """
         self.config = config or Config.from_env()
-        self.clock: Clock = clock or SystemClock()
-        if table is not None:
-            self.table = table
-        if signing_key_store is not None:
-            self.signing_key_store = signing_key_store
-        if queues is not None:
-            self.queues = queues
+        for name, part in parts.items():
+            if not isinstance(getattr(type(self), name, None), cached_property):
+                msg = f"there is no part named {name}"
+                raise TypeError(msg)
+            setattr(self, name, part)
+
+    @cached_property
+    def clock(self) -> Clock:
+        return SystemClock()
 
     # Storage ---------------------------------------------------------------------------------
 
