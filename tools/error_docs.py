@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ADVICE = {
     "VALIDATION_ERROR": "Show each of `details` at its field. Sending the same again is useless.",
     "INVALID_LANGUAGE_CODE": "Send a registered BCP 47 tag, such as `pt-BR`.",
+    "INVALID_CURSOR": "Read the listing again from its first page.",
     "PASSWORD_NOT_ACCEPTED": "Show `details`, and let the person choose another password.",
     "CURRENT_SESSION_UNKNOWN": "Ask for `scope=all`, or sign in here first.",
     "SINGLE_USE_TOKEN_INVALID": "Offer to send a new link.",
@@ -36,6 +37,7 @@ ADVICE = {
     "SESSION_NOT_FOUND": "Treat it as ended, and read the list again.",
     "EMAIL_ALREADY_REGISTERED": "Offer to sign in, or to reset the password.",
     "USERNAME_TAKEN": "Let the person choose another.",
+    "PRECONDITION_FAILED": "Read it again, show what has changed, and let the person decide.",
     "TOO_MANY_ATTEMPTS": "Wait for `Retry-After` seconds, and do not try before.",
     "TEMPORARILY_UNAVAILABLE": "Wait for `Retry-After` seconds, then repeat the request.",
     INTERNAL_ERROR: "Repeat once at most, then report the `request_id`.",

@@ -137,6 +137,8 @@ def possible_errors(operation: Operation) -> list[type[DomainError]]:
         *spec.caller.refusals,
         *spec.errors,
     }
+    if spec.if_match:
+        possible.add(errors.PreconditionFailed)
     if spec.body is not None and uses_format(spec.body, LANGUAGE_FORMAT):
         possible.add(errors.InvalidLanguageCode)
     if strangers := [kind.__name__ for kind in possible if kind not in CATALOGUE]:
@@ -158,7 +160,11 @@ def _operation(operation: Operation) -> Schema:
     if operation.alias_of:
         described["x-alias-of"] = operation.alias_of
     described["security"] = [{_SECURITY_SCHEME: []}] if spec.caller.authorizer else []
-    if parameters := [*_path_parameters(operation), *_query_parameters(operation)]:
+    if parameters := [
+        *_path_parameters(operation),
+        *_query_parameters(operation),
+        *_header_parameters(operation),
+    ]:
         described["parameters"] = parameters
     if spec.body is not None:
         schema = reference(spec.body.__name__)
@@ -204,6 +210,17 @@ def _query_parameters(operation: Operation) -> Iterator[Schema]:
             "required": False,
             "description": parameter.description,
             "schema": parameter.schema(),
+        }
+
+
+def _header_parameters(operation: Operation) -> Iterator[Schema]:
+    if operation.endpoint.spec.if_match:
+        yield {
+            "name": "If-Match",
+            "in": "header",
+            "required": False,
+            "description": "The `ETag` of what you have read; 412 when it has changed since.",
+            "schema": {"type": "string"},
         }
 
 

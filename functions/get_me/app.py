@@ -8,6 +8,7 @@ from latchkey.bootstrap import profile
 from latchkey.domain.errors import AccountNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
 
@@ -20,4 +21,5 @@ if TYPE_CHECKING:
 @endpoint(caller=signed_in(), needs=profile, returns=AccountView, errors=(AccountNotFound,))
 def handler(request: Request[None], flow: Profile) -> Response:
     """Read your own account."""
-    return ok(AccountView.of(flow.read(request.caller)))
+    account = flow.read(request.caller.account_id)
+    return ok(AccountView.of(account), headers=etag(account.version))

@@ -53,16 +53,20 @@ BUDGET = {
     "get_jwks": (AWS, 420),
     "get_me": (AWS | SEALING, 450),
     "list_sessions": (AWS | SEALING, 450),
+    "get_user": (AWS | SEALING, 450),
+    "list_consents": (AWS | SEALING, 450),
     "login": (SIGN_IN, 640),
     "logout": (AWS | SEALING, 450),
     "reauthenticate": (AWS | TOKENS | BODY | {"argon2", "zxcvbn"}, 600),
     "refresh": (AWS | TOKENS | BODY, 560),
+    "replace_user": (AWS | SEALING | BODY, 560),
     "register": (SIGN_IN, 640),
     "relay_outbox": (set(), 230),
     "revoke_all_sessions": (AWS | SEALING, 450),
     "revoke_session": (AWS | SEALING, 450),
     "revoke_sessions": (AWS | SEALING, 450),
     "rotate_signing_keys": (set(), 230),
+    "update_me": (AWS | SEALING | BODY, 560),
 }
 """The watched packages that a handler loads, exactly, and how many modules it may load in all."""
 

@@ -28,6 +28,7 @@ def performed():
         sessions(service)
         refreshing(service)
         keys(service)
+        profiles(service)
         outbox(service)
         yield {name: service.performed[name] for name in folders()}
 
@@ -92,6 +93,20 @@ def keys(service):
     """Rotate the keys and publish them."""
     service.invoke("rotate_signing_keys", {"force": True})
     assert service.request("GET", "/.well-known/jwks.json").status == 200
+
+
+def profiles(service):
+    """Change a profile: a name that moves, a consent that is remembered."""
+    signed_in = service.login().data
+    token, own = signed_in["access_token"], f"/api/v1/users/{signed_in['user']['id']}"
+    for method, path, body in (
+        ("PATCH", "/api/v1/users/me", {"username": "countess", "marketing_consent": True}),
+        ("PUT", own, {"full_name": "Ada King", "username": "ada"}),
+        ("GET", own, None),
+        ("GET", "/api/v1/users/me/consents", None),
+    ):
+        answer = service.request(method, path, json_body=body, token=token)
+        assert answer.status == 200, answer
 
 
 def outbox(service):

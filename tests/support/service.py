@@ -37,6 +37,8 @@ ENVIRONMENT = {
     "SESSION_ABSOLUTE_SECONDS": str(90 * 24 * 3600),
     "SESSION_LIMIT": "50",
     "PASSWORD_MIN_LENGTH": "15",
+    "MEDIA_URL": "https://media.test",
+    "CONSENT_TEXT_VERSION": "2026-01",
     "EDGE_SECRET": "the-edge",
     "AUTHORIZER_MODE": "typed",
     "QUEUE_URL_MAIL": "https://queues.test/mail",

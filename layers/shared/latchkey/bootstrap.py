@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.consents import ConsentStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.sessions import SessionStore
@@ -67,6 +68,12 @@ class Services:
         from latchkey.storage.accounts import AccountStore
 
         return AccountStore(self.table, self._effects)
+
+    @cached_property
+    def consents(self) -> ConsentStore:
+        from latchkey.storage.consents import ConsentStore
+
+        return ConsentStore(self.table)
 
     @cached_property
     def sessions(self) -> SessionStore:
@@ -213,7 +220,11 @@ class Services:
     def profile(self) -> Profile:
         from latchkey.flows.profile import Profile
 
-        return Profile(accounts=self.accounts)
+        return Profile(
+            accounts=self.accounts,
+            consents=self.consents,
+            consent_text_version=self.config.consent_text_version,
+        )
 
     @cached_property
     def outbox_relay(self) -> OutboxRelay:

@@ -29,6 +29,8 @@ class Config:
     key_prefix       SSM path of the signing keys
     edge_secret      what our own CloudFront proves itself with; empty: there is none
     allowed_origins  browser origins that may use the cookie routes
+    media_url        where avatars are served; empty: on the origin of the API itself
+    consent_text_version  which wording of the consents people are shown now
     authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
@@ -48,6 +50,8 @@ class Config:
     session_limit: int
     password_min_length: int
     key_rotation_interval: timedelta
+    media_url: str
+    consent_text_version: str
     authorizer_passes_reasons: bool
     queue_urls: Mapping[str, str] = field(default_factory=dict)
 
@@ -71,6 +75,8 @@ class Config:
             session_limit=int(env["SESSION_LIMIT"]),
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
             key_rotation_interval=timedelta(days=int(env.get("SIGNING_KEY_ROTATION_DAYS", "30"))),
+            media_url=env["MEDIA_URL"].rstrip("/"),
+            consent_text_version=env["CONSENT_TEXT_VERSION"],
             authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",
             queue_urls={
                 name.removeprefix(_QUEUE_URL).lower(): url

@@ -34,6 +34,11 @@ class Account:
 
     session_version counts the changes to the set of the account's sessions: a sign-in, and
     whatever ends them all, is conditional on it, so that neither can miss the other.
+
+    version counts the changes to the rest. It is the account's ETag, so whoever changes something
+    that its owner can see adds one to it.
+
+    avatar_id names the one picture that is shown; `storage.media` keeps it under that name.
     """
 
     id: str
@@ -45,7 +50,7 @@ class Account:
     username: str | None = None
     full_name: str | None = None
     display_name: str | None = None
-    avatar_url: str | None = None
+    avatar_id: str | None = None
     speaking_language: str | None = None
     listening_language: str | None = None
     age: int | None = None
@@ -57,6 +62,7 @@ class Account:
     role: Role = Role.USER
     status: AccountStatus = AccountStatus.ACTIVE
     session_version: int = 0
+    version: int = 0
     deleted_at: datetime | None = None
     purge_at: datetime | None = None
 

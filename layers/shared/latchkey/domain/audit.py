@@ -16,6 +16,12 @@ class Action(StrEnum):
     """What happened, as `subject.event[.by_whom]`. Values are stored: add, never rename."""
 
     ACCOUNT_REGISTERED = "account.registered"
+    PROFILE_CHANGED = "profile.changed"
+    PROFILE_CHANGED_BY_ADMIN = "profile.changed.by_admin"
+    PREFERENCES_CHANGED = "preferences.changed"
+    PREFERENCES_CHANGED_BY_ADMIN = "preferences.changed.by_admin"
+    PREFERENCES_RESET = "preferences.reset"
+    PREFERENCES_RESET_BY_ADMIN = "preferences.reset.by_admin"
     SESSION_STARTED = "session.started"
     SESSION_REVOKED_BY_OWNER = "session.revoked.by_owner"
     SESSION_ENDED_BY_LOGOUT = "session.ended.by_logout"

@@ -55,6 +55,12 @@ class CurrentSessionUnknown(InvalidInput):
     code = "CURRENT_SESSION_UNKNOWN"
 
 
+class InvalidCursor(InvalidInput):
+    """A cursor that we did not hand out for this listing of this caller's."""
+
+    code = "INVALID_CURSOR"
+
+
 class WeakPassword(InvalidInput):
     """A password that is too short, too long, or too common."""
 
@@ -197,6 +203,12 @@ class AccountNotFound(DomainError):
     """No such account."""
 
     code = "ACCOUNT_NOT_FOUND"
+
+
+class PreconditionFailed(DomainError):
+    """What was to be changed is no longer the version that the client has seen."""
+
+    code = "PRECONDITION_FAILED"
 
 
 class SessionNotFound(DomainError):

@@ -55,6 +55,16 @@ DEVICE_NAME_MAX_CHARACTERS = 64
 USER_AGENT_MAX_CHARACTERS = 512
 """Parsing 4,000 characters took 17 ms; no browser sends more than 300."""
 
+AGE_MAX_YEARS = 150
+"""Nobody has lived so long; the oldest person on record reached 122."""
+
+PAGE_DEFAULT_ITEMS = 50
+PAGE_MAX_ITEMS = 100
+"""A page of our largest rows, 1 KiB each, is 25 read units and 100 KB of JSON. Our choice."""
+
+CURSOR_MAX_CHARACTERS = 2048
+"""Ours have under 300; the bound is on what is decoded before anything is known of it."""
+
 # Passwords -----------------------------------------------------------------------------------
 
 PASSWORD_MAX_CHARACTERS = 128

@@ -1,14 +1,28 @@
-"""A person's own account."""
+"""A person's account as they fill it in: read it, change it, look back on what they agreed to."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.consent import Consent, ConsentKind
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import PreconditionFailed, TemporarilyUnavailable
+from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.storage import consents
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from latchkey.domain.account import Account
-    from latchkey.domain.request import Caller
+    from latchkey.domain.audit import AuditRow
+    from latchkey.domain.paging import Slice
+    from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.consents import ConsentStore
+    from latchkey.storage.table import Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +30,83 @@ class Profile:
     """The flows, and what they need."""
 
     accounts: AccountStore
+    consents: ConsentStore
+    consent_text_version: str
 
-    def read(self, caller: Caller) -> Account:
-        """Return the caller's account. Raises AccountNotFound if it has just been erased."""
-        return self.accounts.get(caller.account_id)
+    def read(self, account_id: str) -> Account:
+        """Return an account. Raises AccountNotFound if it never was or has just been erased."""
+        return self.accounts.get(account_id)
+
+    def change(
+        self,
+        account_id: str,
+        changes: Mapping[str, Any],
+        caller: Caller,
+        context: RequestContext,
+        *,
+        expected_versions: frozenset[int] | None = None,
+        also: Sequence[Write] = (),
+    ) -> Account:
+        """Change fields of an account; those that are not named stay as they are.
+
+        changes  by the account's own field names, validated; None clears
+        expected_versions  what the client has seen; None: it does not mind
+        also     writes that belong to the change
+
+        Nothing is written, and nothing audited, when everything is so already.
+
+        Raises AccountNotFound, PreconditionFailed, UsernameTaken.
+        """
+        for _ in range(TRANSACTION_ATTEMPTS):
+            account = self.accounts.get(account_id)
+            if expected_versions is not None and account.version not in expected_versions:
+                raise PreconditionFailed
+            changed = {n: value for n, value in changes.items() if getattr(account, n) != value}
+            if not changed and not also:
+                return account
+            new = dataclasses.replace(
+                account, **changed, version=account.version + 1, updated_at=context.now
+            )
+            row = self._row(account, tuple(sorted(changed)), caller, context)
+            decisions = self._decisions(new, changed, caller, context)
+            writes = [*(consents.record(account_id, c) for c in decisions), *also]
+            if self.accounts.update(account, new, Effects(audit=(row,)), also=writes):
+                return new
+        raise TemporarilyUnavailable(
+            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="profile contention"
+        )
+
+    def list_consents(
+        self, caller: Caller, *, limit: int, cursor: str | None = None
+    ) -> Slice[Consent]:
+        """List the caller's decisions, newest first. Raises InvalidCursor."""
+        return self.consents.page(caller.account_id, limit=limit, cursor=cursor)
+
+    def _row(
+        self, account: Account, changed: tuple[str, ...], caller: Caller, context: RequestContext
+    ) -> AuditRow:
+        own = caller.account_id == account.id
+        return audit_row(
+            Action.PROFILE_CHANGED if own else Action.PROFILE_CHANGED_BY_ADMIN,
+            account.audit,
+            context,
+            actor=None if own else self.accounts.get(caller.account_id).audit.id,
+            session_id=caller.session_id,
+            changed=changed,
+        )
+
+    def _decisions(
+        self, new: Account, changed: Mapping[str, Any], caller: Caller, context: RequestContext
+    ) -> list[Consent]:
+        return [
+            Consent(
+                id=context.new_id("con"),
+                kind=kind,
+                given=getattr(new, kind.field),
+                decided_at=context.now,
+                session_id=caller.session_id,
+                text_version=self.consent_text_version,
+            )
+            for kind in ConsentKind
+            if kind.field in changed
+        ]

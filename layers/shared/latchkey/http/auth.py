@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain import errors
 from latchkey.domain.account import Role
+from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
     RECENT_AUTHENTICATION_SECONDS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
@@ -20,6 +21,8 @@ from latchkey.domain.limits import (
 from latchkey.domain.request import Caller
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from latchkey.http.request import Event
 
 _ENDED = (errors.SessionRevoked, errors.SessionExpired, errors.SessionIdleTimeout)
@@ -37,12 +40,15 @@ class CallerRule:
     ended_too    a session that has ended is good enough: for what may be done twice
     recently     the person must have proven who they are within RECENT_AUTHENTICATION_SECONDS
     admin        the person must be an administrator
+    owner        the path parameter that names an account: the person's own, unless they are an
+                 administrator
     """
 
     authorizer: bool
     ended_too: bool = False
     recently: bool = False
     admin: bool = False
+    owner: str | None = None
 
     @property
     def refusals(self) -> tuple[type[errors.DomainError], ...]:
@@ -54,13 +60,23 @@ class CallerRule:
         return (
             *(kind for kind in _REFUSALS.values() if kind not in tolerated),
             *((errors.AdministratorsOnly,) if self.admin else ()),
+            *((errors.AccountNotFound,) if self.owner else ()),
             *((errors.ReauthenticationRequired,) if self.recently else ()),
         )
 
-    def require(self, caller: Caller, now: datetime) -> None:
-        """Raise AdministratorsOnly or ReauthenticationRequired unless the caller will do."""
+    def require(self, caller: Caller, now: datetime, path: Mapping[str, str]) -> None:
+        """Raise unless the caller will do.
+
+        Raises AdministratorsOnly, ReauthenticationRequired, and AccountNotFound for somebody
+        else's account: the same answer as for one that never was.
+        """
         if self.admin and caller.role is not Role.ADMIN:
             raise errors.AdministratorsOnly
+        if self.owner is not None:
+            named = path.get(self.owner, caller.account_id)
+            may = caller.role is Role.ADMIN or named == caller.account_id
+            if not may or not is_id("usr", named):
+                raise errors.AccountNotFound
         age = now - caller.authenticated_at
         if self.recently and age > timedelta(seconds=RECENT_AUTHENTICATION_SECONDS):
             raise errors.ReauthenticationRequired
@@ -79,6 +95,14 @@ def signed_in(*, recently: bool = False, ended_too: bool = False) -> CallerRule:
 def admin(*, recently: bool = False) -> CallerRule:
     """An administrator; their role is read from their session on every request."""
     return CallerRule(authorizer=True, recently=recently, admin=True)
+
+
+def self_or_admin(owner: str, *, recently: bool = False) -> CallerRule:
+    """The person whose account the path parameter `owner` names, or an administrator.
+
+    On a route without that parameter (`/users/me/…`) it is about the caller's own account.
+    """
+    return CallerRule(authorizer=True, recently=recently, owner=owner)
 
 
 def allow(caller: Caller) -> Event:

@@ -17,6 +17,7 @@ from latchkey.domain.errors import DomainError
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.parameters import read_query
+from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import parse_event, read_json
 from latchkey.http.response import render
 from latchkey.observability import logger, record_request, units
@@ -39,6 +40,7 @@ class EndpointSpec:
     returns  the view in the envelope's `data`, by status; None: no data
     errors   the domain errors of this operation, beyond those that every endpoint has
     bare     the view is the whole body
+    if_match the request may be conditional on the version that the client has seen
     """
 
     caller: CallerRule
@@ -47,6 +49,7 @@ class EndpointSpec:
     query: Mapping[str, Parameter] = field(default_factory=dict)
     errors: tuple[type[DomainError], ...] = ()
     bare: bool = False
+    if_match: bool = False
 
 
 class Endpoint:
@@ -93,8 +96,10 @@ class Endpoint:
     def _answer(self, request: Request[Any]) -> Response:
         if self.spec.caller.authorizer:
             caller = authenticate(request.event, self.spec.caller)
-            self.spec.caller.require(caller, request.context.now)
-            request.accept_caller(caller)
+            self.spec.caller.require(caller, request.context.now, request.path)
+            request.accept_caller(caller, owner=self.spec.caller.owner)
+        if self.spec.if_match:
+            request.expected_versions = read_if_match(request.headers.get("if-match"))
         request.query = read_query(self.spec.query, request.raw_query)
         if self.spec.body is not None:
             request.accept_body(self.spec.body.parse(self._document(request)))
@@ -137,6 +142,7 @@ def endpoint(
     query: Mapping[str, Parameter] | None = None,
     errors: tuple[type[DomainError], ...] = (),
     bare: bool = False,
+    if_match: bool = False,
 ) -> Callable[[Callable[..., Response]], Endpoint]:
     """Make a function a Lambda handler of the HTTP API.
 
@@ -146,6 +152,7 @@ def endpoint(
     body     the pydantic model of the body; it is the only way to reach the body
     query    the query parameters; any other is refused
     errors   the domain errors that it may answer with
+    if_match whether it heeds If-Match, and answers 412
     """
     spec = EndpointSpec(
         caller=caller,
@@ -154,6 +161,7 @@ def endpoint(
         query=query or {},
         errors=errors,
         bare=bare,
+        if_match=if_match,
     )
 
     def decorate(function: Callable[..., Response]) -> Endpoint:

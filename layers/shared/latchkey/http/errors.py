@@ -27,6 +27,7 @@ class Row:
 CATALOGUE: dict[type[DomainError], Row] = {
     domain.InvalidInput: Row(400, "The request is not valid; see the details."),
     domain.InvalidLanguageCode: Row(400, "A language is not a registered BCP 47 tag."),
+    domain.InvalidCursor: Row(400, "This cursor does not belong to this listing."),
     domain.WeakPassword: Row(400, "This password can't be accepted; see the details."),
     domain.CurrentSessionUnknown: Row(400, "Your own session can't be told from the others."),
     domain.SingleUseTokenInvalid: Row(400, "This link was used already or is too old."),
@@ -51,6 +52,7 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.SessionNotFound: Row(404, "Session not found or already terminated."),
     domain.EmailAlreadyRegistered: Row(409, "This e-mail address is registered already."),
     domain.UsernameTaken: Row(409, "This username is taken."),
+    domain.PreconditionFailed: Row(412, "It has changed since you read it; read it again."),
     domain.TooManyAttempts: Row(429, "Too many attempts; try again later."),
     domain.TemporarilyUnavailable: Row(503, "Something we need is not answering; try again."),
 }

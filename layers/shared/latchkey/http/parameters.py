@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.limits import CURSOR_MAX_CHARACTERS, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,49 @@ class Choice:
     def schema(self) -> dict[str, Any]:
         """Describe it in JSON Schema."""
         return {"type": "string", "enum": list(self.options), "default": self.default}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSize:
+    """How many entries a page has."""
+
+    default: int = PAGE_DEFAULT_ITEMS
+    description: str = "Entries a page."
+
+    def read(self, name: str, text: str) -> int:
+        """Read what was sent: decimal digits and nothing else."""
+        if text.isascii() and text.isdigit() and len(text) <= len(str(PAGE_MAX_ITEMS)):
+            number = int(text)
+            if 1 <= number <= PAGE_MAX_ITEMS:
+                return number
+        words = f"Send a whole number from 1 to {PAGE_MAX_ITEMS}."
+        raise InvalidInput(Problem(name, "OUT_OF_RANGE", words))
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        bounds = {"minimum": 1, "maximum": PAGE_MAX_ITEMS}
+        return {"type": "integer", **bounds, "default": self.default}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Where the page starts; `storage.cursors` decides whether it is one of ours."""
+
+    default: None = None
+    description: str = "`next_cursor` of the page before."
+
+    def read(self, name: str, text: str) -> str:
+        """Take it as it is: it says nothing to anybody but the listing it came from."""
+        del name
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        return {"type": "string", "maxLength": CURSOR_MAX_CHARACTERS}
+
+
+PAGING: Mapping[str, Parameter] = {"limit": PageSize(), "cursor": Cursor()}
+"""The query of a listing in pages."""
 
 
 def read_query(declared: Mapping[str, Parameter], sent: Mapping[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import base64
 import hmac
 import ipaddress
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Request[Body]:
     path     path parameters
     query    query parameters, validated; those not sent have their default
     body     the validated body; touching it without a declared model raises
+    expected_versions  what If-Match asks for; None: anything
     """
 
     context: RequestContext
@@ -41,8 +43,10 @@ class Request[Body]:
     raw_query: dict[str, str]
     event: Event
     query: dict[str, Any] = field(default_factory=dict)
+    expected_versions: frozenset[int] | None = None
     _body: Body | None = None
     _caller: Caller | None = None
+    _account_id: str | None = None
 
     @property
     def body(self) -> Body:
@@ -64,9 +68,19 @@ class Request[Body]:
         """Set the body once it is validated."""
         self._body = body
 
-    def accept_caller(self, caller: Caller) -> None:
-        """Set the caller once they are authenticated."""
+    def accept_caller(self, caller: Caller, *, owner: str | None = None) -> None:
+        """Set the caller once they are authenticated, and what they may name is allowed to them."""
         self._caller = caller
+        if owner is not None:
+            self._account_id = self.path.get(owner, caller.account_id)
+
+    @property
+    def account_id(self) -> str:
+        """The account that a `self_or_admin` request is about; raises where the rule is another."""
+        if self._account_id is None:
+            msg = "this endpoint has no owner"
+            raise RuntimeError(msg)
+        return self._account_id
 
     @property
     def has_body(self) -> bool:
@@ -187,6 +201,8 @@ def _require_plain(document: Any, *, depth: int) -> None:
     if depth < 0:
         raise _DeepError
     match document:
+        case float() if not math.isfinite(document):
+            raise ValueError(document)  # 1e999: no JSON could answer with it
         case str():
             document.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
         case list():

@@ -13,13 +13,14 @@ from latchkey.storage.table import (
     EXISTS,
     Change,
     ConditionFailed,
+    Delete,
     Put,
     Update,
     equals,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from latchkey.domain.effects import Effects
     from latchkey.storage.effects import EffectWriter
@@ -94,6 +95,59 @@ class AccountStore:
             if failed.write == email_claim:
                 raise EmailAlreadyRegistered from failed
             raise UsernameTaken from failed
+
+    def update(
+        self, old: Account, new: Account, effects: Effects, *, also: Sequence[Write] = ()
+    ) -> bool:
+        """Write the fields in which `new` differs from `old`, and nothing else of the account.
+
+        new   has the next version; a username that changes moves its claim along
+        also  writes of other stores that belong to the change
+
+        Pattern      A5, change a profile
+        Request      TransactWriteItems
+        Cost         4 WRU: account and audit row; 4 more for a username that replaces another
+        Condition    the account is still the version that was read
+        Race         False when it is not: read again, decide again. A sign-in at the same time is
+                     no conflict: it counts another version, and this touches only what it names
+        Raises       UsernameTaken; ConditionFailed when one of `also` could not be written
+        """
+        account_write = _account_update(old, new)
+        claims = _username_claims(old, new)
+        writes = [account_write, *claims, *also, *self._effects.writes(effects)]
+        try:
+            self._table.transact(writes)
+        except ConditionFailed as failed:
+            if failed.write == account_write:
+                return False
+            if failed.write in claims:
+                raise UsernameTaken from failed
+            raise
+        return True
+
+
+def _account_update(old: Account, new: Account) -> Update:
+    before, after = to_item(old), to_item(new)
+    change = Change(
+        assign={name: value for name, value in after.items() if before.get(name) != value},
+        drop=[name for name in before if name not in after],
+    )
+    return Update(keys.account(old.id), change, EXISTS & equals("version", old.version))
+
+
+def _username_claims(old: Account, new: Account) -> list[Write]:
+    before, after = (
+        None if account.username is None else keys.username_claim(username_key(account.username))
+        for account in (old, new)
+    )
+    if before == after:
+        return []
+    claims: list[Write] = []
+    if after is not None:
+        claims.append(Put(after, {"account_id": old.id}, ABSENT))
+    if before is not None:
+        claims.append(Delete(before, equals("account_id", old.id)))
+    return claims
 
 
 def sessions_changing(account: Account, assign: Mapping[str, Value] | None = None) -> Update:

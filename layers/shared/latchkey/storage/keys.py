@@ -3,6 +3,7 @@
     entity          table  pk                    sk
     account         main   ACCOUNT#<account id>  ACCOUNT
     session         main   ACCOUNT#<account id>  SESSION#<session id>
+    consent         main   ACCOUNT#<account id>  CONSENT#<consent id>
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     single-use token main  TOKEN#<token id>      TOKEN
@@ -23,6 +24,7 @@ from latchkey.domain.ids import minted_at
 from latchkey.storage.table import Key
 
 SESSION_PREFIX = "SESSION#"
+CONSENT_PREFIX = "CONSENT#"
 
 
 def account_partition(account_id: str) -> str:
@@ -38,6 +40,11 @@ def account(account_id: str) -> Key:
 def session(account_id: str, session_id: str) -> Key:
     """One session of an account."""
     return Key(account_partition(account_id), f"{SESSION_PREFIX}{session_id}")
+
+
+def consent(account_id: str, consent_id: str) -> Key:
+    """One decision on a consent; their ids sort by time."""
+    return Key(account_partition(account_id), f"{CONSENT_PREFIX}{consent_id}")
 
 
 def email_claim(email_key: str) -> Key:

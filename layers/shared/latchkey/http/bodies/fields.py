@@ -41,8 +41,10 @@ def _shown(text: str) -> str:
 
 
 def _language(text: str) -> str:
-    # langcodes also takes POSIX's underscore and private use, which are not for a profile.
-    plain = text.replace("-", "").isalnum() and not text.lower().startswith(("x-", "qa"))
+    # langcodes also takes POSIX's underscore, CLDR's `root`, and private use (`x-…`, `qaa-qtz`).
+    language = text.lower().partition("-")[0]
+    private = language == "x" or (len(language) == len("qaa") and "qaa" <= language <= "qtz")
+    plain = text.replace("-", "").isalnum() and not private and language != "root"
     if len(text) > _LANGUAGE_MAX_CHARACTERS or not plain or not tag_is_valid(text):
         raise PydanticCustomError(
             InvalidLanguageCode.code, "Send a registered BCP 47 language tag, such as pt-BR."

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
+from latchkey.http.media import avatar_url
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
@@ -49,7 +50,7 @@ class AccountView:
             username=account.username,
             full_name=account.full_name,
             display_name=account.display_name or account.full_name,
-            avatar_url=account.avatar_url,
+            avatar_url=avatar_url(account.avatar_id),
             speaking_language=account.speaking_language,
             listening_language=account.listening_language,
             age=account.age,

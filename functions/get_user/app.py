@@ -1,0 +1,24 @@
+"""GET /api/v1/users/{user_id}: an account, for its owner and for administrators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import profile
+from latchkey.http.auth import self_or_admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
+from latchkey.http.response import ok
+from latchkey.http.views.accounts import AccountView
+
+if TYPE_CHECKING:
+    from latchkey.flows.profile import Profile
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=self_or_admin("user_id"), needs=profile, returns=AccountView)
+def handler(request: Request[None], flow: Profile) -> Response:
+    """Read an account."""
+    account = flow.read(request.account_id)
+    return ok(AccountView.of(account), headers=etag(account.version))

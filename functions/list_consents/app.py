@@ -1,0 +1,30 @@
+"""GET /api/v1/users/me/consents: what you have agreed to, and what you took back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import profile
+from latchkey.domain.errors import InvalidCursor
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.parameters import PAGING
+from latchkey.http.response import ok
+from latchkey.http.views.consents import ConsentListView
+
+if TYPE_CHECKING:
+    from latchkey.flows.profile import Profile
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=profile,
+    query=PAGING,
+    returns=ConsentListView,
+    errors=(InvalidCursor,),
+)
+def handler(request: Request[None], flow: Profile) -> Response:
+    """List your decisions on consents, newest first."""
+    return ok(ConsentListView.of(flow.list_consents(request.caller, **request.query)))

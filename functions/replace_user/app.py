@@ -1,0 +1,39 @@
+"""PUT /api/v1/users/{user_id}: replace a whole profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import profile
+from latchkey.domain.errors import UsernameTaken
+from latchkey.http.auth import self_or_admin
+from latchkey.http.bodies.profile import ReplaceUserBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
+from latchkey.http.response import ok
+from latchkey.http.views.accounts import AccountView
+
+if TYPE_CHECKING:
+    from latchkey.flows.profile import Profile
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=self_or_admin("user_id"),
+    needs=profile,
+    body=ReplaceUserBody,
+    if_match=True,
+    returns=AccountView,
+    errors=(UsernameTaken,),
+)
+def handler(request: Request[ReplaceUserBody], flow: Profile) -> Response:
+    """Replace a whole profile: what is absent is cleared. The trail says who did it."""
+    account = flow.change(
+        request.account_id,
+        request.body.changes,
+        request.caller,
+        request.context,
+        expected_versions=request.expected_versions,
+    )
+    return ok(AccountView.of(account), headers=etag(account.version))

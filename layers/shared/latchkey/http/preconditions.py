@@ -1,0 +1,32 @@
+"""Conditional requests: what a client has seen, and whether it is still so. Source: RFC 9110 13."""
+
+from __future__ import annotations
+
+import re
+
+from latchkey.domain.errors import InvalidInput, Problem
+
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_LIST = re.compile(rf"\s*(?:{_TAG.pattern}\s*(?:,\s*|$))+")
+_VERSION = re.compile(r"0|[1-9][0-9]{0,14}")
+
+
+def etag(version: int) -> dict[str, str]:
+    """Return the header that tells a version: a strong tag, for it changes with every change."""
+    return {"etag": f'"{version}"'}
+
+
+def read_if_match(header: str | None) -> frozenset[int] | None:
+    """Read If-Match; None where it asks for nothing: it is absent, or `*` of what exists.
+
+    A weak tag, or one that was never ours, is a version that nothing has. Raises InvalidInput.
+    """
+    if header is None or header.strip() == "*":
+        return None
+    if _LIST.fullmatch(header) is None:
+        words = 'Send the ETag of the answer that you have, such as "7".'
+        raise InvalidInput(Problem("If-Match", "INVALID", words))
+    tags = (match.groups() for match in _TAG.finditer(header))
+    return frozenset(
+        int(opaque) for weak, opaque in tags if not weak and _VERSION.fullmatch(opaque)
+    )

@@ -1,0 +1,63 @@
+"""The history of consents: rows are added in the change's transaction, and none ever changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.domain.consent import Consent
+from latchkey.storage import keys
+from latchkey.storage.cursors import read_page
+from latchkey.storage.records import from_item, to_item
+from latchkey.storage.table import ABSENT, Put, Query, read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from latchkey.domain.paging import Slice
+    from latchkey.storage.table import Item, Table
+
+
+class ConsentStore:
+    """Everybody's decisions, each in the partition of the person who made it."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep them in this table."""
+        self._table = table
+
+    def page(self, account_id: str, *, limit: int, cursor: str | None) -> Slice[Consent]:
+        """Read one page of a person's decisions, newest first.
+
+        Pattern      C1, "what have I agreed to"
+        Request      Query
+        Consistency  strong: the decision just made is in it
+        Cost         1 RRU per 4 KiB; a page of 50 rows of 200 B is 3 RRU
+        Bounds       limit rows
+        Raises       InvalidCursor
+        """
+        query = Query(
+            partition=keys.account_partition(account_id),
+            prefix=keys.CONSENT_PREFIX,
+            newest_first=True,
+            limit=limit,
+        )
+        return read_page(self._table, query, _consent, pattern="consents", cursor=cursor)
+
+    def all(self, account_id: str) -> Iterator[Consent]:
+        """Read a person's whole history, oldest first, a megabyte at a time.
+
+        Pattern      C2, export
+        Request      Query
+        Consistency  strong
+        Cost         1 RRU per 4 KiB
+        """
+        query = Query(partition=keys.account_partition(account_id), prefix=keys.CONSENT_PREFIX)
+        return (_consent(item) for item in read_all(self._table, query))
+
+
+def record(account_id: str, consent: Consent) -> Put:
+    """Make the write that adds a decision, for the transaction of the account's change."""
+    return Put(keys.consent(account_id, consent.id), to_item(consent), ABSENT)
+
+
+def _consent(item: Item) -> Consent:
+    return from_item(Consent, item)

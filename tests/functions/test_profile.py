@@ -1,0 +1,385 @@
+"""The profile: changed field by field, never half, never blindly, never by the wrong person."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.support.person import ME, Person, audit_rows, kept
+from tests.support.service import InProcessService
+
+NOBODY = "usr_" + "0" * 26
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def ada(service):
+    return Person(service, full_name="Ada Lovelace", username="Ada")
+
+
+@pytest.fixture
+def bob(service):
+    return Person(service, "bob@example.com")
+
+
+def at_once(*calls):
+    """Start all of them together, and wait for all."""
+    start = threading.Barrier(len(calls))
+
+    def run(call):
+        start.wait()
+        call()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+# Partial update ------------------------------------------------------------------------------
+
+
+def test_absent_is_unchanged_null_is_cleared_and_a_value_is_set(ada):
+    ada.patch({"age": 36, "occupation": "Analyst", "location": "London"})
+    answer = ada.patch({"occupation": None, "location": "Ockham"})
+    assert answer.status == 200
+    shown = {name: answer.data[name] for name in ("age", "occupation", "location", "full_name")}
+    assert shown == {
+        "age": 36,
+        "occupation": None,
+        "location": "Ockham",
+        "full_name": "Ada Lovelace",
+    }
+    assert ada.get().data == answer.data
+
+
+def test_others_see_the_full_name_until_a_display_name_is_set(ada):
+    assert ada.get().data["display_name"] == "Ada Lovelace"
+    assert ada.patch({"display_name": "Countess"}).data["display_name"] == "Countess"
+    assert ada.patch({"display_name": None}).data["display_name"] == "Ada Lovelace"
+
+
+def test_a_change_is_audited_by_the_names_of_its_fields_alone(service, ada):
+    ada.patch({"location": "Ockham Park", "age": 36})
+    (row,) = audit_rows(service, "profile.changed")
+    assert row["changed"] == ["age", "location"]
+    assert row["session_id"] == ada.session_id
+    assert "Ockham" not in str(row)
+
+
+def test_what_is_so_already_is_not_written_and_not_audited(service, ada):
+    before = ada.get()
+    service.clock.advance(minutes=1)
+    again = ada.patch({"full_name": "Ada Lovelace"})
+    assert (again.status, again.data) == (200, before.data)
+    assert again.headers["etag"] == before.headers["etag"]
+    assert ada.patch({}).data == before.data
+    assert audit_rows(service, "profile.changed") == []
+
+
+def test_updated_at_tells_the_last_change(service, ada):
+    before = ada.get().data["updated_at"]
+    service.clock.advance(minutes=1)
+    assert ada.patch({"age": 36}).data["updated_at"] > before
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "id",
+        "email",
+        "role",
+        "is_verified",
+        "is_active",
+        "avatar_url",
+        "avatar_id",
+        "status",
+        "password_hash",
+        "created_at",
+        "updated_at",
+        "version",
+        "session_version",
+        "__proto__",
+    ],
+)
+def test_what_a_person_may_not_set_is_no_field(service, ada, field):
+    before = kept(service)
+    answer = ada.patch({field: "admin", "age": 36})
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    details = answer.body["error"]["details"]
+    assert [(d["field"], d["code"]) for d in details] == [(field, "UNKNOWN_FIELD")]
+    assert kept(service) == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "canonical"),
+    [("pt-br", "pt-BR"), ("EN", "en"), ("zh-hans-cn", "zh-Hans-CN"), ("iw", "he")],
+)
+def test_languages_come_out_canonical(ada, sent, canonical):
+    answer = ada.patch({"speaking_language": sent, "listening_language": sent})
+    assert answer.data["speaking_language"] == answer.data["listening_language"] == canonical
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "en_US",
+        "english",
+        "xx",
+        "",
+        "-",
+        "en-",
+        "x-klingon",
+        "qaa",
+        "qtz-DE",
+        "root",
+        "\uff50\uff54",
+        "e" * 4000,
+        "en-US\n",
+        "pt-BR-pt",
+    ],
+)
+def test_what_is_no_registered_language_is_refused(service, ada, sent):
+    before = kept(service)
+    answer = ada.patch({"speaking_language": sent, "age": 36})
+    assert (answer.status, answer.code) == (400, "INVALID_LANGUAGE_CODE")
+    assert kept(service) == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"display_name": "Ada\u0000"},
+        {"display_name": "Ada\nLovelace"},
+        {"display_name": "\u202egnp.ecalevol"},
+        {"display_name": "Ada\u2066x\u2069"},
+        {"full_name": "Ada\u200b"},
+        {"display_name": "\u0085"},
+        {"display_name": "   "},
+        {"display_name": "x" * 101},
+        {"display_name": ["Ada"]},
+        {"display_name": {"$ne": None}},
+        {"age": -1},
+        {"age": 151},
+        {"age": "36"},
+        {"age": 36.5},
+        {"age": True},
+        {"marketing_consent": None},
+        {"marketing_consent": "true"},
+        {"marketing_consent": 1},
+        {"username": "a@b"},
+        {"username": "ab"},
+        {"username": "\u0430da"},
+        [],
+        "text",
+        42,
+    ],
+)
+def test_bad_input_is_refused_and_the_old_state_whole(service, ada, body):
+    before = kept(service)
+    answer = ada.patch(body)
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert kept(service) == before
+
+
+def test_an_email_that_is_an_array_is_refused(service):
+    answer = service.register(email=["ada@example.com"])
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "null",
+        '{"age": 1e999}',
+        '{"age": NaN}',
+        '{"age": 36, "age": 37}',
+        '{"display_name": "\\ud800"}',
+        '{"occupation": ' + "[" * 40 + "]" * 40 + "}",
+        "[" * 60_000,
+        '{"age": ' + "9" * 5000 + "}",
+    ],
+)
+def test_hostile_json_is_refused_and_the_old_state_whole(service, ada, raw):
+    before = kept(service)
+    answer = ada.request("PATCH", ME, raw_body=raw)
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert kept(service) == before
+
+
+# Conditional requests ------------------------------------------------------------------------
+
+
+def test_a_change_of_what_was_seen_succeeds_and_tells_the_new_tag(ada):
+    seen = ada.get().headers["etag"]
+    changed = ada.patch({"age": 36}, headers={"if-match": seen})
+    assert changed.status == 200
+    assert changed.headers["etag"] != seen
+    assert ada.get().headers["etag"] == changed.headers["etag"]
+
+
+def test_a_change_of_what_has_changed_since_is_refused(service, ada):
+    seen = ada.get().headers["etag"]
+    ada.patch({"age": 36})
+    before = kept(service)
+    for condition in (seen, f"W/{ada.get().headers['etag']}", '"another"'):
+        answer = ada.patch({"age": 37}, headers={"if-match": condition})
+        assert (answer.status, answer.code) == (412, "PRECONDITION_FAILED")
+    assert kept(service) == before
+    assert ada.patch({"age": 37}, headers={"if-match": "*"}).status == 200
+
+
+def test_a_sign_in_does_not_outdate_what_was_seen(service, ada):
+    seen = ada.get().headers["etag"]
+    service.login()
+    assert ada.patch({"age": 36}, headers={"if-match": seen}).status == 200
+
+
+def test_changes_of_different_fields_at_the_same_time_are_all_kept(ada):
+    fields = {"age": 36, "occupation": "Analyst", "location": "London", "display_name": "Countess"}
+    at_once(*(lambda n=name, v=value: ada.patch({n: v}) for name, value in fields.items()))
+    data = ada.get().data
+    assert {name: data[name] for name in fields} == fields
+
+
+def test_of_two_conditional_changes_at_the_same_time_one_wins(ada):
+    seen = {"if-match": ada.get().headers["etag"]}
+    statuses = []
+    at_once(
+        lambda: statuses.append(ada.patch({"age": 36}, headers=seen).status),
+        lambda: statuses.append(ada.patch({"age": 37}, headers=seen).status),
+    )
+    assert sorted(statuses) == [200, 412]
+
+
+# Usernames -----------------------------------------------------------------------------------
+
+
+def test_a_new_username_signs_in_and_the_old_one_is_free(service, ada, bob):
+    assert ada.patch({"username": "Countess"}).data["username"] == "Countess"
+    assert service.login(fields={"email": None, "username": "countess"}).status == 200
+    assert service.login(fields={"email": None, "username": "ada"}).status == 401
+    assert bob.patch({"username": "ADA"}).status == 200
+
+
+def test_a_username_that_is_taken_is_refused_and_the_old_one_kept(service, ada, bob):
+    before = kept(service)
+    answer = bob.patch({"username": "aDA", "age": 36})
+    assert (answer.status, answer.code) == (409, "USERNAME_TAKEN")
+    assert kept(service) == before
+
+
+def test_a_username_may_change_its_case_and_be_given_up(ada, bob):
+    assert ada.patch({"username": "ADA"}).data["username"] == "ADA"
+    assert ada.patch({"username": None}).data["username"] is None
+    assert bob.patch({"username": "ada"}).status == 200
+
+
+# Consents ------------------------------------------------------------------------------------
+
+
+def consents(person, **query: str):
+    return person.get(f"{ME}/consents", query=query or None)
+
+
+def test_a_consent_is_kept_with_its_time_its_device_and_its_wording(service, ada):
+    assert consents(ada).data == {"consents": [], "next_cursor": None}
+    ada.patch({"marketing_consent": True})
+    service.clock.advance(minutes=5)
+    service.configure(consent_text_version="2026-02")
+    ada.patch({"marketing_consent": False, "transactional_consent": True})
+    listed = consents(ada).data["consents"]
+    facts = [(c["consent"], c["decision"], c["text_version"]) for c in listed]
+    assert sorted(facts[:2]) == [
+        ("marketing", "withdrawn", "2026-02"),
+        ("transactional", "given", "2026-02"),
+    ]
+    assert facts[2] == ("marketing", "given", "2026-01")
+    assert {c["session_id"] for c in listed} == {ada.session_id}
+    assert listed[0]["decided_at"] > listed[2]["decided_at"]
+    assert ada.get().data["transactional_consent"] is True
+
+
+def test_saying_the_same_again_is_no_new_decision(ada):
+    ada.patch({"marketing_consent": True})
+    ada.patch({"marketing_consent": True, "age": 36})
+    assert len(consents(ada).data["consents"]) == 1
+
+
+def test_consents_come_in_pages_that_belong_to_their_reader(service, ada, bob):
+    for given in (True, False) * 3:
+        service.clock.advance(seconds=1)
+        ada.patch({"marketing_consent": given})
+    everything = consents(ada).data["consents"]
+    assert len(everything) == 6
+    first = consents(ada, limit="4").data
+    second = consents(ada, limit="4", cursor=first["next_cursor"]).data
+    assert first["consents"] + second["consents"] == everything
+    assert second["next_cursor"] is None
+    stolen = consents(bob, cursor=first["next_cursor"])
+    assert (stolen.status, stolen.code) == (400, "INVALID_CURSOR")
+    for query in ({"limit": "0"}, {"limit": "101"}, {"limit": "\u0664"}, {"page": "2"}):
+        assert consents(ada, **query).status == 400
+
+
+# Other people's accounts ---------------------------------------------------------------------
+
+
+def test_the_owner_may_read_and_replace_their_account_by_its_id(ada):
+    assert ada.get(f"/api/v1/users/{ada.id}").data == ada.get().data
+    ada.patch({"marketing_consent": True, "age": 36})
+    answer = ada.put(ada.id, {"full_name": "Ada King", "speaking_language": "pt-br"})
+    assert answer.status == 200
+    assert (answer.data["full_name"], answer.data["speaking_language"]) == ("Ada King", "pt-BR")
+    assert (answer.data["age"], answer.data["username"]) == (None, None)
+    assert answer.data["marketing_consent"] is True
+    assert answer.headers["etag"] == ada.get().headers["etag"]
+
+
+def test_somebody_elses_account_and_one_that_never_was_are_the_same(service, ada, bob):
+    before = kept(service)
+    answers = []
+    for user_id in (bob.id, NOBODY, "usr_", "me ", "%00", "x" * 3000):
+        for answer in (
+            ada.get(f"/api/v1/users/{user_id}"),
+            ada.put(user_id, {"full_name": "Mallory"}),
+        ):
+            assert (answer.status, answer.code) == (404, "ACCOUNT_NOT_FOUND")
+            answer.body["error"].pop("request_id")
+            answers.append(answer.body)
+    assert all(answer == answers[0] for answer in answers)
+    assert kept(service) == before
+
+
+def test_an_administrator_may_change_a_profile_and_the_trail_says_who(service, ada, bob):
+    bob.become_admin()
+    seen = bob.get(f"/api/v1/users/{ada.id}")
+    assert seen.data["email"] == "ada@example.com"
+    condition = {"if-match": seen.headers["etag"]}
+    assert bob.put(ada.id, {"full_name": "Ada King"}, headers=condition).status == 200
+    (row,) = audit_rows(service, "profile.changed.by_admin")
+    account = service.services.accounts.get
+    assert row["pk"] == f"SUBJECT#{account(ada.id).audit.id}"
+    assert row["actor"] == account(bob.id).audit.id
+    assert row["changed"] == ["full_name", "username"]
+    assert bob.put(ada.id, {}, headers=condition).status == 412
+    for user_id in (NOBODY, "usr_", "x" * 3000):
+        assert bob.get(f"/api/v1/users/{user_id}").status == 404
+
+
+@pytest.mark.parametrize(
+    "field", ["role", "email", "is_verified", "marketing_consent", "transactional_consent"]
+)
+def test_nobody_can_put_what_is_not_profile(service, ada, bob, field):
+    bob.become_admin()
+    before = kept(service)
+    for person in (ada, bob):
+        answer = person.put(ada.id, {field: True})
+        assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert kept(service) == before

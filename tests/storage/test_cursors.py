@@ -1,0 +1,121 @@
+"""Cursors: they continue their own listing, and are refused by any other."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latchkey.domain.errors import InvalidCursor
+from latchkey.storage.cursors import read_page
+from latchkey.storage.memory import MemoryTable
+from latchkey.storage.table import Key, Put, Query
+
+if TYPE_CHECKING:
+    from latchkey.storage.table import Item
+
+OWN = Query(partition="ACCOUNT#a", prefix="CONSENT#", newest_first=True, limit=2)
+
+
+@pytest.fixture(scope="module")
+def table():
+    table = MemoryTable()
+    for partition in ("ACCOUNT#a", "ACCOUNT#b"):
+        for number in range(5):
+            table.put(Put(Key(partition, f"CONSENT#{number}"), {"number": number}))
+            indexed: Item = {"gsi1pk": "GROUP", "gsi1sk": f"{number}", "number": number}
+            table.put(Put(Key(partition, f"OTHER#{number}"), indexed))
+    return table
+
+
+def page(table, query=OWN, *, pattern="consents", cursor=None):
+    return read_page(table, query, lambda item: item["number"], pattern=pattern, cursor=cursor)
+
+
+def walk(table, query):
+    entries, cursor = [], None
+    while True:
+        part = page(table, query, cursor=cursor)
+        entries += part.entries
+        cursor = part.next_cursor
+        if cursor is None:
+            return entries
+
+
+def test_the_pages_together_are_the_listing(table):
+    assert walk(table, OWN) == [4, 3, 2, 1, 0]
+
+
+def test_an_index_can_be_read_in_pages_too(table):
+    query = Query(partition="GROUP", index="gsi1", limit=3)
+    assert walk(table, query) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_a_cursor_names_no_partition(table):
+    cursor = page(table).next_cursor
+    assert cursor is not None
+    assert "ACCOUNT" not in base64.urlsafe_b64decode(cursor + "==").decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "pattern"),
+    [
+        (Query(partition="ACCOUNT#b", prefix="CONSENT#", newest_first=True, limit=2), "consents"),
+        (Query(partition="ACCOUNT#a", prefix="OTHER#", newest_first=True, limit=2), "consents"),
+        (Query(partition="ACCOUNT#a", prefix="CONSENT#", limit=2), "consents"),
+        (OWN, "sessions"),
+    ],
+    ids=["another owner", "other entities", "the other direction", "another listing"],
+)
+def test_a_cursor_of_one_listing_is_refused_by_another(table, query, pattern):
+    cursor = page(table).next_cursor
+    with pytest.raises(InvalidCursor):
+        page(table, query, pattern=pattern, cursor=cursor)
+
+
+def forged(table, *position: object):
+    """A cursor that has everything right but the position."""
+    content = json.loads(base64.urlsafe_b64decode(str(page(table).next_cursor) + "=="))
+    text = json.dumps([*content[:2], *position])
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        (),
+        ("",),
+        (1,),
+        (None,),
+        ("CONSENT#1", "more"),
+        ("SESSION#1",),
+        ("CONSENT#" + "x" * 1024,),
+        ("CONSENT#\ud800",),
+        ("CONSENT#\x00",),
+        (["CONSENT#1"],),
+        ({},),
+    ],
+)
+def test_a_position_that_dynamodb_would_refuse_is_refused_first(table, position):
+    with pytest.raises(InvalidCursor):
+        page(table, cursor=forged(table, *position))
+
+
+def test_a_made_up_position_reaches_nothing_but_the_callers_own_rows(table):
+    assert page(table, cursor=forged(table, "CONSENT#3")).entries == [2, 1]
+
+
+@given(st.one_of(st.text(), st.text(alphabet="AZaz09-_=", max_size=64)))
+def test_noise_is_refused(table, noise):
+    with pytest.raises(InvalidCursor):
+        page(table, cursor=noise)
+
+
+def test_a_deep_and_a_huge_cursor_are_refused(table):
+    for hostile in (base64.urlsafe_b64encode(b"[" * 1500).decode(), "A" * 100_000):
+        with pytest.raises(InvalidCursor):
+            page(table, cursor=hostile)
