@@ -188,6 +188,18 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(target=tokens, held=tokens, crash=st.booleans())
     def refresh(self, held: Held, *, crash: bool) -> Any:
         """Refresh with any token that was ever issued."""
+        return self._refresh(held, crash=crash)
+
+    @rule(held=tokens, pause=st.sampled_from([27, 28, 29, 30, 31]))
+    def replay(self, held: Held, pause: int) -> None:
+        """Refresh, use what came of it, and come back with the old token around the grace's end."""
+        successor = self._refresh(held)
+        if isinstance(successor, Held):
+            self._authorized(successor, "GET", "/api/v1/users/me")
+            self.service.clock.advance(seconds=pause)
+            self._refresh(held)
+
+    def _refresh(self, held: Held, *, crash: bool = False) -> Any:
         self.service.clock.advance(seconds=1)
         session = self.model.sessions[held.session]
         writes = held.generation == session.generation and session.refusal(self.now) is None
@@ -284,11 +296,9 @@ class SessionMachine(RuleBasedStateMachine):
             [
                 timedelta(seconds=28),
                 timedelta(seconds=31),
-                timedelta(minutes=1),
-                timedelta(minutes=11),
+                timedelta(minutes=5),
                 timedelta(days=5),
                 timedelta(days=14),
-                timedelta(days=40),
             ]
         )
     )

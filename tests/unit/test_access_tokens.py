@@ -89,6 +89,8 @@ def test_no_signature_is_no_token(algorithm):
         KEY.kid.encode(),
         b"",
     ],
+    # The key is new in every process: pytest-xdist's have to agree on the names.
+    ids=["pem", "der", "jwk", "kid", "nothing"],
 )
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_our_public_key_is_nobodys_secret(secret, algorithm):

@@ -385,7 +385,7 @@ class DynamoDBTable:
         item: Item = {"pk": write.key.pk, "sk": write.key.sk}
         match write:
             case Put():
-                return {**item, **write.attributes}
+                return {**write.attributes, **item}
             case Update():
                 return {**item, **write.change.assign, **write.change.add}
         return item
