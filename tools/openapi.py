@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from latchkey.domain import errors
-from latchkey.http.bodies.fields import LANGUAGE_FORMAT
+from latchkey.http.bodies.languages import LANGUAGE_FORMAT
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
 from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
 from tools.operations import API_PREFIX, Operation, operations

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import registration
-from latchkey.domain.errors import EmailAlreadyRegistered, UsernameTaken, WeakPassword
+from latchkey.domain.errors import (
+    AccountDeleted,
+    AccountSuspended,
+    EmailAlreadyRegistered,
+    UsernameTaken,
+    WeakPassword,
+)
 from latchkey.flows.registration import NewAccount
 from latchkey.http.auth import public
-from latchkey.http.bodies.auth import RegisterBody
+from latchkey.http.bodies.registration import RegisterBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import accepted
 from latchkey.http.views.auth import TokensView, tokens
@@ -24,7 +30,13 @@ if TYPE_CHECKING:
     needs=registration,
     body=RegisterBody,
     returns={201: TokensView, 202: None},
-    errors=(WeakPassword, EmailAlreadyRegistered, UsernameTaken),
+    errors=(
+        WeakPassword,
+        EmailAlreadyRegistered,
+        UsernameTaken,
+        AccountDeleted,
+        AccountSuspended,
+    ),
 )
 def handler(request: Request[RegisterBody], flow: Registration) -> Response:
     """Open an account.

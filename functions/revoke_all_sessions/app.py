@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import session_flows
+from latchkey.domain.errors import AccountNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in(), needs=session_flows, returns=EndedSessionsView)
+@endpoint(
+    caller=signed_in(),
+    needs=session_flows,
+    returns=EndedSessionsView,
+    errors=(AccountNotFound,),
+)
 def handler(request: Request[None], flow: Sessions) -> Response:
     """Sign every device out, this one too; the same as `?scope=all` on the collection."""
     count = flow.revoke_many(request.caller, "all", request.context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import session_flows
-from latchkey.domain.errors import CurrentSessionUnknown
+from latchkey.domain.errors import AccountNotFound, CurrentSessionUnknown
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import Choice
@@ -28,7 +28,7 @@ SCOPE = Choice(
     needs=session_flows,
     query={"scope": SCOPE},
     returns=EndedSessionsView,
-    errors=(CurrentSessionUnknown,),
+    errors=(CurrentSessionUnknown, AccountNotFound),
 )
 def handler(request: Request[None], flow: Sessions) -> Response:
     """Sign all your other devices out (or this one too), in one step that can't half happen."""

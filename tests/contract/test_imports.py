@@ -44,7 +44,8 @@ WATCHED = {
 AWS = {"botocore.client"}
 SEALING = {"cryptography"}
 TOKENS = {"jwt", "cryptography"}
-BODY = {"pydantic", "langcodes"}
+BODY = {"pydantic"}
+LANGUAGES = {"langcodes"}
 SIGN_IN = AWS | TOKENS | BODY | {"argon2", "zxcvbn", "email_validator", "user_agents", "ua_parser"}
 
 BUDGET = {
@@ -59,14 +60,14 @@ BUDGET = {
     "logout": (AWS | SEALING, 450),
     "reauthenticate": (AWS | TOKENS | BODY | {"argon2", "zxcvbn"}, 600),
     "refresh": (AWS | TOKENS | BODY, 560),
-    "replace_user": (AWS | SEALING | BODY, 560),
-    "register": (SIGN_IN, 640),
+    "replace_user": (AWS | SEALING | BODY | LANGUAGES, 560),
+    "register": (SIGN_IN | LANGUAGES, 640),
     "relay_outbox": (set(), 230),
     "revoke_all_sessions": (AWS | SEALING, 450),
     "revoke_session": (AWS | SEALING, 450),
     "revoke_sessions": (AWS | SEALING, 450),
     "rotate_signing_keys": (set(), 230),
-    "update_me": (AWS | SEALING | BODY, 560),
+    "update_me": (AWS | SEALING | BODY | LANGUAGES, 560),
 }
 """The watched packages that a handler loads, exactly, and how many modules it may load in all."""
 

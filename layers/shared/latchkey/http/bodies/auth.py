@@ -1,4 +1,4 @@
-"""Bodies of the sign-in routes."""
+"""Bodies of signing in, refreshing and stepping up."""
 
 from __future__ import annotations
 
@@ -7,30 +7,10 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from latchkey.http.bodies.fields import (
-    DeviceName,
-    EmailText,
-    LanguageTag,
-    PasswordText,
-    PersonName,
-    Username,
-)
+from latchkey.http.bodies.fields import DeviceName, EmailText, PasswordText
 from latchkey.http.bodies.validation import Body
 
 TokenTransport = Literal["cookie", "body"]
-
-
-class RegisterBody(Body):
-    """A new account."""
-
-    email: EmailText
-    password: PasswordText
-    full_name: PersonName | None = None
-    username: Username | None = None
-    speaking_language: LanguageTag | None = None
-    listening_language: LanguageTag | None = None
-    device_name: DeviceName | None = None
-    token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
 
 
 class RefreshBody(Body):

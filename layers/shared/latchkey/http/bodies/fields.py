@@ -5,11 +5,9 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated
 
-from langcodes import standardize_tag, tag_is_valid
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from latchkey.domain.errors import InvalidLanguageCode
 from latchkey.domain.limits import (
     DEVICE_NAME_MAX_CHARACTERS,
     EMAIL_MAX_CHARACTERS,
@@ -17,12 +15,6 @@ from latchkey.domain.limits import (
     USERNAME_MAX_CHARACTERS,
     USERNAME_MIN_CHARACTERS,
 )
-
-LANGUAGE_FORMAT = "bcp47"
-"""Marks languages in the contract; a body with one may be answered INVALID_LANGUAGE_CODE."""
-
-_LANGUAGE_MAX_CHARACTERS = 35
-"""RFC 5646 section 4.4.1."""
 
 
 def _shown(text: str) -> str:
@@ -38,18 +30,6 @@ def _shown(text: str) -> str:
     if not text:
         raise PydanticCustomError("TOO_SHORT", "This is too short.")
     return text
-
-
-def _language(text: str) -> str:
-    # langcodes also takes POSIX's underscore, CLDR's `root`, and private use (`x-…`, `qaa-qtz`).
-    language = text.lower().partition("-")[0]
-    private = language == "x" or (len(language) == len("qaa") and "qaa" <= language <= "qtz")
-    plain = text.replace("-", "").isalnum() and not private and language != "root"
-    if len(text) > _LANGUAGE_MAX_CHARACTERS or not plain or not tag_is_valid(text):
-        raise PydanticCustomError(
-            InvalidLanguageCode.code, "Send a registered BCP 47 language tag, such as pt-BR."
-        )
-    return standardize_tag(text)
 
 
 EmailText = Annotated[str, StringConstraints(min_length=1, max_length=EMAIL_MAX_CHARACTERS + 66)]
@@ -75,8 +55,3 @@ Username = Annotated[
     ),
 ]
 """ASCII, so that no two usernames look alike; never with an @, so that none is an address."""
-
-LanguageTag = Annotated[
-    str, AfterValidator(_language), Field(json_schema_extra={"format": LANGUAGE_FORMAT})
-]
-"""A BCP 47 tag; comes out canonical (`pt-br` is `pt-BR`, `iw` is `he`)."""

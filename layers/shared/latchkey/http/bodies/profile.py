@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from latchkey.domain.limits import AGE_MAX_YEARS
-from latchkey.http.bodies.fields import LanguageTag, PersonName, Username
+from latchkey.http.bodies.fields import PersonName, Username
+from latchkey.http.bodies.languages import LanguageTag
 from latchkey.http.bodies.validation import Body
 
 Age = Annotated[int, Field(ge=0, le=AGE_MAX_YEARS)]

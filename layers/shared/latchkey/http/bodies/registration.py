@@ -1,0 +1,21 @@
+"""The body of registering."""
+
+from __future__ import annotations
+
+from latchkey.http.bodies.auth import TokenTransport
+from latchkey.http.bodies.fields import DeviceName, EmailText, PasswordText, PersonName, Username
+from latchkey.http.bodies.languages import LanguageTag
+from latchkey.http.bodies.validation import Body
+
+
+class RegisterBody(Body):
+    """A new account."""
+
+    email: EmailText
+    password: PasswordText
+    full_name: PersonName | None = None
+    username: Username | None = None
+    speaking_language: LanguageTag | None = None
+    listening_language: LanguageTag | None = None
+    device_name: DeviceName | None = None
+    token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
