@@ -104,6 +104,9 @@ def profiles(service):
         ("PUT", own, {"full_name": "Ada King", "username": "ada"}),
         ("GET", own, None),
         ("GET", "/api/v1/users/me/consents", None),
+        ("GET", "/api/v1/users/me/preferences", None),
+        ("PUT", "/api/v1/users/me/preferences", {"wifi": True}),
+        ("DELETE", f"{own}/preferences", None),
     ):
         answer = service.request(method, path, json_body=body, token=token)
         assert answer.status == 200, answer

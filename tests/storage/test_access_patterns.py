@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import timedelta
 
 import pytest
 
+from latchkey.domain.consent import Consent, ConsentKind
+from latchkey.domain.errors import AccountNotFound
+from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason
 from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage.accounts import AccountStore, sessions_changing
+from latchkey.storage.consents import ConsentStore, record
 from latchkey.storage.effects import EffectWriter
+from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from tests.support.builders import NOW, a_session, an_account, some_effects
@@ -161,3 +167,45 @@ def test_every_method_of_a_store_documents_its_access_pattern():
             if not name.startswith("_"):
                 documented = dict(FIELD.findall(method.__doc__ or ""))
                 assert {"Pattern", "Request", "Cost"} <= set(documented), name
+
+
+def test_changing_a_profile(measured, client, moto_table):
+    store = AccountStore(moto_table, EffectWriter(seal))
+    old = an_account(username="grace")
+    store.put_new(old, some_effects(old))
+    new = dataclasses.replace(old, full_name="Ada King", version=1)
+    assert measured(store.update, old, new, some_effects(new))
+    assert store.get(old.id) == new
+    renamed = dataclasses.replace(new, username="admiral", version=2)
+    # The documented 4 more, for a username that replaces another.
+    assert measured(store.update, new, renamed, some_effects(new), cost=8)
+    assert store.find_by_username("grace") is None
+    assert store.find_by_username("admiral") == renamed
+    assert store.update(old, new, some_effects(new)) is False
+
+
+def test_consents(measured, moto_table):
+    store = ConsentStore(moto_table)
+    given = Consent(
+        id="con_1",
+        kind=ConsentKind.MARKETING,
+        given=True,
+        decided_at=NOW,
+        session_id="ses_1",
+        text_version="1",
+    )
+    moto_table.transact([record("usr_1", given)])
+    page = measured(store.page, "usr_1", limit=10, cursor=None)
+    assert (page.entries, page.next_cursor) == ([given], None)
+    assert list(store.all("usr_1")) == [given]
+
+
+def test_preferences(measured, moto_table, account):
+    store = PreferenceStore(moto_table, EffectWriter(seal))
+    preferences = Preferences(document={"ratio": 0.0625, "wifi": None}, updated_at=NOW)
+    measured(store.put, account.id, preferences, some_effects(account))
+    assert measured(store.find, account.id) == preferences
+    measured(store.delete, account.id, some_effects(account))
+    assert store.find(account.id) is None
+    with pytest.raises(AccountNotFound):
+        store.put("usr_nobody", preferences, some_effects(account))

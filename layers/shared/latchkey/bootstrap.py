@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.outbox import OutboxRelay, QueueSender
+    from latchkey.flows.preferences import PreferenceFlows
     from latchkey.flows.profile import Profile
     from latchkey.flows.reauthentication import Reauthentication
     from latchkey.flows.refreshing import Refreshing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.outbox import OutboxStore
+    from latchkey.storage.preferences import PreferenceStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.signing_keys import SigningKeyStore
     from latchkey.storage.table import Table
@@ -74,6 +76,12 @@ class Services:
         from latchkey.storage.consents import ConsentStore
 
         return ConsentStore(self.table)
+
+    @cached_property
+    def preference_store(self) -> PreferenceStore:
+        from latchkey.storage.preferences import PreferenceStore
+
+        return PreferenceStore(self.table, self._effects)
 
     @cached_property
     def sessions(self) -> SessionStore:
@@ -217,6 +225,12 @@ class Services:
         )
 
     @cached_property
+    def preferences(self) -> PreferenceFlows:
+        from latchkey.flows.preferences import PreferenceFlows
+
+        return PreferenceFlows(accounts=self.accounts, store=self.preference_store)
+
+    @cached_property
     def profile(self) -> Profile:
         from latchkey.flows.profile import Profile
 
@@ -291,6 +305,11 @@ def refreshing() -> Refreshing:
 def reauthentication() -> Reauthentication:
     """Proving again who one is."""
     return services().reauthentication
+
+
+def preferences() -> PreferenceFlows:
+    """A person's preferences."""
+    return services().preferences
 
 
 def profile() -> Profile:

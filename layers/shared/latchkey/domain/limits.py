@@ -58,6 +58,9 @@ USER_AGENT_MAX_CHARACTERS = 512
 AGE_MAX_YEARS = 150
 """Nobody has lived so long; the oldest person on record reached 122."""
 
+PREFERENCES_MAX_BYTES = 16 * 1024
+"""Of JSON. Room for every choice that a form can offer; four read units. Our choice."""
+
 PAGE_DEFAULT_ITEMS = 50
 PAGE_MAX_ITEMS = 100
 """A page of our largest rows, 1 KiB each, is 25 read units and 100 KB of JSON. Our choice."""

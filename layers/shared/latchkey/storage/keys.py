@@ -4,6 +4,7 @@
     account         main   ACCOUNT#<account id>  ACCOUNT
     session         main   ACCOUNT#<account id>  SESSION#<session id>
     consent         main   ACCOUNT#<account id>  CONSENT#<consent id>
+    preferences     main   ACCOUNT#<account id>  PREFERENCES
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     single-use token main  TOKEN#<token id>      TOKEN
@@ -45,6 +46,11 @@ def session(account_id: str, session_id: str) -> Key:
 def consent(account_id: str, consent_id: str) -> Key:
     """One decision on a consent; their ids sort by time."""
     return Key(account_partition(account_id), f"{CONSENT_PREFIX}{consent_id}")
+
+
+def preferences(account_id: str) -> Key:
+    """An account's preferences."""
+    return Key(account_partition(account_id), "PREFERENCES")
 
 
 def email_claim(email_key: str) -> Key:

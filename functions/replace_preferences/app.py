@@ -1,0 +1,33 @@
+"""PUT /api/v1/users/me/preferences and /api/v1/users/{user_id}/preferences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import preferences
+from latchkey.http.auth import self_or_admin
+from latchkey.http.bodies.preferences import PreferencesBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.preferences import PreferencesView
+
+if TYPE_CHECKING:
+    from latchkey.flows.preferences import PreferenceFlows
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=self_or_admin("user_id"),
+    needs=preferences,
+    body=PreferencesBody,
+    returns=PreferencesView,
+)
+def handler(request: Request[PreferencesBody], flow: PreferenceFlows) -> Response:
+    """Replace all preferences: what is absent is no longer set.
+
+    Keys beyond the described ones are kept as they are, up to 16 KiB in all.
+    """
+    document = request.body.document
+    flow.replace(request.account_id, document, request.caller, request.context)
+    return ok(PreferencesView.of(document))

@@ -1,0 +1,23 @@
+"""DELETE /api/v1/users/me/preferences and /api/v1/users/{user_id}/preferences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import preferences
+from latchkey.http.auth import self_or_admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.preferences import PreferencesView
+
+if TYPE_CHECKING:
+    from latchkey.flows.preferences import PreferenceFlows
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=self_or_admin("user_id"), needs=preferences, returns=PreferencesView)
+def handler(request: Request[None], flow: PreferenceFlows) -> Response:
+    """Forget all preferences; twice is not an error."""
+    flow.reset(request.account_id, request.caller, request.context)
+    return ok(PreferencesView.of({}), message="PreferencesBody reset.")

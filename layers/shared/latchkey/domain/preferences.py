@@ -1,0 +1,17 @@
+"""What a person prefers: a document of their own, whose keys a deployment decides on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """One person's preferences: plain JSON, validated where it came in."""
+
+    document: dict[str, Any]
+    updated_at: datetime

@@ -1,0 +1,81 @@
+"""Preferences: one item a person, its document kept as JSON text.
+
+As text, because DynamoDB's own maps have no fractions that survive and no order, and because a
+deployer's keys are nothing that a query here will ever ask for.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from latchkey.domain.errors import AccountNotFound
+from latchkey.domain.preferences import Preferences
+from latchkey.storage import keys
+from latchkey.storage.records import from_milliseconds, to_milliseconds
+from latchkey.storage.table import EXISTS, Check, ConditionFailed, Delete, Put
+
+if TYPE_CHECKING:
+    from latchkey.domain.effects import Effects
+    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.table import Table, Write
+
+
+class PreferenceStore:
+    """Everybody's preferences."""
+
+    def __init__(self, table: Table, effects: EffectWriter) -> None:
+        """Keep them in this table."""
+        self._table = table
+        self._effects = effects
+
+    def find(self, account_id: str) -> Preferences | None:
+        """Read a person's preferences; None when they never set any.
+
+        Pattern      F1, "how do I like it"
+        Request      GetItem
+        Consistency  strong: what was just set is read
+        Cost         1 RRU per 4 KiB, so 4 at most
+        """
+        item = self._table.get(keys.preferences(account_id))
+        if item is None:
+            return None
+        return Preferences(
+            document=json.loads(str(item["document"])),
+            updated_at=from_milliseconds(int(str(item["updated_at"]))),
+        )
+
+    def put(self, account_id: str, preferences: Preferences, effects: Effects) -> None:
+        """Set a person's preferences, whatever they were.
+
+        Pattern      F2, replace
+        Request      TransactWriteItems
+        Cost         6 WRU for a document of under 1 KiB: it, the account's check, the audit row
+        Condition    the account exists
+        Race         the last of two wins; an account that is erased meanwhile leaves nothing behind
+        Raises       AccountNotFound
+        """
+        text = json.dumps(preferences.document, ensure_ascii=False, separators=(",", ":"))
+        put = Put(
+            keys.preferences(account_id),
+            {"document": text, "updated_at": to_milliseconds(preferences.updated_at)},
+        )
+        self._write(account_id, put, effects)
+
+    def delete(self, account_id: str, effects: Effects) -> None:
+        """Forget a person's preferences; that there were none is no error.
+
+        Pattern      F3, reset
+        Request      TransactWriteItems
+        Cost         6 WRU
+        Condition    the account exists
+        Raises       AccountNotFound
+        """
+        self._write(account_id, Delete(keys.preferences(account_id)), effects)
+
+    def _write(self, account_id: str, write: Write, effects: Effects) -> None:
+        check = Check(keys.account(account_id), EXISTS)
+        try:
+            self._table.transact([check, write, *self._effects.writes(effects)])
+        except ConditionFailed as failed:
+            raise AccountNotFound from failed

@@ -1,0 +1,166 @@
+"""Preferences: a document a person, bounded, theirs alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from latchkey.domain.limits import PREFERENCES_MAX_BYTES
+from tests.support.person import Person, audit_rows, kept
+from tests.support.service import InProcessService
+
+MINE = "/api/v1/users/me/preferences"
+UNSET = dict.fromkeys(
+    ["wifi", "noise_level", "power_outlets", "lighting", "seating", "other_preferences"]
+)
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def ada(service):
+    return Person(service)
+
+
+@pytest.fixture
+def bob(service):
+    return Person(service, "bob@example.com")
+
+
+def set_(person, document, path=MINE):
+    return person.request("PUT", path, json_body=document)
+
+
+def test_what_was_never_set_is_null(ada):
+    assert ada.get(MINE).data == UNSET
+
+
+def test_a_put_replaces_everything(ada):
+    set_(ada, {"wifi": True, "lighting": "warm"})
+    answer = set_(ada, {"wifi": "fast", "noise_level": 3, "other_preferences": {"plants": [1.5]}})
+    assert answer.status == 200
+    assert answer.data == UNSET | {
+        "wifi": "fast",
+        "noise_level": 3,
+        "other_preferences": {"plants": [1.5]},
+    }
+    assert ada.get(MINE).data == answer.data
+
+
+def test_further_keys_are_kept_as_they_are(ada):
+    further = {"coffee": {"kind": "filter", "cups": 2, "ratio": 0.0625}, "pets_2": [True, None]}
+    assert set_(ada, further).data == UNSET | further
+    assert ada.get(MINE).data == UNSET | further
+
+
+def test_a_reset_forgets_them_and_twice_is_no_error(service, ada):
+    set_(ada, {"wifi": True, "coffee": "black"})
+    for _ in range(2):
+        answer = ada.request("DELETE", MINE)
+        assert (answer.status, answer.data) == (200, UNSET)
+    assert ada.get(MINE).data == UNSET
+    assert len(audit_rows(service, "preferences.changed")) == 1
+    assert len(audit_rows(service, "preferences.reset")) == 2
+
+
+def padded(size):
+    """Preferences of exactly so many bytes."""
+    empty = len(json.dumps({"other_preferences": ""}, separators=(",", ":")))
+    return {"other_preferences": "x" * (size - empty)}
+
+
+def test_sixteen_kibibytes_are_enough_and_one_byte_more_is_too_much(service, ada):
+    assert set_(ada, padded(PREFERENCES_MAX_BYTES)).status == 200
+    before = kept(service)
+    for size in (PREFERENCES_MAX_BYTES + 1, 17 * 1024, 60 * 1024):
+        answer = set_(ada, padded(size))
+        assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+        assert answer.body["error"]["details"][0]["code"] == "TOO_LARGE"
+    assert set_(ada, {"other_preferences": "\U0001f984" * 4200}).status == 400
+    assert kept(service) == before
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"wifi": ["fast"]},
+        {"wifi": 1.5},
+        {"noise_level": "a\u202eb"},
+        {"seating": "x" * 101},
+        {"": 1},
+        {"Upper": 1},
+        {"__proto__": {"admin": True}},
+        {"with space": 1},
+        {"\u0000": 1},
+        {"x" * 65: 1},
+        ["wifi"],
+        "wifi",
+    ],
+)
+def test_bad_preferences_are_refused_and_the_old_ones_whole(service, ada, document):
+    set_(ada, {"wifi": True})
+    before = kept(service)
+    answer = set_(ada, document)
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert kept(service) == before
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        ('{"other_preferences": ' + "[" * 40 + "]" * 40 + "}", "TOO_DEEP"),
+        ('{"a":' * 40 + "1" + "}" * 40, "TOO_DEEP"),
+        ('{"coffee": 1e999}', "MALFORMED_JSON"),
+        ('{"coffee": 1, "coffee": 2}', "MALFORMED_JSON"),
+        ('{"coffee": "\\udead"}', "MALFORMED_JSON"),
+    ],
+)
+def test_hostile_json_is_refused_and_the_old_ones_whole(service, ada, raw, code):
+    set_(ada, {"wifi": True})
+    before = kept(service)
+    answer = ada.request("PUT", MINE, raw_body=raw)
+    assert answer.status == 400
+    assert answer.body["error"]["details"][0]["code"] == code
+    assert kept(service) == before
+
+
+def test_thirty_levels_are_taken_and_come_back(ada):
+    deep = json.loads("[" * 30 + "]" * 30)
+    assert set_(ada, {"other_preferences": deep}).status == 200
+    assert ada.get(MINE).data["other_preferences"] == deep
+
+
+def test_they_are_their_owners_alone(service, ada, bob):
+    set_(bob, {"wifi": True})
+    before = kept(service)
+    for user_id in (bob.id, "usr_" + "0" * 26, "x" * 3000):
+        path = f"/api/v1/users/{user_id}/preferences"
+        for answer in (
+            ada.get(path),
+            set_(ada, {"wifi": False}, path),
+            ada.request("DELETE", path),
+        ):
+            assert (answer.status, answer.code) == (404, "ACCOUNT_NOT_FOUND")
+    assert kept(service) == before
+
+
+def test_the_owner_and_an_administrator_reach_them_by_id(service, ada, bob):
+    path = f"/api/v1/users/{ada.id}/preferences"
+    assert set_(ada, {"wifi": True}, path).status == 200
+    assert ada.get(MINE).data["wifi"] is True
+    bob.become_admin()
+    assert bob.get(path).data["wifi"] is True
+    assert set_(bob, {"wifi": False}, path).status == 200
+    assert bob.request("DELETE", path).status == 200
+    account = service.services.accounts.get
+    for action in ("preferences.changed.by_admin", "preferences.reset.by_admin"):
+        (row,) = audit_rows(service, action)
+        assert row["pk"] == f"SUBJECT#{account(ada.id).audit.id}"
+        assert row["actor"] == account(bob.id).audit.id
+    nobody = f"/api/v1/users/usr_{'0' * 26}/preferences"
+    for answer in (bob.get(nobody), set_(bob, {}, nobody), bob.request("DELETE", nobody)):
+        assert answer.code == "ACCOUNT_NOT_FOUND"
