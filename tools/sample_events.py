@@ -43,6 +43,9 @@ def http_event(method: str, path: str) -> dict[str, Any]:
                     "session_id": SESSION_ID,
                     "auth_time": "1767323045",
                     "role": "user",
+                    "audit_subject": "sub_01kdx2w3wne4ns8ppdxwvxxxx3",
+                    "device_name": "Chrome on Windows",
+                    "origin": "<sealed>",
                 }
             },
             "domainName": _HOST,

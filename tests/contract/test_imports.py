@@ -53,6 +53,7 @@ BUDGET = {
     "get_health": (set(), 210),
     "get_jwks": (AWS, 420),
     "get_me": (AWS | SEALING, 450),
+    "list_activity": (AWS | SEALING, 460),
     "list_sessions": (AWS | SEALING, 450),
     "get_preferences": (AWS | SEALING | BODY, 560),
     "get_user": (AWS | SEALING, 450),

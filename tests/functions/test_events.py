@@ -93,7 +93,10 @@ def test_without_the_authorizers_word_nobody_is_signed_in(name, read_event):
 def test_the_authorizer_lets_its_event_pass(read_event):
     verdict = handler("authorizer")(read_event("authorizer"))
     assert verdict["isAuthorized"] is True
-    assert verdict["context"].keys() == {"account_id", "session_id", "auth_time", "role"}
+    assert verdict["context"].keys() == {
+        *("account_id", "session_id", "auth_time", "role"),
+        *("audit_subject", "device_name", "origin"),
+    }
 
 
 def test_the_authorizers_context_is_what_the_events_have(read_event):

@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "PASSWORD_MIN_LENGTH": "15",
     "MEDIA_URL": "https://media.test",
     "CONSENT_TEXT_VERSION": "2026-01",
+    "AUDIT_RETENTION_DAYS": "365",
     "EDGE_SECRET": "the-edge",
     "AUTHORIZER_MODE": "typed",
     "QUEUE_URL_MAIL": "https://queues.test/mail",

@@ -13,6 +13,7 @@ from latchkey.config import Config
 from latchkey.domain.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
+    from latchkey.flows.activity import Activity
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.outbox import OutboxRelay, QueueSender
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.audit import AuditStore
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.outbox import OutboxStore
@@ -90,6 +92,12 @@ class Services:
         return SessionStore(self.table, self._effects)
 
     @cached_property
+    def audit(self) -> AuditStore:
+        from latchkey.storage.audit import AuditStore
+
+        return AuditStore(self.table)
+
+    @cached_property
     def signing_key_store(self) -> SigningKeyStore:
         from latchkey.storage.signing_keys import SigningKeyStore
 
@@ -112,7 +120,7 @@ class Services:
         from latchkey.security.sealing import seal
         from latchkey.storage.effects import EffectWriter
 
-        return EffectWriter(seal)
+        return EffectWriter(seal, retention=self.config.audit_retention)
 
     # Security --------------------------------------------------------------------------------
 
@@ -144,6 +152,13 @@ class Services:
         )
 
     # Flows -----------------------------------------------------------------------------------
+
+    @cached_property
+    def activity(self) -> Activity:
+        from latchkey.flows.activity import Activity
+        from latchkey.security.sealing import unseal
+
+        return Activity(accounts=self.accounts, audit=self.audit, unseal=unseal)
 
     @cached_property
     def authorization(self) -> Authorization:
@@ -315,6 +330,11 @@ def preferences() -> PreferenceFlows:
 def profile() -> Profile:
     """A person's own account."""
     return services().profile
+
+
+def activity() -> Activity:
+    """A person's own history."""
+    return services().activity
 
 
 def signing_keys() -> SigningKeys:

@@ -31,6 +31,8 @@ class Config:
     allowed_origins  browser origins that may use the cookie routes
     media_url        where avatars are served; empty: on the origin of the API itself
     consent_text_version  which wording of the consents people are shown now
+    audit_retention    how long the rows of changes stay in the table; S3 keeps them
+    request_retention  how long the rows of requests do
     authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
@@ -53,6 +55,8 @@ class Config:
     media_url: str
     consent_text_version: str
     authorizer_passes_reasons: bool
+    audit_retention: timedelta
+    request_retention: timedelta
     queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -78,6 +82,8 @@ class Config:
             media_url=env["MEDIA_URL"].rstrip("/"),
             consent_text_version=env["CONSENT_TEXT_VERSION"],
             authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",
+            audit_retention=timedelta(days=int(env["AUDIT_RETENTION_DAYS"])),
+            request_retention=timedelta(days=int(env.get("REQUEST_RETENTION_DAYS", "90"))),
             queue_urls={
                 name.removeprefix(_QUEUE_URL).lower(): url
                 for name, url in env.items()

@@ -1,7 +1,8 @@
 """Logs, metrics and the units that a request consumed.
 
 One structured line and one embedded metric for each request. Nothing that is logged comes from a
-body, a header or a token; ids and codes do.
+body, a header or a token; ids and codes do. The line of a request is also its row of the audit
+trail: `functions/record_requests` gets it from CloudWatch Logs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 logger = Logger(service="latchkey")
+
+REQUEST_LINE = "audited request"
+"""The message of the line that each request leaves. The template's subscription looks for it."""
 
 
 class Units(threading.local):
@@ -31,6 +35,29 @@ class Units(threading.local):
 
 
 units = Units()
+
+
+class Concern(threading.local):
+    """Whom this thread's request concerns, where no authorizer has said so: for the audit trail.
+
+    subject_id  their pseudonym in the audit trail
+    origin      as made by `security.origins`
+    """
+
+    subject_id: str | None = None
+    session_id: str | None = None
+    origin: str | None = None
+
+    def reset(self) -> None:
+        """Forget the request before."""
+        self.subject_id = self.session_id = self.origin = None
+
+    def note(self, subject_id: str, *, origin: str, session_id: str | None = None) -> None:
+        """Say whom the request concerns, as soon as it is known."""
+        self.subject_id, self.origin, self.session_id = subject_id, origin, session_id
+
+
+concern = Concern()
 
 
 def record_request(operation: str, status: int, milliseconds: float) -> None:

@@ -1,4 +1,7 @@
-"""The audit trail's vocabulary: every action that is recorded, and what a row says of it."""
+"""The audit trail's vocabulary: every action that is recorded, and what a row says of it.
+
+A new action needs words for the person whom it concerns: `audit_words.WORDS`, next door.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from latchkey.domain.ids import new_ordered_id
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.request import RequestContext
+    from latchkey.domain.request import Caller, RequestContext
 
 
 class Action(StrEnum):
@@ -22,6 +27,7 @@ class Action(StrEnum):
     PREFERENCES_CHANGED_BY_ADMIN = "preferences.changed.by_admin"
     PREFERENCES_RESET = "preferences.reset"
     PREFERENCES_RESET_BY_ADMIN = "preferences.reset.by_admin"
+    SIGN_IN_REFUSED = "sign_in.refused"
     SESSION_STARTED = "session.started"
     SESSION_REVOKED_BY_OWNER = "session.revoked.by_owner"
     SESSION_ENDED_BY_LOGOUT = "session.ended.by_logout"
@@ -31,6 +37,10 @@ class Action(StrEnum):
     SESSIONS_REVOKED_BY_OWNER = "sessions.revoked.by_owner"
     SESSION_REAUTHENTICATED = "session.reauthenticated"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
+    AUDIT_READ_BY_ADMIN = "audit.read.by_admin"
+    REQUEST_SERVED = "request.served"
+    REQUEST_REFUSED = "request.refused"
+    REQUEST_FAILED = "request.failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +55,20 @@ class AuditSubject:
     key: bytes
 
 
+OK = "OK"
+"""The outcome of what was done; any other outcome is the public code of an error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
     """One row, written in the transaction of the change that it records.
 
     actor    the account that acted, as its pseudonym; "system" for schedules
+    outcome  OK, or the code of the error that the request was answered with
+    reason   our own word on why, where there is one; never what a client sent
     targets  the sessions or other objects that were acted on
     changed  names of changed fields, never their values
-    personal what is sealed under the subject's key: IP address, device label
+    personal what is sealed under the subject's key: IP address, device labels
     """
 
     id: str
@@ -61,13 +77,40 @@ class AuditRow:
     subject: AuditSubject
     actor: str
     request_id: str
+    outcome: str = OK
+    reason: str | None = None
     targets: tuple[str, ...] = ()
     session_id: str | None = None
     changed: tuple[str, ...] = ()
     personal: dict[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """A row as the trail keeps it: its subject is a pseudonym, what is personal is sealed.
+
+    subject_id  None for a request that concerns nobody whom we know
+    operation   for the row of a request: the endpoint's name
+    """
+
+    id: str
+    at: datetime
+    action: Action
+    actor: str
+    request_id: str
+    subject_id: str | None = None
+    outcome: str = OK
+    reason: str | None = None
+    operation: str | None = None
+    targets: tuple[str, ...] = ()
+    session_id: str | None = None
+    changed: tuple[str, ...] = ()
+    sealed: bytes | None = None
+
+
 SYSTEM_ACTOR = "system"
+UNKNOWN_ACTOR = "unknown"
+"""Of a request that nobody is known to have sent."""
 
 
 def audit_row(
@@ -75,16 +118,27 @@ def audit_row(
     subject: AuditSubject,
     context: RequestContext,
     *,
+    caller: Caller | None = None,
     actor: str | None = None,
     targets: tuple[str, ...] = (),
     session_id: str | None = None,
     changed: tuple[str, ...] = (),
     device: str | None = None,
 ) -> AuditRow:
-    """Make the row of a change that a request asks for; the actor is the subject unless named."""
+    """Make the row of a change that a request asks for.
+
+    caller  who asked for it, where somebody is signed in: names the actor, the session and the
+            device that it was done from
+    actor   instead of the caller; without either the subject acted
+    device  the label of the device that was acted on
+    """
     personal = {"ip_address": context.ip_address, "device": device or ""}
+    if caller is not None:
+        personal["from_device"] = caller.device_name
+        actor = actor or caller.audit_subject
+        session_id = session_id or caller.session_id
     return AuditRow(
-        id=context.new_id("aud"),
+        id=new_ordered_id("aud", context.now),
         at=context.now,
         action=action,
         subject=subject,

@@ -6,19 +6,35 @@ base 32. It sorts by creation time and carries 74 random bits, so that it can't 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from datetime import UTC, datetime
 
+_ORDER = itertools.count()
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIX = re.compile(rf"[0-7][{_ALPHABET}]{{25}}")
 
 
+def new_ordered_id(prefix: str, now: datetime) -> str:
+    """Mint an identifier that sorts after this process's earlier ones of the same millisecond.
+
+    62 random bits: for what is listed in order and opens nothing. Source: RFC 9562 section 6.2.
+    """
+    order = next(_ORDER) % 0x1000 << 4
+    return compose_id(prefix, now, order.to_bytes(2, "big") + os.urandom(8))
+
+
 def new_id(prefix: str, now: datetime) -> str:
     """Mint an identifier. Source: RFC 9562 section 5.7 (UUIDv7), TypeID 0.3 (text form)."""
-    milliseconds = int(now.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10), "big")
-    rand_a, rand_b = random >> 68, random & ((1 << 62) - 1)
+    return compose_id(prefix, now, os.urandom(10))
+
+
+def compose_id(prefix: str, at: datetime, content: bytes) -> str:
+    """Put an identifier together from an instant and 74 of these 80 bits."""
+    milliseconds = int(at.timestamp() * 1000)
+    bits = int.from_bytes(content, "big")
+    rand_a, rand_b = bits >> 68, bits & ((1 << 62) - 1)
     number = (milliseconds << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b
     return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 

@@ -61,6 +61,9 @@ AGE_MAX_YEARS = 150
 PREFERENCES_MAX_BYTES = 16 * 1024
 """Of JSON. Room for every choice that a form can offer; four read units. Our choice."""
 
+ACCEPT_LANGUAGE_MAX_TAGS = 20
+"""Browsers send up to a dozen; what comes after is not looked at."""
+
 PAGE_DEFAULT_ITEMS = 50
 PAGE_MAX_ITEMS = 100
 """A page of our largest rows, 1 KiB each, is 25 read units and 100 KB of JSON. Our choice."""
@@ -88,6 +91,23 @@ KEY_CACHE_SECONDS = 300
 
 KEY_ACTIVATION_DELAY_SECONDS = 2 * KEY_CACHE_SECONDS
 """A new key signs only when every cache that lacks it has run out: no request fails."""
+
+# Audit trail ---------------------------------------------------------------------------------
+
+AUDIT_RETENTION_DEFAULT_DAYS = 365
+"""The template's default: a year of what happened to one's account."""
+
+AUDIT_INDEX_SHARDS = 4
+"""A day's index is this many partitions: 4,000 changes a second before an index slows sign-ins."""
+
+AUDIT_CHAINS = 4
+"""Chains that grow side by side. Never change it: a row's chain follows from it."""
+
+AUDIT_BLOCK_MAX_ROWS = 500
+"""A block of 500 entries has 60 KB, an item at most 400; a stream's batch brings up to 500."""
+
+AUDIT_CLOCK_SKEW_SECONDS = 30
+"""How far the clocks of two Lambdas may be apart. AWS keeps them within one second."""
 
 # Storage -------------------------------------------------------------------------------------
 

@@ -47,9 +47,18 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The signed-in person, as the authorizer found them on this very request."""
+    """The signed-in person, as the authorizer found them on this very request.
+
+    audit_subject  their pseudonym in the audit trail
+    device_name    the label of the device that they are asking from
+    origin         whence this request came, sealed under their own audit key, in base 64: what a
+                   log may say of it
+    """
 
     account_id: str
     session_id: str
     authenticated_at: datetime
     role: Role
+    audit_subject: str = ""
+    device_name: str = ""
+    origin: str = ""

@@ -14,6 +14,7 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.request import Caller
 from latchkey.observability import logger
+from latchkey.security.origins import seal_origin
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -31,10 +32,11 @@ class Authorization:
     sessions: SessionStore
     idle_timeout: timedelta
 
-    def authorize(self, header: str | None, now: datetime) -> Caller:
+    def authorize(self, header: str | None, now: datetime, *, ip_address: str = "") -> Caller:
         """Tell who is asking, with one strongly consistent read.
 
-        header  the whole `Authorization` header, or None
+        header      the whole `Authorization` header, or None
+        ip_address  whence they ask, for the audit trail
 
         Raises a NotAuthenticated that says why, or TemporarilyUnavailable when storage can't be
         asked: then nobody is let in.
@@ -47,12 +49,12 @@ class Authorization:
         try:
             session.require_active(now, self.idle_timeout)
         except NotAuthenticated as refusal:
-            refusal.data["caller"] = _caller(session, claims.authenticated_at)
+            refusal.data["caller"] = _caller(session, claims.authenticated_at, ip_address)
             raise
         if claims.generation > session.generation:
             raise TokenInvalid(reason="generation")
         self._touch(session, now, claims.generation)
-        return _caller(session, claims.authenticated_at)
+        return _caller(session, claims.authenticated_at, ip_address)
 
     def _touch(self, session: Session, now: datetime, generation: int) -> None:
         if not session.is_touch_due(now, generation):
@@ -64,12 +66,15 @@ class Authorization:
             logger.warning("last activity not written", session_id=session.id)
 
 
-def _caller(session: Session, authenticated_at: datetime) -> Caller:
+def _caller(session: Session, authenticated_at: datetime, ip_address: str) -> Caller:
     return Caller(
         account_id=session.account_id,
         session_id=session.id,
         authenticated_at=authenticated_at,
         role=session.role,
+        audit_subject=session.audit.id,
+        device_name=session.device.name,
+        origin=seal_origin(session.audit, ip_address=ip_address, device=session.device.name),
     )
 
 

@@ -11,7 +11,9 @@ from latchkey.domain.effects import Effects
 from latchkey.domain.errors import RefreshTokenInvalid, RefreshTokenReused, SessionRevoked
 from latchkey.domain.limits import REFRESH_GRACE_SECONDS
 from latchkey.domain.session import EndReason
+from latchkey.observability import concern
 from latchkey.security import refresh_tokens
+from latchkey.security.origins import seal_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +63,9 @@ class Refreshing:
         pepper = self.ring().refresh_pepper
         if session is None or not refresh_tokens.is_genuine(presented, session, pepper):
             raise RefreshTokenInvalid(reason="unknown")
+        device = session.device.name
+        origin = seal_origin(session.audit, ip_address=context.ip_address, device=device)
+        concern.note(session.audit.id, origin=origin, session_id=session.id)
         session.require_active(context.now, self.idle_timeout)
         if presented.generation == session.generation:
             session = self._rotate(session, context.now)

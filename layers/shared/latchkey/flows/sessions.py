@@ -53,7 +53,7 @@ class Sessions:
             Action.SESSION_REVOKED_BY_OWNER,
             session.audit,
             context,
-            session_id=caller.session_id,
+            caller=caller,
             targets=(session.id,),
             device=session.device.name,
         )
@@ -84,7 +84,7 @@ class Sessions:
                 Action.SESSIONS_REVOKED_BY_OWNER,
                 account.audit,
                 context,
-                session_id=caller.session_id,
+                caller=caller,
                 targets=tuple(session.id for session in chosen),
             )
             return Effects(audit=(row,))

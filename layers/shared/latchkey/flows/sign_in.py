@@ -24,9 +24,11 @@ from latchkey.domain.limits import (
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.domain.session import EndReason, LoginMethod, Session
+from latchkey.observability import concern
 from latchkey.security import refresh_tokens
 from latchkey.security.addresses import normalise_email
 from latchkey.security.devices import describe
+from latchkey.security.origins import seal_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +84,11 @@ class SignIn:
         Raises InvalidCredentials, AccountSuspended, AccountDeleted, EmailNotVerified.
         """
         account = self._find(identifier)
+        # Also for an unknown account: reading the user agent takes a time that would tell.
+        device = describe(context.user_agent, device_name=device_name)
+        if account is not None:
+            origin = seal_origin(account.audit, ip_address=context.ip_address, device=device.name)
+            concern.note(account.audit.id, origin=origin)
         stored_hash = None if account is None else account.password_hash
         if not self.passwords.verify(stored_hash, password) or account is None:
             raise InvalidCredentials

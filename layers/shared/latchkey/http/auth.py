@@ -145,6 +145,9 @@ def authenticate(event: Event, rule: CallerRule) -> Caller:
             session_id=context["session_id"],
             authenticated_at=datetime.fromtimestamp(int(context["auth_time"]), UTC),
             role=Role(context["role"]),
+            audit_subject=context.get("audit_subject", ""),
+            device_name=context.get("device_name", ""),
+            origin=context.get("origin", ""),
         )
     except KeyError:
         raise errors.TokenMissing from None
@@ -156,4 +159,7 @@ def _context(caller: Caller) -> dict[str, str]:
         "session_id": caller.session_id,
         "auth_time": str(int(caller.authenticated_at.timestamp())),
         "role": caller.role.value,
+        "audit_subject": caller.audit_subject,
+        "device_name": caller.device_name,
+        "origin": caller.origin,
     }

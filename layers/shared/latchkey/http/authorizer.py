@@ -10,6 +10,7 @@ from latchkey.config import runs_in_lambda
 from latchkey.domain.errors import DomainError, TemporarilyUnavailable
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.http.auth import allow, refuse
+from latchkey.http.request import client_address
 from latchkey.observability import logger, record_request, units
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ class Authorizer:
         headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
         outcome = "OK"
         try:
-            caller = self._needs().authorize(headers.get("authorization"), services.clock.now())
+            caller = self._needs().authorize(
+                headers.get("authorization"),
+                services.clock.now(),
+                ip_address=client_address(event, headers, services.config.edge_secret),
+            )
             answer = allow(caller)
         except DomainError as error:
             outcome = error.code

@@ -20,7 +20,7 @@ from latchkey.http.parameters import read_query
 from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import parse_event, read_json
 from latchkey.http.response import render
-from latchkey.observability import logger, record_request, units
+from latchkey.observability import REQUEST_LINE, concern, logger, record_request, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,6 +75,7 @@ class Endpoint:
         del lambda_context
         started = time.perf_counter()
         units.reset()
+        concern.reset()
         request_id = event["requestContext"]["requestId"]
         problem_json = False
         outcome, reason = "OK", None
@@ -126,10 +127,12 @@ class Endpoint:
             "read_units": units.read,
             "write_units": units.write,
             "account_id": authorizer.get("account_id"),
-            "session_id": authorizer.get("session_id"),
+            "session_id": authorizer.get("session_id") or concern.session_id,
+            "subject": authorizer.get("audit_subject") or concern.subject_id,
+            "origin": authorizer.get("origin") or concern.origin,
         }
         write = logger.error if status >= _SERVER_ERROR else logger.info
-        write("request", **line)
+        write(REQUEST_LINE, **line)
         record_request(self.operation, status, milliseconds)
 
 

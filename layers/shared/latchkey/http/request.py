@@ -7,11 +7,17 @@ import hmac
 import ipaddress
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidInput, Problem
-from latchkey.domain.limits import BODY_MAX_BYTES, JSON_MAX_DEPTH, USER_AGENT_MAX_CHARACTERS
+from latchkey.domain.limits import (
+    ACCEPT_LANGUAGE_MAX_TAGS,
+    BODY_MAX_BYTES,
+    JSON_MAX_DEPTH,
+    USER_AGENT_MAX_CHARACTERS,
+)
 from latchkey.domain.request import Caller, RequestContext
 from latchkey.http.cookies import DEVICE_COOKIE
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 type Event = dict[str, Any]
 
 EDGE_SECRET_HEADER = "x-latchkey-edge"  # noqa: S105 - the header's name
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 VIEWER_ADDRESS_HEADER = "cloudfront-viewer-address"
 
 
@@ -88,6 +95,11 @@ class Request[Body]:
         return bool(self.event.get("body"))
 
     @property
+    def languages(self) -> list[str]:
+        """The language tags of Accept-Language, the most wanted first. Source: RFC 9110 12.5.4."""
+        return _languages(self.headers.get("accept-language", ""))
+
+    @property
     def wants_problem_json(self) -> bool:
         """Whether errors are to be RFC 9457 documents."""
         return "application/problem+json" in self.headers.get("accept", "")
@@ -95,19 +107,15 @@ class Request[Body]:
 
 def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any]:
     """Take an event apart; nothing of it is trusted but what API Gateway itself wrote."""
-    http = event["requestContext"]["http"]
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     # API Gateway puts them in a list; a proxy that speaks for it may leave the header alone.
     sent = event.get("cookies") or headers.get("cookie", "").split(";")
     pairs = (cookie.partition("=") for cookie in sent)
     cookies = {name.strip(): value for name, separator, value in pairs if separator}
-    through_edge = bool(edge_secret) and hmac.compare_digest(
-        headers.get(EDGE_SECRET_HEADER, "").encode(), edge_secret.encode()
-    )
     context = RequestContext(
         request_id=event["requestContext"]["requestId"],
         now=now,
-        ip_address=_client_address(http["sourceIp"], headers, through_edge=through_edge),
+        ip_address=client_address(event, headers, edge_secret),
         user_agent=_printable(headers.get("user-agent", ""))[:USER_AGENT_MAX_CHARACTERS],
         client_hints={n: v for n, v in headers.items() if n.startswith("sec-ch-ua")},
         device_id=cookies.get(DEVICE_COOKIE),
@@ -122,19 +130,32 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
     )
 
 
-def _client_address(source_ip: str, headers: dict[str, str], *, through_edge: bool) -> str:
+def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> str:
     """Tell the client's address: API Gateway's word, or our own edge's when it proves itself.
 
     Never X-Forwarded-For: its first entry is whatever the client sent.
     """
-    if through_edge:
+    proof = headers.get(EDGE_SECRET_HEADER, "").encode()
+    if edge_secret and hmac.compare_digest(proof, edge_secret.encode()):
         # "192.0.2.1:443" or "2001:db8::1:443": the port is behind the last colon.
         address, _, _port = headers.get(VIEWER_ADDRESS_HEADER, "").rpartition(":")
         try:
             return ipaddress.ip_address(address.strip("[]")).compressed
         except ValueError:
             pass
+    source_ip: str = event["requestContext"]["http"]["sourceIp"]
     return source_ip
+
+
+def _languages(header: str) -> list[str]:
+    weighed = []
+    for part in header.split(",")[:ACCEPT_LANGUAGE_MAX_TAGS]:
+        tag, _, weight = part.strip().partition(";q=")
+        match = _WEIGHT.fullmatch(weight or "1")
+        if match is not None and float(match[0]) > 0:
+            weighed.append((float(match[0]), tag))
+    # Sorting is stable: of equal weights the first one goes before.
+    return [tag for _, tag in sorted(weighed, key=lambda pair: -pair[0])]
 
 
 def _printable(text: str) -> str:

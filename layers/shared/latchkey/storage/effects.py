@@ -6,10 +6,12 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from latchkey.domain.audit import AuditRecord
 from latchkey.domain.ids import minted_at
-from latchkey.domain.limits import OUTBOX_RETENTION_DAYS
+from latchkey.domain.limits import AUDIT_RETENTION_DEFAULT_DAYS, OUTBOX_RETENTION_DAYS
 from latchkey.storage import keys
-from latchkey.storage.records import to_milliseconds, to_value
+from latchkey.storage.audit import row_put
+from latchkey.storage.records import to_value
 from latchkey.storage.table import ABSENT, Put
 
 if TYPE_CHECKING:
@@ -23,37 +25,44 @@ type Seal = Callable[[bytes, bytes], bytes]
 """Encrypts (key, plain text); the key is the subject's own."""
 
 
+_RETENTION = timedelta(days=AUDIT_RETENTION_DEFAULT_DAYS)
+
+
 class EffectWriter:
     """Turns effects into the writes that go into the change's transaction."""
 
-    def __init__(self, seal: Seal) -> None:
-        """Seal what is personal with this function."""
+    def __init__(self, seal: Seal, *, retention: timedelta = _RETENTION) -> None:
+        """Seal what is personal with this function; keep rows in the table for so long."""
         self._seal = seal
+        self._retention = retention
 
     def writes(self, effects: Effects) -> list[Write]:
-        """Cost: one put of under 1 KiB each, so 2 write units in a transaction."""
+        """Cost: 2 write units a message, and 2 a row with 2 or 3 more for its indexes."""
         return [
             *(self._audit_put(row) for row in effects.audit),
             *(_outbox_put(message) for message in effects.outbox),
         ]
 
     def _audit_put(self, row: AuditRow) -> Put:
-        attributes: Item = {
-            "at": to_milliseconds(row.at),
-            "action": row.action.value,
-            "actor": row.actor,
-            "request_id": row.request_id,
-        }
-        if row.targets:
-            attributes["targets"] = list(row.targets)
-        if row.session_id:
-            attributes["session_id"] = row.session_id
-        if row.changed:
-            attributes["changed"] = list(row.changed)
+        sealed = None
         if row.personal:
             plain = json.dumps(row.personal, ensure_ascii=False, separators=(",", ":")).encode()
-            attributes["sealed"] = self._seal(row.subject.key, plain)
-        return Put(keys.audit_row(row.subject.id, row.id), attributes, ABSENT)
+            sealed = self._seal(row.subject.key, plain)
+        record = AuditRecord(
+            id=row.id,
+            at=row.at,
+            action=row.action,
+            subject_id=row.subject.id,
+            actor=row.actor,
+            request_id=row.request_id,
+            outcome=row.outcome,
+            reason=row.reason,
+            targets=row.targets,
+            session_id=row.session_id,
+            changed=row.changed,
+            sealed=sealed,
+        )
+        return row_put(record, retention=self._retention)
 
 
 def _outbox_put(message: OutboxMessage) -> Put:

@@ -10,6 +10,15 @@
     single-use token main  TOKEN#<token id>      TOKEN
     outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
     audit row       audit  SUBJECT#<pseudonym>   <row id>
+    request row     audit  REQUESTS#<hour>       <row id>, of a request that concerns nobody
+    chain block     audit  CHAIN#<chain>         <number of the block>
+
+The audit table's indexes hold keys only. Rows of requests that were served are in none of them.
+
+    index  pk                              sk
+    gsi1   SESSION#<session id>            <row id>
+    gsi2   DAY#<day>#<shard>               <row id>
+    gsi3   ACTION#<action>#<day>#<shard>   <row id>
 
 What belongs to a person lies in the person's own partition: somebody else's session can't even be
 addressed, and one strongly consistent query lists them all. Claims are what makes an address or a
@@ -18,14 +27,24 @@ name unique: they are put on the condition that they are absent, in the account'
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from latchkey.domain.effects import Queue
 from latchkey.domain.ids import minted_at
+from latchkey.domain.limits import AUDIT_CHAINS, AUDIT_INDEX_SHARDS
 from latchkey.storage.table import Key
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from latchkey.domain.audit import Action
 
 SESSION_PREFIX = "SESSION#"
 CONSENT_PREFIX = "CONSENT#"
+AUDIT_CHANGE_PREFIX = "aud_"
+AUDIT_REQUEST_PREFIX = "req_"
 
 
 def account_partition(account_id: str) -> str:
@@ -115,3 +134,43 @@ def audit_partition(subject_id: str) -> str:
 def audit_row(subject_id: str, row_id: str) -> Key:
     """One row; row ids sort by time."""
     return Key(audit_partition(subject_id), row_id, "audit")
+
+
+def audit_request_partition(at: datetime) -> str:
+    """The partition of an hour's requests that concern nobody whom we know."""
+    return f"REQUESTS#{at.astimezone(UTC):%Y-%m-%dT%H}"
+
+
+def audit_session_partition(session_id: str) -> str:
+    """The index partition (gsi1) of what happened to a session, or in it."""
+    return f"SESSION#{session_id}"
+
+
+def audit_day_partitions(day: date) -> list[str]:
+    """The index partitions (gsi2) of a day's rows."""
+    return [f"DAY#{day:%Y-%m-%d}#{shard}" for shard in range(AUDIT_INDEX_SHARDS)]
+
+
+def audit_action_partitions(action: Action, day: date) -> list[str]:
+    """The index partitions (gsi3) of a day's rows of one action."""
+    return [f"ACTION#{action.value}#{day:%Y-%m-%d}#{s}" for s in range(AUDIT_INDEX_SHARDS)]
+
+
+def audit_index_shard(row_id: str) -> int:
+    """Which of a day's partitions a row is in: so that no day is one hot partition."""
+    return zlib.crc32(row_id.encode()) % AUDIT_INDEX_SHARDS
+
+
+def audit_chain_of(partition: str) -> int:
+    """Which chain the rows of a partition are in, for ever."""
+    return zlib.crc32(partition.encode()) % AUDIT_CHAINS
+
+
+def audit_chain_partition(chain: int) -> str:
+    """The partition of a chain's blocks."""
+    return f"CHAIN#{chain}"
+
+
+def audit_block(chain: int, number: int) -> Key:
+    """One block of a chain; the first has number 1."""
+    return Key(audit_chain_partition(chain), f"{number:012d}", "audit")

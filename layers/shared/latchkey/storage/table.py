@@ -19,7 +19,7 @@ type Value = str | int | bool | bytes | list[Value] | dict[str, Value] | None
 type Item = dict[str, Value]
 
 TableName = Literal["main", "audit"]
-IndexName = Literal["gsi1", "gsi2"]
+IndexName = Literal["gsi1", "gsi2", "gsi3"]
 
 
 @dataclass(frozen=True, slots=True)

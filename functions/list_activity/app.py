@@ -1,0 +1,36 @@
+"""GET /api/v1/users/me/activity: what has happened to the caller's account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import activity
+from latchkey.domain.audit_words import choose_language
+from latchkey.domain.errors import AccountNotFound, InvalidCursor
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.parameters import PAGING
+from latchkey.http.response import ok
+from latchkey.http.views.activity import ActivityListView
+
+if TYPE_CHECKING:
+    from latchkey.flows.activity import Activity
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=activity,
+    query=PAGING,
+    returns=ActivityListView,
+    errors=(InvalidCursor, AccountNotFound),
+)
+def handler(request: Request[None], flow: Activity) -> Response:
+    """Read your own security history, newest first, in words.
+
+    English or German: by Accept-Language, else by the account's own language.
+    """
+    account, page = flow.read(request.caller, **request.query)
+    language = choose_language([*request.languages, account.speaking_language or ""])
+    return ok(ActivityListView.of(page, language))

@@ -1,0 +1,59 @@
+"""A person's own history: what has happened to their account, and from where."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.paging import Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.audit import AuditRecord
+    from latchkey.domain.request import Caller
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.audit import AuditStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityEntry:
+    """A row of the trail and what was sealed in it, opened with its subject's own key."""
+
+    row: AuditRecord
+    personal: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """The flow, and what it needs."""
+
+    accounts: AccountStore
+    audit: AuditStore
+    unseal: Callable[[bytes, bytes], bytes]
+
+    def read(
+        self, caller: Caller, *, limit: int, cursor: str | None
+    ) -> tuple[Account, Slice[ActivityEntry]]:
+        """List the caller's history, newest first, and whose account it is.
+
+        Raises InvalidCursor, AccountNotFound.
+        """
+        account = self.accounts.get(caller.account_id)
+        page = self.audit.list_changes(account.audit.id, limit=limit, cursor=cursor)
+        entries = [
+            ActivityEntry(row=row, personal=self._open(account, row)) for row in page.entries
+        ]
+        return account, Slice(entries, page.next_cursor)
+
+    def _open(self, account: Account, row: AuditRecord) -> dict[str, str]:
+        if row.sealed is None:
+            return {}
+        personal: dict[str, str] = json.loads(self.unseal(account.audit.key, row.sealed))
+        if row.actor != account.audit.id:
+            # Where an administrator sat is not the person's to know.
+            personal.pop("ip_address", None)
+            personal.pop("from_device", None)
+        return personal

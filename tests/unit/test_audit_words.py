@@ -1,0 +1,67 @@
+"""The words of the audit trail."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from latchkey.domain.audit import Action, AuditRecord
+from latchkey.domain.audit_words import WORDS, Language, choose_language, describe_row
+
+WHEN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def row(action, **fields: Any):
+    known: dict[str, Any] = {
+        "id": "aud_1",
+        "at": WHEN,
+        "subject_id": "sub_1",
+        "actor": "sub_1",
+        "request_id": "r",
+    }
+    return AuditRecord(action=action, **(known | fields))
+
+
+def test_no_action_lacks_words():
+    assert set(WORDS) == set(Action)
+    for words in WORDS.values():
+        assert words.en
+        assert words.de
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("language", Language)
+def test_words_need_nothing_that_a_row_may_lack(action, language):
+    assert "{" not in describe_row(row(action), {}, language)
+
+
+def test_a_sentence_says_which_device_was_signed_out_from_which():
+    personal = {"device": "iPhone", "from_device": "Chrome on Windows"}
+    revoked = row(Action.SESSION_REVOKED_BY_OWNER, targets=("ses_1",))
+    english = describe_row(revoked, personal, Language.ENGLISH)
+    assert english == "Signed out iPhone from Chrome on Windows"
+    german = describe_row(revoked, personal, Language.GERMAN)
+    assert german == "Abgemeldet: iPhone (von: Chrome on Windows)"
+
+
+def test_a_sentence_says_so_when_it_was_not_the_person():
+    by_admin = row(Action.AUDIT_READ_BY_ADMIN, actor="sub_2")
+    assert describe_row(by_admin, {}, Language.ENGLISH) == "Read this history (by an administrator)"
+    by_system = row(Action.SESSION_ENDED_BY_LIMIT, actor="system")
+    assert describe_row(by_system, {}, Language.GERMAN).endswith("(automatisch)")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language"),
+    [
+        (["de-AT", "en"], Language.GERMAN),
+        (["fr", "de"], Language.GERMAN),
+        (["fr"], Language.ENGLISH),
+        ([], Language.ENGLISH),
+        ([""], Language.ENGLISH),
+    ],
+)
+def test_the_first_language_that_we_have_is_chosen(wanted, language):
+    assert choose_language(wanted) is language
