@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from latchkey.domain import mail
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import RefreshTokenInvalid, RefreshTokenReused, SessionRevoked
@@ -98,8 +99,9 @@ class Refreshing:
             targets=(session.id,),
             device=session.device.name,
         )
-        reason = EndReason.REFRESH_TOKEN_REUSED
-        self.sessions.end(session, context.now, reason, Effects(audit=(row,)))
+        told = mail.RefreshTokenReused(account_id=session.account_id, session_id=session.id)
+        effects = Effects(audit=(row,), outbox=(told.message(context),))
+        self.sessions.end(session, context.now, EndReason.REFRESH_TOKEN_REUSED, effects)
         return RefreshTokenReused()
 
 
