@@ -172,9 +172,11 @@ def test_a_policy_is_used_described_and_exact(name):
     used = {policy["Ref"] for f in functions().values() for policy in f.get("Policies", [])}
     assert name in used
     assert policies()[name]["Description"]
-    document = json.dumps(policies()[name]["PolicyDocument"]["Statement"])
-    assert "*" not in document
-    assert "Scan" not in document
+    for statement in policies()[name]["PolicyDocument"]["Statement"]:
+        # A condition may well speak of the prefix of a partition.
+        granted = json.dumps([statement["Action"], statement["Resource"]])
+        assert "*" not in granted
+        assert "Scan" not in granted
 
 
 READERS = {"ListActivityFunction": {"dynamodb:Query"}}
