@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from latchkey.domain.account import Role
 from latchkey.domain.errors import (
     NotAuthenticated,
     SessionRevoked,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from latchkey.domain.session import Session
+    from latchkey.domain.signing import AccessClaims
     from latchkey.security.access_tokens import AccessTokenVerifier
     from latchkey.storage.sessions import SessionStore
 
@@ -45,7 +47,7 @@ class Authorization:
         session = self.sessions.find(claims.account_id, claims.session_id)
         if session is None:
             # We signed a token for it, so it was there: it has been ended and forgotten.
-            raise SessionRevoked
+            raise SessionRevoked(caller=_forgotten(claims))
         try:
             session.require_active(now, self.idle_timeout)
         except NotAuthenticated as refusal:
@@ -75,6 +77,15 @@ def _caller(session: Session, authenticated_at: datetime, ip_address: str) -> Ca
         audit_subject=session.audit.id,
         device_name=session.device.name,
         origin=seal_origin(session.audit, ip_address=ip_address, device=session.device.name),
+    )
+
+
+def _forgotten(claims: AccessClaims) -> Caller:
+    return Caller(
+        account_id=claims.account_id,
+        session_id=claims.session_id,
+        authenticated_at=claims.authenticated_at,
+        role=Role.USER,
     )
 
 

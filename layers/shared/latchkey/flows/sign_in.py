@@ -24,7 +24,7 @@ from latchkey.domain.limits import (
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.domain.session import EndReason, LoginMethod, Session
-from latchkey.observability import concern
+from latchkey.observability import concern, logger
 from latchkey.security import refresh_tokens
 from latchkey.security.addresses import normalise_email
 from latchkey.security.devices import describe
@@ -199,8 +199,13 @@ class SignIn:
         now_inactive = [old for old in existing if old.ended_at is not None]
         now_inactive.sort(key=lambda old: old.created_at)
         surplus = now_inactive[: max(0, len(now_inactive) - ENDED_SESSIONS_KEPT)]
-        if surplus:
+        if not surplus:
+            return
+        try:
             self.sessions.delete_history(surplus)
+        except TemporarilyUnavailable:
+            # The person is signed in; the next sign-in sweeps again.
+            logger.warning("ended sessions not forgotten", account_id=surplus[0].account_id)
 
     def _issue(self, account: Account, session: Session, context: RequestContext) -> SignedIn:
         return SignedIn(
