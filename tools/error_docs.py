@@ -35,6 +35,8 @@ ADVICE = {
     "ADMINISTRATORS_ONLY": "Do not offer this to people who are not administrators.",
     "ACCOUNT_NOT_FOUND": "Treat it as gone, and read the list again.",
     "SESSION_NOT_FOUND": "Treat it as ended, and read the list again.",
+    "EXPORT_NOT_FOUND": "Treat it as gone, and read the list again.",
+    "EXPORT_ALREADY_RUNNING": "Watch the one that `Location` names.",
     "EMAIL_ALREADY_REGISTERED": "Offer to sign in, or to reset the password.",
     "USERNAME_TAKEN": "Let the person choose another.",
     "PRECONDITION_FAILED": "Read it again, show what has changed, and let the person decide.",

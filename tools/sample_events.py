@@ -8,6 +8,7 @@ from typing import Any
 ACCOUNT_ID = "usr_01kdx2w3wne4ns8ppdxwvxxxx0"
 SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx1"
 OTHER_SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx2"
+EXPORT_ID = "exp_01kdx2w3wne4ns8ppdxwvxxxx3"
 """Whose requests `events/` are; tests put the ids of a living account in their place."""
 
 _USER_AGENT = (

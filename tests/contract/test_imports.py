@@ -50,10 +50,15 @@ SIGN_IN = AWS | TOKENS | BODY | {"argon2", "zxcvbn", "email_validator", "user_ag
 
 BUDGET = {
     "authorizer": (AWS | TOKENS, 480),
+    "cleanup": (set(), 240),
+    "export_dead_letters": (AWS | SEALING, 500),
+    "export_worker": (AWS | SEALING, 500),
+    "get_export": (AWS | SEALING, 500),
     "get_health": (set(), 210),
     "get_jwks": (AWS, 420),
     "get_me": (AWS | SEALING, 450),
     "list_activity": (AWS | SEALING, 460),
+    "list_exports": (AWS | SEALING, 500),
     "list_sessions": (AWS | SEALING, 450),
     "get_preferences": (AWS | SEALING | BODY, 560),
     "get_user": (AWS | SEALING, 450),
@@ -67,6 +72,7 @@ BUDGET = {
     "replace_preferences": (AWS | SEALING | BODY, 560),
     "relay_outbox": (set(), 230),
     "reset_preferences": (AWS | SEALING | BODY, 560),
+    "request_export": (AWS | SEALING, 500),
     "revoke_all_sessions": (AWS | SEALING, 450),
     "revoke_session": (AWS | SEALING, 450),
     "revoke_sessions": (AWS | SEALING, 450),

@@ -9,6 +9,7 @@ import pytest
 
 from latchkey.domain.effects import Queue
 from tests.support.contract import require_documented
+from tests.support.outbox import Invocation
 from tests.support.service import IPHONE, InProcessService
 from tools import sample_events
 from tools.operations import endpoints, operations
@@ -37,9 +38,18 @@ def read_event(service):
         text = (ROOT / "events" / f"{name}.json").read_text()
         for example, live in real.items():
             text = text.replace(example, live)
+        if sample_events.EXPORT_ID in text:
+            export_id = an_export(service, here["access_token"])
+            text = text.replace(sample_events.EXPORT_ID, export_id)
         return json.loads(text)
 
     return read
+
+
+def an_export(service, token):
+    asked = service.request("POST", "/api/v1/users/me/export", token=token)
+    service.work()
+    return asked.data["id"]
 
 
 def handler(name):
@@ -116,3 +126,14 @@ def test_the_relay_sends_what_the_stream_tells_of(service, read_event):
     answer = handler("relay_outbox")(read_event("relay_outbox"))
     assert answer == {"batchItemFailures": []}
     assert service.queues.sent == {Queue.MAIL: ["msg_01kdx2w3wne4ns8ppdxwvxxxx0"]}
+
+
+def test_the_worker_and_the_dead_letter_handler_drop_what_is_done_already(read_event):
+    for name in ("export_worker", "export_dead_letters"):
+        assert handler(name)(read_event(name), Invocation()) == {"batchItemFailures": []}
+
+
+def test_cleanup_says_what_each_task_got_done(service, read_event):
+    done = handler("cleanup")(read_event("cleanup"))
+    assert set(done.values()) == {0}
+    assert "redrive_exports" not in done

@@ -61,7 +61,7 @@ class OutboxPump:
             message_ids, self._queues.sent[queue] = self._queues.sent[queue], []
             for message_id in [m for m in message_ids for _ in range(copies)]:
                 event = {"Records": [sqs_record(message_id)]}
-                answer = self._handler(function)(event, None)
+                answer = self._handler(function)(event, Invocation())
                 failed += [entry["itemIdentifier"] for entry in answer["batchItemFailures"]]
         return failed
 
@@ -81,6 +81,16 @@ class OutboxPump:
         ]
 
 
+class Invocation:
+    """A Lambda context: whose time there is plenty of, unless a test says otherwise."""
+
+    def __init__(self, seconds: float = 120) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
 def sqs_record(message_id: str) -> dict[str, Any]:
     """A delivery, as the event source of SQS makes it."""
     return {
@@ -96,8 +106,9 @@ def _workers() -> dict[Queue, str]:
     found = {}
     for properties in template.functions().values():
         for event in properties.get("Events", {}).values():
-            if event["Type"] == "SQS":
-                logical_id = event["Properties"]["Queue"]["Fn::GetAtt"].split(".")[0]
+            queue = event["Properties"].get("Queue") if event["Type"] == "SQS" else None
+            logical_id = queue["Fn::GetAtt"].split(".")[0] if queue else ""
+            if logical_id.endswith("Queue"):
                 queue = Queue(logical_id.removesuffix("Queue").lower())
                 found[queue] = template.folder(properties)
     return found

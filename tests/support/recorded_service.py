@@ -12,7 +12,9 @@ from latchkey.bootstrap import Services
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import DynamoDBTable
 from latchkey.storage.queues import Queues
+from latchkey.storage.s3_export_files import S3ExportFiles
 from latchkey.storage.signing_keys import SigningKeyStore
+from tests.support.outbox import Invocation
 from tests.support.service import ENVIRONMENT, InProcessService
 from tools.template import functions, load
 
@@ -25,6 +27,15 @@ type Permission = tuple[str, str]
 """An IAM action, and what it is done to: a resource of the template, or a parameter's name."""
 
 TABLES = {ENVIRONMENT["TABLE_NAME"]: "Table", ENVIRONMENT["AUDIT_TABLE_NAME"]: "AuditTable"}
+_OBJECT_ACTIONS = {
+    "CompleteMultipartUpload": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteObjects": "DeleteObject",
+    "ListObjectsV2": "ListBucket",
+    "UploadPart": "PutObject",
+}
+"""The operations of S3 that IAM knows under another name."""
+
 _MEMBER_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -52,13 +63,14 @@ class RecordedService(InProcessService):
         )
         self._client = BotoClient()
         super().__init__(table=table, **create_queues(), **settings)
+        self._files = self._create_export_files()
         self._queues = Queues(self.services.config.queue_urls)
         self._queues._sqs.meta.events.register("before-call.sqs", self._record_queue)
         self._keys = SigningKeyStore(self.services.config.key_prefix)
         self._keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self.invoke("rotate_signing_keys", {"RequestType": "Create"})
 
-    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+    def invoke(self, function: str, event: dict[str, Any], lambda_context: Any = None) -> Any:
         """Run one function; other invocations may happen in the middle of it."""
         outer, self._running = self._running, function
         self._keys._ring._content = self._keys._public._content = None
@@ -69,10 +81,11 @@ class RecordedService(InProcessService):
                 clock=self.clock,
                 signing_key_store=self._keys,
                 queues=self._queues,
+                export_files=self._files,
             )
         )
         try:
-            return super()._handler(function)(event, None)
+            return super()._handler(function)(event, lambda_context or Invocation())
         finally:
             self._running = outer
 
@@ -96,7 +109,23 @@ class RecordedService(InProcessService):
 
     @override
     def _handler(self, function: str) -> Any:
-        return lambda event, _: self.invoke(function, event)
+        return lambda event, context: self.invoke(function, event, context)
+
+    def _create_export_files(self) -> S3ExportFiles:
+        bucket = self.services.config.export_bucket
+        region = {"LocationConstraint": "eu-west-1"}
+        aws_client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
+        files = S3ExportFiles(bucket)
+        files._s3.meta.events.register("provide-client-params.s3", self._record_file)
+        return files
+
+    def _record_file(self, *, model: Any, params: Any, **_: Any) -> None:
+        keys = [params.get("Key")] + [o["Key"] for o in params.get("Delete", {}).get("Objects", [])]
+        action = f"s3:{_OBJECT_ACTIONS.get(model.name, model.name)}"
+        for key in filter(None, keys):
+            self.performed[self._running].add((action, f"ExportBucket/{key.split('/')[0]}/*"))
+        if action == "s3:ListBucket":
+            self.performed[self._running].add((action, "ExportBucket"))
 
     def _record_parameter(self, *, model: Any, params: Any, **_: Any) -> None:
         name = str(json.loads(params["body"])["Name"])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from latchkey import bootstrap
 from latchkey.bootstrap import Services
 from latchkey.config import Config
+from latchkey.storage.export_files import MemoryExportFiles
 from latchkey.storage.memory import MemoryTable
 from tests.support.clock import ManualClock
 from tests.support.keys import MemorySigningKeyStore
@@ -42,6 +43,9 @@ ENVIRONMENT = {
     "AUDIT_RETENTION_DAYS": "365",
     "EDGE_SECRET": "the-edge",
     "AUTHORIZER_MODE": "typed",
+    "EXPORT_BUCKET": "latchkey-test-exports",
+    "EXPORT_DAYS": "7",
+    "EXPORTS_PER_DAY": "3",
     "QUEUE_URL_MAIL": "https://queues.test/mail",
 }
 PASSWORD = "correct horse battery staple"
@@ -85,6 +89,7 @@ class InProcessService:
         self.clock = ManualClock()
         self.keys = MemorySigningKeyStore()
         self.queues = MemoryQueues()
+        self.export_files = MemoryExportFiles()
         self._parts: dict[str, object] = {}
         self._requests = 0
         self._use(Config.from_env({**ENVIRONMENT, **settings}))
@@ -176,6 +181,7 @@ class InProcessService:
             clock=self.clock,
             signing_key_store=self.keys,
             queues=self.queues,
+            export_files=self.export_files,
             **self._parts,
         )
         bootstrap.use(self.services)

@@ -15,7 +15,12 @@ from latchkey.domain.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity
     from latchkey.flows.authorization import Authorization
+    from latchkey.flows.cleanup import Cleanup
     from latchkey.flows.ending import SessionEnding
+    from latchkey.flows.export_parts import Sources
+    from latchkey.flows.export_upkeep import ExportUpkeep
+    from latchkey.flows.export_worker import ExportWorker
+    from latchkey.flows.exports import Exports
     from latchkey.flows.outbox import OutboxRelay, QueueSender
     from latchkey.flows.preferences import PreferenceFlows
     from latchkey.flows.profile import Profile
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
     from latchkey.storage.audit import AuditStore
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.export_files import ExportFiles
+    from latchkey.storage.exports import ExportStore
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.preferences import PreferenceStore
     from latchkey.storage.sessions import SessionStore
@@ -114,6 +121,18 @@ class Services:
         from latchkey.storage.queues import Queues
 
         return Queues(self.config.queue_urls)
+
+    @cached_property
+    def exports(self) -> ExportStore:
+        from latchkey.storage.exports import ExportStore
+
+        return ExportStore(self.table, self._effects)
+
+    @cached_property
+    def export_files(self) -> ExportFiles:
+        from latchkey.storage.s3_export_files import S3ExportFiles
+
+        return S3ExportFiles(self.config.export_bucket)
 
     @cached_property
     def _effects(self) -> EffectWriter:
@@ -262,6 +281,65 @@ class Services:
         return OutboxRelay(outbox=self.outbox, queues=self.queues)
 
     @cached_property
+    def export_flows(self) -> Exports:
+        from latchkey.flows.exports import Exports
+
+        return Exports(
+            accounts=self.accounts,
+            store=self.exports,
+            files=self.export_files,
+            daily_limit=self.config.exports_per_day,
+        )
+
+    @cached_property
+    def export_worker(self) -> ExportWorker:
+        from latchkey.flows.export_worker import ExportWorker
+
+        return ExportWorker(
+            accounts=self.accounts,
+            exports=self.exports,
+            sources=self.export_sources,
+            files=self.export_files,
+            clock=self.clock,
+            retention=self.config.export_retention,
+        )
+
+    @cached_property
+    def export_sources(self) -> Sources:
+        from latchkey.flows.export_parts import Sources
+
+        return Sources(
+            sessions=self.sessions,
+            preferences=self.preference_store,
+            consents=self.consents,
+            exports=self.exports,
+            activity=self.activity,
+        )
+
+    @cached_property
+    def export_upkeep(self) -> ExportUpkeep:
+        from latchkey.flows.export_upkeep import ExportUpkeep
+
+        return ExportUpkeep(accounts=self.accounts, exports=self.exports, files=self.export_files)
+
+    @cached_property
+    def cleanup(self) -> Cleanup:
+        """What the schedule does: a new task is one line here."""
+        from latchkey.flows.cleanup import Cleanup, Task
+        from latchkey.storage.task_leases import TaskLeases
+
+        exports = self.export_upkeep
+        return Cleanup(
+            tasks=(
+                Task(name="relay_overdue", run=self.outbox_relay.relay_overdue),
+                Task(name="requeue_exports", run=exports.requeue_stuck),
+                Task(name="expire_exports", run=exports.expire),
+                Task(name="redrive_exports", run=exports.redrive, by_hand=True),
+            ),
+            leases=TaskLeases(self.table),
+        )
+
+    @cached_property
     def signing_keys(self) -> SigningKeys:
         from latchkey.flows.signing_keys import SigningKeys
 
@@ -335,6 +413,21 @@ def profile() -> Profile:
 def activity() -> Activity:
     """A person's own history."""
     return services().activity
+
+
+def export_flows() -> Exports:
+    """A person's own exports."""
+    return services().export_flows
+
+
+def export_worker() -> ExportWorker:
+    """Making exports."""
+    return services().export_worker
+
+
+def cleanup() -> Cleanup:
+    """What the schedule tidies up."""
+    return services().cleanup
 
 
 def signing_keys() -> SigningKeys:

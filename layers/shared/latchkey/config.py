@@ -57,6 +57,9 @@ class Config:
     authorizer_passes_reasons: bool
     audit_retention: timedelta
     request_retention: timedelta
+    export_bucket: str
+    export_retention: timedelta
+    exports_per_day: int
     queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -84,6 +87,9 @@ class Config:
             authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",
             audit_retention=timedelta(days=int(env["AUDIT_RETENTION_DAYS"])),
             request_retention=timedelta(days=int(env.get("REQUEST_RETENTION_DAYS", "90"))),
+            export_bucket=env["EXPORT_BUCKET"],
+            export_retention=timedelta(days=int(env["EXPORT_DAYS"])),
+            exports_per_day=int(env["EXPORTS_PER_DAY"]),
             queue_urls={
                 name.removeprefix(_QUEUE_URL).lower(): url
                 for name, url in env.items()

@@ -60,6 +60,15 @@ class Concern(threading.local):
 concern = Concern()
 
 
+def record_task(task: str, *, done: int = 0, failed: bool = False) -> None:
+    """Emit what a scheduled task got done."""
+    metrics = EphemeralMetrics(namespace="Latchkey", service="latchkey")
+    metrics.add_dimension("task", task)
+    metrics.add_metric("TaskDone", MetricUnit.Count, done)
+    metrics.add_metric("TaskFailures", MetricUnit.Count, int(failed))
+    metrics.flush_metrics()
+
+
 def record_request(operation: str, status: int, milliseconds: float) -> None:
     """Emit the request's metrics in CloudWatch's embedded format: no call, no wait."""
     metrics = EphemeralMetrics(namespace="Latchkey", service="latchkey")

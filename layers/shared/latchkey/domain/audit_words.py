@@ -59,6 +59,14 @@ WORDS: dict[Action, Words] = {
     Action.SESSION_REAUTHENTICATED: Words(
         "Entered the password again on {device}", "Passwort erneut eingegeben: {device}"
     ),
+    Action.EXPORT_REQUESTED: Words("Asked for an export", "Datenexport angefordert"),
+    Action.EXPORT_COMPLETED: Words("Finished an export", "Datenexport fertiggestellt"),
+    Action.EXPORT_FAILED: Words("Could not make an export", "Datenexport fehlgeschlagen"),
+    Action.EXPORT_EXPIRED: Words("Removed an export's file", "Datei eines Datenexports entfernt"),
+    Action.EXPORT_REDRIVEN: Words("Started an export over", "Datenexport neu begonnen"),
+    Action.EXPORT_LINK_ISSUED: Words(
+        "Made a link to download an export", "Link zum Herunterladen eines Datenexports erstellt"
+    ),
     Action.SIGNING_KEY_ROTATED: Words("Renewed the signing keys", "Signaturschlüssel erneuert"),
     Action.AUDIT_READ_BY_ADMIN: Words("Read this history", "Diesen Verlauf gelesen"),
     Action.REQUEST_SERVED: Words("Looked something up", "Etwas nachgesehen"),

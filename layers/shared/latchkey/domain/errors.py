@@ -217,6 +217,23 @@ class SessionNotFound(DomainError):
     code = "SESSION_NOT_FOUND"
 
 
+class ExportNotFound(DomainError):
+    """No such export, or not the caller's: the two can't be told apart."""
+
+    code = "EXPORT_NOT_FOUND"
+
+
+class ExportAlreadyRunning(DomainError):
+    """The person has an export under way, and there is one at a time."""
+
+    code = "EXPORT_ALREADY_RUNNING"
+
+    def __init__(self, *, export_id: str) -> None:
+        """Carry which one, for whoever wants to wait for it."""
+        super().__init__(export_id=export_id)
+        self.export_id = export_id
+
+
 # The system ----------------------------------------------------------------------------------
 
 

@@ -108,6 +108,48 @@ AUDIT_BLOCK_MAX_ROWS = 500
 
 AUDIT_CLOCK_SKEW_SECONDS = 30
 """How far the clocks of two Lambdas may be apart. AWS keeps them within one second."""
+# Exports -------------------------------------------------------------------------------------
+
+EXPORT_LINK_SECONDS = 300
+"""How long a download link is good for: enough to start a download, and not to pass it on."""
+
+EXPORT_HISTORY_DAYS = 90
+"""How long an export is listed after its request; its file goes sooner (`EXPORT_DAYS`)."""
+
+EXPORT_SEGMENT_BYTES = 4 * 1024 * 1024
+"""Rows that are staged at once: the work that a killed worker loses, and half of its memory."""
+
+EXPORT_MAX_SEGMENTS = 250
+"""1 GB of rows, 2.5 million of the audit trail: what one invocation can pack in 100 seconds."""
+
+EXPORT_PACK_BYTES_PER_SECOND = 10 * 1024 * 1024
+"""Reading, deflating and uploading on one processor; a third of what was measured."""
+
+EXPORT_POLL_SECONDS = 3
+"""What a client is asked to wait between two looks at an export: most are ready by the second."""
+
+EXPORT_WORKER_LEASE_SECONDS = 130
+"""On a message: the worker's timeout (120) and a margin; the queue hides a message for 720."""
+
+EXPORT_HAND_OVER_SECONDS = 15
+"""What a worker keeps of its time to stage what it has, write the checkpoint and pass on."""
+
+EXPORT_MAX_ATTEMPTS = 5
+"""Claims without any progress before an export is given up. As the queue's maxReceiveCount."""
+
+EXPORT_LEASE_MARGIN_SECONDS = 10
+"""Beyond the worker's own remaining time: Lambda has ended it before its lease ends."""
+
+EXPORT_REQUEUE_AFTER_SECONDS = 900
+"""When cleanup takes an export's message for lost: longer than the queue hides one (720)."""
+
+S3_PART_BYTES = 8 * 1024 * 1024
+"""Of a multipart upload. S3 takes 5 MiB or more, and 10,000 of them: archives up to 78 GiB."""
+
+# Cleanup -------------------------------------------------------------------------------------
+
+CLEANUP_LEASE_SECONDS = 300
+"""The function's timeout: who holds a lease longer than that is dead."""
 
 # Storage -------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.paging import Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRecord
@@ -47,6 +47,11 @@ class Activity:
             ActivityEntry(row=row, personal=self._open(account, row)) for row in page.entries
         ]
         return account, Slice(entries, page.next_cursor)
+
+    def read_all(self, account: Account, *, after: str | None = None) -> Iterator[ActivityEntry]:
+        """Read an account's whole history, requests included, from the row after `after` on."""
+        for row in self.audit.read_all(account.audit.id, after=after):
+            yield ActivityEntry(row=row, personal=self._open(account, row))
 
     def _open(self, account: Account, row: AuditRecord) -> dict[str, str]:
         if row.sealed is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain import errors as domain
-from latchkey.http.response import render_json
+from latchkey.http.response import export_path, render_json
 
 if TYPE_CHECKING:
     from latchkey.domain.errors import DomainError
@@ -50,6 +50,9 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.AccountNotFound: Row(404, "There is no such account."),
     # Somebody else's session and one that never was are one error: enumeration.
     domain.SessionNotFound: Row(404, "Session not found or already terminated."),
+    # Somebody else's export, likewise.
+    domain.ExportNotFound: Row(404, "There is no such export."),
+    domain.ExportAlreadyRunning: Row(409, "An export is under way already; its location is given."),
     domain.EmailAlreadyRegistered: Row(409, "This e-mail address is registered already."),
     domain.UsernameTaken: Row(409, "This username is taken."),
     domain.PreconditionFailed: Row(412, "It has changed since you read it; read it again."),
@@ -103,4 +106,6 @@ def _headers(error: Exception, code: str) -> dict[str, str]:
         headers["www-authenticate"] = f'Bearer error="invalid_token", error_description="{code}"'
     if isinstance(error, (domain.TemporarilyUnavailable, domain.TooManyAttempts)):
         headers["retry-after"] = str(error.retry_after_seconds)
+    if isinstance(error, domain.ExportAlreadyRunning):
+        headers["location"] = export_path(error.export_id)
     return headers

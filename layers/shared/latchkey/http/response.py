@@ -54,6 +54,11 @@ def ok(
     )
 
 
+def export_path(export_id: str) -> str:
+    """Where an export is found, for `Location`."""
+    return f"/api/v1/users/me/exports/{export_id}"
+
+
 def accepted(message: str) -> Response:
     """Answer that something will happen, or would, were there reason to."""
     return Response(status=202, message=message)

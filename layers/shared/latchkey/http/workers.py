@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from latchkey.domain.effects import OutboxMessage, Queue
+    from latchkey.domain.effects import Queue
     from latchkey.http.request import Event
 
 
@@ -30,17 +30,19 @@ class Worker:
 
     def __init__(
         self,
-        function: Callable[[OutboxMessage, Any], None],
+        function: Callable[..., None],
         *,
         queue: Queue,
         lease: timedelta,
         needs: Callable[[], Any],
+        timed: bool,
     ) -> None:
         """Wrap a function; in Lambda, load what it needs now, while initialising is cheap."""
         self._function = function
         self._queue = queue
         self._lease = lease
         self._needs = needs
+        self._timed = timed
         update_wrapper(self, function)
         self.operation = function.__module__.removesuffix(".app").rpartition(".")[2]
         if runs_in_lambda():
@@ -48,17 +50,20 @@ class Worker:
 
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
         """Work on a batch, message by message; never raises."""
-        del lambda_context
-        failed = [record["messageId"] for record in event["Records"] if not self._work(record)]
+        failed = [
+            record["messageId"]
+            for record in event["Records"]
+            if not self._work(record, lambda_context)
+        ]
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
-    def _work(self, record: Event) -> bool:
+    def _work(self, record: Event, lambda_context: Any) -> bool:
         started = time.perf_counter()
         units.reset()
         message_id = None
         try:
             message_id = json.loads(record["body"])["message_id"]
-            outcome, done = self._claim_and_call(message_id)
+            outcome, done = self._claim_and_call(message_id, lambda_context)
         except Exception as error:  # noqa: BLE001 - this message again, the others go on
             logger.exception("message failed", operation=self.operation, message_id=message_id)
             outcome, done = type(error).__name__, False
@@ -76,19 +81,20 @@ class Worker:
         record_request(self.operation, 200 if done else 500, milliseconds)
         return done
 
-    def _claim_and_call(self, message_id: str) -> tuple[str, bool]:
+    def _claim_and_call(self, message_id: str, lambda_context: Any) -> tuple[str, bool]:
         services = bootstrap.services()
         claimed = services.outbox.claim(self._queue, message_id, services.clock.now(), self._lease)
         if isinstance(claimed, NotClaimed):
             return claimed.value, claimed is NotClaimed.DONE
-        self._function(claimed, self._needs())
+        timer = (lambda: lambda_context.get_remaining_time_in_millis() / 1000,)
+        self._function(claimed, self._needs(), *(timer if self._timed else ()))
         services.outbox.settle(self._queue, message_id)
         return "worked", True
 
 
 def worker(
-    *, queue: Queue, lease: timedelta, needs: Callable[[], Any]
-) -> Callable[[Callable[[OutboxMessage, Any], None]], Worker]:
+    *, queue: Queue, lease: timedelta, needs: Callable[[], Any], timed: bool = False
+) -> Callable[[Callable[..., None]], Worker]:
     """Make a function the worker of a queue: it gets one message at a time, which it has claimed.
 
     Returning means done: the message is removed from the outbox and from the queue. Raising means
@@ -98,14 +104,15 @@ def worker(
     lease  how long nobody else gets the message: at least the function's timeout, and less than
            the queue's visibility timeout
     needs  a factory of `bootstrap`; what it makes is the function's second argument
+    timed  the function's third argument tells the seconds that are left of the invocation
 
     Race: deliveries at the same time, and later ones, call the function once. It is called again
     only if it raised, or if the process died between its effect and the removal of the message:
     what must not happen twice then has to be conditional itself.
     """
 
-    def decorate(function: Callable[[OutboxMessage, Any], None]) -> Worker:
-        return Worker(function, queue=queue, lease=lease, needs=needs)
+    def decorate(function: Callable[..., None]) -> Worker:
+        return Worker(function, queue=queue, lease=lease, needs=needs, timed=timed)
 
     return decorate
 

@@ -21,6 +21,8 @@ from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.storage.dynamodb import DynamoDBError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from latchkey.storage.dynamodb import Wire
 
 CLIENT_CONFIG = Config(
@@ -46,13 +48,25 @@ def _session() -> Session:
     return Session()
 
 
-def aws_client(service: str) -> Any:
+def aws_client(service: str, config: Config = CLIENT_CONFIG) -> Any:
     """Make a client; region, credentials and endpoint come from the environment.
 
     botocore's own, from one session for all: boto3 would load its resources and S3's transfers
     into every cold start, and every further session its list of endpoints.
     """
-    return _session().create_client(service, config=CLIENT_CONFIG)
+    return _session().create_client(service, config=config)
+
+
+def credentials_end() -> datetime | None:
+    """Tell when the credentials that sign for us run out; None when they do not say.
+
+    Those that can be renewed are, first, when they have less than ten minutes left.
+    """
+    credentials: Any = _session().get_credentials()
+    credentials.get_frozen_credentials()
+    # botocore tells the end nowhere else. Source: botocore issue 2604.
+    end: datetime | None = getattr(credentials, "_expiry_time", None)
+    return end
 
 
 class BotoClient:

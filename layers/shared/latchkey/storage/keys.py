@@ -5,10 +5,13 @@
     session         main   ACCOUNT#<account id>  SESSION#<session id>
     consent         main   ACCOUNT#<account id>  CONSENT#<consent id>
     preferences     main   ACCOUNT#<account id>  PREFERENCES
+    export          main   ACCOUNT#<account id>  EXPORT#<export id>
+    export ledger   main   ACCOUNT#<account id>  EXPORTS
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     single-use token main  TOKEN#<token id>      TOKEN
     outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
+    task lease      main   TASK#<task>           LEASE
     audit row       audit  SUBJECT#<pseudonym>   <row id>
     request row     audit  REQUESTS#<hour>       <row id>, of a request that concerns nobody
     chain block     audit  CHAIN#<chain>         <number of the block>
@@ -23,6 +26,10 @@ The audit table's indexes hold keys only. Rows of requests that were served are 
 What belongs to a person lies in the person's own partition: somebody else's session can't even be
 addressed, and one strongly consistent query lists them all. Claims are what makes an address or a
 name unique: they are put on the condition that they are absent, in the account's transaction.
+
+    index  what is listed                   gsi1pk          gsi1sk
+    gsi1   exports that cleanup looks at    EXPORT_DUE      <when, epoch ms>#<export id>
+    gsi1   exports that can be redriven     EXPORT_FAILED   <when, epoch ms>#<export id>
 """
 
 from __future__ import annotations
@@ -45,6 +52,10 @@ SESSION_PREFIX = "SESSION#"
 CONSENT_PREFIX = "CONSENT#"
 AUDIT_CHANGE_PREFIX = "aud_"
 AUDIT_REQUEST_PREFIX = "req_"
+EXPORT_PREFIX = "EXPORT#"
+
+EXPORT_DUE = "EXPORT_DUE"
+EXPORT_FAILED = "EXPORT_FAILED"
 
 
 def account_partition(account_id: str) -> str:
@@ -70,6 +81,21 @@ def consent(account_id: str, consent_id: str) -> Key:
 def preferences(account_id: str) -> Key:
     """An account's preferences."""
     return Key(account_partition(account_id), "PREFERENCES")
+
+
+def export(account_id: str, export_id: str) -> Key:
+    """One export of a person's data."""
+    return Key(account_partition(account_id), f"{EXPORT_PREFIX}{export_id}")
+
+
+def export_ledger(account_id: str) -> Key:
+    """Which of a person's exports is under way: one at most."""
+    return Key(account_partition(account_id), "EXPORTS")
+
+
+def due(milliseconds: int, item_id: str) -> str:
+    """Sort key of what has to be looked at by an instant; thirteen digits last until 2286."""
+    return f"{milliseconds:013d}#{item_id}"
 
 
 def email_claim(email_key: str) -> Key:
@@ -124,6 +150,11 @@ def outbox_partitions(since: datetime, until: datetime) -> list[str]:
 
 def _outbox_partition(at: datetime, shard: int) -> str:
     return f"{OUTBOX_PREFIX}{at.astimezone(UTC):%Y-%m-%dT%H}#{shard}"
+
+
+def task_lease(task: str) -> Key:
+    """Who is at a scheduled task."""
+    return Key(f"TASK#{task}", "LEASE")
 
 
 def audit_partition(subject_id: str) -> str:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from latchkey.domain import account, audit, consent, request, session
+from latchkey.domain import account, audit, consent, export, request, session
 
 if TYPE_CHECKING:
     from latchkey.storage.table import Item, Value
@@ -26,7 +26,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 # are needed at run time.
 _NAMES = {
     name: value
-    for module in (account, audit, consent, request, session)
+    for module in (account, audit, consent, export, request, session)
     for name, value in vars(module).items()
     if isinstance(value, type)
 } | {"datetime": datetime}
@@ -88,7 +88,8 @@ def _from_value(hint: Any, value: Value) -> Any:
     if hint is datetime:
         return from_milliseconds(int(str(value)))
     if typing.get_origin(hint) is tuple and isinstance(value, list):
-        return tuple(value)
+        part = typing.get_args(hint)[0]
+        return tuple(_from_value(part, element) for element in value)
     if isinstance(hint, type):
         if issubclass(hint, StrEnum):
             return hint(str(value))

@@ -1,0 +1,29 @@
+"""Makes exports: one message, one invocation, as far as its time allows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import export_worker
+from latchkey.domain.effects import Queue
+from latchkey.domain.limits import EXPORT_WORKER_LEASE_SECONDS
+from latchkey.flows.export_worker import Work
+from latchkey.http.workers import worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from latchkey.domain.effects import OutboxMessage
+    from latchkey.flows.export_worker import ExportWorker
+
+
+@worker(
+    queue=Queue.EXPORT,
+    lease=timedelta(seconds=EXPORT_WORKER_LEASE_SECONDS),
+    needs=export_worker,
+    timed=True,
+)
+def handler(message: OutboxMessage, flow: ExportWorker, seconds_left: Callable[[], float]) -> None:
+    """Take an export to its end, or hand it over to a further message."""
+    flow.work(Work(message=message, seconds_left=seconds_left))

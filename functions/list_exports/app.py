@@ -1,0 +1,22 @@
+"""GET /api/v1/users/me/exports: the caller's exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import export_flows
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.exports import ExportListView
+
+if TYPE_CHECKING:
+    from latchkey.flows.exports import Exports
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=signed_in(), needs=export_flows, returns=ExportListView)
+def handler(request: Request[None], flow: Exports) -> Response:
+    """List your exports, newest first; ask for one of them to download it."""
+    return ok(ExportListView.of(flow.list_all(request.caller), request.context.now))

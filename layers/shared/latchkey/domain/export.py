@@ -1,0 +1,115 @@
+"""An export: a person's own data as one file, from the request until the file is gone.
+
+    queued ──► running ──► ready ──► expired
+       ▲        │  │
+       └────────┘  └─────► failed ──► queued   (an operator's redrive)
+
+A worker runs under a lease. It goes back to `queued` when it hands over to a further message, and
+another worker may take `running` over once the lease has passed. Every arrow is one conditional
+write (`storage/exports.py`), so that two who want to draw the same one can't both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class ExportBusy(Exception):
+    """Another worker is on it: the message has to come again."""
+
+
+class ExportLeaseLost(Exception):
+    """This worker was taken for dead, or the export was stopped."""
+
+
+class ExportStatus(StrEnum):
+    """Where an export is. Values are stored and shown: add, never rename."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class FailureReason(StrEnum):
+    """Why there will be no file. Values are stored and shown: add, never rename."""
+
+    INTERRUPTED = "interrupted"
+    TOO_LARGE = "too_large"
+    ACCOUNT_CLOSED = "account_closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Some rows of one part of the archive, staged until everything is there.
+
+    name  of the staged object; it carries the lease of who wrote it, so that a worker that has
+          lost its lease can't write over what counts
+    """
+
+    part: str
+    name: str
+    rows: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """One export.
+
+    progress      per cent; it never goes back
+    step          what is being done: a part's name, or one of the words below
+    attempts      claims since something was last achieved
+    links_issued  how many download links were made
+
+    The checkpoint, from which another worker goes on:
+    collected     the parts that are complete
+    after         the last row of the part that is not, which is the first one not in `collected`
+    segments      what is staged, in the archive's order
+    packed_at     when everything was staged. From then on the archive is a function of this
+                  record alone: whoever packs it, and however often, writes the same bytes
+    """
+
+    id: str
+    account_id: str
+    created_at: datetime
+    status: ExportStatus = ExportStatus.QUEUED
+    progress: int = 0
+    step: str = "waiting"
+    attempts: int = 0
+    links_issued: int = 0
+    lease_id: str | None = None
+    lease_until: datetime | None = None
+    collected: tuple[str, ...] = ()
+    after: str | None = None
+    segments: tuple[Segment, ...] = ()
+    packed_at: datetime | None = None
+    ready_at: datetime | None = None
+    failed_at: datetime | None = None
+    expires_at: datetime | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    failure: FailureReason | None = None
+
+    def status_at(self, now: datetime) -> ExportStatus:
+        """Tell the status; a file whose time has passed is expired, swept away or not."""
+        if self.status is ExportStatus.READY and self.expires_at and now >= self.expires_at:
+            return ExportStatus.EXPIRED
+        return self.status
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still has to work on it."""
+        return self.status in {ExportStatus.QUEUED, ExportStatus.RUNNING}
+
+
+WAITING_STEP = "waiting"
+PACKING_STEP = "packing"
+DONE_STEP = "done"
+"""The steps that are not a part's name."""

@@ -1,0 +1,368 @@
+"""What is in an export: this list, and nothing else.
+
+Whoever stores something new of a person adds a part here, or a reason to LEFT_OUT. A test compares
+both with `storage/keys.py`, so that nothing can be forgotten; another compares the fields of what
+is stored with the columns here, so that no secret leaves and no field stays behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR
+from latchkey.domain.audit_words import Language, describe_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.request import Location
+    from latchkey.flows.activity import Activity
+    from latchkey.storage.consents import ConsentStore
+    from latchkey.storage.exports import ExportStore
+    from latchkey.storage.preferences import PreferenceStore
+    from latchkey.storage.sessions import SessionStore
+
+
+class Form(Enum):
+    """How a part is written."""
+
+    DOCUMENT = "document"
+    """One JSON object."""
+    TABLE = "table"
+    """A JSON array, and the same as CSV."""
+    LONG_TABLE = "long_table"
+    """One JSON object a line, and the same as CSV: for what has no bound."""
+    FILE = "file"
+    """As it is: rows of `name`, `media_type` and `base64`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the parts come from."""
+
+    sessions: SessionStore
+    preferences: PreferenceStore
+    consents: ConsentStore
+    exports: ExportStore
+    activity: Activity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a part.
+
+    cursor   what comes after it is found again by it; rows are in the order of their cursors
+    content  plain JSON, with the part's columns
+    at       when it was written, where that tells how far a long table has been read
+    """
+
+    cursor: str
+    content: dict[str, Any]
+    at: datetime | None = None
+
+
+type Rows = Callable[[Sources, Account, str | None], Iterator[Row]]
+"""Reads a part's rows of an account: all of them, or those after a cursor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part.
+
+    name     of its files, without the suffix; also the step that the owner sees
+    about    one sentence, for README.html and the manifest
+    holds    the functions of `storage/keys.py` whose items it shows
+    columns  of its table, or fields of its document
+    """
+
+    name: str
+    title: str
+    about: str
+    form: Form
+    holds: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: Rows
+
+
+PROFILE_FIELDS = (
+    "id",
+    "email",
+    "username",
+    "full_name",
+    "display_name",
+    "avatar_id",
+    "speaking_language",
+    "listening_language",
+    "age",
+    "occupation",
+    "location",
+    "transactional_consent",
+    "marketing_consent",
+    "is_verified",
+    "role",
+    "status",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+    "purge_at",
+)
+
+PROFILE_WITHHELD = {
+    "password_hash": "a secret",
+    "audit": "the key that seals the security history, and its pseudonym",
+    "session_version": "a counter that says nothing of the person",
+    "version": "as `session_version`",
+}
+
+
+def _profile(_sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    if after is None:
+        content = {name: _plain(getattr(account, name)) for name in PROFILE_FIELDS}
+        yield Row(cursor=account.id, content=content)
+
+
+PREFERENCES_FIELDS = ("document", "updated_at")
+
+
+def _preferences(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    preferences = sources.preferences.find(account.id)
+    if preferences is not None and after is None:
+        content = {name: _plain(getattr(preferences, name)) for name in PREFERENCES_FIELDS}
+        yield Row(cursor=account.id, content=content)
+
+
+CONSENT_FIELDS = ("id", "kind", "given", "decided_at", "session_id", "text_version")
+
+
+def _consents(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    for consent in sources.consents.all(account.id):
+        if after is None or consent.id > after:
+            content = {name: _plain(getattr(consent, name)) for name in CONSENT_FIELDS}
+            yield Row(cursor=consent.id, content=content)
+
+
+SESSION_FIELDS = (
+    "id",
+    "device_id",
+    "user_agent",
+    "ip_address",
+    "login_method",
+    "role",
+    "created_at",
+    "authenticated_at",
+    "last_activity_at",
+    "expires_at",
+    "ended_at",
+    "end_reason",
+)
+
+DEVICE_FIELDS = ("name", "type", "browser", "browser_version", "os", "os_version", "model")
+
+SESSION_WITHHELD = {
+    "account_id": "the same as in the profile",
+    "secret": "a secret",
+    "audit": "as in the profile",
+    "generation": "counts the refresh token's rotations, and so tells which one is next",
+    "used_generation": "as `generation`",
+    "rotated_at": "as `generation`",
+}
+
+
+def _sessions(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    for session in sources.sessions.list_by_account(account.id):
+        if after is not None and session.id <= after:
+            continue
+        content = {name: _plain(getattr(session, name)) for name in SESSION_FIELDS}
+        content |= {f"device_{name}": getattr(session.device, name) for name in DEVICE_FIELDS}
+        content["location"] = _place(session.location)
+        yield Row(cursor=session.id, content=content)
+
+
+HISTORY_FIELDS = (
+    "id",
+    "at",
+    "action",
+    "actor",
+    "outcome",
+    "reason",
+    "operation",
+    "session_id",
+    "targets",
+    "changed",
+    "sealed",
+    "request_id",
+)
+HISTORY_COLUMNS = (
+    "id",
+    "at",
+    "what",
+    "action",
+    "by",
+    "outcome",
+    "reason",
+    "operation",
+    "session_id",
+    "targets",
+    "changed",
+    "ip_address",
+    "device",
+    "from_device",
+    "request_id",
+)
+"""Of the fields, `actor` becomes `by`, and `sealed` what was sealed in it."""
+
+HISTORY_WITHHELD = {"subject_id": "as in the profile"}
+
+
+def _history(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    for entry in sources.activity.read_all(account, after=after):
+        row, personal = entry.row, entry.personal
+        content = {
+            "id": row.id,
+            "at": _plain(row.at),
+            "what": describe_row(row, personal, Language.ENGLISH),
+            "action": row.action.value,
+            "by": _actor(row.actor, account),
+            "outcome": row.outcome,
+            "reason": row.reason,
+            "operation": row.operation,
+            "session_id": row.session_id if row.actor == account.audit.id else None,
+            "targets": list(row.targets),
+            "changed": list(row.changed),
+            "ip_address": personal.get("ip_address"),
+            "device": personal.get("device"),
+            "from_device": personal.get("from_device"),
+            "request_id": row.request_id,
+        }
+        yield Row(cursor=row.id, content=content, at=row.at)
+
+
+def _actor(actor: str, account: Account) -> str:
+    # Not the administrator's own pseudonym: that is somebody else's data.
+    return _ACTORS.get(actor, "you" if actor == account.audit.id else "an administrator")
+
+
+_ACTORS = {SYSTEM_ACTOR: "the service", UNKNOWN_ACTOR: "somebody unknown"}
+
+
+EXPORT_FIELDS = (
+    "id",
+    "status",
+    "created_at",
+    "ready_at",
+    "failed_at",
+    "expires_at",
+    "size_bytes",
+    "sha256",
+    "links_issued",
+    "failure",
+)
+
+EXPORT_WITHHELD = {
+    "account_id": "the same as in the profile",
+    "progress": "of the work",
+    "step": "of the work",
+    "attempts": "of the work",
+    "lease_id": "of the work",
+    "lease_until": "of the work",
+    "collected": "of the work",
+    "after": "of the work",
+    "segments": "of the work",
+    "packed_at": "of the work",
+}
+
+
+def _exports(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    for export in reversed(sources.exports.list_by_account(account.id)):
+        if after is None or export.id > after:
+            content = {name: _plain(getattr(export, name)) for name in EXPORT_FIELDS}
+            yield Row(cursor=export.id, content=content)
+
+
+PARTS: tuple[Part, ...] = (
+    Part(
+        name="profile",
+        title="Profile",
+        about="Your account: what you told us about yourself, and its state.",
+        form=Form.DOCUMENT,
+        holds=("account",),
+        columns=PROFILE_FIELDS,
+        rows=_profile,
+    ),
+    Part(
+        name="preferences",
+        title="Preferences",
+        about="How you like things to be; an empty object if you never said.",
+        form=Form.DOCUMENT,
+        holds=("preferences",),
+        columns=PREFERENCES_FIELDS,
+        rows=_preferences,
+    ),
+    Part(
+        name="consents",
+        title="Consents",
+        about="What you agreed to and what you withdrew: when, where, and in which wording.",
+        form=Form.TABLE,
+        holds=("consent",),
+        columns=CONSENT_FIELDS,
+        rows=_consents,
+    ),
+    Part(
+        name="sessions",
+        title="Devices and sessions",
+        about="Every device that is signed in, or was within the last 30 days.",
+        form=Form.TABLE,
+        holds=("session",),
+        columns=(*SESSION_FIELDS, *(f"device_{name}" for name in DEVICE_FIELDS), "location"),
+        rows=_sessions,
+    ),
+    Part(
+        name="security-history",
+        title="Security history",
+        about="What was done with your account, when, and from where.",
+        form=Form.LONG_TABLE,
+        holds=("audit_row",),
+        columns=HISTORY_COLUMNS,
+        rows=_history,
+    ),
+    Part(
+        name="exports",
+        title="Exports",
+        about="When you took your data with you, this time included.",
+        form=Form.TABLE,
+        holds=("export",),
+        columns=EXPORT_FIELDS,
+        rows=_exports,
+    ),
+)
+
+LEFT_OUT = {
+    "export_ledger": "which export is under way; the exports say it",
+    "email_claim": "the address again, which the profile shows",
+    "username_claim": "the username again, which the profile shows",
+    "single_use_token": "a link that was mailed: gone within days, and found by the link alone",
+    "outbox": "a message on its way: gone within seconds",
+    "audit_block": "the proof that the trail was not edited: hashes of rows, of nobody in particular",
+    "task_lease": "of the service's own schedule",
+}
+"""What `storage/keys.py` has beside the parts, and why a person misses nothing by it."""
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case Enum():
+            return value.value
+    return value
+
+
+def _place(location: Location | None) -> str | None:
+    if location is None:
+        return None
+    names = (location.city, location.region, location.country)
+    return ", ".join(name for name in names if name) or None

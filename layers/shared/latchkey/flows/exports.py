@@ -1,0 +1,139 @@
+"""A person's own exports: ask for one, watch it, download it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import ExportNotFound, TemporarilyUnavailable, TooManyAttempts
+from latchkey.domain.export import Export, ExportStatus
+from latchkey.domain.ids import is_id
+from latchkey.domain.limits import (
+    RECENT_AUTHENTICATION_SECONDS,
+    TRANSACTION_ATTEMPTS,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
+from latchkey.flows.export_worker import export_message
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.domain.request import Caller, RequestContext
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.export_files import ExportFiles
+    from latchkey.storage.exports import ExportStore
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Where a file can be fetched from, by whoever holds it, for a short while."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An export, and what its reader may have of it.
+
+    blocked  whether there is a file, but no link because the reader has to reauthenticate first
+    """
+
+    export: Export
+    link: Link | None = None
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exports:
+    """The flows, and what they need."""
+
+    accounts: AccountStore
+    store: ExportStore
+    files: ExportFiles
+    daily_limit: int
+
+    def request(self, caller: Caller, context: RequestContext) -> Export:
+        """Have an export made.
+
+        Raises ExportAlreadyRunning, TooManyAttempts, AccountNotFound.
+        """
+        account = self.accounts.get(caller.account_id)
+        for _ in range(TRANSACTION_ATTEMPTS):
+            version = self.store.ledger_version(account.id)
+            self._require_below_limit(account.id, context.now)
+            export = Export(id=context.new_id("exp"), account_id=account.id, created_at=context.now)
+            row = audit_row(
+                Action.EXPORT_REQUESTED,
+                account.audit,
+                context,
+                session_id=caller.session_id,
+                targets=(export.id,),
+            )
+            effects = Effects(audit=(row,), outbox=(export_message(export, context.now),))
+            if self.store.put_new(export, ledger_version=version, effects=effects):
+                return export
+        raise TemporarilyUnavailable(
+            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="export contention"
+        )
+
+    def list_all(self, caller: Caller) -> list[Export]:
+        """List the caller's exports, newest first."""
+        return self.store.list_by_account(caller.account_id)
+
+    def read(self, caller: Caller, export_id: str, context: RequestContext) -> Found:
+        """Show one export, with a link to its file when there is one and the caller may have it.
+
+        The link needs a recent proof of who the caller is: it opens everything to whoever holds
+        it, without another question. Each is recorded before it is handed out.
+
+        Raises ExportNotFound for one that is not there or not the caller's.
+        """
+        export = None
+        if is_id("exp", export_id):
+            export = self.store.find(caller.account_id, export_id)
+        if export is None:
+            raise ExportNotFound
+        if export.status_at(context.now) is not ExportStatus.READY:
+            return Found(export=export)
+        if not _is_recent(caller, context.now):
+            return Found(export=export, blocked=True)
+        return Found(export=export, link=self._link(export, caller, context))
+
+    def _link(self, export: Export, caller: Caller, context: RequestContext) -> Link | None:
+        account = self.accounts.get(caller.account_id)
+        row = audit_row(
+            Action.EXPORT_LINK_ISSUED,
+            account.audit,
+            context,
+            session_id=caller.session_id,
+            targets=(export.id,),
+        )
+        name = f"your-data-{export.created_at:%Y-%m-%d}.zip"
+        url, seconds = self.files.link(export.id, file_name=name, now=context.now)
+        if not self.store.record_link(export, context.now, Effects(audit=(row,))):
+            return None
+        return Link(url=url, expires_at=context.now + timedelta(seconds=seconds))
+
+    def _require_below_limit(self, account_id: str, now: datetime) -> None:
+        """Count what was made within a day; what failed was our fault and does not count."""
+        made = [
+            export.created_at
+            for export in self.store.list_by_account(account_id)
+            if now - export.created_at < _DAY and export.status is not ExportStatus.FAILED
+        ]
+        if len(made) >= self.daily_limit:
+            wait = sorted(made)[-self.daily_limit] + _DAY - now
+            raise TooManyAttempts(
+                retry_after_seconds=max(1, -(-int(wait.total_seconds() * 1000) // 1000)),
+                reason="exports per day",
+            )
+
+
+def _is_recent(caller: Caller, now: datetime) -> bool:
+    return now - caller.authenticated_at <= timedelta(seconds=RECENT_AUTHENTICATION_SECONDS)

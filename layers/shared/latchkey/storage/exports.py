@@ -1,0 +1,438 @@
+"""Exports: one item each, and a ledger that says which one of a person's is under way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus
+from latchkey.domain.errors import AccountNotFound, ExportAlreadyRunning
+from latchkey.domain.export import Export, ExportBusy, ExportLeaseLost, ExportStatus
+from latchkey.domain.limits import EXPORT_HISTORY_DAYS, EXPORT_REQUEUE_AFTER_SECONDS
+from latchkey.storage import keys
+from latchkey.storage.records import from_item, to_item, to_milliseconds, to_value
+from latchkey.storage.table import (
+    ABSENT,
+    Change,
+    Check,
+    Compare,
+    Condition,
+    ConditionFailed,
+    Key,
+    Lacks,
+    Put,
+    Query,
+    Update,
+    equals,
+    read_all,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from latchkey.domain.effects import Effects
+    from latchkey.domain.export import FailureReason
+    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.table import Item, Table, Value, Write
+
+_CHECKPOINT = ("lease_id", "lease_until", "collected", "after", "segments", "packed_at")
+"""What only a worker needs, and is dropped when there is no work left."""
+
+_PAGE = 100
+
+
+class ExportStore:
+    """The exports of every account."""
+
+    def __init__(self, table: Table, effects: EffectWriter) -> None:
+        """Keep them in this table."""
+        self._table = table
+        self._effects = effects
+
+    # The person's side -----------------------------------------------------------------------
+
+    def find(self, account_id: str, export_id: str) -> Export | None:
+        """Read one export of an account.
+
+        Pattern      X1, show an export
+        Request      GetItem
+        Consistency  strong: progress never goes back
+        Cost         1 RRU; 5 while 1 GB of rows is staged
+        """
+        item = self._table.get(keys.export(account_id, export_id))
+        return None if item is None else from_item(Export, item)
+
+    def list_by_account(self, account_id: str) -> list[Export]:
+        """List an account's exports, newest first.
+
+        Pattern      X2, list exports
+        Request      Query
+        Consistency  strong
+        Cost         1 RRU per 4 KiB, which holds 10
+        Bounds       the limit per day over EXPORT_HISTORY_DAYS; no paging needed
+        """
+        query = Query(
+            partition=keys.account_partition(account_id),
+            prefix=keys.EXPORT_PREFIX,
+            newest_first=True,
+        )
+        return [from_item(Export, item) for item in read_all(self._table, query)]
+
+    def ledger_version(self, account_id: str) -> int:
+        """Read how often the account's ledger has changed, to be handed to `put_new`.
+
+        Pattern      X3, before a request
+        Request      GetItem
+        Consistency  strong
+        Cost         1 RRU
+        Raises       ExportAlreadyRunning
+        """
+        ledger = self._table.get(keys.export_ledger(account_id)) or {}
+        if "running" in ledger:
+            raise ExportAlreadyRunning(export_id=str(ledger["running"]))
+        return _version(ledger)
+
+    def put_new(self, export: Export, *, ledger_version: int, effects: Effects) -> bool:
+        """Create an export, and the message that starts it.
+
+        Pattern      X4, request an export
+        Request      TransactWriteItems
+        Cost         10 WRU: export, ledger, audit row, message, and the check of the account
+        Condition    the account is active, nothing of its is under way, and its ledger has not
+                     changed since the limit was counted
+        Race         of two, one gets ExportAlreadyRunning, or False when the other one's export
+                     has begun and ended in between: count again
+        Raises       AccountNotFound, ExportAlreadyRunning
+        """
+        ledger = Update(
+            keys.export_ledger(export.account_id),
+            Change(assign={"running": export.id}, add={"version": 1}),
+            Lacks("running") & _is_version(ledger_version),
+        )
+        account = Check(
+            keys.account(export.account_id), equals("status", AccountStatus.ACTIVE.value)
+        )
+        ttl = export.created_at + timedelta(days=EXPORT_HISTORY_DAYS)
+        item = {
+            **to_item(export),
+            "ttl": int(ttl.timestamp()),
+            **_due_after(export.id, export.created_at),
+        }
+        put = Put(keys.export(export.account_id, export.id), item, ABSENT)
+        try:
+            self._table.transact([account, ledger, put, *self._effects.writes(effects)])
+        except ConditionFailed as failed:
+            if failed.write == account:
+                raise AccountNotFound from failed
+            if failed.item is not None and "running" in failed.item:
+                running = str(failed.item["running"])
+                raise ExportAlreadyRunning(export_id=running) from failed
+            return False
+        return True
+
+    def record_link(self, export: Export, now: datetime, effects: Effects) -> bool:
+        """Record that a link to the file is about to be handed out.
+
+        Pattern      X5, download
+        Request      TransactWriteItems
+        Cost         4 WRU: export and audit row
+        Condition    the file is there, and its time has not passed
+        Race         False for a file that has just gone: then there must be no link
+        """
+        update = Update(
+            keys.export(export.account_id, export.id),
+            Change(add={"links_issued": 1}),
+            _status(ExportStatus.READY) & Compare("expires_at", ">", to_milliseconds(now)),
+        )
+        return self._try([update, *self._effects.writes(effects)])
+
+    # The worker's side -----------------------------------------------------------------------
+
+    def claim(
+        self, account_id: str, export_id: str, *, lease_id: str, now: datetime, until: datetime
+    ) -> Export | None:
+        """Take an export to work on it; None when there is nothing left to do.
+
+        Pattern      X6, a message arrives
+        Request      UpdateItem
+        Cost         1 WRU
+        Condition    queued, or running under a lease that has passed
+        Race         of two, one gets ExportBusy
+        Raises       ExportBusy while another worker's lease lasts
+        """
+        change = Change(
+            assign={
+                "status": ExportStatus.RUNNING.value,
+                "lease_id": lease_id,
+                "lease_until": to_milliseconds(until),
+                **_due_after(export_id, until),
+            },
+            add={"attempts": 1},
+        )
+        try:
+            item = self._table.update(
+                Update(keys.export(account_id, export_id), change, _is_free(now))
+            )
+        except ConditionFailed as failed:
+            if failed.item is not None and from_item(Export, failed.item).is_open:
+                raise ExportBusy from failed
+            return None
+        return from_item(Export, item)
+
+    def checkpoint(self, export: Export) -> None:
+        """Write how far a worker has come.
+
+        Pattern      X7, a segment is staged, or everything is
+        Request      UpdateItem
+        Cost         1 WRU per KiB: 1 for up to 5 segments
+        Condition    the lease is still this worker's
+        Race         a worker that was taken for dead stops here
+        Raises       ExportLeaseLost
+        """
+        written: dict[str, Value] = {
+            "progress": export.progress,
+            "step": export.step,
+            "attempts": 0,
+            "collected": list(export.collected),
+            "segments": to_value(export.segments),
+        }
+        optional = {"after": export.after, "packed_at": to_value(export.packed_at)}
+        change = Change(
+            assign=written | {name: value for name, value in optional.items() if value is not None},
+            drop=[name for name, value in optional.items() if value is None],
+        )
+        update = Update(keys.export(export.account_id, export.id), change, _leased_to(export))
+        try:
+            self._table.update(update)
+        except ConditionFailed as failed:
+            raise ExportLeaseLost from failed
+
+    def hand_over(self, export: Export, now: datetime, effects: Effects) -> None:
+        """Give an export back with its checkpoint, and send the message that goes on with it.
+
+        Pattern      X8, the worker's time runs out
+        Request      TransactWriteItems
+        Cost         4 WRU: export and message
+        Condition    the lease is still this worker's
+        Raises       ExportLeaseLost
+        """
+        change = Change(
+            assign={"status": ExportStatus.QUEUED.value, **_due_after(export.id, now)},
+            drop=["lease_id", "lease_until"],
+        )
+        update = Update(keys.export(export.account_id, export.id), change, _leased_to(export))
+        if not self._try([update, *self._effects.writes(effects)]):
+            raise ExportLeaseLost
+
+    def publish(
+        self,
+        export: Export,
+        *,
+        size_bytes: int,
+        sha256: str,
+        now: datetime,
+        expires_at: datetime,
+        effects: Effects,
+    ) -> None:
+        """Let the owner have the file: the only write that makes it reachable.
+
+        Pattern      X9, the archive is complete
+        Request      TransactWriteItems
+        Cost         8 WRU: export, ledger, audit row, mail
+        Condition    the lease is still this worker's
+        Race         once, whatever is delivered twice: so one mail
+        Raises       ExportLeaseLost
+        """
+        change = Change(
+            assign={
+                "status": ExportStatus.READY.value,
+                "progress": 100,
+                "step": export.step,
+                "size_bytes": size_bytes,
+                "sha256": sha256,
+                "ready_at": to_milliseconds(now),
+                "expires_at": to_milliseconds(expires_at),
+                **_listed(keys.EXPORT_DUE, expires_at, export.id),
+            },
+            drop=_CHECKPOINT,
+        )
+        update = Update(keys.export(export.account_id, export.id), change, _leased_to(export))
+        if not self._try([update, _release(export), *self._effects.writes(effects)]):
+            raise ExportLeaseLost
+
+    def fail(self, export: Export, reason: FailureReason, now: datetime, effects: Effects) -> bool:
+        """Give an export up; the lease is kept, to say until when its worker may still be alive.
+
+        Pattern      X10, a dead letter, too large, the account is closed
+        Request      TransactWriteItems
+        Cost         6 WRU: export, ledger, audit row
+        Condition    queued or running
+        Race         False when it has been finished, or given up, already
+        """
+        change = Change(
+            assign={
+                "status": ExportStatus.FAILED.value,
+                "failure": reason.value,
+                "failed_at": to_milliseconds(now),
+                **_listed(keys.EXPORT_FAILED, now, export.id),
+            },
+            drop=[name for name in _CHECKPOINT if name != "lease_until"],
+        )
+        is_open = _status(ExportStatus.QUEUED) | _status(ExportStatus.RUNNING)
+        update = Update(keys.export(export.account_id, export.id), change, is_open)
+        return self._try([update, _release(export), *self._effects.writes(effects)])
+
+    # Upkeep ----------------------------------------------------------------------------------
+
+    def due(self, now: datetime) -> Iterator[Export]:
+        """List what cleanup should look at, longest overdue first.
+
+        Pattern      X11, cleanup
+        Request      Query, GetItem
+        Consistency  the index (gsi1) is eventually consistent: each is read again, strongly
+        Cost         1.5 RRU for one; 1 for each further one, and half of one per 4 KiB of index
+        Bounds       what is overdue; read a page of 100 at a time
+        """
+        return self._listed(keys.EXPORT_DUE, until=now)
+
+    def failed(self, now: datetime) -> Iterator[Export]:
+        """List what was given up, oldest first.
+
+        Pattern      X12, redrive
+        Request      Query, GetItem
+        Consistency  as X11
+        Cost         1.5 RRU for one, as X11
+        """
+        return self._listed(keys.EXPORT_FAILED, until=now)
+
+    def requeue(self, export: Export, now: datetime, effects: Effects) -> bool:
+        """Send the message of an export again that nobody seems to work on.
+
+        Pattern      X13, cleanup
+        Request      TransactWriteItems
+        Cost         4 WRU: export and message
+        Condition    queued, or running under a lease that has passed; and nobody has re-queued it
+        Race         of two, one gets False
+        """
+        overdue = Compare("gsi1sk", "<=", keys.due(to_milliseconds(now), export.id))
+        change = Change(
+            assign={"status": ExportStatus.QUEUED.value, **_due_after(export.id, now)},
+            drop=["lease_id", "lease_until"],
+        )
+        update = Update(keys.export(export.account_id, export.id), change, _is_free(now) & overdue)
+        return self._try([update, *self._effects.writes(effects)])
+
+    def expire(self, export: Export, effects: Effects) -> bool:
+        """Record that a file is gone.
+
+        Pattern      X14, cleanup
+        Request      TransactWriteItems
+        Cost         4 WRU: export and audit row
+        Condition    ready
+        Race         of two, one gets False
+        """
+        change = Change(assign={"status": ExportStatus.EXPIRED.value}, drop=["gsi1pk", "gsi1sk"])
+        update = Update(
+            keys.export(export.account_id, export.id), change, _status(ExportStatus.READY)
+        )
+        return self._try([update, *self._effects.writes(effects)])
+
+    def redrive(self, export: Export, now: datetime, effects: Effects) -> bool:
+        """Start a failed export over.
+
+        Pattern      X15, an operator has repaired what made exports fail
+        Request      TransactWriteItems
+        Cost         8 WRU: export, ledger, message, audit row
+        Condition    failed, and nothing else of the person is under way
+        Race         of two, one gets False
+        """
+        update = Update(
+            keys.export(export.account_id, export.id),
+            Change(
+                assign={
+                    "status": ExportStatus.QUEUED.value,
+                    "attempts": 0,
+                    "step": export.step,
+                    **_due_after(export.id, now),
+                },
+                drop=["failure", "failed_at", "lease_until"],
+            ),
+            _status(ExportStatus.FAILED),
+        )
+        ledger = Update(
+            keys.export_ledger(export.account_id),
+            Change(assign={"running": export.id}, add={"version": 1}),
+            Lacks("running"),
+        )
+        return self._try([update, ledger, *self._effects.writes(effects)])
+
+    def delete_by_account(self, account_id: str) -> None:
+        """Forget an account's exports; their files must be gone.
+
+        Pattern      X16, erasure
+        Request      Query, BatchWriteItem
+        Cost         2 WRU for one: 1 each, and the ledger
+        """
+        exports = self.list_by_account(account_id)
+        self._table.delete_many(
+            [keys.export_ledger(account_id), *(keys.export(account_id, e.id) for e in exports)]
+        )
+
+    def _listed(self, partition: str, *, until: datetime) -> Iterator[Export]:
+        # The keys sort as text: nothing sorts before "0", and "~" after every id.
+        bounds = ("0", keys.due(to_milliseconds(until), "~"))
+        query = Query(partition=partition, between=bounds, limit=_PAGE, index="gsi1")
+        for found in list(read_all(self._table, query)):
+            item = self._table.get(Key(str(found["pk"]), str(found["sk"])))
+            if item is not None and item.get("gsi1pk") == partition:
+                yield from_item(Export, item)
+
+    def _try(self, writes: list[Write]) -> bool:
+        try:
+            self._table.transact(writes)
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _status(status: ExportStatus) -> Condition:
+    return equals("status", status.value)
+
+
+def _is_free(now: datetime) -> Condition:
+    return _status(ExportStatus.QUEUED) | (
+        _status(ExportStatus.RUNNING) & Compare("lease_until", "<=", to_milliseconds(now))
+    )
+
+
+def _leased_to(export: Export) -> Condition:
+    return _status(ExportStatus.RUNNING) & equals("lease_id", export.lease_id)
+
+
+def _release(export: Export) -> Update:
+    """Free the person's one place. An export that is open holds it: see `put_new`, `redrive`."""
+    return Update(
+        keys.export_ledger(export.account_id),
+        Change(drop=["running"], add={"version": 1}),
+        equals("running", export.id),
+    )
+
+
+def _version(ledger: Item) -> int:
+    version = ledger.get("version", 0)
+    return version if isinstance(version, int) else 0
+
+
+def _is_version(version: int) -> Condition:
+    return equals("version", version) if version else Lacks("version")
+
+
+def _due_after(export_id: str, since: datetime) -> dict[str, Value]:
+    """List it for cleanup to look at, unless something happens before."""
+    at = since + timedelta(seconds=EXPORT_REQUEUE_AFTER_SECONDS)
+    return _listed(keys.EXPORT_DUE, at, export_id)
+
+
+def _listed(partition: str, at: datetime, export_id: str) -> dict[str, Value]:
+    return {"gsi1pk": partition, "gsi1sk": keys.due(to_milliseconds(at), export_id)}

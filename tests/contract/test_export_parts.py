@@ -1,0 +1,70 @@
+"""Nothing that is stored of a person can be forgotten, and no secret can slip in.
+
+Whoever adds a key to `storage/keys.py`, or a field to what is stored, has to say here whether the
+person gets it: in `flows/export_parts.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+
+import pytest
+
+from latchkey.domain.account import Account
+from latchkey.domain.audit import AuditRecord
+from latchkey.domain.consent import Consent
+from latchkey.domain.export import Export
+from latchkey.domain.preferences import Preferences
+from latchkey.domain.session import Device, Session
+from latchkey.flows import export_parts
+from latchkey.flows.export_parts import LEFT_OUT, PARTS
+from latchkey.storage import keys
+
+
+def kinds_of_items():
+    """The functions of keys.py that address an item: each is a kind of thing that is stored."""
+    return {
+        name
+        for name, function in inspect.getmembers(keys, inspect.isfunction)
+        if function.__module__ == keys.__name__
+        and not name.startswith("_")
+        and inspect.signature(function).return_annotation == "Key"
+    }
+
+
+def test_every_kind_of_item_is_in_the_export_or_left_out_with_a_reason():
+    shown = {kind for part in PARTS for kind in part.holds}
+    assert shown & set(LEFT_OUT) == set()
+    assert shown | set(LEFT_OUT) == kinds_of_items(), "say it in flows/export_parts.py"
+    assert all(LEFT_OUT.values())
+
+
+FIELDS = {
+    Account: (export_parts.PROFILE_FIELDS, export_parts.PROFILE_WITHHELD),
+    Preferences: (export_parts.PREFERENCES_FIELDS, {}),
+    Consent: (export_parts.CONSENT_FIELDS, {}),
+    Session: (
+        (*export_parts.SESSION_FIELDS, "device", "location"),
+        export_parts.SESSION_WITHHELD,
+    ),
+    Device: (export_parts.DEVICE_FIELDS, {}),
+    Export: (export_parts.EXPORT_FIELDS, export_parts.EXPORT_WITHHELD),
+    AuditRecord: (export_parts.HISTORY_FIELDS, export_parts.HISTORY_WITHHELD),
+}
+
+
+@pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
+def test_every_field_is_shown_or_withheld_with_a_reason(kind):
+    shown, withheld = FIELDS[kind]
+    assert set(shown) & set(withheld) == set()
+    stored = {field.name for field in dataclasses.fields(kind)}
+    assert set(shown) | set(withheld) == stored, "say it in flows/export_parts.py"
+
+
+def test_parts_have_names_that_make_files_and_columns_that_differ():
+    assert len({part.name for part in PARTS}) == len(PARTS)
+    for part in PARTS:
+        assert part.name.replace("-", "").isalnum()
+        assert len(set(part.columns)) == len(part.columns)
+        assert part.about.endswith(".")

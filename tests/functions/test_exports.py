@@ -1,0 +1,272 @@
+"""Taking your data with you: from the request to the file, and every way it can go wrong."""
+
+from __future__ import annotations
+
+from typing import override
+
+import pytest
+
+from latchkey.storage.export_files import archive_key
+from tests.support.archives import read_archive
+from tests.support.outbox import Invocation, sqs_record
+from tests.support.service import IPHONE, PASSWORD, InProcessService
+
+EXPORT = "/api/v1/users/me/export"
+EXPORTS = "/api/v1/users/me/exports"
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def token(service):
+    return service.register(full_name="Ada Lovelace").data["access_token"]
+
+
+def ask(service, token):
+    return service.request("POST", EXPORT, token=token)
+
+
+def look(service, token, export_id):
+    return service.request("GET", f"{EXPORTS}/{export_id}", token=token)
+
+
+def proven(service):
+    """A token of somebody who has just signed in."""
+    return service.login().data["access_token"]
+
+
+def archive_of(service, seen):
+    content = service.export_files.objects[archive_key(seen["id"])]
+    assert len(content) == seen["size_bytes"]
+    return read_archive(content, sha256=seen["sha256"])
+
+
+def test_a_request_becomes_a_file(service, token):
+    asked = ask(service, token)
+    assert asked.status == 202
+    assert asked.headers["retry-after"] == "3"
+    assert asked.headers["location"] == f"{EXPORTS}/{asked.data['id']}"
+    assert (asked.data["status"], asked.data["progress"]) == ("queued", 0)
+
+    assert service.work() == []
+    seen = look(service, token, asked.data["id"])
+    assert seen.status == 200
+    assert "retry-after" not in seen.headers
+    assert (seen.data["status"], seen.data["progress"], seen.data["step"]) == ("ready", 100, "done")
+    assert seen.data["download_url"]
+    assert seen.data["download_blocked_by"] is None
+
+    archive = archive_of(service, seen.data)
+    assert archive.json("profile.json")["full_name"] == "Ada Lovelace"
+    assert len(archive.json("sessions.json")) == 1
+    actions = [row["action"] for row in archive.ndjson("security-history.ndjson")]
+    assert sorted(actions) == ["account.registered", "export.requested", "session.started"]
+    addresses = [row["ip_address"] for row in archive.csv("security-history.csv")]
+    assert addresses == ["203.0.113.7"] * 3
+    assert [row["status"] for row in archive.json("exports.json")] == ["running"]
+    assert b"Ada Lovelace" in archive.files["README.html"]
+    # Nothing but the file is left.
+    assert list(service.export_files.objects) == [archive_key(asked.data["id"])]
+
+
+def test_the_owner_is_told_by_mail_and_not_sent_the_file(service, token):
+    ask(service, token)
+    service.work()
+    mails = [item for item in service.table.all_items() if str(item["sk"]).startswith("mail#")]
+    assert [mail["body"]["kind"] for mail in mails] == ["export_ready"]
+    assert set(mails[0]["body"]) == {"kind", "account_id", "export_id"}
+
+
+def test_there_is_one_at_a_time(service, token):
+    first = ask(service, token)
+    second = ask(service, token)
+    assert (second.status, second.code) == (409, "EXPORT_ALREADY_RUNNING")
+    assert second.headers["location"] == first.headers["location"]
+    service.work()
+    assert ask(service, token).status == 202
+
+
+def test_there_are_three_a_day(service, token):
+    for _ in range(3):
+        assert ask(service, token).status == 202
+        service.work()
+        service.clock.advance(minutes=1)
+    refused = ask(service, token)
+    assert (refused.status, refused.code) == (429, "TOO_MANY_ATTEMPTS")
+    wait = int(refused.headers["retry-after"])
+    assert 0 < wait <= 24 * 3600
+    service.clock.advance(seconds=wait)
+    assert ask(service, proven(service)).status == 202
+
+
+def test_asking_takes_a_recent_authentication(service, token):
+    service.clock.advance(minutes=6)
+    assert ask(service, token).code == "REAUTHENTICATION_REQUIRED"
+
+
+def test_so_does_the_link_and_the_answer_says_so(service, token):
+    export_id = ask(service, token).data["id"]
+    service.work()
+    service.clock.advance(minutes=6)
+    seen = look(service, token, export_id)
+    assert seen.status == 200
+    assert seen.data["status"] == "ready"
+    assert seen.data["download_url"] is None
+    assert seen.data["download_blocked_by"] == "REAUTHENTICATION_REQUIRED"
+    fresh = service.request(
+        "POST", "/api/v1/auth/reauthenticate", json_body={"password": PASSWORD}, token=token
+    ).data["access_token"]
+    assert look(service, fresh, export_id).data["download_url"]
+
+
+def test_each_link_is_recorded_and_none_is_in_the_list(service, token):
+    export_id = ask(service, token).data["id"]
+    service.work()
+    for _ in range(2):
+        seen = look(service, token, export_id).data
+        assert seen["download_url_expires_at"] > seen["ready_at"]
+    (listed,) = service.request("GET", EXPORTS, token=token).data["exports"]
+    assert listed["download_url"] is None
+    actions = [item.get("action") for item in service.table.all_items()]
+    assert actions.count("export.link_issued") == 2
+
+
+def test_nobody_elses_export_can_be_seen(service, token):
+    export_id = ask(service, token).data["id"]
+    service.work()
+    stranger = service.register("grace@example.com").data["access_token"]
+    for asked in (export_id, "exp_00000000000000000000000000", "x", "../archives"):
+        answer = look(service, stranger, asked.replace("/", "%2F"))
+        assert (answer.status, answer.code) == (404, "EXPORT_NOT_FOUND")
+    assert service.request("GET", EXPORTS, token=stranger).data["total_count"] == 0
+
+
+def test_a_file_is_gone_after_a_week(service, token):
+    export_id = ask(service, token).data["id"]
+    service.work()
+    service.clock.advance(days=7)
+    token = proven(service)
+    # Computed, before anything has swept.
+    seen = look(service, token, export_id).data
+    assert (seen["status"], seen["download_url"]) == ("expired", None)
+    assert service._handler("cleanup")({}, None)["expire_exports"] == 1
+    assert service.export_files.objects == {}
+    assert look(service, token, export_id).data["status"] == "expired"
+    assert service._handler("cleanup")({}, None)["expire_exports"] == 0
+
+
+# Continuing ------------------------------------------------------------------------------------
+
+
+class Impatient(Invocation):
+    """Has time for so many looks at the watch, and then none."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    @override
+    def get_remaining_time_in_millis(self) -> int:
+        self.looks -= 1
+        return 120_000 if self.looks > 0 else 1_000
+
+
+def messages(service):
+    return sorted(
+        str(item["sk"]).partition("#")[2]
+        for item in service.table.all_items()
+        if str(item["sk"]).startswith("export#")
+    )
+
+
+def deliver(service, message_id, invocation=None, function="export_worker"):
+    answer = service._handler(function)(
+        {"Records": [sqs_record(message_id)]}, invocation or Invocation()
+    )
+    return answer["batchItemFailures"] == []
+
+
+def test_what_takes_too_long_goes_on_in_further_messages(service, token):
+    for _ in range(5):
+        service.login(user_agent=IPHONE)
+    export_id = ask(service, token).data["id"]
+    progress = []
+    for _ in range(100):
+        waiting = messages(service)
+        if not waiting:
+            break
+        assert len(waiting) == 1
+        assert deliver(service, waiting[0], Impatient(looks=2))
+        seen = look(service, token, export_id).data
+        progress.append(seen["progress"])
+    assert len(progress) > 4
+    assert len(progress) < 100
+    assert progress == sorted(progress)
+    assert progress[-1] == 100
+    rows = archive_of(service, look(service, token, export_id).data).ndjson(
+        "security-history.ndjson"
+    )
+    assert len({row["id"] for row in rows}) == len(rows) == 8
+
+
+# Dead letters ------------------------------------------------------------------------------------
+
+
+def poison(service):
+    """Make every attempt fail: the file store refuses."""
+
+    def refuse(*_args, **_named):
+        raise OSError
+
+    service.export_files.stage = refuse
+
+
+def test_a_poisoned_export_fails_where_its_owner_sees_it(service, token):
+    export_id = ask(service, token).data["id"]
+    poison(service)
+    (message_id,) = messages(service)
+    for _ in range(5):
+        assert not deliver(service, message_id)
+        service.clock.advance(minutes=12)
+    assert deliver(service, message_id, function="export_dead_letters")
+    token = proven(service)
+    seen = look(service, token, export_id).data
+    assert seen["status"] == "failed"
+    assert seen["failure"]["code"] == "INTERRUPTED"
+    assert "ask for another" in seen["failure"]["message"]
+    assert messages(service) == []
+    # And is not in the way of the next one, nor counts towards the limit.
+    del service.export_files.stage
+    assert ask(service, token).status == 202
+
+
+def test_an_operator_starts_failed_exports_over(service, token):
+    export_id = ask(service, token).data["id"]
+    poison(service)
+    (message_id,) = messages(service)
+    deliver(service, message_id)
+    service.clock.advance(minutes=12)
+    deliver(service, message_id, function="export_dead_letters")
+    del service.export_files.stage
+    redriven = service._handler("cleanup")({"task": "redrive_exports"}, None)
+    assert redriven == {"redrive_exports": 1}
+    service.work()
+    assert look(service, proven(service), export_id).data["status"] == "ready"
+
+
+def test_a_lost_message_is_sent_again(service, token):
+    export_id = ask(service, token).data["id"]
+    for item in service.table.all_items():
+        if str(item["sk"]).startswith("export#"):
+            service.table._items = {
+                key: kept for key, kept in service.table._items.items() if kept["sk"] != item["sk"]
+            }
+    assert service._handler("cleanup")({}, None)["requeue_exports"] == 0
+    service.clock.advance(minutes=16)
+    assert service._handler("cleanup")({}, None)["requeue_exports"] == 1
+    assert service._handler("cleanup")({}, None)["requeue_exports"] == 0
+    service.work()
+    assert look(service, proven(service), export_id).data["status"] == "ready"
