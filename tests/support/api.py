@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -76,6 +78,19 @@ def all_at_once(ways: int, attempt: Callable[[int], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(ways) as pool:
         return list(pool.map(run, range(ways)))
+
+
+def until_available(attempt: Callable[[], Any], *, attempts: int = 20) -> Any:
+    """Repeat what is answered 503, after the pause that the answer asks for, as a client does.
+
+    A hundred functions that start at once on two cores make the emulator slow enough for that.
+    """
+    answer = attempt()
+    while answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE and attempts > 0:
+        time.sleep(int(answer.headers["retry-after"]))
+        answer = attempt()
+        attempts -= 1
+    return answer
 
 
 def error_code(answer: Any) -> str | None:
