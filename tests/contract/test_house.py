@@ -66,7 +66,12 @@ def test_operation_ids_are_unique():
 @pytest.mark.parametrize("name", sorted(set(FOLDERS) - set(endpoints()) - {"authorizer"}))
 def test_what_no_request_calls_is_called_by_something_else(name):
     triggers = functions()[logical_id(name)].get("Events", {}).values()
-    assert {trigger["Type"] for trigger in triggers} & {"Schedule", "DynamoDB", "SQS"}
+    assert {trigger["Type"] for trigger in triggers} & {
+        "Schedule",
+        "DynamoDB",
+        "SQS",
+        "CloudWatchLogs",
+    }
 
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)

@@ -49,11 +49,14 @@ LANGUAGES = {"langcodes"}
 SIGN_IN = AWS | TOKENS | BODY | {"argon2", "zxcvbn", "email_validator", "user_agents", "ua_parser"}
 
 BUDGET = {
+    "anchor_audit": (set(), 230),
+    "archive_audit": (set(), 230),
     "authorizer": (AWS | TOKENS, 480),
     "cleanup": (set(), 240),
     "export_dead_letters": (AWS | SEALING, 500),
     "export_worker": (AWS | SEALING, 500),
     "get_export": (AWS | SEALING, 500),
+    "chain_audit": (set(), 240),
     "get_health": (set(), 210),
     "get_jwks": (AWS, 420),
     "get_me": (AWS | SEALING, 450),
@@ -66,6 +69,7 @@ BUDGET = {
     "login": (SIGN_IN, 640),
     "logout": (AWS | SEALING, 450),
     "reauthenticate": (AWS | TOKENS | BODY | {"argon2", "zxcvbn"}, 600),
+    "record_requests": (set(), 240),
     "refresh": (AWS | TOKENS | BODY, 560),
     "replace_user": (AWS | SEALING | BODY | LANGUAGES, 560),
     "register": (SIGN_IN | LANGUAGES, 640),

@@ -187,6 +187,14 @@ def audit(service):
     service.configure(session_limit=50)
     token = service.login().data["access_token"]
     assert service.request("GET", "/api/v1/users/me/activity", token=token).status == 200
+    # The key is published by whoever comes first, and found by whoever comes later.
+    service.invoke("anchor_audit", {"RequestType": "Create"})
+    service.invoke("anchor_audit", {"RequestType": "Update"})
+    for name in ("record_requests", "chain_audit"):
+        service.invoke(name, json.loads((ROOT / "events" / f"{name}.json").read_text()))
+    assert service.invoke("anchor_audit", {})["heads"]
+    service.clock.advance(hours=2)
+    assert service.invoke("archive_audit", {})["rows"] == 1
 
 
 def granted(function):
@@ -245,6 +253,9 @@ def test_a_policy_is_used_described_and_exact(name):
 READERS = {
     "ExportWorkerFunction": {"dynamodb:Query", "dynamodb:PutItem"},
     "ListActivityFunction": {"dynamodb:Query"},
+    "ChainAuditFunction": {"dynamodb:Query", "dynamodb:PutItem"},
+    "AnchorAuditFunction": {"dynamodb:Query"},
+    "ArchiveAuditFunction": {"dynamodb:Query", "dynamodb:BatchGetItem"},
 }
 """Who may do more with the audit trail than add a row to it."""
 

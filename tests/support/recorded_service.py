@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, override
 
 from latchkey import bootstrap
 from latchkey.bootstrap import Services
+from latchkey.security.audit_signatures import LocalSigner, new_audit_key
+from latchkey.storage.audit_keys import AuditKeyStore
+from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import DynamoDBTable
 from latchkey.storage.queues import Queues
@@ -27,6 +30,10 @@ type Permission = tuple[str, str]
 """An IAM action, and what it is done to: a resource of the template, or a parameter's name."""
 
 TABLES = {ENVIRONMENT["TABLE_NAME"]: "Table", ENVIRONMENT["AUDIT_TABLE_NAME"]: "AuditTable"}
+BUCKETS = {
+    ENVIRONMENT["EXPORT_BUCKET"]: "ExportBucket",
+    ENVIRONMENT["AUDIT_BUCKET"]: "AuditBucket",
+}
 _OBJECT_ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
     "CreateMultipartUpload": "PutObject",
@@ -68,6 +75,7 @@ class RecordedService(InProcessService):
         self._queues._sqs.meta.events.register("before-call.sqs", self._record_queue)
         self._keys = SigningKeyStore(self.services.config.key_prefix)
         self._keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        self._audit_key, self._vault = self._create_audit_parts()
         self.invoke("rotate_signing_keys", {"RequestType": "Create"})
 
     def invoke(self, function: str, event: dict[str, Any], lambda_context: Any = None) -> Any:
@@ -82,6 +90,8 @@ class RecordedService(InProcessService):
                 signing_key_store=self._keys,
                 queues=self._queues,
                 export_files=self._files,
+                audit_key=self._audit_key,
+                audit_vault=self._vault,
             )
         )
         try:
@@ -112,20 +122,26 @@ class RecordedService(InProcessService):
         return lambda event, context: self.invoke(function, event, context)
 
     def _create_export_files(self) -> S3ExportFiles:
-        bucket = self.services.config.export_bucket
-        region = {"LocationConstraint": "eu-west-1"}
-        aws_client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
-        files = S3ExportFiles(bucket)
+        files = S3ExportFiles(_create_bucket(self.services.config.export_bucket))
         files._s3.meta.events.register("provide-client-params.s3", self._record_file)
         return files
+
+    def _create_audit_parts(self) -> tuple[AuditKeyStore, S3AuditVault]:
+        prefix = self.services.config.key_prefix
+        key = AuditKeyStore(prefix, make=new_audit_key, load=LocalSigner)
+        key._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        vault = S3AuditVault(_create_bucket(self.services.config.audit_bucket))
+        vault._s3.meta.events.register("provide-client-params.s3", self._record_file)
+        return key, vault
 
     def _record_file(self, *, model: Any, params: Any, **_: Any) -> None:
         keys = [params.get("Key")] + [o["Key"] for o in params.get("Delete", {}).get("Objects", [])]
         action = f"s3:{_OBJECT_ACTIONS.get(model.name, model.name)}"
+        bucket = BUCKETS[params["Bucket"]]
         for key in filter(None, keys):
-            self.performed[self._running].add((action, f"ExportBucket/{key.split('/')[0]}/*"))
+            self.performed[self._running].add((action, f"{bucket}/{key.split('/')[0]}/*"))
         if action == "s3:ListBucket":
-            self.performed[self._running].add((action, "ExportBucket"))
+            self.performed[self._running].add((action, bucket))
 
     def _record_parameter(self, *, model: Any, params: Any, **_: Any) -> None:
         name = str(json.loads(params["body"])["Name"])
@@ -146,6 +162,12 @@ def create_queues() -> dict[str, str]:
         name: client.create_queue(QueueName=queue["Ref"])["QueueUrl"]
         for name, queue in variables.items()
     }
+
+
+def _create_bucket(name: str) -> str:
+    region = {"LocationConstraint": "eu-west-1"}
+    aws_client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=region)
+    return name
 
 
 def create_tables() -> None:

@@ -16,6 +16,7 @@ from latchkey.bootstrap import Services
 from latchkey.config import Config
 from latchkey.storage.export_files import MemoryExportFiles
 from latchkey.storage.memory import MemoryTable
+from tests.support.audit import MemoryAuditKey, MemoryVault
 from tests.support.clock import ManualClock
 from tests.support.keys import MemorySigningKeyStore
 from tests.support.outbox import MemoryQueues, OutboxPump
@@ -41,6 +42,7 @@ ENVIRONMENT = {
     "MEDIA_URL": "https://media.test",
     "CONSENT_TEXT_VERSION": "2026-01",
     "AUDIT_RETENTION_DAYS": "365",
+    "AUDIT_BUCKET": "latchkey-test-audit-vault",
     "EDGE_SECRET": "the-edge",
     "AUTHORIZER_MODE": "typed",
     "EXPORT_BUCKET": "latchkey-test-exports",
@@ -90,7 +92,12 @@ class InProcessService:
         self.keys = MemorySigningKeyStore()
         self.queues = MemoryQueues()
         self.export_files = MemoryExportFiles()
-        self._parts: dict[str, object] = {}
+        self.audit_key = MemoryAuditKey()
+        self.audit_vault = MemoryVault()
+        self._parts: dict[str, object] = {
+            "audit_key": self.audit_key,
+            "audit_vault": self.audit_vault,
+        }
         self._requests = 0
         self._use(Config.from_env({**ENVIRONMENT, **settings}))
 

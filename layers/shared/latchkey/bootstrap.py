@@ -14,6 +14,7 @@ from latchkey.domain.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity
+    from latchkey.flows.audit_chain import AuditChain
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.cleanup import Cleanup
     from latchkey.flows.ending import SessionEnding
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from latchkey.flows.reauthentication import Reauthentication
     from latchkey.flows.refreshing import Refreshing
     from latchkey.flows.registration import Registration
+    from latchkey.flows.request_trail import RequestTrail
     from latchkey.flows.sessions import Sessions
     from latchkey.flows.sign_in import SignIn
     from latchkey.flows.signing_keys import SigningKeys
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.audit import AuditStore
+    from latchkey.storage.audit_keys import AuditKey
+    from latchkey.storage.audit_vault import AuditVault
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.export_files import ExportFiles
@@ -102,7 +106,29 @@ class Services:
     def audit(self) -> AuditStore:
         from latchkey.storage.audit import AuditStore
 
-        return AuditStore(self.table)
+        return AuditStore(self.table, request_retention=self.config.request_retention)
+
+    @cached_property
+    def audit_key(self) -> AuditKey:
+        from latchkey.security import audit_signatures as signatures
+        from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
+
+        if self.config.audit_kms_key:
+            return KmsAuditKey(
+                self.config.audit_kms_key,
+                self.config.key_prefix,
+                to_raw=signatures.raw_signature,
+                to_jwk=signatures.jwk_of_der,
+            )
+        return AuditKeyStore(
+            self.config.key_prefix, make=signatures.new_audit_key, load=signatures.LocalSigner
+        )
+
+    @cached_property
+    def audit_vault(self) -> AuditVault:
+        from latchkey.storage.audit_vault import S3AuditVault
+
+        return S3AuditVault(self.config.audit_bucket)
 
     @cached_property
     def signing_key_store(self) -> SigningKeyStore:
@@ -171,6 +197,21 @@ class Services:
         )
 
     # Flows -----------------------------------------------------------------------------------
+
+    @cached_property
+    def audit_chain(self) -> AuditChain:
+        from latchkey.flows.audit_chain import AuditChain
+        from latchkey.storage.audit_chain import AuditChainStore
+
+        return AuditChain(
+            store=AuditChainStore(self.table), signer=self.audit_key, vault=self.audit_vault
+        )
+
+    @cached_property
+    def request_trail(self) -> RequestTrail:
+        from latchkey.flows.request_trail import RequestTrail
+
+        return RequestTrail(audit=self.audit)
 
     @cached_property
     def activity(self) -> Activity:
@@ -408,6 +449,21 @@ def preferences() -> PreferenceFlows:
 def profile() -> Profile:
     """A person's own account."""
     return services().profile
+
+
+def audit_chain() -> AuditChain:
+    """The chains of the audit trail."""
+    return services().audit_chain
+
+
+def audit_key() -> AuditKey:
+    """The key that signs the audit trail."""
+    return services().audit_key
+
+
+def request_trail() -> RequestTrail:
+    """Requests in the audit trail."""
+    return services().request_trail
 
 
 def activity() -> Activity:

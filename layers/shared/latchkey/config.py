@@ -33,6 +33,7 @@ class Config:
     consent_text_version  which wording of the consents people are shown now
     audit_retention    how long the rows of changes stay in the table; S3 keeps them
     request_retention  how long the rows of requests do
+    audit_kms_key      ARN of the key that signs the trail; empty: a key in Parameter Store
     authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
@@ -60,6 +61,8 @@ class Config:
     export_bucket: str
     export_retention: timedelta
     exports_per_day: int
+    audit_bucket: str
+    audit_kms_key: str
     queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -90,6 +93,8 @@ class Config:
             export_bucket=env["EXPORT_BUCKET"],
             export_retention=timedelta(days=int(env["EXPORT_DAYS"])),
             exports_per_day=int(env["EXPORTS_PER_DAY"]),
+            audit_bucket=env.get("AUDIT_BUCKET", ""),
+            audit_kms_key=env.get("AUDIT_KMS_KEY", ""),
             queue_urls={
                 name.removeprefix(_QUEUE_URL).lower(): url
                 for name, url in env.items()

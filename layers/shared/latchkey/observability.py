@@ -69,6 +69,13 @@ def record_task(task: str, *, done: int = 0, failed: bool = False) -> None:
     metrics.flush_metrics()
 
 
+def record_findings(count: int) -> None:
+    """Emit how often the audit trail was found to be other than what was chained: alarm on it."""
+    metrics = EphemeralMetrics(namespace="Latchkey", service="latchkey")
+    metrics.add_metric("AuditFindings", MetricUnit.Count, count)
+    metrics.flush_metrics()
+
+
 def record_request(operation: str, status: int, milliseconds: float) -> None:
     """Emit the request's metrics in CloudWatch's embedded format: no call, no wait."""
     metrics = EphemeralMetrics(namespace="Latchkey", service="latchkey")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from latchkey.domain.audit import SYSTEM_ACTOR, Action, AuditRecord
+from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR, Action, AuditRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,6 +89,8 @@ def describe_row(row: AuditRecord, personal: Mapping[str, str], language: Langua
     what = _in(WORDS[row.action], language).format(device=device, count=len(row.targets))
     if row.actor == SYSTEM_ACTOR:
         return _in(_BY_SYSTEM, language).format(what=what)
+    if row.actor == UNKNOWN_ACTOR:
+        return what
     if row.actor != row.subject_id:
         return _in(_BY_ADMIN, language).format(what=what)
     from_device = personal.get("from_device")

@@ -21,3 +21,8 @@ class SystemClock:
         """Return the present instant, aware, in UTC, in whole milliseconds."""
         now = datetime.now(UTC)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def to_milliseconds(instant: datetime) -> int:
+    """Write an instant as epoch milliseconds."""
+    return int(instant.timestamp() * 1000)

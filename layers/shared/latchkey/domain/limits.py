@@ -106,6 +106,18 @@ AUDIT_CHAINS = 4
 AUDIT_BLOCK_MAX_ROWS = 500
 """A block of 500 entries has 60 KB, an item at most 400; a stream's batch brings up to 500."""
 
+AUDIT_CHAIN_ATTEMPTS = 50
+"""Every lost attempt is somebody else's block: as many as chainers could ever be at it at once."""
+
+AUDIT_ANCHOR_REPEAT_SECONDS = 3600
+"""Twelve runs of the schedule: an anchor that is lost an hour long is somebody's to look at."""
+
+AUDIT_ARCHIVE_DELAY_SECONDS = 3600
+"""What is archived is a finished past; and long before the first row expires (7 days at least)."""
+
+AUDIT_ARCHIVE_SEGMENT_ROWS = 10_000
+"""5 MB of lines in memory, half a megabyte compressed."""
+
 AUDIT_CLOCK_SKEW_SECONDS = 30
 """How far the clocks of two Lambdas may be apart. AWS keeps them within one second."""
 # Exports -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from latchkey.domain.audit import UNKNOWN_ACTOR
 from latchkey.domain.paging import Slice
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Activity:
         if row.sealed is None:
             return {}
         personal: dict[str, str] = json.loads(self.unseal(account.audit.key, row.sealed))
-        if row.actor != account.audit.id:
+        if row.actor not in {account.audit.id, UNKNOWN_ACTOR}:
             # Where an administrator sat is not the person's to know.
             personal.pop("ip_address", None)
             personal.pop("from_device", None)

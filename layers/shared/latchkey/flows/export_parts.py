@@ -346,7 +346,7 @@ LEFT_OUT = {
     "username_claim": "the username again, which the profile shows",
     "single_use_token": "a link that was mailed: gone within days, and found by the link alone",
     "outbox": "a message on its way: gone within seconds",
-    "audit_block": "the proof that the trail was not edited: hashes of rows, of nobody in particular",
+    "audit_block": "proof that the trail was not edited: hashes of rows, about nobody",
     "task_lease": "of the service's own schedule",
 }
 """What `storage/keys.py` has beside the parts, and why a person misses nothing by it."""

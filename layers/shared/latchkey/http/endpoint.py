@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DomainError
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
@@ -117,6 +118,7 @@ class Endpoint:
     ) -> None:
         authorizer = event["requestContext"].get("authorizer", {}).get("lambda") or {}
         line = {
+            "at": to_milliseconds(bootstrap.services().clock.now()),
             "operation": self.operation,
             "request_id": event["requestContext"]["requestId"],
             "route": event.get("routeKey"),

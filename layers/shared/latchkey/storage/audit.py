@@ -8,7 +8,7 @@ from latchkey.domain.audit import Action, AuditRecord
 from latchkey.storage import keys
 from latchkey.storage.cursors import read_page
 from latchkey.storage.records import from_item, to_item, to_milliseconds
-from latchkey.storage.table import ABSENT, Key, Put, Query, read_all
+from latchkey.storage.table import ABSENT, ConditionFailed, Key, Put, Query, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,14 +44,16 @@ def _attributes(record: AuditRecord, retention: timedelta) -> Item:
         return attributes
     shard = keys.audit_index_shard(record.id)
     day = record.at.date()
+    # Without its prefix, so that rows of changes and of requests sort by time alone.
+    position = record.id.partition("_")[2]
     session_id = _session_of(record)
     if session_id is not None:
         attributes["gsi1pk"] = keys.audit_session_partition(session_id)
-        attributes["gsi1sk"] = record.id
+        attributes["gsi1sk"] = position
     attributes["gsi2pk"] = keys.audit_day_partitions(day)[shard]
-    attributes["gsi2sk"] = record.id
+    attributes["gsi2sk"] = position
     attributes["gsi3pk"] = keys.audit_action_partitions(record.action, day)[shard]
-    attributes["gsi3sk"] = record.id
+    attributes["gsi3sk"] = position
     return attributes
 
 
@@ -72,9 +74,25 @@ def read_row(item: Item) -> AuditRecord:
 class AuditStore:
     """The rows of the trail, for those who may read them."""
 
-    def __init__(self, table: Table) -> None:
-        """Read them from this table."""
+    def __init__(self, table: Table, *, request_retention: timedelta) -> None:
+        """Read them from this table, and keep those of requests in it for so long."""
         self._table = table
+        self._request_retention = request_retention
+
+    def add_request(self, record: AuditRecord) -> bool:
+        """Add the row of a request.
+
+        Pattern      U3, a log line arrived
+        Request      PutItem
+        Cost         1 WRU; 2 or 3 more, for its indexes, when the request was refused
+        Condition    it is not there yet
+        Race         a line that is delivered again adds nothing: False
+        """
+        try:
+            self._table.put(row_put(record, retention=self._request_retention))
+        except ConditionFailed:
+            return False
+        return True
 
     def read_all(self, subject_id: str, *, after: str | None = None) -> Iterator[AuditRecord]:
         """Read every row about a person, changes first, each oldest first, as they are asked for.

@@ -19,9 +19,9 @@
 The audit table's indexes hold keys only. Rows of requests that were served are in none of them.
 
     index  pk                              sk
-    gsi1   SESSION#<session id>            <row id>
-    gsi2   DAY#<day>#<shard>               <row id>
-    gsi3   ACTION#<action>#<day>#<shard>   <row id>
+    gsi1   SESSION#<session id>            <row id without its prefix>
+    gsi2   DAY#<day>#<shard>               <row id without its prefix>
+    gsi3   ACTION#<action>#<day>#<shard>   <row id without its prefix>
 
 What belongs to a person lies in the person's own partition: somebody else's session can't even be
 addressed, and one strongly consistent query lists them all. Claims are what makes an address or a

@@ -1,0 +1,17 @@
+"""Adds requests to the audit trail: reads and refusals, from the lines that they logged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latchkey.bootstrap import request_trail
+from latchkey.http.audit_feeds import record_request_lines
+
+if TYPE_CHECKING:
+    from latchkey.http.request import Event
+
+
+def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
+    """Record a batch of CloudWatch Logs; raise, so that it comes again, when that failed."""
+    del lambda_context
+    return record_request_lines(event, request_trail())

@@ -1,0 +1,180 @@
+"""Chaining the audit trail, anchoring it, and carrying it to S3."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit_chain import (
+    START,
+    Anchor,
+    Block,
+    ChainHead,
+    Entry,
+    canonical,
+    row_digest,
+)
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import (
+    AUDIT_ANCHOR_REPEAT_SECONDS,
+    AUDIT_ARCHIVE_DELAY_SECONDS,
+    AUDIT_ARCHIVE_SEGMENT_ROWS,
+    AUDIT_BLOCK_MAX_ROWS,
+    AUDIT_CHAIN_ATTEMPTS,
+    AUDIT_CHAINS,
+    AUDIT_CLOCK_SKEW_SECONDS,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
+from latchkey.storage.keys import audit_chain_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from latchkey.domain.audit_chain import Signer
+    from latchkey.storage.audit_chain import AuditChainStore
+    from latchkey.storage.audit_vault import AuditVault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditChain:
+    """The flows, and what they need."""
+
+    store: AuditChainStore
+    signer: Signer
+    vault: AuditVault
+
+    def append(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+        """Chain rows, each once, however often and to however many of us it is delivered.
+
+        rows  as they are stored, in the order in which the stream told of them
+
+        Returns how many were new. Raises TemporarilyUnavailable when a chain stays contended.
+        """
+        by_chain: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        for row in rows:
+            by_chain[audit_chain_of(row["pk"])].append(row)
+        return sum(
+            self._append(chain, list(part), now)
+            for chain, group in by_chain.items()
+            for part in batched(group, AUDIT_BLOCK_MAX_ROWS, strict=False)
+        )
+
+    def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+        # A row can have been chained only after it was made.
+        oldest = min(int(now.timestamp() * 1000), *(row["at"] for row in rows))
+        since = oldest - AUDIT_CLOCK_SKEW_SECONDS * 1000
+        entries = {(row["pk"], row["sk"]): row_digest(row) for row in rows}
+        for _ in range(AUDIT_CHAIN_ATTEMPTS):
+            known = self.store.back_to(chain, since)
+            chained = {(e.partition, e.row_id) for block in known for e in block.entries}
+            new = [Entry(*key, digest) for key, digest in entries.items() if key not in chained]
+            if not new:
+                return 0
+            if self._put_after(known[0] if known else None, chain, new, now):
+                return len(new)
+        raise TemporarilyUnavailable(
+            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="chain contention"
+        )
+
+    def _put_after(
+        self, newest: Block | None, chain: int, entries: Iterable[Entry], now: datetime
+    ) -> bool:
+        at = int(now.timestamp() * 1000)
+        block = Block(
+            chain=chain,
+            number=1 if newest is None else newest.number + 1,
+            first=1 if newest is None else newest.last + 1,
+            previous=START if newest is None else newest.head,
+            at=at if newest is None else max(at, newest.at),
+            entries=tuple(entries),
+        )
+        signed = dataclasses.replace(block, signature=self.signer.sign(block.statement()))
+        return self.store.put(signed)
+
+    def anchor(self, now: datetime) -> Anchor | None:
+        """Keep every chain's head where nobody can change it; None when nothing is new.
+
+        A chain that has not grown is anchored again for AUDIT_ANCHOR_REPEAT_SECONDS, in case an
+        anchor was lost, and then no more: nobody there, nothing to pay.
+        """
+        newest = [self.store.newest(chain) for chain in range(AUDIT_CHAINS)]
+        blocks = [block for block in newest if block is not None]
+        fresh = int((now - timedelta(seconds=AUDIT_ANCHOR_REPEAT_SECONDS)).timestamp() * 1000)
+        if not any(block.at >= fresh for block in blocks):
+            return None
+        heads = tuple(ChainHead(b.chain, b.number, b.last, b.head) for b in blocks)
+        anchor = Anchor(at=int(now.timestamp() * 1000), heads=heads)
+        signed = dataclasses.replace(anchor, signature=self.signer.sign(anchor.statement()))
+        self.vault.put_anchor(now, signed.document())
+        return signed
+
+    def archive(self, now: datetime) -> tuple[int, list[str]]:
+        """Carry to S3 what is older than AUDIT_ARCHIVE_DELAY_SECONDS: blocks, and their rows.
+
+        Every row is held against its block on the way. One that is not what was chained is carried
+        all the same, and named: who changes a row must not be able to stop the archive.
+
+        Returns how many rows were carried, and the ids of those that are not what was chained.
+        """
+        until = int((now - timedelta(seconds=AUDIT_ARCHIVE_DELAY_SECONDS)).timestamp() * 1000)
+        count, wrong = 0, []
+        for chain in range(AUDIT_CHAINS):
+            lines: list[bytes] = []
+            pending: list[Block] = []
+            for block in self.store.after(chain, self.vault.last_archived(chain)):
+                if block.at > until:
+                    break
+                found, odd = self._block_lines(block)
+                lines += found
+                wrong += odd
+                count += len(block.entries)
+                pending.append(block)
+                if sum(len(b.entries) for b in pending) >= AUDIT_ARCHIVE_SEGMENT_ROWS:
+                    self._put_segment(chain, pending, lines)
+                    lines, pending = [], []
+            self._put_segment(chain, pending, lines)
+        return count, wrong
+
+    def _put_segment(self, chain: int, blocks: list[Block], lines: list[bytes]) -> None:
+        if blocks:
+            content = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
+            self.vault.put_segment(chain, blocks[0].number, blocks[-1].number, content)
+
+    def _block_lines(self, block: Block) -> tuple[list[bytes], list[str]]:
+        lines, wrong = [block_line(block)], []
+        for part in batched(block.entries, 100, strict=False):
+            rows = self.store.rows(part)
+            for entry in part:
+                row = rows.get((entry.partition, entry.row_id))
+                if row is None or row_digest(row) != entry.digest:
+                    wrong.append(entry.row_id)
+                if row is not None:
+                    lines.append(canonical({"row": row}))
+        return lines, wrong
+
+
+def block_line(block: Block) -> bytes:
+    """Write a block as a line of an archive."""
+    assert block.signature is not None  # noqa: S101 - read from storage, which has none without
+    return canonical(
+        {
+            "block": {
+                "chain": block.chain,
+                "number": block.number,
+                "first": block.first,
+                "previous": block.previous,
+                "head": block.head,
+                "at": block.at,
+                "entries": [[e.partition, e.row_id, e.digest] for e in block.entries],
+                "kid": block.signature.kid,
+                "signature": block.signature.value,
+            }
+        }
+    )

@@ -1,0 +1,89 @@
+"""Anchors and archives of the audit trail in S3, under Object Lock where the deployer turned it on.
+
+    anchors/<instant>.json                                 heads, signed
+    archive/<chain>/<first block>-<last block>.ndjson.gz   blocks and their rows, each a line
+
+With Object Lock (the bucket's default retention) what has been put there can't be changed or
+removed before its time by anybody, the account's root included.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.storage.boto_client import aws_client
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def anchor_name(at: datetime) -> str:
+    """Name an anchor by its instant, so that names sort by time."""
+    return f"anchors/{at:%Y/%m/%d/%H%M%S}.{at.microsecond // 1000:03d}Z.json"
+
+
+def segment_name(chain: int, first: int, last: int) -> str:
+    """Name a part of an archive by the blocks that are in it."""
+    return f"archive/{chain}/{first:012d}-{last:012d}.ndjson.gz"
+
+
+class AuditVault(Protocol):
+    """What the chains need of it. Every method raises TemporarilyUnavailable."""
+
+    def put_anchor(self, at: datetime, document: bytes) -> None:
+        """Keep an anchor."""
+        ...
+
+    def put_segment(self, chain: int, first: int, last: int, content: bytes) -> None:
+        """Keep a part of a chain's archive."""
+        ...
+
+    def last_archived(self, chain: int) -> int:
+        """Return the number of the last block that was archived; 0 when none was."""
+        ...
+
+
+class S3AuditVault:
+    """The vault in a bucket of its own."""
+
+    def __init__(self, bucket: str) -> None:
+        """Use this bucket."""
+        self._bucket = bucket
+
+    @cached_property
+    def _s3(self) -> Any:
+        return aws_client("s3")
+
+    def put_anchor(self, at: datetime, document: bytes) -> None:
+        """See AuditVault.put_anchor."""
+        self._call("put_object", Key=anchor_name(at), Body=document, ContentType="application/json")
+
+    def put_segment(self, chain: int, first: int, last: int, content: bytes) -> None:
+        """See AuditVault.put_segment. A segment that is put again is a further version of it."""
+        key = segment_name(chain, first, last)
+        self._call("put_object", Key=key, Body=content, ContentType="application/gzip")
+
+    def last_archived(self, chain: int) -> int:
+        """See AuditVault.last_archived. Cost: a request per 1,000 segments, of a day or more."""
+        last = 0
+        token: dict[str, str] = {}
+        while True:
+            page = self._call("list_objects_v2", Prefix=f"archive/{chain}/", **token)
+            for entry in page.get("Contents", []):
+                last = max(last, int(entry["Key"].rpartition("-")[2].partition(".")[0]))
+            if not page.get("IsTruncated"):
+                return last
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _call(self, operation: str, **parameters: Any) -> Any:
+        try:
+            return getattr(self._s3, operation)(Bucket=self._bucket, **parameters)
+        except (ClientError, BotoCoreError) as error:
+            raise TemporarilyUnavailable(
+                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=type(error).__name__
+            ) from error

@@ -1,0 +1,354 @@
+"""The audit trail proves itself: chained once, signed, anchored, archived, and verified offline."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import random
+import threading
+
+import pytest
+
+from latchkey import bootstrap
+from latchkey.domain.audit_chain import canonical
+from latchkey.domain.limits import AUDIT_CHAINS
+from latchkey.storage import keys
+from latchkey.storage.table import Delete
+from tests.support.audit import audit_rows, audited, captured_log, copy_of, log_event, stream_event
+from tests.support.service import IPHONE, InProcessService
+from tools.audit.__main__ import main
+from tools.audit.verify import verify
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+def live(service, people=3):
+    """Let people come and go, so that there is a trail."""
+    for number in range(people):
+        email = f"person{number}@example.com"
+        token = service.register(email).data["access_token"]
+        service.clock.advance(seconds=20)
+        phone = service.login(email, user_agent=IPHONE).data["session"]["id"]
+        service.request("DELETE", f"/api/v1/users/me/sessions/{phone}", token=token)
+        service.request("POST", "/api/v1/auth/logout", token=token)
+
+
+def chain(service, rows=None):
+    return service._handler("chain_audit")(
+        stream_event(audit_rows(service.table) if rows is None else rows), None
+    )
+
+
+def anchor(service):
+    return service._handler("anchor_audit")({}, None)
+
+
+def chained_once(service):
+    entries = [
+        (entry.partition, entry.row_id)
+        for number in range(AUDIT_CHAINS)
+        for block in bootstrap.services().audit_chain.store.after(number, 0)
+        for entry in block.entries
+    ]
+    assert sorted(entries) == sorted((r["pk"], r["sk"]) for r in audit_rows(service.table))
+
+
+def test_every_row_is_chained_and_the_trail_verifies(service):
+    live(service)
+    answer = chain(service)
+    assert answer == {"chained": 15, "repeated": 0, "touched": 0}
+    assert anchor(service)["heads"]
+    report = audited(service.table, service.audit_vault, service.audit_key)
+    assert report.findings == []
+    assert (report.rows, report.anchors) == (15, 1)
+
+
+def test_a_row_is_chained_once_however_often_the_stream_brings_it(service):
+    live(service)
+    rows = audit_rows(service.table)
+    delivery = random.Random(7)
+    for _ in range(40):
+        start = delivery.randrange(len(rows))
+        chain(service, rows[start : start + delivery.randrange(1, 6)])
+        service.clock.advance(seconds=delivery.randrange(90))
+    chain(service)
+    chained_once(service)
+    assert audited(service.table, service.audit_vault, service.audit_key).findings == []
+
+
+def test_chainers_at_the_same_time_chain_each_row_once(service):
+    live(service, people=6)
+    rows = audit_rows(service.table)
+
+    def work(seed):
+        delivery = random.Random(seed)
+        for _ in range(10):
+            start = delivery.randrange(len(rows))
+            chain(service, rows[start : start + 5])
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    chain(service)
+    chained_once(service)
+    assert audited(service.table, service.audit_vault, service.audit_key).findings == []
+
+
+def test_erasing_a_person_leaves_the_chain_valid(service):
+    account_id = service.register().data["user"]["id"]
+    live(service)
+    chain(service)
+    anchor(service)
+    for item in service.table.all_items():
+        if item["pk"] == keys.account_partition(account_id):
+            service.table.delete(Delete(keys.Key(item["pk"], item["sk"])))
+    assert audited(service.table, service.audit_vault, service.audit_key).findings == []
+
+
+def test_whoever_touches_the_trail_is_noticed_at_once(service, capsys):
+    live(service, people=1)
+    rows = audit_rows(service.table)
+    assert chain(service, [])["touched"] == 0
+    handler = service._handler("chain_audit")
+    assert handler(stream_event(rows[:2], name="MODIFY"), None)["touched"] == 2
+    expired = stream_event(rows[:1], name="REMOVE")
+    assert handler(expired, None)["touched"] == 1
+    expired["Records"][0]["userIdentity"] = {"principalId": "dynamodb.amazonaws.com"}
+    assert handler(expired, None)["touched"] == 0
+    assert "AuditFindings" in capsys.readouterr().out
+
+
+def test_nothing_is_anchored_when_nothing_is_new(service):
+    live(service, people=1)
+    chain(service)
+    assert anchor(service)["heads"]
+    service.clock.advance(hours=2)
+    assert anchor(service)["heads"] == {}
+
+
+def test_what_is_archived_verifies_without_the_table(service, tmp_path, capsys):
+    live(service)
+    chain(service)
+    anchor(service)
+    archive = service._handler("archive_audit")
+    assert archive({}, None) == {"rows": 0, "wrong": []}
+    service.clock.advance(hours=2)
+    assert archive({}, None) == {"rows": 15, "wrong": []}
+    assert archive({}, None) == {"rows": 0, "wrong": []}
+
+    for name, content in service.audit_vault.objects.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "keys").write_text(json.dumps(service.audit_key.jwks))
+    command = ["verify", str(tmp_path), "--keys", str(tmp_path / "keys")]
+    assert main(command) == 0
+    assert "15 rows" in capsys.readouterr().out
+
+    segment = next(tmp_path.glob("archive/*/*"))
+    text = gzip.decompress(segment.read_bytes()).replace(b"session.started", b"session.revoked")
+    segment.write_bytes(gzip.compress(text))
+    assert main(command) == 1
+    assert "changed: aud_" in capsys.readouterr().out
+
+
+def test_an_archive_names_the_row_that_was_changed_and_goes_on(service):
+    live(service)
+    chain(service)
+    row = audit_rows(service.table)[4]
+    service.table._items[keys.Key(row["pk"], row["sk"], "audit")]["actor"] = "sub_x"
+    service.clock.advance(hours=2)
+    assert service._handler("archive_audit")({}, None) == {"rows": 15, "wrong": [row["sk"]]}
+
+
+# The campaign ------------------------------------------------------------------------------------
+
+
+def _row(lines, chance):
+    return chance.choice([number for number, line in enumerate(lines) if "row" in line])
+
+
+def edit(lines, chance):
+    row = lines[_row(lines, chance)]["row"]
+    name = chance.choice([n for n in row if n not in {"pk", "sk"}])
+    match row[name]:
+        case int():
+            row[name] += chance.choice([-1, 1])
+        case str(text):
+            place = chance.randrange(len(text))
+            row[name] = text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
+        case _:
+            del row[name]
+
+
+def remove(lines, chance):
+    del lines[_row(lines, chance)]
+
+
+def insert(lines, chance):
+    row = copy.deepcopy(lines[_row(lines, chance)]["row"])
+    row["sk"] = f"aud_{chance.randrange(10**26):026}"
+    lines.append({"row": row})
+
+
+def swap(lines, chance):
+    """Two rows change places, everything but their keys."""
+    first, second = (lines[_row(lines, chance)]["row"] for _ in range(2))
+    while first is second or first["at"] == second["at"]:
+        second = lines[_row(lines, chance)]["row"]
+    kept = ("pk", "sk")
+    one = {**second, **{name: first[name] for name in kept}}
+    two = {**first, **{name: second[name] for name in kept}}
+    first.clear()
+    first.update(one)
+    second.clear()
+    second.update(two)
+
+
+def reorder(lines, chance):
+    """Two entries of a block change places."""
+    block = chance.choice(
+        [x["block"] for x in lines if len(x.get("block", {"entries": []})["entries"]) > 1]
+    )
+    one, two = chance.sample(range(len(block["entries"])), 2)
+    block["entries"][one], block["entries"][two] = block["entries"][two], block["entries"][one]
+
+
+def cut(lines, chance):
+    """The newest blocks of a chain go, with all of their rows."""
+    number = chance.choice([line["block"]["chain"] for line in lines if "block" in line])
+    blocks = sorted(
+        (x["block"] for x in lines if x.get("block", {}).get("chain") == number),
+        key=lambda block: block["number"],
+    )
+    gone = blocks[chance.randrange(len(blocks)) :]
+    rows = {(e[0], e[1]) for block in gone for e in block["entries"]}
+    lines[:] = [
+        line
+        for line in lines
+        if line.get("block") not in gone
+        and ("row" not in line or (line["row"]["pk"], line["row"]["sk"]) not in rows)
+    ]
+
+
+def rehash(lines, chance):
+    """A row is changed, and its digest, and every head after it: everything but signatures."""
+    from tools.audit import verify as arithmetic  # noqa: PLC0415 - as an attacker would
+
+    edited = lines[_row(lines, chance)]["row"]
+    edited["outcome"] = "FORGED"
+    blocks = sorted(
+        (line["block"] for line in lines if "block" in line),
+        key=lambda block: (block["chain"], block["number"]),
+    )
+    heads = {}
+    for block in blocks:
+        for entry in block["entries"]:
+            if entry[:2] == [edited["pk"], edited["sk"]]:
+                entry[2] = _wrapped(arithmetic._digest(edited))
+        previous = heads.get(block["chain"], arithmetic.START)
+        digests = [arithmetic._bytes(digest) for _, _, digest in block["entries"]]
+        block["previous"] = _wrapped(previous)
+        heads[block["chain"]] = arithmetic._extend(previous, digests)
+        block["head"] = _wrapped(heads[block["chain"]])
+
+
+def _wrapped(content):
+    return json.loads(canonical({"it": content}))["it"]
+
+
+ATTACKS = [edit, remove, insert, swap, reorder, cut, rehash]
+
+
+@pytest.fixture(scope="module")
+def trail():
+    """A trail in many blocks, anchored at its end."""
+    service = InProcessService()
+    for number in range(15):
+        email = f"p{number}@example.com"
+        token = service.register(email).data["access_token"]
+        service.login(email, user_agent=IPHONE)
+        service.request("POST", "/api/v1/auth/logout", token=token)
+        service.clock.advance(seconds=30)
+        chain(service)
+    anchor(service)
+    lines = list(copy_of(service.table))
+    return lines, service.audit_vault.anchors, service.audit_key.jwks
+
+
+def attacked(trail, attack, seed):
+    lines, anchors, jwks = trail
+    lines = copy.deepcopy(lines)
+    attack(lines, random.Random(seed))
+    return verify(lines, anchors, jwks)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_attack_goes_unnoticed(trail, attack):
+    assert verify(*trail).findings == []
+    for seed in range(5):
+        assert attacked(trail, attack, seed).findings, f"{attack.__name__} {seed}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_of_a_thousand_attacks_none_goes_unnoticed(trail):
+    unnoticed = [
+        (attack.__name__, seed)
+        for seed in range(1000)
+        for attack in [ATTACKS[seed % len(ATTACKS)]]
+        if not attacked(trail, attack, seed).findings
+    ]
+    assert unnoticed == []
+
+
+def test_an_edited_row_is_named_and_no_other(trail):
+    lines, anchors, jwks = trail
+    lines = copy.deepcopy(lines)
+    row = lines[_row(lines, random.Random(1))]["row"]
+    row["actor"] = "sub_x"
+    (finding,) = verify(lines, anchors, jwks).findings
+    assert finding.kind == "changed"
+    assert finding.where.startswith(row["sk"])
+
+
+# Requests ----------------------------------------------------------------------------------------
+
+
+def test_reads_and_refusals_become_rows_by_their_log_lines(service):
+    with captured_log() as log:
+        token = service.register().data["access_token"]
+        service.clock.advance(minutes=1)
+        assert service.request("GET", "/api/v1/users/me", token=token).status == 200
+        assert service.request("GET", "/api/v1/users/me", token="forged").status == 401
+        wrong = {"email": "ada@example.com", "password": "not the password at all"}
+        assert service.request("POST", "/api/v1/auth/login", json_body=wrong).status == 401
+    lines = log.getvalue().splitlines()
+    recorder = service._handler("record_requests")
+    assert recorder(log_event(lines), None) == {"recorded": 4}
+    assert recorder(log_event(lines), None) == {"recorded": 0}
+
+    rows = [row for row in audit_rows(service.table) if "operation" in row]
+    assert [(row["action"], row["outcome"], row["operation"]) for row in rows] == [
+        ("request.served", "OK", "register"),
+        ("request.served", "OK", "get_me"),
+        ("request.refused", "TOKEN_INVALID", "get_me"),
+        ("sign_in.refused", "INVALID_CREDENTIALS", "login"),
+    ]
+    assert "203.0.113.7" not in repr(rows)
+
+    history = service.request("GET", "/api/v1/users/me/activity", token=token).data["activity"]
+    assert history[0]["description"] == "Sign-in refused on Chrome on Windows"
+    assert history[0]["ip_address"] == "203.0.113.7"
+    chain(service)
+    assert audited(service.table, service.audit_vault, service.audit_key).findings == []
+
+
+def test_a_log_line_that_only_looks_like_ours_is_no_row(service):
+    odd = ["audited request", '"audited request"', '{"message": "audited request, almost"}', "{}"]
+    assert service._handler("record_requests")(log_event(odd), None) == {"recorded": 0}

@@ -1,0 +1,131 @@
+"""The audit trail in process: its stream, its vault and its key, and what an auditor does."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import io
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from latchkey.domain.audit_chain import canonical
+from latchkey.domain.limits import AUDIT_CHAINS
+from latchkey.flows.audit_chain import block_line
+from latchkey.observability import logger
+from latchkey.security.audit_signatures import LocalSigner, new_audit_key
+from latchkey.storage.audit_chain import AuditChainStore
+from latchkey.storage.audit_vault import anchor_name, segment_name
+from latchkey.storage.dynamodb import to_wire
+from tools.audit.verify import Report, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from latchkey.domain.audit_chain import Signature
+    from latchkey.storage.memory import MemoryTable
+    from latchkey.storage.table import Item, Table, Value
+
+
+class MemoryAuditKey:
+    """An audit key in memory."""
+
+    def __init__(self) -> None:
+        kid, pem, self._jwk = new_audit_key()
+        self._signer = LocalSigner(kid, pem)
+
+    def sign(self, message: bytes) -> Signature:
+        return self._signer.sign(message)
+
+    def ensure(self) -> None:
+        """There is one."""
+
+    @property
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [self._jwk]}
+
+
+class MemoryVault:
+    """An AuditVault in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put_anchor(self, at: datetime, document: bytes) -> None:
+        self.objects[anchor_name(at)] = document
+
+    def put_segment(self, chain: int, first: int, last: int, content: bytes) -> None:
+        self.objects[segment_name(chain, first, last)] = content
+
+    def last_archived(self, chain: int) -> int:
+        names = [name for name in self.objects if name.startswith(f"archive/{chain}/")]
+        return max((int(n.rpartition("-")[2].partition(".")[0]) for n in names), default=0)
+
+    @property
+    def anchors(self) -> list[dict[str, Any]]:
+        return [json.loads(self.objects[n]) for n in sorted(self.objects) if n.startswith("anch")]
+
+    @property
+    def archived_lines(self) -> list[dict[str, Any]]:
+        segments = (content for n, content in sorted(self.objects.items()) if n.startswith("arch"))
+        return [json.loads(line) for s in segments for line in gzip.decompress(s).splitlines()]
+
+
+def audit_rows(table: MemoryTable) -> list[Item]:
+    """Every row of the trail, in the order in which it was written."""
+    rows = ("SUBJECT#", "REQUESTS#")
+    return [item for item in table.all_items() if str(item["pk"]).startswith(rows)]
+
+
+def stream_event(items: Iterable[Item], *, name: str = "INSERT") -> dict[str, Any]:
+    """The event with which the audit table's stream tells of new items."""
+    records = []
+    for item in items:
+        image = {attribute: _in_json(value) for attribute, value in item.items()}
+        keys = {attribute: image[attribute] for attribute in ("pk", "sk")}
+        records.append({"eventName": name, "dynamodb": {"Keys": keys, "NewImage": image}})
+    return {"Records": records}
+
+
+def _in_json(value: Value) -> dict[str, Any]:
+    return json.loads(  # type: ignore[no-any-return]
+        json.dumps(to_wire(value), default=lambda raw: base64.b64encode(raw).decode())
+    )
+
+
+def log_event(messages: Iterable[str]) -> dict[str, Any]:
+    """The event with which CloudWatch Logs tells its subscriber of new lines."""
+    events = [{"id": str(n), "timestamp": 0, "message": text} for n, text in enumerate(messages)]
+    batch = json.dumps({"messageType": "DATA_MESSAGE", "logEvents": events})
+    return {"awslogs": {"data": base64.b64encode(gzip.compress(batch.encode())).decode()}}
+
+
+@contextlib.contextmanager
+def captured_log() -> Iterator[io.StringIO]:
+    """Everything that the service logs, as CloudWatch would get it."""
+    text = io.StringIO()
+    (handler,) = logger.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    stdout = handler.setStream(text)
+    try:
+        yield text
+    finally:
+        handler.setStream(stdout)
+
+
+def copy_of(table: Table) -> Iterator[dict[str, Any]]:
+    """What an auditor gets: every block, and the rows that are there under its entries' keys."""
+    store = AuditChainStore(table)
+    for chain in range(AUDIT_CHAINS):
+        for block in store.after(chain, 0):
+            yield json.loads(block_line(block))
+            for start in range(0, len(block.entries), 100):
+                for row in store.rows(block.entries[start : start + 100]).values():
+                    yield json.loads(canonical({"row": row}))
+
+
+def audited(table: Table, vault: MemoryVault, key: MemoryAuditKey) -> Report:
+    """Verify the trail as it is now."""
+    return verify(copy_of(table), vault.anchors, key.jwks)
