@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ADVICE = {
+    "LAST_ADMINISTRATOR": "Make somebody else an administrator first.",
+    "ERASURE_STARTED": "Nothing: it can't be stopped any more.",
     "VALIDATION_ERROR": "Show each of `details` at its field. Sending the same again is useless.",
     "INVALID_LANGUAGE_CODE": "Send a registered BCP 47 tag, such as `pt-BR`.",
     "INVALID_CURSOR": "Read the listing again from its first page.",

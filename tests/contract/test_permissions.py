@@ -10,9 +10,12 @@ import pytest
 from moto import mock_aws
 
 from latchkey.domain.limits import ENDED_SESSIONS_KEPT
+from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.storage import keys as storage_keys
+from latchkey.storage.single_use_tokens import issue
 from latchkey.storage.table import Put, Query, read_all
 from tests.support.outbox import Invocation, sqs_record
+from tests.support.person import Person
 from tests.support.recorded_service import RecordedService
 from tests.support.service import IPHONE, PASSWORD
 from tools.operations import folders
@@ -34,6 +37,7 @@ def performed():
         profiles(service)
         exports(service)
         outbox(service)
+        life_cycles(service)
         audit(service)
         yield {name: service.performed[name] for name in folders()}
 
@@ -177,7 +181,7 @@ def waiting_exports(service):
 def outbox(service):
     """Relay a message."""
     text = (ROOT / "events" / "relay_outbox.json").read_text()
-    for queue in ("mail", "export"):
+    for queue in ("mail", "export", "purge"):
         event = json.loads(text.replace("mail#", f"{queue}#"))
         assert service.invoke("relay_outbox", event) == {"batchItemFailures": []}
 
@@ -195,6 +199,46 @@ def audit(service):
     assert service.invoke("anchor_audit", {})["heads"]
     service.clock.advance(hours=2)
     assert service.invoke("archive_audit", {})["rows"] == 1
+
+
+def life_cycles(service):
+    """Suspend, delete and restore people; then erase one who has a token, a name and a mail."""
+    boss, other = Person(service, "boss@example.com"), Person(service, "next@example.com")
+    boss.become_admin()
+    other.become_admin()
+    own = f"/api/v1/users/{other.id}"
+    for method, path in (
+        ("POST", f"{own}/suspend"),
+        ("POST", f"{own}/unsuspend"),
+        ("DELETE", own),
+        ("POST", f"{own}/restore"),
+    ):
+        answer = boss.request(method, path)
+        assert answer.status == 200, answer
+    leaving = Person(service, "leaving@example.com", username="leaving")
+    token = SingleUseToken(
+        id=f"tok_{1:026}",
+        purpose=Purpose.RESET_PASSWORD,
+        account_id=leaving.id,
+        expires_at=service.clock.now() + timedelta(days=365),
+    )
+    service.table.put(issue(token))
+    export = leaving.request("POST", "/api/v1/users/me/export").data["id"]
+    service._files.stage(export, "left-behind", b"")
+    leaving.request("DELETE", "/api/v1/users/me")
+    # What was ordered for later is claimed first.
+    service.clock.advance(days=31)
+    assert service.invoke("cleanup", {})["erase_due_accounts"] == 1
+    service.clock.advance(minutes=31)
+    assert service.invoke("cleanup", {})["relay_overdue"]
+    since = service.clock.now() - timedelta(hours=1)
+    for partition in storage_keys.outbox_partitions(since, service.clock.now()):
+        for item in service.table.query(Query(partition=partition)).items:
+            queue, _, message_id = str(item["sk"]).partition("#")
+            if queue == "purge":
+                event = {"Records": [sqs_record(message_id)]}
+                assert service.invoke("purge_worker", event) == {"batchItemFailures": []}
+    assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
 
 
 def granted(function):

@@ -47,6 +47,7 @@ class Person:
         """As the deployer makes one: in the table. The role counts from the next sign-in."""
         role = Change(assign={"role": "admin"})
         self.service.table.update(Update(keys.account(self.id), role))
+        self.service.table.update(Update(keys.administrators(), Change(add={"working": 1})))
         self.token = self.service.login(self.email).data["access_token"]
 
 

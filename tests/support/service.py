@@ -48,6 +48,9 @@ ENVIRONMENT = {
     "EXPORT_BUCKET": "latchkey-test-exports",
     "EXPORT_DAYS": "7",
     "EXPORTS_PER_DAY": "3",
+    "DELETION_GRACE_DAYS": "30",
+    "SELF_SERVICE_RESTORE": "off",
+    "QUEUE_URL_PURGE": "https://queues.test/purge",
     "QUEUE_URL_MAIL": "https://queues.test/mail",
 }
 PASSWORD = "correct horse battery staple"

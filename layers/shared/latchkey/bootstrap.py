@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.cleanup import Cleanup
     from latchkey.flows.ending import SessionEnding
+    from latchkey.flows.erasure import Erasure
     from latchkey.flows.export_parts import Sources
     from latchkey.flows.export_upkeep import ExportUpkeep
     from latchkey.flows.export_worker import ExportWorker
     from latchkey.flows.exports import Exports
+    from latchkey.flows.life_cycle import LifeCycle
     from latchkey.flows.outbox import OutboxRelay, QueueSender
     from latchkey.flows.preferences import PreferenceFlows
     from latchkey.flows.profile import Profile
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
     from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.administrators import Administrators
     from latchkey.storage.audit import AuditStore
     from latchkey.storage.audit_keys import AuditKey
     from latchkey.storage.audit_vault import AuditVault
     from latchkey.storage.consents import ConsentStore
+    from latchkey.storage.deletions import DeletionStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.export_files import ExportFiles
     from latchkey.storage.exports import ExportStore
@@ -95,6 +99,18 @@ class Services:
         from latchkey.storage.preferences import PreferenceStore
 
         return PreferenceStore(self.table, self._effects)
+
+    @cached_property
+    def administrators(self) -> Administrators:
+        from latchkey.storage.administrators import Administrators
+
+        return Administrators(self.table)
+
+    @cached_property
+    def deletions(self) -> DeletionStore:
+        from latchkey.storage.deletions import DeletionStore
+
+        return DeletionStore(self.table, self._effects)
 
     @cached_property
     def sessions(self) -> SessionStore:
@@ -316,6 +332,32 @@ class Services:
         )
 
     @cached_property
+    def life_cycle(self) -> LifeCycle:
+        from latchkey.flows.life_cycle import LifeCycle
+
+        return LifeCycle(
+            accounts=self.accounts,
+            administrators=self.administrators,
+            ending=self.session_ending,
+            grace=self.config.deletion_grace,
+            restorable=self.config.self_service_restore,
+        )
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """What is stored of a person outside the table is one line here."""
+        from latchkey.flows.erasure import Erasure
+        from latchkey.security.receipts import ReceiptSigner
+
+        return Erasure(
+            accounts=self.accounts,
+            deletions=self.deletions,
+            outbox=self.outbox,
+            elsewhere=(self.export_upkeep,),
+            sign=ReceiptSigner(self.signing_key_store.ring, issuer=self.config.issuer).sign,
+        )
+
+    @cached_property
     def outbox_relay(self) -> OutboxRelay:
         from latchkey.flows.outbox import OutboxRelay
 
@@ -375,6 +417,7 @@ class Services:
                 Task(name="relay_overdue", run=self.outbox_relay.relay_overdue),
                 Task(name="requeue_exports", run=exports.requeue_stuck),
                 Task(name="expire_exports", run=exports.expire),
+                Task(name="erase_due_accounts", run=self.erasure.start_due),
                 Task(name="redrive_exports", run=exports.redrive, by_hand=True),
             ),
             leases=TaskLeases(self.table),
@@ -494,3 +537,13 @@ def signing_keys() -> SigningKeys:
 def signing_key_store() -> SigningKeyStore:
     """The signing keys themselves."""
     return services().signing_key_store
+
+
+def life_cycle() -> LifeCycle:
+    """Deleting, restoring and suspending accounts."""
+    return services().life_cycle
+
+
+def erasure() -> Erasure:
+    """Erasing accounts."""
+    return services().erasure

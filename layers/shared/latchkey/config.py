@@ -35,6 +35,8 @@ class Config:
     request_retention  how long the rows of requests do
     audit_kms_key      ARN of the key that signs the trail; empty: a key in Parameter Store
     authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
+    deletion_grace   how long a deleted account can be restored before it is erased
+    self_service_restore  whether the mail of a deletion has a link that restores the account
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
 
@@ -63,6 +65,8 @@ class Config:
     exports_per_day: int
     audit_bucket: str
     audit_kms_key: str
+    deletion_grace: timedelta
+    self_service_restore: bool
     queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -95,6 +99,8 @@ class Config:
             exports_per_day=int(env["EXPORTS_PER_DAY"]),
             audit_bucket=env.get("AUDIT_BUCKET", ""),
             audit_kms_key=env.get("AUDIT_KMS_KEY", ""),
+            deletion_grace=timedelta(days=int(env["DELETION_GRACE_DAYS"])),
+            self_service_restore=env["SELF_SERVICE_RESTORE"] == "on",
             queue_urls={
                 name.removeprefix(_QUEUE_URL).lower(): url
                 for name, url in env.items()

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 class AccountStatus(StrEnum):
-    """Whether the account may be used; anything but ACTIVE has no session."""
+    """Whether the account may be used; anything but ACTIVE has no session.
+
+    ERASING is the end: who is claimed for erasure is not given back.
+    """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
     DELETED = "deleted"
+    ERASING = "erasing"
 
 
 class Role(StrEnum):
@@ -37,6 +41,9 @@ class Account:
 
     version counts the changes to the rest. It is the account's ETag, so whoever changes something
     that its owner can see adds one to it.
+
+    suspended_at is set for as long as the account is suspended, also while it is deleted: what is
+    restored is as it was.
 
     avatar_id names the one picture that is shown; `storage.media` keeps it under that name.
     """
@@ -63,8 +70,14 @@ class Account:
     status: AccountStatus = AccountStatus.ACTIVE
     session_version: int = 0
     version: int = 0
+    suspended_at: datetime | None = None
     deleted_at: datetime | None = None
     purge_at: datetime | None = None
+
+    @property
+    def is_working_admin(self) -> bool:
+        """Whether this is one of the administrators of whom there must always be one."""
+        return self.role is Role.ADMIN and self.status is AccountStatus.ACTIVE
 
 
 def email_key(address: str) -> str:

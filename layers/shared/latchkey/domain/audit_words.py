@@ -32,6 +32,35 @@ class Words:
 
 WORDS: dict[Action, Words] = {
     Action.ACCOUNT_REGISTERED: Words("Opened the account", "Konto eröffnet"),
+    Action.ACCOUNT_DELETED: Words("Deleted the account", "Konto gelöscht"),
+    Action.ACCOUNT_DELETED_BY_ADMIN: Words("Deleted the account", "Konto gelöscht"),
+    Action.ACCOUNT_RESTORED_BY_ADMIN: Words("Restored the account", "Konto wiederhergestellt"),
+    Action.ACCOUNT_RESTORED_BY_LINK: Words(
+        "Restored the account with the link of a mail",
+        "Konto über den Link einer E-Mail wiederhergestellt",
+    ),
+    Action.ACCOUNT_SUSPENDED_BY_ADMIN: Words("Suspended the account", "Konto gesperrt"),
+    Action.ACCOUNT_UNSUSPENDED_BY_ADMIN: Words("Unsuspended the account", "Konto entsperrt"),
+    Action.ACCOUNT_ERASURE_ORDERED: Words(
+        "Ordered the account to be erased", "Löschung aller Daten verlangt"
+    ),
+    Action.ACCOUNT_ERASURE_ORDERED_BY_ADMIN: Words(
+        "Ordered the account to be erased", "Löschung aller Daten verlangt"
+    ),
+    Action.ACCOUNT_ERASURE_STARTED: Words("Began to erase the account", "Löschung begonnen"),
+    Action.ACCOUNT_ERASED: Words("Erased the account", "Alle Daten gelöscht"),
+    Action.ROLE_CHANGED_BY_ADMIN: Words("Changed the role", "Rolle geändert"),
+    Action.ROLE_CHANGED_BY_OPERATOR: Words("Changed the role", "Rolle geändert"),
+    Action.PROFILE_READ_BY_ADMIN: Words("Looked at the profile", "Profil angesehen"),
+    Action.USERS_LISTED_BY_ADMIN: Words("Searched the users", "Benutzer durchsucht"),
+    Action.SESSIONS_READ_BY_ADMIN: Words("Looked at the devices", "Geräte angesehen"),
+    Action.SESSIONS_SEARCHED_BY_ADMIN: Words("Searched devices", "Geräte durchsucht"),
+    Action.SESSIONS_REVOKED_BY_ADMIN: Words(
+        "Signed out devices: {count}", "Abgemeldete Geräte: {count}"
+    ),
+    Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN: Words(
+        "Looked up which devices to sign out", "Abzumeldende Geräte ermittelt"
+    ),
     Action.PROFILE_CHANGED: Words("Changed the profile", "Profil geändert"),
     Action.PROFILE_CHANGED_BY_ADMIN: Words("Changed the profile", "Profil geändert"),
     Action.PREFERENCES_CHANGED: Words("Changed the preferences", "Vorlieben geändert"),

@@ -167,6 +167,18 @@ class AdministratorsOnly(DomainError):
     code = "ADMINISTRATORS_ONLY"
 
 
+class LastAdministrator(DomainError):
+    """Somebody has to be able to administrate: make another administrator first."""
+
+    code = "LAST_ADMINISTRATOR"
+
+
+class ErasureStarted(DomainError):
+    """The account is being erased, which nobody can stop any more."""
+
+    code = "ERASURE_STARTED"
+
+
 class TooManyAttempts(DomainError):
     """A limit was reached; nothing was looked at."""
 

@@ -162,6 +162,16 @@ S3_PART_BYTES = 8 * 1024 * 1024
 
 CLEANUP_LEASE_SECONDS = 300
 """The function's timeout: who holds a lease longer than that is dead."""
+# Erasing accounts ----------------------------------------------------------------------------
+
+ERASURE_PAGE_ITEMS = 99
+"""What one transaction erases, beside the count of it: DynamoDB takes 100 actions."""
+
+ERASURE_LEASE_SECONDS = 130
+"""On a message: the worker's timeout (120) and a margin; the queue hides a message for 720."""
+
+ERASURE_LOOK_AGAIN_SECONDS = 900
+"""When the schedule takes an erasure's message for lost: longer than the queue hides one."""
 
 # Storage -------------------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ class EndReason(StrEnum):
     LIMIT = "limit"
     SUPERSEDED = "superseded"
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    REVOKED_BY_ADMIN = "revoked_by_admin"
+    ACCOUNT_DELETED = "account_deleted"
+    ACCOUNT_SUSPENDED = "account_suspended"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason, not a secret
 
 

@@ -40,6 +40,7 @@ class SessionEnding:
         effects: Callable[[Account, Sequence[Session]], Effects],
         changes: Callable[[Account], Mapping[str, Value]] = lambda _: {},
         also: Sequence[Write] = (),
+        also_of: Callable[[Account], Sequence[Write]] = lambda _: (),
     ) -> Sequence[Session]:
         """End the sessions that `which` picks among the active ones, all or none of them.
 
@@ -48,6 +49,8 @@ class SessionEnding:
         changes  attributes of the account that change with it; may raise to refuse
         also     writes that belong to it, such as redeeming a single-use token: when one of their
                  conditions fails, nothing happens and TemporarilyUnavailable is raised in the end
+
+        also_of  as `also`, for writes that depend on the account
 
         Returns the sessions that it ended.
         """
@@ -63,7 +66,7 @@ class SessionEnding:
                 reason,
                 effects(account, chosen),
                 account=sessions_changing(account, changes(account)),
-                also=also,
+                also=[*also, *also_of(account)],
             )
             if done:
                 return chosen

@@ -107,6 +107,7 @@ PROFILE_FIELDS = (
     "status",
     "created_at",
     "updated_at",
+    "suspended_at",
     "deleted_at",
     "purge_at",
 )
@@ -347,6 +348,9 @@ LEFT_OUT = {
     "single_use_token": "a link that was mailed: gone within days, and found by the link alone",
     "outbox": "a message on its way: gone within seconds",
     "audit_block": "proof that the trail was not edited: hashes of rows, about nobody",
+    "deletion": "that the account is to be erased, and when: the profile says it",
+    "receipt": "of accounts that are gone, and names nobody",
+    "administrators": "a number",
     "task_lease": "of the service's own schedule",
 }
 """What `storage/keys.py` has beside the parts, and why a person misses nothing by it."""

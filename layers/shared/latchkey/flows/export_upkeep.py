@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, audit_row
 from latchkey.domain.effects import Effects
@@ -74,6 +74,13 @@ class ExportUpkeep:
             )
             redriven += self.exports.redrive(replace(export, step=WAITING_STEP), now, effects)
         return redriven
+
+    kind: ClassVar[str] = "export"
+    """What exports are called in the receipt of an erasure (`flows.erasure.Elsewhere`)."""
+
+    def count(self, account_id: str) -> int:
+        """Say how many exports of an account there are."""
+        return len(self.exports.list_by_account(account_id))
 
     def remove_all(self, account_id: str, now: datetime) -> datetime | None:
         """Remove an account's exports and their files; for the end of the account.

@@ -154,7 +154,7 @@ class SignIn:
     def _require_usable(self, account: Account) -> None:
         if account.status is AccountStatus.SUSPENDED:
             raise AccountSuspended
-        if account.status is AccountStatus.DELETED:
+        if account.status in {AccountStatus.DELETED, AccountStatus.ERASING}:
             raise AccountDeleted
         if self.email_verification is EmailVerification.REQUIRED and not account.is_verified:
             raise EmailNotVerified

@@ -92,9 +92,12 @@ def signed_in(*, recently: bool = False, ended_too: bool = False) -> CallerRule:
     return CallerRule(authorizer=True, recently=recently, ended_too=ended_too)
 
 
-def admin(*, recently: bool = False) -> CallerRule:
-    """An administrator; their role is read from their session on every request."""
-    return CallerRule(authorizer=True, recently=recently, admin=True)
+def admin(*, recently: bool = False, owner: str | None = None) -> CallerRule:
+    """An administrator; their role is read from their session on every request.
+
+    owner  the path parameter that names the account that it is about
+    """
+    return CallerRule(authorizer=True, recently=recently, admin=True, owner=owner)
 
 
 def self_or_admin(owner: str, *, recently: bool = False) -> CallerRule:

@@ -55,6 +55,8 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.ExportAlreadyRunning: Row(409, "An export is under way already; its location is given."),
     domain.EmailAlreadyRegistered: Row(409, "This e-mail address is registered already."),
     domain.UsernameTaken: Row(409, "This username is taken."),
+    domain.LastAdministrator: Row(409, "This is the last administrator."),
+    domain.ErasureStarted: Row(409, "This account is being erased."),
     domain.PreconditionFailed: Row(412, "It has changed since you read it; read it again."),
     domain.TooManyAttempts: Row(429, "Too many attempts; try again later."),
     domain.TemporarilyUnavailable: Row(503, "Something we need is not answering; try again."),

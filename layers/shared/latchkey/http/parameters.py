@@ -55,6 +55,30 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """Yes or no; no unless it is said."""
+
+    description: str
+    default: bool = False
+
+    def read(self, name: str, text: str) -> bool:
+        """Read what was sent."""
+        if text not in {"true", "false"}:
+            raise InvalidInput(Problem(name, "NOT_AN_OPTION", "Send true or false."))
+        return text == "true"
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        return {"type": "boolean", "default": self.default}
+
+
+HARD = Flag(
+    description="Erase at once instead of after the grace period. Nobody can restore it then."
+)
+"""Of deleting an account; asks for a recent authentication."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageSize:
     """How many entries a page has."""
 

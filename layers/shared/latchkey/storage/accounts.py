@@ -96,6 +96,29 @@ class AccountStore:
                 raise EmailAlreadyRegistered from failed
             raise UsernameTaken from failed
 
+    def change_standing(
+        self,
+        account: Account,
+        assign: Mapping[str, Value],
+        effects: Effects,
+        *,
+        also: Sequence[Write] = (),
+    ) -> bool:
+        """Change an account's state where no session has to end: it is let in again.
+
+        Pattern      A10, restore and unsuspend
+        Request      TransactWriteItems
+        Cost         4 WRU: account and audit row
+        Condition    nothing has changed its state or its sessions since it was read
+        Race         False when it has: read again, decide again
+        """
+        writes = [sessions_changing(account, assign), *also, *self._effects.writes(effects)]
+        try:
+            self._table.transact(writes)
+        except ConditionFailed:
+            return False
+        return True
+
     def update(
         self, old: Account, new: Account, effects: Effects, *, also: Sequence[Write] = ()
     ) -> bool:
@@ -159,6 +182,8 @@ def sessions_changing(account: Account, assign: Mapping[str, Value] | None = Non
     """
     return Update(
         keys.account(account.id),
-        Change(assign=assign or {}, add={"session_version": 1}),
+        Change(
+            assign=assign or {}, add={"session_version": 1} | ({"version": 1} if assign else {})
+        ),
         EXISTS & equals("session_version", account.session_version),
     )

@@ -7,11 +7,14 @@
     preferences     main   ACCOUNT#<account id>  PREFERENCES
     export          main   ACCOUNT#<account id>  EXPORT#<export id>
     export ledger   main   ACCOUNT#<account id>  EXPORTS
+    deletion        main   ACCOUNT#<account id>  DELETION
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     single-use token main  TOKEN#<token id>      TOKEN
     outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
     task lease      main   TASK#<task>           LEASE
+    administrators  main   ADMINISTRATORS        COUNT
+    erasure receipt main   RECEIPT#<receipt id>  RECEIPT
     audit row       audit  SUBJECT#<pseudonym>   <row id>
     request row     audit  REQUESTS#<hour>       <row id>, of a request that concerns nobody
     chain block     audit  CHAIN#<chain>         <number of the block>
@@ -30,6 +33,8 @@ name unique: they are put on the condition that they are absent, in the account'
     index  what is listed                   gsi1pk          gsi1sk
     gsi1   exports that cleanup looks at    EXPORT_DUE      <when, epoch ms>#<export id>
     gsi1   exports that can be redriven     EXPORT_FAILED   <when, epoch ms>#<export id>
+    gsi1   deletions to look at             PURGE_DUE             <when, epoch ms>#<account id>
+    gsi1   mailed tokens of an account      TOKENS#<account id>   <token id>
 """
 
 from __future__ import annotations
@@ -56,6 +61,8 @@ EXPORT_PREFIX = "EXPORT#"
 
 EXPORT_DUE = "EXPORT_DUE"
 EXPORT_FAILED = "EXPORT_FAILED"
+
+PURGE_DUE = "PURGE_DUE"
 
 
 def account_partition(account_id: str) -> str:
@@ -91,6 +98,26 @@ def export(account_id: str, export_id: str) -> Key:
 def export_ledger(account_id: str) -> Key:
     """Which of a person's exports is under way: one at most."""
     return Key(account_partition(account_id), "EXPORTS")
+
+
+def deletion(account_id: str) -> Key:
+    """That an account is to be erased, and how far that is."""
+    return Key(account_partition(account_id), "DELETION")
+
+
+def receipt(receipt_id: str) -> Key:
+    """What is left of an account that was erased."""
+    return Key(f"RECEIPT#{receipt_id}", "RECEIPT")
+
+
+def administrators() -> Key:
+    """How many administrators there are."""
+    return Key("ADMINISTRATORS", "COUNT")
+
+
+def account_tokens_partition(account_id: str) -> str:
+    """The index partition (gsi1) of the mailed tokens that act on an account."""
+    return f"TOKENS#{account_id}"
 
 
 def due(milliseconds: int, item_id: str) -> str:

@@ -11,11 +11,12 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
-from latchkey.domain.effects import OutboxMessage
+from latchkey.domain.effects import OutboxMessage, Queue
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import (
     OUTBOX_ATTEMPTS_MAX,
     OUTBOX_OVERDUE_SECONDS,
+    OUTBOX_RETENTION_DAYS,
     OUTBOX_SWEEP_HOURS,
 )
 from latchkey.storage import keys
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from latchkey.domain.effects import Queue
     from latchkey.storage.table import Table
 
 
@@ -86,6 +86,27 @@ class OutboxStore:
         Cost         1 WRU
         """
         self._table.delete(Delete(keys.outbox(queue, message_id)))
+
+    def list_about(self, words: frozenset[str], now: datetime) -> Iterator[Key]:
+        """List the messages whose body names somebody; for their erasure.
+
+        words  an account's id and its addresses, folded
+
+        Pattern      O4, erasure
+        Request      Query, for each hour of OUTBOX_RETENTION_DAYS and each shard
+        Consistency  strong
+        Cost         1 RRU per query: 292 RRU when nothing is in the outbox
+        """
+        since = now - timedelta(days=OUTBOX_RETENTION_DAYS)
+        for partition in keys.outbox_partitions(since, now):
+            for item in read_all(self._table, Query(partition=partition)):
+                key = Key(str(item["pk"]), str(item["sk"]))
+                queue, _ = keys.outbox_message(key)
+                body = cast("dict[str, object]", item["body"])
+                said = {value.lower() for value in body.values() if isinstance(value, str)}
+                # The order to erase is removed by whoever has carried it out.
+                if queue is not Queue.PURGE and said & words:
+                    yield key
 
     def list_overdue(self, now: datetime) -> Iterator[tuple[Queue, str]]:
         """List the messages that should have been worked on by now, oldest first.

@@ -39,7 +39,13 @@ class SingleUseTokenStore:
 
 def issue(token: SingleUseToken) -> Put:
     """Make the write that issues a token, for the transaction of whatever mails it."""
-    attributes = {**to_item(token), "ttl": int(token.expires_at.timestamp())}
+    attributes = {
+        **to_item(token),
+        "ttl": int(token.expires_at.timestamp()),
+        # Found by its account when that is erased.
+        "gsi1pk": keys.account_tokens_partition(token.account_id),
+        "gsi1sk": token.id,
+    }
     return Put(keys.single_use_token(token.id), attributes, ABSENT)
 
 

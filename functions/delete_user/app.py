@@ -1,0 +1,34 @@
+"""DELETE /api/v1/users/{user_id}: delete somebody's account, or one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import life_cycle
+from latchkey.domain.errors import ErasureStarted, LastAdministrator, ReauthenticationRequired
+from latchkey.http.auth import self_or_admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.parameters import HARD
+from latchkey.http.views.life_cycle import DeletionView, deleted
+
+if TYPE_CHECKING:
+    from latchkey.flows.life_cycle import LifeCycle
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=self_or_admin("user_id"),
+    needs=life_cycle,
+    query={"hard": HARD},
+    returns=DeletionView,
+    errors=(ErasureStarted, LastAdministrator, ReauthenticationRequired),
+)
+def handler(request: Request[None], flow: LifeCycle) -> Response:
+    """Delete an account, as `DELETE /users/me` does; its owner gets a mail.
+
+    Deleting twice changes nothing, but for `hard=true` of an account that can still be restored.
+    """
+    hard = request.query["hard"]
+    ordered = flow.delete(request.account_id, request.caller, request.context, hard=hard)
+    return deleted(ordered, own=request.account_id == request.caller.account_id)

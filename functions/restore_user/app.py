@@ -1,0 +1,33 @@
+"""POST /api/v1/users/{user_id}/restore: give a deleted account back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import life_cycle
+from latchkey.domain.errors import ErasureStarted
+from latchkey.http.auth import admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.life_cycle import StandingView
+
+if TYPE_CHECKING:
+    from latchkey.flows.life_cycle import LifeCycle
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=admin(owner="user_id"),
+    needs=life_cycle,
+    returns=StandingView,
+    errors=(ErasureStarted,),
+)
+def handler(request: Request[None], flow: LifeCycle) -> Response:
+    """Give a deleted account back to its owner, who signs in anew.
+
+    It works until the purge has begun to erase the account: from then on it is 409
+    `ERASURE_STARTED`, and 404 in the end. An account that is not deleted stays as it is.
+    """
+    account = flow.restore(request.account_id, request.caller, request.context)
+    return ok(StandingView.of(account))

@@ -1,0 +1,32 @@
+"""POST /api/v1/users/{user_id}/suspend: sign somebody out and let nobody in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import life_cycle
+from latchkey.domain.errors import ErasureStarted, LastAdministrator
+from latchkey.http.auth import admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.life_cycle import StandingView
+
+if TYPE_CHECKING:
+    from latchkey.flows.life_cycle import LifeCycle
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=admin(owner="user_id"),
+    needs=life_cycle,
+    returns=StandingView,
+    errors=(ErasureStarted, LastAdministrator),
+)
+def handler(request: Request[None], flow: LifeCycle) -> Response:
+    """Suspend an account: its devices are signed out before the answer leaves, nobody signs in.
+
+    Everything is kept. Suspending twice changes nothing.
+    """
+    account = flow.suspend(request.account_id, request.caller, request.context)
+    return ok(StandingView.of(account))

@@ -1,0 +1,29 @@
+"""POST /api/v1/users/{user_id}/unsuspend: let somebody in again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import life_cycle
+from latchkey.domain.errors import ErasureStarted
+from latchkey.http.auth import admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.life_cycle import StandingView
+
+if TYPE_CHECKING:
+    from latchkey.flows.life_cycle import LifeCycle
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=admin(owner="user_id"),
+    needs=life_cycle,
+    returns=StandingView,
+    errors=(ErasureStarted,),
+)
+def handler(request: Request[None], flow: LifeCycle) -> Response:
+    """End a suspension; its owner signs in anew. Doing it twice changes nothing."""
+    account = flow.unsuspend(request.account_id, request.caller, request.context)
+    return ok(StandingView.of(account))

@@ -1,0 +1,314 @@
+"""An account's life cycle: deleted, restored, suspended, let in again.
+
+Every change is a fence: state, audit row, the end of every session and what follows from it are
+one transaction. A sign-in that commits at the same time cancels it, and it is decided again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects, OutboxMessage, Queue
+from latchkey.domain.erasure import Deletion, Ordered, next_look
+from latchkey.domain.errors import (
+    AccountNotFound,
+    ErasureStarted,
+    LastAdministrator,
+    ReauthenticationRequired,
+    TemporarilyUnavailable,
+)
+from latchkey.domain.limits import (
+    ERASURE_LOOK_AGAIN_SECONDS,
+    RECENT_AUTHENTICATION_SECONDS,
+    TRANSACTION_ATTEMPTS,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
+from latchkey.domain.mail import AccountDeleted
+from latchkey.domain.session import EndReason
+from latchkey.flows.acting import row_by
+from latchkey.storage.administrators import counted
+from latchkey.storage.deletions import call_off, order
+from latchkey.storage.records import to_item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.audit import AuditRow
+    from latchkey.domain.request import Caller, RequestContext
+    from latchkey.domain.session import Session
+    from latchkey.flows.ending import SessionEnding
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.administrators import Administrators
+    from latchkey.storage.table import Value, Write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeCycle:
+    """The flows, and what they need.
+
+    grace       how long a deleted account can be restored
+    restorable  whether the mail of a deletion has a link that restores the account
+    """
+
+    accounts: AccountStore
+    administrators: Administrators
+    ending: SessionEnding
+    grace: timedelta
+    restorable: bool
+
+    # Leaving ---------------------------------------------------------------------------------
+
+    def delete(
+        self, account_id: str, caller: Caller, context: RequestContext, *, hard: bool
+    ) -> Ordered:
+        """Delete an account: nobody is signed in any more when this returns, and nobody signs in.
+
+        hard  it is erased at once, and nobody can restore it; asks for a recent authentication
+
+        An account that is deleted already stays as it is, but for a hard deletion.
+
+        Raises AccountNotFound, ReauthenticationRequired, LastAdministrator.
+        """
+        if hard:
+            _require_recent(caller, context)
+        account = self._not_erasing(account_id)
+        if account.status is AccountStatus.DELETED and not hard:
+            return _ordered(account)
+        purge_at = context.now if hard else context.now + self.grace
+        receipt_id = context.new_id("era")
+
+        def after(before: Account) -> Account:
+            if before.status is AccountStatus.ERASING:
+                raise AccountNotFound
+            return dataclasses.replace(
+                before,
+                status=AccountStatus.ERASING if hard else AccountStatus.DELETED,
+                deleted_at=before.deleted_at or context.now,
+                purge_at=purge_at,
+                updated_at=context.now,
+            )
+
+        def effects(before: Account, _: Sequence[Session]) -> Effects:
+            own, by_admin = _ORDERED_ACTIONS[hard]
+            row = row_by(caller, before, context, own=own, by_admin=by_admin)
+            if hard:
+                return Effects(audit=(row,), outbox=(erasure_message(account_id, context),))
+            mail = AccountDeleted(account_id=account_id, restorable=self.restorable)
+            return Effects(audit=(row,), outbox=(mail.message(context),))
+
+        deletion = Deletion(
+            account_id=account_id,
+            receipt_id=receipt_id,
+            requested_at=account.deleted_at or context.now,
+            purge_at=purge_at,
+            look_at=next_look(purge_at, ERASURE_LOOK_AGAIN_SECONDS if hard else 0),
+        )
+        self._fence(
+            account_id,
+            EndReason.ACCOUNT_DELETED,
+            context,
+            after=after,
+            effects=effects,
+            also=(order(deletion),),
+        )
+        return Ordered(deleted_at=account.deleted_at or context.now, purge_at=purge_at)
+
+    def restore(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+        """Give a deleted account back to its owner; one that is not deleted stays as it is.
+
+        Raises AccountNotFound, and ErasureStarted once the purge has claimed it.
+        """
+
+        def row(account: Account) -> AuditRow:
+            action = Action.ACCOUNT_RESTORED_BY_ADMIN
+            return row_by(caller, account, context, own=action, by_admin=action)
+
+        return self._let_in(account_id, AccountStatus.DELETED, context, after=_restored, row=row)
+
+    def restore_by_link(
+        self, account_id: str, redeeming: Write, context: RequestContext
+    ) -> Account:
+        """Give a deleted account back to whoever reads its mail.
+
+        redeeming  uses the link up
+
+        Raises AccountNotFound, ErasureStarted, and TemporarilyUnavailable if the link was used in
+        the meantime.
+        """
+
+        def row(account: Account) -> AuditRow:
+            return audit_row(Action.ACCOUNT_RESTORED_BY_LINK, account.audit, context)
+
+        return self._let_in(
+            account_id,
+            AccountStatus.DELETED,
+            context,
+            after=_restored,
+            row=row,
+            also=(redeeming,),
+        )
+
+    # Suspension ------------------------------------------------------------------------------
+
+    def suspend(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+        """Sign somebody out everywhere and let nobody in; the account keeps everything.
+
+        Raises AccountNotFound, ErasureStarted, LastAdministrator.
+        """
+        account = self._not_erasing(account_id)
+        if account.suspended_at is not None:
+            return account
+
+        def after(before: Account) -> Account:
+            deleted = before.status is AccountStatus.DELETED
+            return dataclasses.replace(
+                before,
+                status=before.status if deleted else AccountStatus.SUSPENDED,
+                suspended_at=context.now,
+                updated_at=context.now,
+            )
+
+        def effects(before: Account, _: Sequence[Session]) -> Effects:
+            action = Action.ACCOUNT_SUSPENDED_BY_ADMIN
+            row = row_by(caller, before, context, own=action, by_admin=action)
+            return Effects(audit=(row,))
+
+        self._fence(account_id, EndReason.ACCOUNT_SUSPENDED, context, after=after, effects=effects)
+        return self.accounts.get(account_id)
+
+    def unsuspend(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+        """Let somebody in again; they sign in anew. Raises AccountNotFound, ErasureStarted."""
+
+        def row(account: Account) -> AuditRow:
+            action = Action.ACCOUNT_UNSUSPENDED_BY_ADMIN
+            return row_by(caller, account, context, own=action, by_admin=action)
+
+        def after(before: Account) -> Account:
+            suspended = before.status is AccountStatus.SUSPENDED
+            return dataclasses.replace(
+                before,
+                status=AccountStatus.ACTIVE if suspended else before.status,
+                suspended_at=None,
+            )
+
+        return self._let_in(account_id, AccountStatus.SUSPENDED, context, after=after, row=row)
+
+    # The two directions ----------------------------------------------------------------------
+
+    def _fence(
+        self,
+        account_id: str,
+        reason: EndReason,
+        context: RequestContext,
+        *,
+        after: Callable[[Account], Account],
+        effects: Callable[[Account, Sequence[Session]], Effects],
+        also: Sequence[Write] = (),
+    ) -> None:
+        def changes(before: Account) -> dict[str, Value]:
+            changed = after(before)
+            if before.is_working_admin and not changed.is_working_admin:
+                # The condition below decides; this is for saying so.
+                self._require_another_admin()
+            return difference(before, changed)
+
+        self.ending.end(
+            account_id,
+            reason,
+            context,
+            which=lambda active: active,
+            effects=effects,
+            changes=changes,
+            also=also,
+            also_of=lambda before: counted(before, after(before)),
+        )
+
+    def _let_in(
+        self,
+        account_id: str,
+        status: AccountStatus,
+        context: RequestContext,
+        *,
+        after: Callable[[Account], Account],
+        row: Callable[[Account], AuditRow],
+        also: Sequence[Write] = (),
+    ) -> Account:
+        for _ in range(TRANSACTION_ATTEMPTS):
+            before = self._not_erasing(account_id)
+            changed = dataclasses.replace(after(before), updated_at=context.now)
+            if not _is_out(before, status):
+                return before
+            writes = [*counted(before, changed), *also]
+            if status is AccountStatus.DELETED:
+                writes.append(call_off(account_id))
+            done = self.accounts.change_standing(
+                before, difference(before, changed), Effects(audit=(row(before),)), also=writes
+            )
+            if done:
+                return self.accounts.get(account_id)
+        raise TemporarilyUnavailable(
+            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="account contention"
+        )
+
+    def _not_erasing(self, account_id: str) -> Account:
+        account = self.accounts.get(account_id)
+        if account.status is AccountStatus.ERASING:
+            raise ErasureStarted
+        return account
+
+    def _require_another_admin(self) -> None:
+        if self.administrators.count() <= 1:
+            raise LastAdministrator
+
+
+_ORDERED_ACTIONS = {
+    False: (Action.ACCOUNT_DELETED, Action.ACCOUNT_DELETED_BY_ADMIN),
+    True: (Action.ACCOUNT_ERASURE_ORDERED, Action.ACCOUNT_ERASURE_ORDERED_BY_ADMIN),
+}
+
+
+def erasure_message(account_id: str, context: RequestContext) -> OutboxMessage:
+    """Make the message that has an account erased."""
+    return OutboxMessage(
+        id=context.new_id("out"), queue=Queue.PURGE, body={"account_id": account_id}
+    )
+
+
+def difference(before: Account, after: Account) -> dict[str, Value]:
+    """Say which attributes make the one into the other; what is no more becomes null."""
+    old, new = to_item(before), to_item(after)
+    return {name: new.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
+
+
+def _restored(before: Account) -> Account:
+    suspended = before.suspended_at is not None
+    return dataclasses.replace(
+        before,
+        status=AccountStatus.SUSPENDED if suspended else AccountStatus.ACTIVE,
+        deleted_at=None,
+        purge_at=None,
+    )
+
+
+def _is_out(account: Account, status: AccountStatus) -> bool:
+    if status is AccountStatus.SUSPENDED:
+        return account.suspended_at is not None
+    return account.status is status
+
+
+def _ordered(account: Account) -> Ordered:
+    if account.deleted_at is None or account.purge_at is None:
+        msg = f"{account.id} is deleted without a date"
+        raise RuntimeError(msg)
+    return Ordered(deleted_at=account.deleted_at, purge_at=account.purge_at)
+
+
+def _require_recent(caller: Caller, context: RequestContext) -> None:
+    if context.now - caller.authenticated_at > timedelta(seconds=RECENT_AUTHENTICATION_SECONDS):
+        raise ReauthenticationRequired

@@ -1,0 +1,289 @@
+"""Deletions that were ordered, and the erasing itself, a transaction at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus, email_key, username_key
+from latchkey.domain.erasure import Deletion
+from latchkey.domain.limits import ERASURE_PAGE_ITEMS
+from latchkey.storage import keys
+from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.table import (
+    EXISTS,
+    Change,
+    ConditionFailed,
+    Delete,
+    Key,
+    Lacks,
+    Put,
+    Query,
+    Update,
+    equals,
+    read_all,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.effects import Effects
+    from latchkey.domain.erasure import Receipt
+    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.table import Item, Table, Write
+
+_COUNT = "erased_"
+"""What the attributes begin with that count: top-level, because only those can be added to."""
+
+
+class DeletionStore:
+    """The deletions that are under way, and what is left of those that are done."""
+
+    def __init__(self, table: Table, effects: EffectWriter) -> None:
+        """Keep them in this table."""
+        self._table = table
+        self._effects = effects
+
+    def find(self, account_id: str) -> Deletion | None:
+        """Read what was ordered of an account, and how far it is.
+
+        Pattern      R1, the worker
+        Request      GetItem
+        Consistency  strong
+        Cost         1 RRU
+        """
+        item = self._table.get(keys.deletion(account_id))
+        return None if item is None else _deletion(item)
+
+    def list_due(self, now: datetime) -> Iterator[Deletion]:
+        """List the deletions that somebody should look at by now, the oldest first.
+
+        Pattern      R2, the schedule
+        Request      Query, GetItem
+        Consistency  eventual, then strong for each one found: what an index says may be over
+        Cost         0.5 RRU when nothing is due, and 1 RRU for each that is
+        """
+        # The keys sort as text, and "~" after every id.
+        bounds = ("0", keys.due(to_milliseconds(now), "~"))
+        query = Query(partition=keys.PURGE_DUE, between=bounds, limit=100, index="gsi1")
+        for found in list(read_all(self._table, query)):
+            item = self._table.get(Key(str(found["pk"]), str(found["sk"])))
+            if item is not None and _deletion(item).look_at <= now:
+                yield _deletion(item)
+
+    def look_later(self, deletion: Deletion, look_at: datetime, effects: Effects) -> bool:
+        """Have the schedule look at a deletion again later, and send its message.
+
+        Pattern      R3, the schedule
+        Request      TransactWriteItems
+        Cost         5 WRU: deletion, its place in the index, message
+        Condition    nobody has done so since it was read
+        Race         of five schedules at once one sends the message
+        """
+        update = Update(
+            keys.deletion(deletion.account_id),
+            Change(assign=_look_at(look_at, deletion.account_id)),
+            equals("look_at", to_milliseconds(deletion.look_at)),
+        )
+        return self._try([update, *self._effects.writes(effects)])
+
+    def claim(self, account: Account, look_at: datetime, effects: Effects) -> bool:
+        """Take a deleted account for erasure, for good.
+
+        Pattern      R4, the worker
+        Request      TransactWriteItems
+        Cost         7 WRU: account, deletion and its place in the index, audit row
+        Condition    it is still deleted, and was not touched since it was read
+        Race         against a restore: one of the two transactions is cancelled
+        """
+        claimed = Update(
+            keys.account(account.id),
+            Change(
+                assign={"status": AccountStatus.ERASING.value},
+                add={"session_version": 1, "version": 1},
+            ),
+            equals("status", AccountStatus.DELETED.value)
+            & equals("session_version", account.session_version),
+        )
+        deletion = Update(
+            keys.deletion(account.id), Change(assign=_look_at(look_at, account.id)), EXISTS
+        )
+        return self._try([claimed, deletion, *self._effects.writes(effects)])
+
+    def note(self, account_id: str, kind: str, count: int) -> None:
+        """Note how many of a kind there were, before they are removed elsewhere; once.
+
+        Pattern      R5, the worker, for what no transaction of ours can remove
+        Request      UpdateItem
+        Cost         1 WRU
+        Condition    it was not noted before: whoever comes second finds fewer of them
+        """
+        noted = Update(
+            keys.deletion(account_id),
+            Change(assign={f"{_COUNT}{kind}": count}),
+            EXISTS & Lacks(f"{_COUNT}{kind}"),
+        )
+        try:
+            self._table.update(noted)
+        except ConditionFailed as failed:
+            if failed.item is None:
+                raise
+
+    def erase_page(self, account_id: str) -> bool:
+        """Erase some of what lies in the person's partition; False when nothing is left.
+
+        The account and the deletion itself stay: whoever dies here is followed by somebody who
+        finds them.
+
+        Pattern      R6, the worker
+        Request      Query, TransactWriteItems
+        Consistency  strong
+        Cost         1 RRU per 4 KiB; 2 WRU per KiB of each item, its places in indexes, and 2 for
+                     the count. A transaction, for counts that are right whoever dies when
+        Bounds       ERASURE_PAGE_ITEMS items and the count: 100 actions
+        Race         what TTL or somebody else removes in between cancels it: the next call reads
+                     again
+        """
+        query = Query(
+            partition=keys.account_partition(account_id), limit=ERASURE_PAGE_ITEMS + _KEPT
+        )
+        stay = {keys.account(account_id).sk, keys.deletion(account_id).sk}
+        items = [item for item in self._table.query(query).items if item["sk"] not in stay]
+        found = [(Key(str(i["pk"]), str(i["sk"])), _kind(i)) for i in items[:ERASURE_PAGE_ITEMS]]
+        self.erase(account_id, found)
+        return bool(found)
+
+    def erase(self, account_id: str, found: Sequence[tuple[Key, str]]) -> None:
+        """Erase these items, and count them by their kind.
+
+        Pattern      R7, the worker, also for what lies elsewhere
+        Request      TransactWriteItems
+        Cost         as `erase_page`
+        Bounds       ERASURE_PAGE_ITEMS
+        Race         if one of them is gone nothing happens: read again
+        """
+        if not found:
+            return
+        counts = Counter(f"{_COUNT}{kind}" for _, kind in found)
+        count = Update(keys.deletion(account_id), Change(add=dict(counts)), EXISTS)
+        try:
+            self._table.transact([*(Delete(key, EXISTS) for key, _ in found), count])
+        except ConditionFailed as failed:
+            if failed.write == count:
+                raise
+
+    def list_tokens(self, account_id: str) -> list[tuple[Key, str]]:
+        """List the mailed tokens that act on an account, some of them.
+
+        Pattern      R8, the worker
+        Request      Query, BatchGetItem
+        Consistency  eventual: one that is issued this very second is not seen, and goes with TTL.
+                     Those that are seen are read again: the index lags behind the last page
+        Cost         0.5 RRU, and 1 RRU for each
+        """
+        partition = keys.account_tokens_partition(account_id)
+        query = Query(partition=partition, limit=ERASURE_PAGE_ITEMS, index="gsi1")
+        listed = [Key(str(i["pk"]), str(i["sk"])) for i in self._table.query(query).items]
+        items = self._table.get_many(listed) if listed else []
+        return [(Key(str(item["pk"]), str(item["sk"])), "single_use_token") for item in items]
+
+    def finish(self, account: Account, receipt: Receipt, signed: str, effects: Effects) -> bool:
+        """Remove what is left of an account and keep the receipt; its address is free again.
+
+        Pattern      R9, the worker
+        Request      BatchGetItem, TransactWriteItems
+        Consistency  strong
+        Cost         1 RRU each claim; 2 WRU each for account, deletion, claims, receipt, audit row
+                     and mail, and their places in indexes
+        Condition    it is being erased, and its claims are its own
+        Race         False for the second of two
+        """
+        own = equals("account_id", account.id)
+        erasing = equals("status", AccountStatus.ERASING.value)
+        writes: list[Write] = [
+            Delete(keys.account(account.id), erasing),
+            Delete(keys.deletion(account.id), EXISTS),
+            *(Delete(key, own) for key in self._own_claims(account)),
+            Put(keys.receipt(receipt.id), {**to_item(receipt), "jws": signed}),
+        ]
+        return self._try([*writes, *self._effects.writes(effects)])
+
+    def find_receipt(self, receipt_id: str) -> str | None:
+        """Read a receipt, signed.
+
+        Pattern      R10, an operator is asked for proof
+        Request      GetItem
+        Cost         1 RRU
+        """
+        item = self._table.get(keys.receipt(receipt_id))
+        return None if item is None else str(item["jws"])
+
+    def _own_claims(self, account: Account) -> list[Key]:
+        # An address that the account once had may be somebody else's by now.
+        found = self._table.get_many(claims(account))
+        return [
+            Key(str(item["pk"]), str(item["sk"]))
+            for item in found
+            if item["account_id"] == account.id
+        ]
+
+    def _try(self, writes: list[Write]) -> bool:
+        try:
+            self._table.transact(writes)
+        except ConditionFailed:
+            return False
+        return True
+
+
+_KEPT = 2
+"""The account and the deletion lie in the partition, too."""
+
+
+def order(deletion: Deletion) -> Put:
+    """Make the write that orders a deletion, for the transaction that fences the account off.
+
+    Cost  3 WRU with its place in the index
+    """
+    attributes = {name: v for name, v in to_item(deletion).items() if name != "erased"}
+    listed = _look_at(deletion.look_at, deletion.account_id)
+    return Put(keys.deletion(deletion.account_id), {**attributes, **listed})
+
+
+def call_off(account_id: str) -> Delete:
+    """Make the write that calls a deletion off, for the transaction that restores the account."""
+    return Delete(keys.deletion(account_id))
+
+
+def claims(account: Account) -> list[Key]:
+    """Name every claim that an account may have."""
+    addresses = {email_key(account.email)}
+    if former := getattr(account, "former_email", None):
+        addresses.add(email_key(former))
+    found = [keys.email_claim(address) for address in sorted(addresses)]
+    if account.username is not None:
+        found.append(keys.username_claim(username_key(account.username)))
+    return found
+
+
+def _look_at(at: datetime, account_id: str) -> Item:
+    return {
+        "look_at": to_milliseconds(at),
+        "gsi1pk": keys.PURGE_DUE,
+        "gsi1sk": keys.due(to_milliseconds(at), account_id),
+    }
+
+
+def _deletion(item: Item) -> Deletion:
+    erased = {
+        name.removeprefix(_COUNT): int(str(value))
+        for name, value in item.items()
+        if name.startswith(_COUNT)
+    }
+    return from_item(Deletion, {**item, "erased": dict(erased)})
+
+
+def _kind(item: Item) -> str:
+    """Name what lies under a key in the receipt: `session` for what is under `SESSION#`."""
+    return str(item["sk"]).partition("#")[0].lower()

@@ -1,0 +1,255 @@
+"""Erasing somebody: nothing of them is left, whoever dies when; and a receipt says so."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jwt
+import pytest
+
+from latchkey.domain.effects import Queue
+from latchkey.domain.single_use import Purpose, SingleUseToken
+from latchkey.security.receipts import read_receipt
+from latchkey.storage import keys
+from latchkey.storage.single_use_tokens import issue
+from latchkey.storage.table import Put
+from tests.support.outbox import sqs_record
+from tests.support.person import ME, Person, audit_rows
+from tests.support.service import ENVIRONMENT, InProcessService
+
+IP = "198.51.100.77"
+EMAIL = "Ada.Canary@example.com"
+CANARIES = ("ada.canary", "Canaria", "canaryname", IP, "Canary Phone", "canary-agent")
+
+
+class CrashingTable:
+    """A table whose process dies right before one of its calls, or right after it."""
+
+    WRITES = ("update", "put", "delete", "delete_many", "transact")
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self.countdown = None
+        self.after = False
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._table, name)
+        if name not in (*self.WRITES, "get", "query", "get_many"):
+            return method
+
+        def call(*arguments, **options):
+            dies = self.countdown == 0
+            if self.countdown is not None:
+                self.countdown -= 1
+            if dies and not self.after:
+                raise KeyboardInterrupt
+            answer = method(*arguments, **options)
+            if dies:
+                raise KeyboardInterrupt
+            return answer
+
+        return call
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+def somebody(service, items):
+    """Register a person with so many items beside account, address and name."""
+    ada = Person(
+        service, EMAIL, full_name="Ada Canaria", username="canaryname", device_name="Canary Phone"
+    )
+    service.login(EMAIL, source_ip=IP, user_agent="canary-agent/1.0")
+    ada.patch({"marketing_consent": True})
+    for number in range(items):
+        key = keys.consent(ada.id, f"con_{number:026}")
+        service.table.put(Put(key, {"note": f"of {ada.id}", "ip": IP}))
+    context = service.services.clock.now()
+    token = SingleUseToken(
+        id=f"tok_{1:026}",
+        purpose=Purpose.RESET_PASSWORD,
+        account_id=ada.id,
+        expires_at=context.replace(year=2030),
+        subject=EMAIL,
+    )
+    write = issue(token)
+    service.table.put(Put(write.key, write.attributes))
+    return ada
+
+
+def crashing(service):
+    """Let the service's table crash on demand."""
+    service.table = CrashingTable(service.table)
+    service.configure()
+    return service.table
+
+
+def left_of(service, person):
+    """Everything that still says who it was, outside of what must."""
+    words = (*CANARIES, person.id, EMAIL)
+    found = []
+    for item in service.table.all_items():
+        text = json.dumps(item, default=repr).lower()
+        found += [item for word in words if word.lower() in text]
+    return found
+
+
+def deliver(service):
+    """Deliver the order to erase, until it is not there any more; say how often."""
+    for round_number in range(1, 200):
+        waiting = [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]
+        if not waiting:
+            return round_number
+        message_id = str(waiting[0]["sk"]).partition("#")[2]
+        service._handler("purge_worker")({"Records": [sqs_record(message_id)]}, None)
+        service.clock.advance(minutes=13)
+    raise AssertionError("it never ended")
+
+
+def receive_mail(service):
+    """Take the mails out of the outbox as their worker would."""
+    mails = [i for i in service.table.all_items() if str(i["sk"]).startswith("mail#")]
+    for item in mails:
+        service.services.outbox.settle(Queue.MAIL, str(item["sk"]).partition("#")[2])
+    return [item["body"] for item in mails]
+
+
+@pytest.mark.parametrize("items", [1, 94, 95, 96, 99, 100, 101, 1000])
+def test_nothing_is_left_but_a_receipt(service, items):
+    ada = somebody(service, items)
+    ada.request("DELETE", ME, query={"hard": "true"})
+    assert deliver(service) == 2
+    mails = receive_mail(service)
+    assert left_of(service, ada) == []
+    (mail,) = [mail for mail in mails if mail["kind"] == "account_erased"]
+    assert mail["address"].lower() == EMAIL.lower()
+    public = service.keys.ring().keys[0].public_jwk
+    claims = read_receipt(mail["receipt"], public, issuer=ENVIRONMENT["ISSUER"])
+    assert claims["erased"]["consent"] == items + 1
+    assert claims["erased"]["session"] == 2
+    assert claims["erased"]["single_use_token"] == 1
+    assert claims["erased"]["account"] == 1
+    assert service.services.deletions.find_receipt(claims["jti"]) == mail["receipt"]
+    assert service.register(EMAIL, username="canaryname").status == 201
+
+
+def test_a_receipt_that_was_altered_is_none(service):
+    ada = somebody(service, 1)
+    ada.request("DELETE", ME, query={"hard": "true"})
+    deliver(service)
+    (mail,) = [m for m in receive_mail(service) if m["kind"] == "account_erased"]
+    head, body, signature = mail["receipt"].split(".")
+    public = service.keys.ring().keys[0].public_jwk
+    with pytest.raises(jwt.InvalidTokenError):
+        read_receipt(f"{head}.{body[:-4]}AAAA.{signature}", public, issuer=ENVIRONMENT["ISSUER"])
+    with pytest.raises(jwt.InvalidTokenError):
+        read_receipt(ada.token, public, issuer=ENVIRONMENT["ISSUER"])
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("items", [1, 101])
+def test_whoever_dies_at_any_step_is_followed(items, after):
+    """The worker dies at each of its calls of the table; the next delivery goes on."""
+    step = 0
+    while True:
+        service = InProcessService()
+        ada = somebody(service, items)
+        ada.request("DELETE", ME, query={"hard": "true"})
+        table = crashing(service)
+        (waiting,) = [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]
+        message_id = str(waiting["sk"]).partition("#")[2]
+        table.countdown, table.after = step, after
+        died = False
+        try:
+            service._handler("purge_worker")({"Records": [sqs_record(message_id)]}, None)
+        except KeyboardInterrupt:
+            died = True
+        table.countdown = None
+        service.clock.advance(minutes=13)
+        deliver(service)
+        mails = receive_mail(service)
+        assert left_of(service, ada) == [], step
+        (mail,) = [mail for mail in mails if mail["kind"] == "account_erased"]
+        public = service.keys.ring().keys[0].public_jwk
+        erased = read_receipt(mail["receipt"], public, issuer=ENVIRONMENT["ISSUER"])["erased"]
+        assert erased["consent"] == items + 1, step
+        assert len(audit_rows(service, "account.erased")) == 1
+        if not died:
+            assert step > 10
+            return
+        # 292 of the calls look through the outbox, one like the other.
+        step += 1 if not 20 < step < 290 else 30
+
+
+def test_the_end_of_grace_is_found_by_the_schedule(service):
+    ada = somebody(service, 3)
+    ada.request("DELETE", ME)
+    receive_mail(service)
+    service.clock.advance(days=29)
+    assert service.services.erasure.start_due(service.clock.now()) == 0
+    service.clock.advance(days=2)
+    now = service.clock.now()
+    assert [service.services.erasure.start_due(now) for _ in range(5)] == [1, 0, 0, 0, 0]
+    deliver(service)
+    receive_mail(service)
+    assert left_of(service, ada) == []
+
+
+def test_a_lost_message_is_sent_again(service):
+    ada = somebody(service, 3)
+    ada.request("DELETE", ME, query={"hard": "true"})
+    (waiting,) = [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]
+    service.table.delete_many([keys.Key(waiting["pk"], waiting["sk"])])
+    service.clock.advance(minutes=16)
+    assert service.services.erasure.start_due(service.clock.now()) == 1
+    deliver(service)
+    receive_mail(service)
+    assert left_of(service, ada) == []
+
+
+def test_a_restored_account_is_not_erased(service):
+    ada = somebody(service, 3)
+    boss = Person(service, "boss@example.com")
+    boss.become_admin()
+    ada.request("DELETE", ME)
+    service.clock.advance(days=31)
+    assert service.services.erasure.start_due(service.clock.now()) == 1
+    token = service.login("boss@example.com").data["access_token"]
+    path = f"/api/v1/users/{ada.id}/restore"
+    assert service.request("POST", path, token=token).status == 200
+    deliver(service)
+    assert service.login(EMAIL).status == 200
+
+
+def test_a_claimed_account_is_not_restored(service):
+    ada = somebody(service, 3)
+    boss = Person(service, "boss@example.com")
+    boss.become_admin()
+    ada.request("DELETE", ME)
+    service.clock.advance(days=31)
+    assert service.services.erasure.start_due(service.clock.now()) == 1
+    token = service.login("boss@example.com").data["access_token"]
+    table = crashing(service)
+    (waiting,) = [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]
+    table.countdown, table.after = 2, True
+    message_id = str(waiting["sk"]).partition("#")[2]
+    with pytest.raises(KeyboardInterrupt):
+        service._handler("purge_worker")({"Records": [sqs_record(message_id)]}, None)
+    table.countdown = None
+    path = f"/api/v1/users/{ada.id}/restore"
+    answer = service.request("POST", path, token=token)
+    assert (answer.status, answer.code) == (409, "ERASURE_STARTED")
+
+
+def test_others_keep_what_is_theirs(service):
+    grace = Person(service, "grace@example.com", username="grace")
+    ada = somebody(service, 3)
+    ada.request("DELETE", ME, query={"hard": "true"})
+    before = [i for i in service.table.all_items() if grace.id in json.dumps(i, default=repr)]
+    deliver(service)
+    after = [i for i in service.table.all_items() if grace.id in json.dumps(i, default=repr)]
+    assert after == before
+    assert service.login("grace@example.com").status == 200

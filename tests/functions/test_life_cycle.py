@@ -1,0 +1,180 @@
+"""Leaving, being suspended, coming back: what holds the moment the answer leaves."""
+
+from __future__ import annotations
+
+import pytest
+
+from latchkey.storage import keys
+from tests.support.person import ME, Person, audit_rows, kept
+from tests.support.service import PASSWORD, InProcessService
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def ada(service):
+    return Person(service)
+
+
+@pytest.fixture
+def admin(service):
+    boss = Person(service, "boss@example.com")
+    boss.become_admin()
+    return boss
+
+
+def user(person, action=""):
+    return f"/api/v1/users/{person.id}{action}"
+
+
+def test_who_leaves_is_out_when_the_answer_leaves(service, ada):
+    other = service.login().data["access_token"]
+    answer = ada.request("DELETE", ME)
+    assert answer.status == 200
+    assert answer.data == {
+        "deleted_at": "2026-01-02T03:04:05.678Z",
+        "purge_at": "2026-02-01T03:04:05.678Z",
+    } or set(answer.data) == {"deleted_at", "purge_at"}
+    assert any("Max-Age=0" in cookie for cookie in answer.cookies)
+    for token in (ada.token, other):
+        assert service.request("GET", ME, token=token).code == "SESSION_REVOKED"
+    (row,) = audit_rows(service, "account.deleted")
+    assert row["actor"] == row["pk"].removeprefix("SUBJECT#")
+
+
+def test_only_the_right_password_learns_that_the_account_is_deleted(service, ada):
+    ada.request("DELETE", ME)
+    right, wrong = service.login(), service.login(fields={"password": "not at all, my friend"})
+    assert (right.status, right.code) == (403, "ACCOUNT_DELETED")
+    assert (wrong.status, wrong.code) == (401, "INVALID_CREDENTIALS")
+
+
+def test_the_address_stays_taken_through_the_grace_period(service, ada):
+    ada.request("DELETE", ME)
+    service.clock.advance(days=29)
+    assert service.register().code == "EMAIL_ALREADY_REGISTERED"
+
+
+def test_the_mail_of_a_deletion_is_promised_with_it(service, ada):
+    ada.request("DELETE", ME)
+    (mail,) = [i for i in service.table.all_items() if str(i["sk"]).startswith("mail#")]
+    assert mail["body"] == {"kind": "account_deleted", "account_id": ada.id, "restorable": False}
+
+
+def test_erasing_at_once_asks_for_a_recent_authentication(service, ada):
+    service.clock.advance(minutes=6)
+    before = kept(service)
+    answer = ada.request("DELETE", ME, query={"hard": "true"})
+    assert (answer.status, answer.code) == (403, "REAUTHENTICATION_REQUIRED")
+    assert kept(service) == before
+    assert ada.request("DELETE", ME).status == 200
+
+
+def test_a_hard_deletion_can_not_be_restored(service, ada, admin):
+    answer = ada.request("DELETE", ME, query={"hard": "true"})
+    assert answer.data["deleted_at"] == answer.data["purge_at"]
+    assert admin.request("POST", user(ada, "/restore")).code == "ERASURE_STARTED"
+    assert service.login().code == "ACCOUNT_DELETED"
+
+
+def test_an_admin_restores_until_the_purge_has_claimed_the_account(service, ada, admin):
+    ada.request("DELETE", ME)
+    service.clock.advance(days=29)
+    boss = service.login("boss@example.com").data["access_token"]
+    answer = service.request("POST", user(ada, "/restore"), token=boss)
+    assert answer.data["status"] == "active"
+    assert answer.data["purge_at"] is None
+    assert service.login().status == 200
+    assert service.table.get(keys.deletion(ada.id)) is None
+    (row,) = audit_rows(service, "account.restored.by_admin")
+    assert row["actor"] != row["pk"].removeprefix("SUBJECT#")
+    service.clock.advance(days=40)
+    assert service.services.erasure.start_due(service.clock.now()) == 0
+
+
+def test_what_was_suspended_is_suspended_again_when_it_is_restored(service, ada, admin):
+    admin.request("POST", user(ada, "/suspend"))
+    admin.request("DELETE", user(ada))
+    assert service.login().code == "ACCOUNT_DELETED"
+    assert admin.request("POST", user(ada, "/restore")).data["status"] == "suspended"
+    assert service.login().code == "ACCOUNT_SUSPENDED"
+    assert admin.request("POST", user(ada, "/unsuspend")).data["status"] == "active"
+    assert service.login().status == 200
+
+
+def test_unsuspending_a_deleted_account_lets_nobody_in(service, ada, admin):
+    admin.request("POST", user(ada, "/suspend"))
+    admin.request("DELETE", user(ada))
+    assert admin.request("POST", user(ada, "/unsuspend")).data["status"] == "deleted"
+    assert service.login().code == "ACCOUNT_DELETED"
+
+
+def test_suspending_ends_and_refuses_sessions_at_once(service, ada, admin):
+    refresh = service.login().data["refresh_token"]
+    assert admin.request("POST", user(ada, "/suspend")).data["status"] == "suspended"
+    assert ada.get().code == "SESSION_REVOKED"
+    body = {"refresh_token": refresh}
+    answer = service.request("POST", "/api/v1/auth/refresh", json_body=body)
+    assert answer.code == "SESSION_REVOKED"
+    assert service.login().code == "ACCOUNT_SUSPENDED"
+    assert admin.request("POST", user(ada, "/suspend")).status == 200
+    assert len(audit_rows(service, "account.suspended.by_admin")) == 1
+
+
+@pytest.mark.parametrize("action", ["/suspend", "/unsuspend", "/restore"])
+def test_only_administrators_do_these(service, ada, admin, action):
+    assert ada.request("POST", user(admin, action)).code == "ADMINISTRATORS_ONLY"
+    assert ada.request("POST", user(ada, action)).code == "ADMINISTRATORS_ONLY"
+
+
+def test_somebody_elses_account_can_not_be_deleted(service, ada):
+    grace = Person(service, "grace@example.com")
+    assert ada.request("DELETE", user(grace)).code == "ACCOUNT_NOT_FOUND"
+    assert grace.get().status == 200
+
+
+def test_the_last_administrator_stays(service, ada, admin):
+    for method, path in (
+        ("DELETE", ME),
+        ("DELETE", user(admin)),
+        ("POST", user(admin, "/suspend")),
+    ):
+        answer = admin.request(method, path)
+        assert (answer.status, answer.code) == (409, "LAST_ADMINISTRATOR")
+    assert admin.get().status == 200
+    ada.become_admin()
+    assert admin.request("POST", user(ada, "/suspend")).status == 200
+    assert admin.request("DELETE", ME).code == "LAST_ADMINISTRATOR"
+    assert admin.request("POST", user(ada, "/unsuspend")).status == 200
+    assert admin.request("DELETE", ME).status == 200
+
+
+def test_deleting_twice_keeps_the_first_date(service, ada, admin):
+    first = ada.request("DELETE", ME).data
+    service.clock.advance(minutes=1)
+    assert admin.request("DELETE", user(ada)).data == first
+    hard = admin.request("DELETE", user(ada), query={"hard": "true"})
+    assert hard.data["deleted_at"] == first["deleted_at"]
+    assert hard.data["purge_at"] < first["purge_at"]
+
+
+def test_a_sign_in_that_commits_in_between_is_ended_too(service, ada):
+    listed = service.table.query
+    signed_in = []
+
+    def racing(query):
+        page = listed(query)
+        if query.prefix == keys.SESSION_PREFIX and not signed_in:
+            signed_in.append(None)
+            signed_in.append(service.login().data["access_token"])
+        return page
+
+    service.table.query = racing
+    assert ada.request("DELETE", ME).status == 200
+    assert service.request("GET", ME, token=signed_in[1]).code == "SESSION_REVOKED"
+    assert PASSWORD
