@@ -119,6 +119,7 @@ class ExportWorker:
     files: ExportFiles
     clock: Clock
     retention: timedelta
+    segment_bytes: int = EXPORT_SEGMENT_BYTES
     passing: Callable[[str], None] = _unwatched
 
     def work(self, work: Work) -> None:
@@ -254,7 +255,7 @@ class _Making:
             rows.append(encode_row(row.content))
             size += len(rows[-1])
             out_of_time = self._work.seconds_left() < EXPORT_HAND_OVER_SECONDS
-            if size < EXPORT_SEGMENT_BYTES and not out_of_time:
+            if size < self._worker.segment_bytes and not out_of_time:
                 continue
             self._stage(part, rows)
             self._checkpoint(part, after=row.cursor, fraction=self._fraction(part, row))

@@ -1,0 +1,108 @@
+"""SIGKILL at every point that an export worker passes: the export is ready all the same, once.
+
+Workers are processes of their own on an emulator of their own, with the real handler in them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from latchkey import bootstrap
+from latchkey.storage import boto_client
+from latchkey.storage.boto_client import aws_client
+from tests.support.export_campaign import Campaign
+from tests.support.export_process import OUT_OF_TIME, POINTS, deliver
+from tests.support.recorded_service import create_tables
+from tests.support.service import ENVIRONMENT
+from tools.local import emulator
+from tools.local.processes import free_port
+
+KILLED = -9
+SEED = 20260102
+LATER = timedelta(minutes=12)
+"""The queue shows a message again when it was hidden for so long."""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    with emulator.start(free_port(), tmp_path_factory.mktemp("emulator")) as running:
+        yield {**ENVIRONMENT, **running.environment, "AWS_DEFAULT_REGION": "eu-west-1"}
+
+
+@pytest.fixture(scope="module")
+def campaign(environment):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        boto_client._session.cache_clear()
+        create_tables()
+        s3 = aws_client("s3")
+        region = {"LocationConstraint": "eu-west-1"}
+        s3.create_bucket(Bucket=ENVIRONMENT["EXPORT_BUCKET"], CreateBucketConfiguration=region)
+        yield Campaign(s3, aws_client("dynamodb"), SEED)
+        boto_client._session.cache_clear()
+        bootstrap.use(None)
+
+
+def kill_and_redeliver(campaign, environment, point, rows, nth):
+    """Kill the first worker; return how many redeliveries the export took."""
+    asked = campaign.ask(rows)
+    looks = 200 if point in OUT_OF_TIME else None
+    code = deliver(environment, asked.message_id, kill_at=point, nth=nth, looks=looks)
+    assert code == KILLED, f"{point} was not passed {nth} times"
+    campaign.require_unreachable(asked)
+    for delivery in (1, 2):
+        # The message that was being worked on comes again, and one that was handed over comes.
+        for message_id in campaign.messages("export", asked.export.id):
+            assert deliver(environment, message_id, shift=LATER * delivery) == 0
+        if not campaign.messages("export", asked.export.id):
+            campaign.require_complete(asked)
+            return delivery
+    pytest.fail(f"killed at {point}, the export was not ready after two redeliveries")
+
+
+def run(campaign, environment, plan):
+    hits, redeliveries = Counter(), Counter()
+    chance = random.Random(SEED)
+    for point, rows in plan:
+        nth = chance.randrange(1, 4) if point in {"checkpointed", "part_begun"} else 1
+        nth = chance.randrange(1, rows) if point == "row_read" else nth
+        redeliveries[kill_and_redeliver(campaign, environment, point, rows, nth)] += 1
+        hits[point] += 1
+    return hits, redeliveries
+
+
+def test_a_killed_worker_costs_nothing_but_time(campaign, environment):
+    """One point of each phase; the whole list is the slow test's."""
+    points = ("segment_staged", "handed_over", "archive_complete", "published")
+    hits, _ = run(campaign, environment, [(point, 300) for point in points])
+    assert hits.total() == len(points)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_sixty_three_exports_killed_at_every_point_three_times(campaign, environment):
+    plan = [(point, 1000) for point in POINTS * 3]
+    for index in (4, 25, 50):
+        plan[index] = (plan[index][0], 10_000)
+    hits, redeliveries = run(campaign, environment, plan)
+    print(f"\n{hits.total()} exports, {dict(redeliveries)} redeliveries: exports")  # noqa: T201
+    assert min(hits[point] for point in POINTS) >= 3
+
+
+def test_five_deliveries_at_once_make_one_file_and_one_mail(campaign, environment):
+    asked = campaign.ask(200)
+    with ThreadPoolExecutor(5) as pool:
+        codes = list(
+            pool.map(lambda _: deliver(environment, asked.message_id), range(5), timeout=50)
+        )
+    assert 0 in codes
+    campaign.require_complete(asked)
+    # Those that were not done come again, and find nothing to do.
+    assert deliver(environment, asked.message_id, shift=LATER) == 0
+    campaign.require_complete(asked)

@@ -1,0 +1,138 @@
+"""An export worker in a process of its own, which can be killed at any point that it passes.
+
+The real handler, wired as in production, on an emulator. What kills it comes from outside: the
+package itself has no setting for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, override
+
+from functions.export_worker.app import handler
+from latchkey import bootstrap
+from latchkey.bootstrap import Services
+from latchkey.domain.clock import SystemClock
+from tests.support.outbox import Invocation, sqs_record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+POINTS = (
+    "received",
+    "claimed",
+    "account_read",
+    "part_begun",
+    "row_read",
+    "segment_full",
+    "segment_staged",
+    "checkpointed",
+    "part_collected",
+    "time_up",
+    "handed_over",
+    "all_collected",
+    "packing_begun",
+    "upload_begun",
+    "segment_read",
+    "part_packed",
+    "packing_checkpointed",
+    "archive_written",
+    "archive_complete",
+    "published",
+    "swept",
+)
+"""Every point that `ExportWorker` passes, in about the order of an export."""
+
+OUT_OF_TIME = ("time_up", "handed_over")
+SEGMENT_BYTES = 64 * 1024
+"""Small, so that a thousand rows are several segments."""
+
+NOT_DONE = 3
+
+
+class ShiftedClock:
+    """The machine's clock, some time later: redelivery comes after the lease has passed."""
+
+    def __init__(self, shift: timedelta) -> None:
+        self._shift = shift
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self._shift
+
+
+class Killer:
+    """Kills its own process when a point is passed for the n-th time."""
+
+    def __init__(self, point: str | None, nth: int) -> None:
+        self._point = point
+        self._left = nth
+
+    def __call__(self, point: str) -> None:
+        if point == self._point:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FewLooks(Invocation):
+    """Has time for so many looks at the watch, and then none."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._looks = looks
+
+    @override
+    def get_remaining_time_in_millis(self) -> int:
+        self._looks -= 1
+        return 120_000 if self._looks > 0 else 1_000
+
+
+def deliver(
+    environment: dict[str, str],
+    message_id: str,
+    *,
+    kill_at: str | None = None,
+    nth: int = 1,
+    shift: timedelta = timedelta(0),
+    looks: int | None = None,
+) -> int:
+    """Deliver a message to a worker; return its exit code: -9 when it was killed."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(
+        target=_run,
+        kwargs={
+            "environment": environment,
+            "message_id": message_id,
+            "killer": Killer(kill_at, nth),
+            "clock": ShiftedClock(shift),
+            "invocation": Invocation() if looks is None else FewLooks(looks),
+        },
+    )
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _run(
+    *,
+    environment: dict[str, str],
+    message_id: str,
+    killer: Killer,
+    clock: ShiftedClock,
+    invocation: Invocation,
+) -> None:
+    os.environ.update(environment)
+    services = Services(clock=clock)
+    services.export_worker = dataclasses.replace(
+        services.export_worker, passing=killer, segment_bytes=SEGMENT_BYTES
+    )
+    bootstrap.use(services)
+    answer = handler({"Records": [sqs_record(message_id)]}, invocation)
+    sys.exit(NOT_DONE if answer["batchItemFailures"] else 0)
