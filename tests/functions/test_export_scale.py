@@ -13,6 +13,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING, override
 
 import pytest
 
@@ -25,6 +26,9 @@ from latchkey.storage.table import Page
 from tests.support.archives import read_archive
 from tests.support.service import InProcessService
 
+if TYPE_CHECKING:
+    from latchkey.storage.table import Item
+
 PAGE_ROWS = 2_500
 """In a megabyte, which is what DynamoDB answers at once."""
 
@@ -34,9 +38,10 @@ class LongHistory(MemoryTable):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sample = {}
+        self.sample: Item = {}
         self.rows = 0
 
+    @override
     def query(self, query):
         if query.table != "audit" or query.index is not None:
             return super().query(query)

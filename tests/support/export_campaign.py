@@ -53,14 +53,14 @@ class Campaign:
         now = self.services.clock.now()
         account = an_account(created_at=now - timedelta(days=400), updated_at=now)
         self.services.accounts.put_new(account, Effects())
-        for _ in range(3):
-            session = a_session(account, created_at=now)
+        sessions = [a_session(account, created_at=now) for _ in range(3)]
+        for session in sessions:
             key = keys.session(account.id, session.id)
             self.services.table.put(Put(key, to_item(session)))
         self._write_history(account, rows - 1, now - timedelta(days=399), now)
         caller = Caller(
             account_id=account.id,
-            session_id=session.id,
+            session_id=sessions[0].id,
             authenticated_at=now,
             role=Role.USER,
             audit_subject=account.audit.id,
