@@ -6,6 +6,7 @@ import json
 import time
 
 from tests.support.api import PASSWORD, a_fresh_address, error_code
+from tools.template import ROOT
 
 SESSIONS = "/api/v1/users/me/sessions"
 IPHONE = {
@@ -97,7 +98,8 @@ def test_another_teams_api_is_simply_denied(stack, api):
     )
 
     def verdict(header):
-        event = {"headers": {"authorization": header}, "requestContext": {"requestId": "r"}}
+        event = json.loads((ROOT / "events/authorizer.json").read_text())
+        event["headers"]["authorization"] = header
         answer = stack.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
         return json.loads(answer["Payload"].read())
 
