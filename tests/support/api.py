@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PASSWORD = "correct horse battery staple"
+UNANSWERED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
 TIMEOUT_SECONDS = 300
 """Generous: a hundred cold functions share two cores."""
 
@@ -81,13 +82,13 @@ def all_at_once(ways: int, attempt: Callable[[int], Any]) -> list[Any]:
 
 
 def until_available(attempt: Callable[[], Any], *, attempts: int = 20) -> Any:
-    """Repeat what is answered 503, after the pause that the answer asks for, as a client does.
+    """Repeat what the service (503) or the gateway (502) could not answer, as a client does.
 
-    A hundred functions that start at once on two cores make the emulator slow enough for that.
+    A hundred functions that start at once on two cores make the emulator slow enough for both.
     """
     answer = attempt()
-    while answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE and attempts > 0:
-        time.sleep(int(answer.headers["retry-after"]))
+    while answer.status_code in UNANSWERED and attempts > 0:
+        time.sleep(int(answer.headers.get("retry-after", "1")))
         answer = attempt()
         attempts -= 1
     return answer
