@@ -9,17 +9,23 @@ from datetime import timedelta
 import pytest
 
 from latchkey.domain.consent import Consent, ConsentKind
+from latchkey.domain.effects import Effects
 from latchkey.domain.errors import AccountNotFound
+from latchkey.domain.export import Export, FailureReason
+from latchkey.domain.ids import new_id
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason
+from latchkey.flows.export_worker import export_message
 from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage.accounts import AccountStore, sessions_changing
 from latchkey.storage.consents import ConsentStore, record
 from latchkey.storage.effects import EffectWriter
+from latchkey.storage.exports import ExportStore
 from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
+from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW, a_session, an_account, some_effects
 
 FIELD = re.compile(r"^ *(Pattern|Request|Cost)\s{2,}(.+)$", re.MULTILINE)
@@ -209,3 +215,50 @@ def test_preferences(measured, moto_table, account):
     assert store.find(account.id) is None
     with pytest.raises(AccountNotFound):
         store.put("usr_nobody", preferences, some_effects(account))
+
+
+def promising(export, account):
+    message = export_message(export, NOW)
+    return Effects(audit=some_effects(account).audit, outbox=(message,))
+
+
+def test_exports(measured, moto_table, account):
+    exports = ExportStore(moto_table, EffectWriter(seal))
+    new = Export(id=new_id("exp", NOW), account_id=account.id, created_at=NOW)
+
+    until, week = NOW + timedelta(minutes=2), NOW + timedelta(days=7)
+
+    version = measured(exports.ledger_version, account.id)
+    assert measured(exports.put_new, new, ledger_version=version, effects=promising(new, account))
+    assert measured(exports.find, account.id, new.id) == new
+    assert measured(exports.list_by_account, account.id) == [new]
+    claimed = measured(exports.claim, account.id, new.id, lease_id="lea_1", now=NOW, until=until)
+    measured(exports.checkpoint, claimed)
+    measured(exports.hand_over, claimed, NOW, Effects(outbox=(export_message(new, NOW),)))
+    assert measured(exports.requeue, new, week, Effects(outbox=(export_message(new, NOW),)))
+    claimed = exports.claim(account.id, new.id, lease_id="lea_2", now=NOW, until=until)
+    measured(
+        exports.publish,
+        claimed,
+        size_bytes=1,
+        sha256="00" * 32,
+        now=NOW,
+        expires_at=week,
+        effects=promising(new, account),
+    )
+    assert measured(exports.record_link, new, NOW, some_effects(account))
+    assert measured(exports.expire, new, some_effects(account))
+    failing = Export(id=new_id("exp", NOW), account_id=account.id, created_at=NOW)
+    version = exports.ledger_version(account.id)
+    assert exports.put_new(failing, ledger_version=version, effects=some_effects(account))
+    reason = FailureReason.INTERRUPTED
+    assert measured(exports.fail, failing, reason, NOW, some_effects(account))
+    again = promising(new, account)
+    assert measured(exports.redrive, failing, NOW, again)
+
+
+def test_task_leases(measured, moto_table):
+    leases = TaskLeases(moto_table)
+    assert measured(leases.take, "a", NOW, timedelta(seconds=1))
+    assert not leases.take("a", NOW, timedelta(seconds=1))
+    measured(leases.release, "a")

@@ -1,4 +1,7 @@
-"""Exports: one item each, and a ledger that says which one of a person's is under way."""
+"""Exports: one item each, and a ledger that says which one of a person's is under way.
+
+The costs are the table's own; what lists an export anew in gsi1 costs 1 or 2 WRU there, too.
+"""
 
 from __future__ import annotations
 

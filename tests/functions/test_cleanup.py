@@ -1,0 +1,112 @@
+"""Cleanup: every task on its own, one run at a time, and right to run again."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier, Event
+
+import pytest
+
+from latchkey.domain.export import ExportLeaseLost
+from latchkey.flows.cleanup import Cleanup, Task
+from latchkey.storage.memory import MemoryTable
+from latchkey.storage.task_leases import TaskLeases
+from tests.support.builders import NOW
+from tests.support.service import InProcessService
+
+
+@pytest.fixture
+def leases():
+    return TaskLeases(MemoryTable())
+
+
+def test_five_runs_at_once_do_each_task_once(leases):
+    calls, started, release = [], Barrier(5), Event()
+
+    def slow(now):
+        calls.append(now)
+        release.wait(5)
+        return 7
+
+    cleanup = Cleanup(tasks=(Task(name="slow", run=slow),), leases=leases)
+
+    def run():
+        started.wait(5)
+        return cleanup.run(NOW)["slow"]
+
+    with ThreadPoolExecutor(5) as pool:
+        runs = [pool.submit(run) for _ in range(5)]
+        while sum(future.done() for future in runs) < 4:
+            pass
+        release.set()
+        answers = [future.result() for future in runs]
+    assert len(calls) == 1
+    assert sorted(answers, key=str) == [7, None, None, None, None]
+
+
+def test_a_task_that_fails_keeps_no_other_from_running(leases):
+    def fail(_now):
+        raise OSError
+
+    tasks = (Task(name="broken", run=fail), Task(name="sound", run=lambda _now: 1))
+    cleanup = Cleanup(tasks=tasks, leases=leases)
+    assert cleanup.run(NOW) == {"broken": None, "sound": 1}
+    # And holds no lease: the next run tries again.
+    assert leases.take("broken", NOW, timedelta(seconds=1))
+
+
+def test_a_run_that_died_is_followed_when_its_lease_has_passed(leases):
+    assert leases.take("task", NOW, timedelta(seconds=300))
+    cleanup = Cleanup(tasks=(Task(name="task", run=lambda _now: 1),), leases=leases)
+    assert cleanup.run(NOW) == {"task": None}
+    assert cleanup.run(NOW + timedelta(seconds=300)) == {"task": 1}
+
+
+def test_what_is_for_a_persons_hand_waits_for_it(leases):
+    cleanup = Cleanup(tasks=(Task(name="task", run=lambda _now: 1, by_hand=True),), leases=leases)
+    assert cleanup.run(NOW) == {}
+    assert cleanup.run(NOW, only="task") == {"task": 1}
+    with pytest.raises(KeyError):
+        cleanup.run(NOW, only="tusk")
+
+
+# The end of an account ---------------------------------------------------------------------------
+
+
+def test_the_end_of_an_account_is_the_end_of_its_exports():
+    service = InProcessService()
+    token = service.register().data["access_token"]
+    upkeep, now = service.services.export_upkeep, service.clock.now()
+    done = service.request("POST", "/api/v1/users/me/export", token=token).data["id"]
+    service.work()
+    running = service.request("POST", "/api/v1/users/me/export", token=token).data["id"]
+    account_id = service.request("GET", "/api/v1/users/me", token=token).data["id"]
+    lease = now + timedelta(seconds=130)
+    claimed = service.services.exports.claim(
+        account_id, running, lease_id="lea_1", now=now, until=lease
+    )
+    # The worker that is at it is stopped, and waited for.
+    assert upkeep.remove_all(account_id, now) == lease
+    with pytest.raises(ExportLeaseLost):
+        service.services.exports.checkpoint(claimed)
+    service.export_files.stage(running, "0000-lea_1", b"too late")
+    assert upkeep.remove_all(account_id, lease) is None
+    assert service.export_files.objects == {}
+    assert service.services.exports.list_by_account(account_id) == []
+    assert service.services.exports.find(account_id, done) is None
+    assert upkeep.remove_all(account_id, lease) is None
+
+
+def test_a_closed_accounts_export_fails_and_leaves_nothing():
+    service = InProcessService()
+    token = service.register().data["access_token"]
+    account_id = service.request("GET", "/api/v1/users/me", token=token).data["id"]
+    export_id = service.request("POST", "/api/v1/users/me/export", token=token).data["id"]
+    for key, item in service.table._items.items():
+        if key.sk == "ACCOUNT":
+            item["status"] = "suspended"
+    service.work()
+    export = service.services.exports.find(account_id, export_id)
+    assert (export.status, export.failure) == ("failed", "account_closed")
+    assert service.export_files.objects == {}
