@@ -71,6 +71,7 @@ BUDGET = {
     "list_sessions": (AWS | SEALING, 450),
     "get_preferences": (AWS | SEALING | BODY, 560),
     "get_user": (AWS | SEALING, 450),
+    "list_audit": (AWS | SEALING, 470),
     "list_consents": (AWS | SEALING, 450),
     "login": (SIGN_IN, 640),
     "logout": (AWS | SEALING, 450),

@@ -191,6 +191,11 @@ def audit(service):
     service.configure(session_limit=50)
     token = service.login().data["access_token"]
     assert service.request("GET", "/api/v1/users/me/activity", token=token).status == 200
+    admin = Person(service, "frances@example.com")
+    admin.become_admin()
+    person, session = {"user_id": admin.id}, {"session_id": admin.session_id}
+    for query in ({}, person, session, {"action": "session.started"}):
+        assert admin.get("/api/v1/audit", query=query).data["rows"]
     # The key is published by whoever comes first, and found by whoever comes later.
     service.invoke("anchor_audit", {"RequestType": "Create"})
     service.invoke("anchor_audit", {"RequestType": "Update"})
@@ -297,6 +302,7 @@ def test_a_policy_is_used_described_and_exact(name):
 READERS = {
     "ExportWorkerFunction": {"dynamodb:Query", "dynamodb:PutItem"},
     "ListActivityFunction": {"dynamodb:Query"},
+    "ListAuditFunction": {"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
     "ChainAuditFunction": {"dynamodb:Query", "dynamodb:PutItem"},
     "AnchorAuditFunction": {"dynamodb:Query"},
     "ArchiveAuditFunction": {"dynamodb:Query", "dynamodb:BatchGetItem"},

@@ -15,6 +15,7 @@ from latchkey.domain.clock import Clock, SystemClock
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity
     from latchkey.flows.audit_chain import AuditChain
+    from latchkey.flows.audit_search import AuditSearch
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.cleanup import Cleanup
     from latchkey.flows.ending import SessionEnding
@@ -222,6 +223,12 @@ class Services:
         return AuditChain(
             store=AuditChainStore(self.table), signer=self.audit_key, vault=self.audit_vault
         )
+
+    @cached_property
+    def audit_search(self) -> AuditSearch:
+        from latchkey.flows.audit_search import AuditSearch
+
+        return AuditSearch(accounts=self.accounts, audit=self.audit, effects=self._effects)
 
     @cached_property
     def request_trail(self) -> RequestTrail:
@@ -497,6 +504,11 @@ def profile() -> Profile:
 def audit_chain() -> AuditChain:
     """The chains of the audit trail."""
     return services().audit_chain
+
+
+def audit_search() -> AuditSearch:
+    """Searching the audit trail."""
+    return services().audit_search
 
 
 def audit_key() -> AuditKey:

@@ -39,6 +39,12 @@ def compose_id(prefix: str, at: datetime, content: bytes) -> str:
     return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
+def floor_of(at: datetime) -> str:
+    """Return what sorts before every identifier of this instant or later, without a prefix."""
+    number = int(at.timestamp() * 1000) << 80
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Tell whether `text` has the form of an identifier of this kind; nothing is looked up."""
     head, _, suffix = text.partition("_")

@@ -106,6 +106,9 @@ AUDIT_CHAINS = 4
 AUDIT_BLOCK_MAX_ROWS = 500
 """A block of 500 entries has 60 KB, an item at most 400; a stream's batch brings up to 500."""
 
+AUDIT_SEARCH_DAYS = 31
+"""Days that one page of a search walks back: 124 small reads at most, if nothing is found."""
+
 AUDIT_CHAIN_ATTEMPTS = 50
 """Every lost attempt is somebody else's block: as many as chainers could ever be at it at once."""
 

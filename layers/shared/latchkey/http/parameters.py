@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.ids import is_id
 from latchkey.domain.limits import CURSOR_MAX_CHARACTERS, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from enum import StrEnum
 
 
 class Parameter(Protocol):
@@ -116,6 +120,73 @@ class Cursor:
         """Describe it in JSON Schema."""
         return {"type": "string", "maxLength": CURSOR_MAX_CHARACTERS}
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """The id of something, or None when it is not sent."""
+
+    prefix: str
+    description: str
+    default: None = None
+
+    def read(self, name: str, text: str) -> str:
+        """Read what was sent; nothing is looked up."""
+        if not is_id(self.prefix, text):
+            raise InvalidInput(Problem(name, "NOT_AN_ID", f"Send an id: {self.prefix}_…."))
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        return {"type": "string", "pattern": f"^{self.prefix}_[0-9a-z]{{26}}$"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOf[Word: StrEnum]:
+    """A word of an enumeration, or None when it is not sent."""
+
+    words: type[Word]
+    description: str
+    default: None = None
+
+    def read(self, name: str, text: str) -> Word:
+        """Read what was sent."""
+        if text not in self.words:
+            raise InvalidInput(Problem(name, "NOT_AN_OPTION", "Send one of the documented words."))
+        return self.words(text)
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        return {"type": "string", "enum": [word.value for word in self.words]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant:
+    """A time with its zone, or None when it is not sent."""
+
+    description: str
+    default: None = None
+
+    def read(self, name: str, text: str) -> datetime:
+        """Read what was sent. Source: RFC 3339."""
+        instant = None
+        with contextlib.suppress(ValueError):
+            instant = datetime.fromisoformat(text)
+        if (
+            instant is None
+            or instant.tzinfo is None
+            or not _FIRST_YEAR <= instant.year <= _LAST_YEAR
+        ):
+            words = "Send a time with its zone: 2026-01-02T03:04:05Z."
+            raise InvalidInput(Problem(name, "NOT_A_TIME", words))
+        return instant.astimezone(UTC)
+
+    def schema(self) -> dict[str, Any]:
+        """Describe it in JSON Schema."""
+        return {"type": "string", "format": "date-time"}
+
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
+"""What identifiers and the calendar can hold, whatever the zone."""
 
 PAGING: Mapping[str, Parameter] = {"limit": PageSize(), "cursor": Cursor()}
 """The query of a listing in pages."""

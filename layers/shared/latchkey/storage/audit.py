@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, AuditRecord
+from latchkey.domain.ids import floor_of, minted_at
+from latchkey.domain.limits import AUDIT_SEARCH_DAYS
+from latchkey.domain.paging import Slice
 from latchkey.storage import keys
-from latchkey.storage.cursors import read_page
+from latchkey.storage.cursors import read_page, read_position, write_position
 from latchkey.storage.records import from_item, to_item, to_milliseconds
 from latchkey.storage.table import ABSENT, ConditionFailed, Key, Put, Query, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import timedelta
+    from collections.abc import Iterator, Sequence
+    from datetime import date
 
-    from latchkey.domain.paging import Slice
-    from latchkey.storage.table import Item, Table
+    from latchkey.storage.table import Item, Table, Write
 
 _IN_NO_INDEX = {Action.REQUEST_SERVED}
 
@@ -71,6 +75,14 @@ def read_row(item: Item) -> AuditRecord:
     return from_item(AuditRecord, {**item, "id": item["sk"], **subject})
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From an instant on, up to another."""
+
+    since: datetime
+    until: datetime
+
+
 class AuditStore:
     """The rows of the trail, for those who may read them."""
 
@@ -109,6 +121,133 @@ class AuditStore:
         start: Item | None = {"pk": partition, "sk": after} if after is not None else None
         query = Query(partition=partition, table="audit", start_after=start)
         return (read_row(item) for item in read_all(self._table, query))
+
+    def append(self, row: Write) -> None:
+        """Add a row that belongs to no change.
+
+        Pattern      U4, an administrator reads
+        Request      TransactWriteItems
+        Cost         2 WRU, and 3 for its indexes
+        """
+        self._table.transact([row])
+
+    def list_by_subject(
+        self,
+        subject_id: str,
+        period: Period,
+        *,
+        requests: bool,
+        limit: int,
+        cursor: str | None,
+        bound_to: str,
+    ) -> Slice[AuditRecord]:
+        """List a person's rows, newest first: changes, or requests.
+
+        bound_to  whose cursors these are
+
+        Pattern      U5, an administrator searches by user
+        Request      Query
+        Consistency  strong
+        Cost         1 RRU per 4 KiB
+        Raises       InvalidCursor
+        """
+        prefix = keys.AUDIT_REQUEST_PREFIX if requests else keys.AUDIT_CHANGE_PREFIX
+        query = Query(
+            partition=keys.audit_partition(subject_id),
+            between=(prefix + floor_of(period.since), prefix + floor_of(period.until)),
+            newest_first=True,
+            limit=limit,
+            table="audit",
+        )
+        return read_page(self._table, query, read_row, pattern=f"audit|{bound_to}", cursor=cursor)
+
+    def list_by_session(
+        self, session_id: str, period: Period, *, limit: int, cursor: str | None, bound_to: str
+    ) -> Slice[AuditRecord]:
+        """List what happened to a session, or in it: changes and refusals, newest first.
+
+        Pattern      U6, an administrator searches by session
+        Request      Query, BatchGetItem
+        Consistency  eventual: a row is in the index within a second
+        Cost         0.5 RRU per 4 KiB of keys, and 1 RRU a row
+        Raises       InvalidCursor
+        """
+        query = Query(
+            partition=keys.audit_session_partition(session_id),
+            between=(floor_of(period.since), floor_of(period.until)),
+            newest_first=True,
+            limit=limit,
+            table="audit",
+            index="gsi1",
+        )
+        pattern = f"audit|{bound_to}"
+        page = read_page(self._table, query, lambda item: item, pattern=pattern, cursor=cursor)
+        return Slice(self._rows(page.entries), page.next_cursor)
+
+    def list_by_time(
+        self,
+        period: Period,
+        *,
+        action: Action | None,
+        limit: int,
+        cursor: str | None,
+        bound_to: str,
+    ) -> Slice[AuditRecord]:
+        """List the rows of a period, of one action or of all: changes and refusals, newest first.
+
+        Pattern      U7, an administrator searches by time, or by action
+        Request      Query for each day and shard, BatchGetItem
+        Consistency  eventual: a row is in the index within a second
+        Cost         0.5 RRU for each day and shard, at least, and 1 RRU a row
+        Bounds       AUDIT_SEARCH_DAYS a page, which may so be short and still have a next one
+        Raises       InvalidCursor
+        """
+        binding = f"time|{bound_to}|{action}|{period.since}"
+        before = floor_of(period.until) if cursor is None else read_position(cursor, binding)
+        since = floor_of(period.since)
+        found: list[Item] = []
+        day = minted_at(f"_{before}").date()
+        for _ in range(AUDIT_SEARCH_DAYS):
+            found += self._of_day(day, action, (since, before), limit - len(found))
+            if len(found) == limit or day <= period.since.date():
+                break
+            day -= timedelta(days=1)
+        position = None
+        if len(found) == limit:
+            position = str(found[-1]["sk"]).partition("_")[2]
+        elif day > period.since.date():
+            position = floor_of(datetime.combine(day, time(), UTC))
+        following = None if position is None else write_position(position, binding)
+        return Slice(self._rows(found), following)
+
+    def _of_day(
+        self, day: date, action: Action | None, between: tuple[str, str], limit: int
+    ) -> list[Item]:
+        """Merge the shards of a day, newest first; the upper bound itself is not in it."""
+        partitions = keys.audit_day_partitions(day)
+        if action is not None:
+            partitions = keys.audit_action_partitions(action, day)
+        found = [
+            item
+            for partition in partitions
+            for item in self._table.query(
+                Query(
+                    partition=partition,
+                    between=between,
+                    newest_first=True,
+                    limit=limit + 1,
+                    table="audit",
+                    index="gsi2" if action is None else "gsi3",
+                )
+            ).items
+            if str(item["sk"]).partition("_")[2] != between[1]
+        ]
+        found.sort(key=lambda item: str(item["sk"]).partition("_")[2], reverse=True)
+        return found[:limit]
+
+    def _rows(self, found: Sequence[Item]) -> list[AuditRecord]:
+        wanted = [Key(str(item["pk"]), str(item["sk"]), "audit") for item in found]
+        return [read_row(item) for item in self._table.get_many(wanted)] if wanted else []
 
     def list_changes(
         self, subject_id: str, *, limit: int, cursor: str | None

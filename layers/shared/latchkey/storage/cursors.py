@@ -9,12 +9,14 @@ that wandered into another one is refused instead of starting somewhere at rando
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidCursor, Problem
+from latchkey.domain.ids import is_id
 from latchkey.domain.limits import CURSOR_MAX_CHARACTERS
 from latchkey.domain.paging import Slice
 
@@ -48,6 +50,28 @@ def read_page[Entry](
     page = table.query(replace(query, start_after=start))
     following = None if page.next_start is None else _encode(page.next_start, query, binding)
     return Slice([read(item) for item in page.items], following)
+
+
+def write_position(position: str, binding: str) -> str:
+    """Make the cursor of a listing that no single query is behind."""
+    digest = hashlib.sha256(binding.encode()).hexdigest()[:16]
+    text = json.dumps([_VERSION, digest, position], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def read_position(cursor: str, binding: str) -> str:
+    """Read such a cursor back. Raises InvalidCursor."""
+    content: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        cut = cursor[:CURSOR_MAX_CHARACTERS]
+        padded = cut.encode("ascii") + b"=" * (-len(cut) % 4)
+        content = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    # Only one that is written again the same was ours, and of this listing.
+    position = str(content[-1]) if isinstance(content, list) and content else ""
+    if not is_id("row", f"row_{position}") or write_position(position, binding) != cursor:
+        words = "Send next_cursor of the page before, unchanged, or no cursor."
+        raise InvalidCursor(Problem("cursor", InvalidCursor.code, words))
+    return position
 
 
 def _binding(query: Query, pattern: str) -> str:

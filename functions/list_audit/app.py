@@ -1,0 +1,34 @@
+"""GET /api/v1/audit: the audit trail, for administrators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import audit_search
+from latchkey.domain.errors import AccountNotFound, InvalidCursor
+from latchkey.http.audit_query import AUDIT_QUERY, read_filter, read_paging
+from latchkey.http.auth import admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.audit import AuditListView
+
+if TYPE_CHECKING:
+    from latchkey.flows.audit_search import AuditSearch
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=admin(),
+    needs=audit_search,
+    query=AUDIT_QUERY,
+    returns=AuditListView,
+    errors=(InvalidCursor, AccountNotFound),
+)
+def handler(request: Request[None], flow: AuditSearch) -> Response:
+    """Search the audit trail by user, session, action or time, newest first.
+
+    Every search is itself a row of the trail. What is personal in a row stays sealed.
+    """
+    what, page = read_filter(request), read_paging(request)
+    return ok(AuditListView.of(flow.search(request.caller, request.context, what, **page)))

@@ -1,0 +1,101 @@
+"""Searching the audit trail, for administrators; every search is a row of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.storage.audit import Period
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.audit import AuditRecord
+    from latchkey.domain.paging import Slice
+    from latchkey.domain.request import Caller, RequestContext
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.audit import AuditStore
+    from latchkey.storage.effects import EffectWriter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """What is searched for: one of user, session and action, or none; and when."""
+
+    user_id: str | None
+    session_id: str | None
+    action: Action | None
+    requests: bool
+    since: datetime
+    until: datetime
+
+    def require_one(self) -> None:
+        """Raise InvalidInput unless this is a search that keys can answer."""
+        given = [name for name in ("user_id", "session_id", "action") if getattr(self, name)]
+        if len(given) > 1:
+            words = "Search by one of user_id, session_id and action."
+            raise InvalidInput(*(Problem(name, "ONE_FILTER_ONLY", words) for name in given))
+        if self.requests and self.user_id is None:
+            words = "Requests that were served are listed by user_id."
+            raise InvalidInput(Problem("kind", "USER_REQUIRED", words))
+        if self.since >= self.until:
+            words = "The period ends before it begins."
+            raise InvalidInput(Problem("until", "EMPTY_PERIOD", words))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSearch:
+    """The flow, and what it needs."""
+
+    accounts: AccountStore
+    audit: AuditStore
+    effects: EffectWriter
+
+    def search(
+        self,
+        caller: Caller,
+        context: RequestContext,
+        what: AuditFilter,
+        *,
+        limit: int,
+        cursor: str | None,
+    ) -> Slice[AuditRecord]:
+        """Read a page of the trail, newest first. That it was read is recorded first, and by whom.
+
+        The row is about the person whose history is read, who finds it there; else about the
+        administrator.
+
+        Raises InvalidInput, InvalidCursor, AccountNotFound.
+        """
+        what.require_one()
+        about = self.accounts.get(what.user_id or caller.account_id)
+        self._record(caller, context, what, about)
+        period = Period(what.since, what.until)
+        page = {"limit": limit, "cursor": cursor, "bound_to": caller.account_id}
+        if what.user_id is not None:
+            return self.audit.list_by_subject(
+                about.audit.id,
+                period,
+                requests=what.requests,
+                **page,  # type: ignore[arg-type]
+            )
+        if what.session_id is not None:
+            return self.audit.list_by_session(what.session_id, period, **page)  # type: ignore[arg-type]
+        return self.audit.list_by_time(period, action=what.action, **page)  # type: ignore[arg-type]
+
+    def _record(
+        self, caller: Caller, context: RequestContext, what: AuditFilter, about: Account
+    ) -> None:
+        row = audit_row(
+            Action.AUDIT_READ_BY_ADMIN,
+            about.audit,
+            context,
+            caller=caller,
+            targets=() if what.session_id is None else (what.session_id,),
+        )
+        (put,) = self.effects.writes(Effects(audit=(row,)))
+        self.audit.append(put)

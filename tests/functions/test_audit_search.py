@@ -1,0 +1,156 @@
+"""Administrators search the trail, by its keys, and leave a row of it each time."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.support.audit import captured_log, log_event
+from tests.support.person import Person, audit_rows
+from tests.support.service import IPHONE, InProcessService
+
+AUDIT = "/api/v1/audit"
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def admin(service):
+    person = Person(service, "root@example.com")
+    person.become_admin()
+    return person
+
+
+@pytest.fixture
+def ada(service):
+    return Person(service)
+
+
+def search(admin, **query):
+    answer = admin.get(AUDIT, query=query)
+    assert answer.status == 200, answer.body
+    return answer.data
+
+
+def actions(page):
+    return [row["action"] for row in page["rows"]]
+
+
+def test_the_history_of_a_person_is_found_by_their_id(service, admin, ada):
+    service.clock.advance(minutes=1)
+    service.login(user_agent=IPHONE)
+    found = search(admin, user_id=ada.id)
+    assert actions(found) == [
+        "audit.read.by_admin",
+        "session.started",
+        "session.started",
+        "account.registered",
+    ]
+    assert "203.0.113.7" not in repr(found)
+
+
+def test_that_it_was_read_is_recorded_with_who_and_told_to_the_person(service, admin, ada):
+    search(admin, user_id=ada.id)
+    (row,) = audit_rows(service, "audit.read.by_admin")
+    assert row["session_id"] != ada.session_id
+    newest = ada.get("/api/v1/users/me/activity").data["activity"][0]
+    assert newest["description"] == "Read this history (by an administrator)"
+    assert newest["ip_address"] is None
+    assert newest["from_device_name"] is None
+
+
+def test_what_happened_to_a_session_is_found_by_its_id(service, admin, ada):
+    phone = service.login(user_agent=IPHONE).data["session"]["id"]
+    ada.request("DELETE", f"/api/v1/users/me/sessions/{phone}")
+    found = search(admin, session_id=phone)
+    assert actions(found)[-2:] == ["session.revoked.by_owner", "session.started"]
+
+
+def test_rows_of_one_action_come_from_many_days_in_pages(service, admin):
+    for number in range(12):
+        Person(service, f"p{number}@example.com")
+        service.clock.advance(days=number % 3)
+    admin.token = service.login("root@example.com").data["access_token"]
+    whole = search(admin, action="account.registered", limit="100", since="2026-01-01T00:00:00Z")
+    assert len(whole["rows"]) == 13
+    assert [r["at"] for r in whole["rows"]] == sorted(
+        (r["at"] for r in whole["rows"]), reverse=True
+    )
+
+    paged, cursor = [], None
+    for _ in itertools.repeat(None, 20):
+        query = {"cursor": cursor} if cursor else {}
+        page = search(
+            admin,
+            action="account.registered",
+            limit="3",
+            since="2026-01-01T00:00:00Z",
+            until="2026-02-01T00:00:00Z",
+            **query,
+        )
+        paged += page["rows"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert [row["id"] for row in paged] == [row["id"] for row in whole["rows"]]
+
+
+def test_a_search_of_years_walks_a_month_a_page(service, admin):
+    service.clock.advance(days=60)
+    admin.token = service.login("root@example.com").data["access_token"]
+    period = {"since": "2026-01-01T00:00:00Z", "action": "account.registered"}
+    first = search(admin, **period)
+    assert first["rows"] == []
+    second = search(admin, **period, until="2026-03-03T12:00:00Z")
+    assert second["next_cursor"]
+    last = search(admin, **period, until="2026-01-20T00:00:00Z")
+    assert actions(last) == ["account.registered"]
+
+
+def test_by_time_alone_everything_is_found_but_what_was_served(service, admin, ada):
+    with captured_log() as log:
+        ada.get()
+        service.request("GET", "/api/v1/users/me", token="forged")
+    service._handler("record_requests")(log_event(log.getvalue().splitlines()), None)
+    assert "request.refused" in actions(search(admin))
+    assert "request.served" not in actions(search(admin))
+    assert actions(search(admin, user_id=ada.id, kind="requests")) == ["request.served"]
+
+
+def test_nobody_else_may_search(service, ada):
+    refused = ada.get(AUDIT)
+    assert (refused.status, refused.code) == (403, "ADMINISTRATORS_ONLY")
+
+
+def test_a_cursor_belongs_to_the_administrator_and_the_search_that_it_came_from(service, admin):
+    other = Person(service, "other@example.com")
+    other.become_admin()
+    cursor = search(admin, limit="1", since="2026-01-01T00:00:00Z")["next_cursor"]
+    for person, query in ((other, {}), (admin, {"action": "session.started"})):
+        refused = person.get(
+            AUDIT, query={"cursor": cursor, "since": "2026-01-01T00:00:00Z", **query}
+        )
+        assert (refused.status, refused.code) == (400, "INVALID_CURSOR")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"user_id": "usr_x"},
+        {"session_id": "usr_01kdx2w3wne4ns8ppdxwvxxxx0"},
+        {"action": "nothing.of.the.kind"},
+        {"kind": "requests"},
+        {"since": "yesterday"},
+        {"since": "2026-01-02T03:04:05"},
+        {"until": "9999-12-31T23:59:59-12:00"},
+        {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+        {"action": "session.started", "session_id": "ses_01kdx2w3wne4ns8ppdxwvxxxx0"},
+        {"cursor": "WzEsIngiXQ"},
+    ],
+)
+def test_a_search_that_keys_can_not_answer_is_refused(admin, query):
+    assert admin.get(AUDIT, query=query).status == 400
