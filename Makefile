@@ -75,12 +75,13 @@ redrive-exports: ## Start failed exports over, once what made them fail is repai
 
 .PHONY: lock
 lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRADE=1: newest of all)
-	for name in runtime dev ministack sam; do \
+	for name in runtime media dev ministack sam; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
 	    --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
 	cp requirements/runtime.txt layers/shared/requirements.txt
+	cp requirements/media.txt layers/media/requirements.txt
 
 .PHONY: clean
 clean: ## Remove everything that was built, the environments too

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from latchkey.domain import errors
+from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS
 from latchkey.http.bodies.languages import LANGUAGE_FORMAT
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
 from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
@@ -139,6 +140,8 @@ def possible_errors(operation: Operation) -> list[type[DomainError]]:
     }
     if spec.if_match:
         possible.add(errors.PreconditionFailed)
+    if spec.idempotency_key:
+        possible.add(errors.IdempotencyKeyReused)
     if spec.body is not None and uses_format(spec.body, LANGUAGE_FORMAT):
         possible.add(errors.InvalidLanguageCode)
     if strangers := [kind.__name__ for kind in possible if kind not in CATALOGUE]:
@@ -172,6 +175,9 @@ def _operation(operation: Operation) -> Schema:
             "required": bool(spec.body.required_fields()),
             "content": {"application/json": {"schema": schema}},
         }
+        if spec.form is not None:
+            schema = reference(spec.form.model.__name__)
+            described["requestBody"]["content"]["multipart/form-data"] = {"schema": schema}
     described["responses"] = {
         str(status): answer
         for status, answer in sorted({**_successes(operation), **_failures(operation)}.items())
@@ -221,6 +227,14 @@ def _header_parameters(operation: Operation) -> Iterator[Schema]:
             "required": False,
             "description": "The `ETag` of what you have read; 412 when it has changed since.",
             "schema": {"type": "string"},
+        }
+    if operation.endpoint.spec.idempotency_key:
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "A UUID of yours: the same request with it again creates nothing more.",
+            "schema": {"type": "string", "maxLength": IDEMPOTENCY_KEY_MAX_CHARACTERS},
         }
 
 
@@ -283,6 +297,8 @@ def _shapes() -> Iterator[Shape]:
         spec = operation.endpoint.spec
         if spec.body is not None:
             yield spec.body, "validation"
+        if spec.form is not None:
+            yield spec.form.model, "validation"
         for view in spec.returns.values():
             if view is not None:
                 yield view, "serialization"

@@ -9,6 +9,7 @@ ACCOUNT_ID = "usr_01kdx2w3wne4ns8ppdxwvxxxx0"
 SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx1"
 OTHER_SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx2"
 EXPORT_ID = "exp_01kdx2w3wne4ns8ppdxwvxxxx3"
+UPLOAD_ID = "upl_01kdx2w3wne4ns8ppdxwvxxxx4"
 """Whose requests `events/` are; tests put the ids of a living account in their place."""
 
 _USER_AGENT = (

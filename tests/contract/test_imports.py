@@ -33,6 +33,7 @@ WATCHED = {
     "jwt",
     "langcodes",
     "maxminddb",
+    "multipart",
     "PIL",
     "pydantic",
     "ua_parser",
@@ -63,6 +64,8 @@ BUDGET = {
     "suspend_user": (AWS | SEALING, 470),
     "unsuspend_user": (AWS | SEALING, 470),
     "purge_worker": (AWS | TOKENS, 500),
+    "create_avatar_upload": (AWS | SEALING | BODY, 560),
+    "delete_avatar": (AWS | SEALING, 470),
     "get_health": (set(), 210),
     "get_jwks": (AWS, 420),
     "get_me": (AWS | SEALING, 450),
@@ -80,6 +83,7 @@ BUDGET = {
     "refresh": (AWS | TOKENS | BODY, 560),
     "replace_user": (AWS | SEALING | BODY | LANGUAGES, 560),
     "register": (SIGN_IN | LANGUAGES, 640),
+    "replace_avatar": (AWS | SEALING | BODY, 560),
     "replace_preferences": (AWS | SEALING | BODY, 560),
     "relay_outbox": (set(), 230),
     "reset_preferences": (AWS | SEALING | BODY, 560),
@@ -88,7 +92,8 @@ BUDGET = {
     "revoke_session": (AWS | SEALING, 450),
     "revoke_sessions": (AWS | SEALING, 450),
     "rotate_signing_keys": (set(), 230),
-    "update_me": (AWS | SEALING | BODY | LANGUAGES, 560),
+    "sweep_avatars": (set(), 230),
+    "update_me": (AWS | SEALING | BODY | LANGUAGES | {"multipart"}, 560),
 }
 """The watched packages that a handler loads, exactly, and how many modules it may load in all."""
 

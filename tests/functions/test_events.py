@@ -10,6 +10,7 @@ import pytest
 from latchkey.domain.effects import Queue
 from tests.support.contract import require_documented
 from tests.support.outbox import Invocation
+from tests.support.pictures import png
 from tests.support.service import IPHONE, InProcessService
 from tools import sample_events
 from tools.operations import endpoints, operations
@@ -26,10 +27,18 @@ def read_event(service):
     """Read an event; Ada, who asks in all of them, exists, and so do her two devices."""
     here = service.register("ada@example.com").data
     there = service.login("ada@example.com", user_agent=IPHONE).data
+    offered = service.request(
+        "POST",
+        "/api/v1/users/me/avatar/uploads",
+        json_body={"content_type": "image/png"},
+        token=here["access_token"],
+    ).data
+    service.media.uploads[offered["upload_id"]] = png()
     real = {
         sample_events.ACCOUNT_ID: here["user"]["id"],
         sample_events.SESSION_ID: here["session"]["id"],
         sample_events.OTHER_SESSION_ID: there["session"]["id"],
+        sample_events.UPLOAD_ID: offered["upload_id"],
         "<access token>": here["access_token"],
         "<refresh token>": here["refresh_token"],
     }

@@ -14,6 +14,7 @@ from latchkey.storage.audit_keys import AuditKeyStore
 from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.media import MediaBucket
 from latchkey.storage.queues import Queues
 from latchkey.storage.s3_export_files import S3ExportFiles
 from latchkey.storage.signing_keys import SigningKeyStore
@@ -43,6 +44,7 @@ _OBJECT_ACTIONS = {
 }
 """The operations of S3 that IAM knows under another name."""
 
+MEDIA = "latchkey-test-media"
 _MEMBER_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -73,6 +75,8 @@ class RecordedService(InProcessService):
         self._files = self._create_export_files()
         self._queues = Queues(self.services.config.queue_urls)
         self._queues._sqs.meta.events.register("before-call.sqs", self._record_queue)
+        self._media = create_media()
+        self._media._s3.meta.events.register("before-parameter-build.s3", self._record_object)
         self._keys = SigningKeyStore(self.services.config.key_prefix)
         self._keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self._audit_key, self._vault = self._create_audit_parts()
@@ -92,6 +96,7 @@ class RecordedService(InProcessService):
                 export_files=self._files,
                 audit_key=self._audit_key,
                 audit_vault=self._vault,
+                media=self._media,
             )
         )
         try:
@@ -147,11 +152,31 @@ class RecordedService(InProcessService):
         name = str(json.loads(params["body"])["Name"])
         self.performed[self._running].add((f"ssm:{model.name}", name.rpartition("/")[2]))
 
+    def _record_object(self, *, params: Any, model: Any, **_: Any) -> None:
+        if "Key" not in params:
+            # A form is signed: who sends it puts a file there by leave of the signer.
+            self.performed[self._running].add(("s3:PutObject", "MediaBucket/incoming/*"))
+            return
+        folder = str(params["Key"]).rpartition("/")[0]
+        resource = f"MediaBucket/{folder if folder == 'media/avatars' else 'incoming'}/*"
+        self.performed[self._running].add((f"s3:{model.name}", resource))
+        if model.name == "GetObject":
+            # S3 asks for it before it says that a file is not there.
+            self.performed[self._running].add(("s3:ListBucket", "MediaBucket"))
+
     def _record_queue(self, *, model: Any, params: Any, **_: Any) -> None:
         url = str(json.loads(params["body"])["QueueUrl"])
         # IAM knows no batches: sending ten messages is SendMessage, too.
         action = str(model.name).removesuffix("Batch")
         self.performed[self._running].add((f"sqs:{action}", url.rpartition("/")[2]))
+
+
+def create_media() -> MediaBucket:
+    """Create the bucket."""
+    aws_client("s3").create_bucket(
+        Bucket=MEDIA, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    return MediaBucket(MEDIA)
 
 
 def create_queues() -> dict[str, str]:

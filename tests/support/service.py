@@ -5,6 +5,7 @@ It speaks in requests and answers, as an API Gateway would; time is the test's t
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import importlib
 import json
@@ -19,6 +20,7 @@ from latchkey.storage.memory import MemoryTable
 from tests.support.audit import MemoryAuditKey, MemoryVault
 from tests.support.clock import ManualClock
 from tests.support.keys import MemorySigningKeyStore
+from tests.support.media import MemoryMedia
 from tests.support.outbox import MemoryQueues, OutboxPump
 from tools.template import routes
 
@@ -101,6 +103,7 @@ class InProcessService:
             "audit_key": self.audit_key,
             "audit_vault": self.audit_vault,
         }
+        self.media = MemoryMedia()
         self._requests = 0
         self._use(Config.from_env({**ENVIRONMENT, **settings}))
 
@@ -110,7 +113,7 @@ class InProcessService:
         path: str,
         *,
         json_body: Any = None,
-        raw_body: str | None = None,
+        raw_body: str | bytes | None = None,
         token: str | None = None,
         headers: dict[str, str] | None = None,
         cookies: list[str] | None = None,
@@ -141,8 +144,9 @@ class InProcessService:
                 "requestId": f"request-{self._requests}",
                 "http": {"method": method, "path": path, "sourceIp": source_ip},
             },
-            "body": body,
-            "isBase64Encoded": False,
+            # What is no text comes as base 64, as API Gateway has it.
+            "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+            "isBase64Encoded": isinstance(body, bytes),
         }
         if route.authorized:
             verdict = self._handler("authorizer")({**event, "type": "REQUEST"}, None)
@@ -192,6 +196,7 @@ class InProcessService:
             signing_key_store=self.keys,
             queues=self.queues,
             export_files=self.export_files,
+            media=self.media,
             **self._parts,
         )
         bootstrap.use(self.services)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from latchkey.flows.audit_chain import AuditChain
     from latchkey.flows.audit_search import AuditSearch
     from latchkey.flows.authorization import Authorization
+    from latchkey.flows.avatars import Avatars, Media
     from latchkey.flows.cleanup import Cleanup
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.erasure import Erasure
@@ -42,11 +43,13 @@ if TYPE_CHECKING:
     from latchkey.storage.audit import AuditStore
     from latchkey.storage.audit_keys import AuditKey
     from latchkey.storage.audit_vault import AuditVault
+    from latchkey.storage.avatars import AvatarStore
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.deletions import DeletionStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.export_files import ExportFiles
     from latchkey.storage.exports import ExportStore
+    from latchkey.storage.idempotency import IdempotencyStore
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.preferences import PreferenceStore
     from latchkey.storage.sessions import SessionStore
@@ -88,6 +91,24 @@ class Services:
         from latchkey.storage.accounts import AccountStore
 
         return AccountStore(self.table, self._effects)
+
+    @cached_property
+    def avatar_store(self) -> AvatarStore:
+        from latchkey.storage.avatars import AvatarStore
+
+        return AvatarStore(self.table)
+
+    @cached_property
+    def idempotency_keys(self) -> IdempotencyStore:
+        from latchkey.storage.idempotency import IdempotencyStore
+
+        return IdempotencyStore(self.table)
+
+    @cached_property
+    def media(self) -> Media:
+        from latchkey.storage.media import MediaBucket
+
+        return MediaBucket(self.config.media_bucket)
 
     @cached_property
     def consents(self) -> ConsentStore:
@@ -323,6 +344,24 @@ class Services:
         )
 
     @cached_property
+    def avatars(self) -> Avatars:
+        from latchkey.flows.avatars import Avatars
+
+        def render(content: bytes) -> bytes:
+            # Pillow is in the layer of the functions that take pictures, and in no other.
+            from latchkey.security.images import to_avatar
+
+            return to_avatar(content)
+
+        return Avatars(
+            profile=self.profile,
+            store=self.avatar_store,
+            keys=self.idempotency_keys,
+            media=lambda: self.media,
+            render=render,
+        )
+
+    @cached_property
     def preferences(self) -> PreferenceFlows:
         from latchkey.flows.preferences import PreferenceFlows
 
@@ -489,6 +528,11 @@ def refreshing() -> Refreshing:
 def reauthentication() -> Reauthentication:
     """Proving again who one is."""
     return services().reauthentication
+
+
+def avatars() -> Avatars:
+    """A person's picture."""
+    return services().avatars
 
 
 def preferences() -> PreferenceFlows:

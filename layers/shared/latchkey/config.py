@@ -29,6 +29,7 @@ class Config:
     key_prefix       SSM path of the signing keys
     edge_secret      what our own CloudFront proves itself with; empty: there is none
     allowed_origins  browser origins that may use the cookie routes
+    media_bucket     only the functions that touch it know its name
     media_url        where avatars are served; empty: on the origin of the API itself
     consent_text_version  which wording of the consents people are shown now
     audit_retention    how long the rows of changes stay in the table; S3 keeps them
@@ -55,6 +56,7 @@ class Config:
     session_limit: int
     password_min_length: int
     key_rotation_interval: timedelta
+    media_bucket: str
     media_url: str
     consent_text_version: str
     authorizer_passes_reasons: bool
@@ -89,6 +91,7 @@ class Config:
             session_limit=int(env["SESSION_LIMIT"]),
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
             key_rotation_interval=timedelta(days=int(env.get("SIGNING_KEY_ROTATION_DAYS", "30"))),
+            media_bucket=env.get("MEDIA_BUCKET", ""),
             media_url=env["MEDIA_URL"].rstrip("/"),
             consent_text_version=env["CONSENT_TEXT_VERSION"],
             authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",

@@ -67,6 +67,23 @@ class WeakPassword(InvalidInput):
     code = "PASSWORD_NOT_ACCEPTED"
 
 
+class UnusablePicture(InvalidInput):
+    """What came as a picture is none that we take: another format, broken, too large in pixels."""
+
+    code = "UNUSABLE_PICTURE"
+
+    def __init__(self, *, reason: str) -> None:
+        """Keep which check it was, for our own log."""
+        super().__init__()
+        self.data["reason"] = reason
+
+
+class IdempotencyKeyReused(DomainError):
+    """An idempotency key came again, with another request than before."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
 # Who is asking -------------------------------------------------------------------------------
 
 
@@ -179,6 +196,17 @@ class ErasureStarted(DomainError):
     code = "ERASURE_STARTED"
 
 
+class TooManyPendingUploads(DomainError):
+    """As many uploads as a person may have are waiting to be finished."""
+
+    code = "TOO_MANY_PENDING_UPLOADS"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        """Carry when the first of them expires."""
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
+
+
 class TooManyAttempts(DomainError):
     """A limit was reached; nothing was looked at."""
 
@@ -221,6 +249,18 @@ class PreconditionFailed(DomainError):
     """What was to be changed is no longer the version that the client has seen."""
 
     code = "PRECONDITION_FAILED"
+
+
+class UploadNotFound(DomainError):
+    """No such upload, or used, or expired, or not the caller's: they can't be told apart."""
+
+    code = "UPLOAD_NOT_FOUND"
+
+
+class UploadNotComplete(DomainError):
+    """The upload is there, its file is not."""
+
+    code = "UPLOAD_NOT_COMPLETE"
 
 
 class SessionNotFound(DomainError):

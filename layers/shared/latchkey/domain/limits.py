@@ -58,6 +58,48 @@ USER_AGENT_MAX_CHARACTERS = 512
 AGE_MAX_YEARS = 150
 """Nobody has lived so long; the oldest person on record reached 122."""
 
+AVATAR_MAX_BYTES = 5 * 1024 * 1024
+"""A photograph of a phone; through S3, as it would not fit into a Lambda's 6 MB of base64."""
+
+AVATAR_FORM_MAX_BYTES = 4 * 1024 * 1024
+"""Of a picture in a form: 5.6 MB as base64, so that it and the other fields stay under 6 MB."""
+
+FORM_PARTS_MAX = 32
+"""Our largest form has eleven fields."""
+
+AVATAR_PIXELS_MAX = 25_000_000
+"""What phones take without being asked to (5712 by 4284); 100 MB when decoded."""
+
+AVATAR_WEBP_PIXELS_MAX = 12_500_000
+"""A 12-megapixel photograph. libwebp's decoder holds the picture four times."""
+
+AVATAR_JPEG_SCANS_MAX = 100
+"""libjpeg writes ten. Each costs a pass over every pixel, and 170,000 fit into 5 MiB."""
+
+AVATAR_SIDE_PIXELS = 512
+"""Twice the largest avatar on a page, for dense screens."""
+
+AVATAR_WEBP_QUALITY = 85
+"""About 40 KB for a photograph; artefacts show below 80. Our choice."""
+
+AVATAR_UPLOAD_SECONDS = 300
+"""How long the form can be sent: enough to start on a slow line, too short to pass around."""
+
+AVATAR_UPLOAD_FINISH_SECONDS = 900
+"""5 MiB at 64 kbit/s take eleven minutes."""
+
+AVATAR_UPLOADS_MAX = 3
+"""Pending at once and person: bounds what anybody can store before we have looked at it."""
+
+AVATAR_UNSHOWN_GRACE_SECONDS = 3600
+"""A change of an avatar takes seconds, and a function is ended after thirty."""
+
+IDEMPOTENCY_RETENTION_HOURS = 24
+"""As Stripe: longer than any client retries."""
+
+IDEMPOTENCY_KEY_MAX_CHARACTERS = 255
+"""A UUID has 36. As Stripe."""
+
 PREFERENCES_MAX_BYTES = 16 * 1024
 """Of JSON. Room for every choice that a form can offer; four read units. Our choice."""
 

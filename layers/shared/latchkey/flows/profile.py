@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.table import Write
 
+_SHOWN_AS = {"avatar_id": "avatar_url"}
+"""What people call a field that they know under another name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
@@ -67,7 +70,8 @@ class Profile:
             new = dataclasses.replace(
                 account, **changed, version=account.version + 1, updated_at=context.now
             )
-            row = self._row(account, tuple(sorted(changed)), caller, context)
+            names = tuple(sorted(_SHOWN_AS.get(name, name) for name in changed))
+            row = self._row(account, names, caller, context)
             decisions = self._decisions(new, changed, caller, context)
             writes = [*(consents.record(account_id, c) for c in decisions), *also]
             if self.accounts.update(account, new, Effects(audit=(row,)), also=writes):

@@ -17,6 +17,7 @@ from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DomainError
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
+from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.parameters import read_query
 from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import parse_event, read_json
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from latchkey.http.bodies.validation import Body
+    from latchkey.http.forms import Form
     from latchkey.http.parameters import Parameter
     from latchkey.http.request import Event, Request
     from latchkey.http.response import Response
@@ -42,6 +44,8 @@ class EndpointSpec:
     errors   the domain errors of this operation, beyond those that every endpoint has
     bare     the view is the whole body
     if_match the request may be conditional on the version that the client has seen
+    form     the body may also come as a form, which can bring a file
+    idempotency_key  the request may have a key that makes a repetition harmless
     """
 
     caller: CallerRule
@@ -51,6 +55,8 @@ class EndpointSpec:
     errors: tuple[type[DomainError], ...] = ()
     bare: bool = False
     if_match: bool = False
+    form: Form | None = None
+    idempotency_key: bool = False
 
 
 class Endpoint:
@@ -103,8 +109,12 @@ class Endpoint:
         if self.spec.if_match:
             request.expected_versions = read_if_match(request.headers.get("if-match"))
         request.query = read_query(self.spec.query, request.raw_query)
-        if self.spec.body is not None:
+        if self.spec.form is not None and self.spec.form.fits(request):
+            request.accept_body(self.spec.form.read(request))
+        elif self.spec.body is not None:
             request.accept_body(self.spec.body.parse(self._document(request)))
+        if self.spec.idempotency_key:
+            request.idempotency_key = read_idempotency_key(request)
         arguments = () if self._needs is None else (self._needs(),)
         return self._function(request, *arguments)
 
@@ -148,6 +158,8 @@ def endpoint(
     errors: tuple[type[DomainError], ...] = (),
     bare: bool = False,
     if_match: bool = False,
+    form: Form | None = None,
+    idempotency_key: bool = False,
 ) -> Callable[[Callable[..., Response]], Endpoint]:
     """Make a function a Lambda handler of the HTTP API.
 
@@ -158,6 +170,8 @@ def endpoint(
     query    the query parameters; any other is refused
     errors   the domain errors that it may answer with
     if_match whether it heeds If-Match, and answers 412
+    form     how the body is read when it comes as a form
+    idempotency_key  whether it heeds Idempotency-Key, and answers 422
     """
     spec = EndpointSpec(
         caller=caller,
@@ -167,6 +181,8 @@ def endpoint(
         errors=errors,
         bare=bare,
         if_match=if_match,
+        form=form,
+        idempotency_key=idempotency_key,
     )
 
     def decorate(function: Callable[..., Response]) -> Endpoint:

@@ -28,6 +28,7 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.InvalidInput: Row(400, "The request is not valid; see the details."),
     domain.InvalidLanguageCode: Row(400, "A language is not a registered BCP 47 tag."),
     domain.InvalidCursor: Row(400, "This cursor does not belong to this listing."),
+    domain.UnusablePicture: Row(400, "This is no JPEG, PNG or WebP picture that can be used."),
     domain.WeakPassword: Row(400, "This password can't be accepted; see the details."),
     domain.CurrentSessionUnknown: Row(400, "Your own session can't be told from the others."),
     domain.SingleUseTokenInvalid: Row(400, "This link was used already or is too old."),
@@ -53,11 +54,16 @@ CATALOGUE: dict[type[DomainError], Row] = {
     # Somebody else's export, likewise.
     domain.ExportNotFound: Row(404, "There is no such export."),
     domain.ExportAlreadyRunning: Row(409, "An export is under way already; its location is given."),
+    # Somebody else's upload, a used one and one that never was are one error: enumeration.
+    domain.UploadNotFound: Row(404, "There is no such upload, or it was used or has expired."),
+    domain.UploadNotComplete: Row(409, "The file has not been uploaded yet."),
     domain.EmailAlreadyRegistered: Row(409, "This e-mail address is registered already."),
     domain.UsernameTaken: Row(409, "This username is taken."),
     domain.LastAdministrator: Row(409, "This is the last administrator."),
     domain.ErasureStarted: Row(409, "This account is being erased."),
     domain.PreconditionFailed: Row(412, "It has changed since you read it; read it again."),
+    domain.IdempotencyKeyReused: Row(422, "This idempotency key belongs to another request."),
+    domain.TooManyPendingUploads: Row(429, "Finish an upload first, or wait until one expires."),
     domain.TooManyAttempts: Row(429, "Too many attempts; try again later."),
     domain.TemporarilyUnavailable: Row(503, "Something we need is not answering; try again."),
 }
@@ -106,7 +112,9 @@ def _headers(error: Exception, code: str) -> dict[str, str]:
     elif isinstance(error, domain.NotAuthenticated):
         # RFC 6750 section 3.1; the description carries the stable code.
         headers["www-authenticate"] = f'Bearer error="invalid_token", error_description="{code}"'
-    if isinstance(error, (domain.TemporarilyUnavailable, domain.TooManyAttempts)):
+    if isinstance(
+        error, (domain.TemporarilyUnavailable, domain.TooManyAttempts, domain.TooManyPendingUploads)
+    ):
         headers["retry-after"] = str(error.retry_after_seconds)
     if isinstance(error, domain.ExportAlreadyRunning):
         headers["location"] = export_path(error.export_id)

@@ -24,6 +24,8 @@ from latchkey.http.cookies import DEVICE_COOKIE
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.idempotency import IdempotencyKey
+
 type Event = dict[str, Any]
 
 EDGE_SECRET_HEADER = "x-latchkey-edge"  # noqa: S105 - the header's name
@@ -41,6 +43,7 @@ class Request[Body]:
     query    query parameters, validated; those not sent have their default
     body     the validated body; touching it without a declared model raises
     expected_versions  what If-Match asks for; None: anything
+    idempotency_key    what Idempotency-Key says; None: nothing
     """
 
     context: RequestContext
@@ -51,6 +54,7 @@ class Request[Body]:
     event: Event
     query: dict[str, Any] = field(default_factory=dict)
     expected_versions: frozenset[int] | None = None
+    idempotency_key: IdempotencyKey | None = None
     _body: Body | None = None
     _caller: Caller | None = None
     _account_id: str | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.errors import AccountNotFound, EmailAlreadyRegistered, UsernameTaken
 from latchkey.storage import keys
+from latchkey.storage.avatars import shown, unshown
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
@@ -124,12 +125,14 @@ class AccountStore:
     ) -> bool:
         """Write the fields in which `new` differs from `old`, and nothing else of the account.
 
-        new   has the next version; a username that changes moves its claim along
+        new   has the next version; a username that changes moves its claim along, and an avatar
+              that changes trades places with the one before in the ledger of unshown files
         also  writes of other stores that belong to the change
 
         Pattern      A5, change a profile
         Request      TransactWriteItems
-        Cost         4 WRU: account and audit row; 4 more for a username that replaces another
+        Cost         4 WRU: account and audit row; 4 more for a username, and for an avatar, that
+                     replaces another
         Condition    the account is still the version that was read
         Race         False when it is not: read again, decide again. A sign-in at the same time is
                      no conflict: it counts another version, and this touches only what it names
@@ -137,7 +140,13 @@ class AccountStore:
         """
         account_write = _account_update(old, new)
         claims = _username_claims(old, new)
-        writes = [account_write, *claims, *also, *self._effects.writes(effects)]
+        writes = [
+            account_write,
+            *claims,
+            *_avatar_ledger(old, new),
+            *also,
+            *self._effects.writes(effects),
+        ]
         try:
             self._table.transact(writes)
         except ConditionFailed as failed:
@@ -171,6 +180,15 @@ def _username_claims(old: Account, new: Account) -> list[Write]:
     if before is not None:
         claims.append(Delete(before, equals("account_id", old.id)))
     return claims
+
+
+def _avatar_ledger(old: Account, new: Account) -> list[Write]:
+    if old.avatar_id == new.avatar_id:
+        return []
+    return [
+        *([] if new.avatar_id is None else [shown(new.avatar_id)]),
+        *([] if old.avatar_id is None else [unshown(old.avatar_id)]),
+    ]
 
 
 def sessions_changing(account: Account, assign: Mapping[str, Value] | None = None) -> Update:

@@ -8,6 +8,9 @@
     export          main   ACCOUNT#<account id>  EXPORT#<export id>
     export ledger   main   ACCOUNT#<account id>  EXPORTS
     deletion        main   ACCOUNT#<account id>  DELETION
+    avatar upload   main   ACCOUNT#<account id>  AVATAR_UPLOAD#<slot>
+    idempotency key main   ACCOUNT#<account id>  IDEMPOTENCY#<digest>
+    unshown avatar  main   UNSHOWN_AVATARS       <avatar id>
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     single-use token main  TOKEN#<token id>      TOKEN
@@ -61,6 +64,9 @@ EXPORT_PREFIX = "EXPORT#"
 
 EXPORT_DUE = "EXPORT_DUE"
 EXPORT_FAILED = "EXPORT_FAILED"
+AVATAR_UPLOAD_PREFIX = "AVATAR_UPLOAD#"
+UNSHOWN_AVATARS = "UNSHOWN_AVATARS"
+"""One partition: changing an avatar is rare, and a partition takes 1,000 writes a second."""
 
 PURGE_DUE = "PURGE_DUE"
 
@@ -123,6 +129,21 @@ def account_tokens_partition(account_id: str) -> str:
 def due(milliseconds: int, item_id: str) -> str:
     """Sort key of what has to be looked at by an instant; thirteen digits last until 2286."""
     return f"{milliseconds:013d}#{item_id}"
+
+
+def avatar_upload(account_id: str, slot: int) -> Key:
+    """One of the few uploads that an account may have pending."""
+    return Key(account_partition(account_id), f"{AVATAR_UPLOAD_PREFIX}{slot}")
+
+
+def idempotency(account_id: str, digest: str) -> Key:
+    """What an account's idempotency key has created."""
+    return Key(account_partition(account_id), f"IDEMPOTENCY#{digest}")
+
+
+def unshown_avatar(avatar_id: str) -> Key:
+    """A picture's file that may exist and that no account shows; their ids sort by time."""
+    return Key(UNSHOWN_AVATARS, avatar_id)
 
 
 def email_claim(email_key: str) -> Key:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, override
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from latchkey.domain.limits import AGE_MAX_YEARS
 from latchkey.http.bodies.fields import PersonName, Username
@@ -49,4 +49,23 @@ class UpdateMeBody(ProfileBody):
     @property
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""
-        return self.model_dump(exclude_unset=True)
+        return self.model_dump(exclude_unset=True, exclude={"avatar"})
+
+    @property
+    def picture(self) -> bytes | None:
+        """The picture that came along, as it came; JSON brings none."""
+        return None
+
+
+class UpdateMeForm(UpdateMeBody):
+    """The same as a form: everything is text (`36`, `true`), empty is cleared, and a picture."""
+
+    model_config = ConfigDict(strict=False)
+
+    avatar: bytes | None = None
+
+    @property
+    @override
+    def picture(self) -> bytes | None:
+        """The picture that came along, as it came."""
+        return self.avatar

@@ -1,0 +1,33 @@
+"""DELETE /api/v1/users/me/avatar: show no picture any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import avatars
+from latchkey.domain.errors import AccountNotFound
+from latchkey.http.auth import signed_in
+from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
+from latchkey.http.response import ok
+from latchkey.http.views.accounts import AccountView
+
+if TYPE_CHECKING:
+    from latchkey.flows.avatars import Avatars
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=avatars,
+    if_match=True,
+    returns=AccountView,
+    errors=(AccountNotFound,),
+)
+def handler(request: Request[None], flow: Avatars) -> Response:
+    """Show no picture any more; twice is not an error."""
+    account = flow.remove(
+        request.caller, request.context, expected_versions=request.expected_versions
+    )
+    return ok(AccountView.of(account), headers=etag(account.version))

@@ -1,0 +1,46 @@
+"""PUT /api/v1/users/me/avatar: show a picture that was uploaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import avatars
+from latchkey.domain.errors import (
+    AccountNotFound,
+    UnusablePicture,
+    UploadNotComplete,
+    UploadNotFound,
+)
+from latchkey.http.auth import signed_in
+from latchkey.http.bodies.avatars import ReplaceAvatarBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
+from latchkey.http.response import ok
+from latchkey.http.views.accounts import AccountView
+
+if TYPE_CHECKING:
+    from latchkey.flows.avatars import Avatars
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=avatars,
+    body=ReplaceAvatarBody,
+    if_match=True,
+    returns=AccountView,
+    errors=(AccountNotFound, UnusablePicture, UploadNotComplete, UploadNotFound),
+)
+def handler(request: Request[ReplaceAvatarBody], flow: Avatars) -> Response:
+    """Show a picture that was uploaded: its middle square, at most 512 pixels wide, as WebP.
+
+    Nothing else of the file is kept. An upload can be used once.
+    """
+    account = flow.show_upload(
+        request.caller,
+        request.body.upload_id,
+        request.context,
+        expected_versions=request.expected_versions,
+    )
+    return ok(AccountView.of(account), headers=etag(account.version))

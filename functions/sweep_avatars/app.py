@@ -1,0 +1,19 @@
+"""Deletes pictures that nobody is shown: what a crash left between two steps of a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from latchkey.bootstrap import avatars, services
+from latchkey.observability import logger
+
+if TYPE_CHECKING:
+    from latchkey.http.request import Event
+
+
+def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
+    """Run for the schedule, or by hand; any number of times, also side by side."""
+    del event, lambda_context
+    deleted = avatars().sweep(services().clock.now())
+    logger.info("unshown avatars deleted", deleted=deleted)
+    return {"deleted": deleted}

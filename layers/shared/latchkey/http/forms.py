@@ -1,0 +1,98 @@
+"""`multipart/form-data`: the same fields as JSON has, and a file. Source: RFC 7578.
+
+Apart from the rest of `http`, so that only the handlers that take a form load a parser of forms.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from multipart import MultipartError, MultipartParser, parse_options_header
+
+from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.limits import BODY_MAX_BYTES, FORM_PARTS_MAX
+from latchkey.http.request import read_body
+
+if TYPE_CHECKING:
+    from multipart import MultipartPart
+
+    from latchkey.http.bodies.validation import Body
+    from latchkey.http.request import Request
+
+MEDIA_TYPE = "multipart/form-data"
+
+
+class Form:
+    """How one endpoint's form becomes a body."""
+
+    def __init__(self, model: type[Body], *, file: str, file_max_bytes: int) -> None:
+        """Read text parts as `model`'s fields and the part `file` as its bytes."""
+        self.model = model
+        self.file = file
+        self.file_max_bytes = file_max_bytes
+
+    def fits(self, request: Request[Any]) -> bool:
+        """Tell whether the request brings a form."""
+        media_type = request.headers.get("content-type", "").partition(";")[0]
+        return media_type.strip().lower() == MEDIA_TYPE
+
+    def read(self, request: Request[Any]) -> Body:
+        """Read and validate the form.
+
+        An empty text field clears, as a form can't say null. A file part without a name and without
+        content is what browsers send when nobody chose one, and is left out.
+
+        Raises InvalidInput.
+        """
+        content = read_body(request)
+        if len(content) > self.file_max_bytes + BODY_MAX_BYTES:
+            raise _refused("TOO_LARGE", f"Send a picture of at most {self.file_max_bytes} bytes.")
+        fields: dict[str, Any] = {}
+        for part in self._parts(request, content):
+            if part.name in fields:
+                raise _refused("MALFORMED_FORM", "Send each field once.")
+            if part.name == self.file:
+                self._take_file(part, fields)
+            elif part.filename is not None:
+                raise InvalidInput(Problem(part.name[:64], "UNKNOWN_FIELD", "No file is expected."))
+            else:
+                fields[part.name] = _text(part) or None
+        return self.model.parse(fields)
+
+    def _take_file(self, part: MultipartPart, fields: dict[str, Any]) -> None:
+        if part.filename is None:
+            raise InvalidInput(Problem(self.file, "WRONG_TYPE", "Send a file, with its name."))
+        if part.filename or part.size:
+            fields[self.file] = part.raw
+
+    def _parts(self, request: Request[Any], content: bytes) -> list[MultipartPart]:
+        _, options = parse_options_header(request.headers["content-type"])
+        limit = self.file_max_bytes
+        parser = MultipartParser(
+            io.BytesIO(content),
+            options.get("boundary", ""),
+            strict=True,
+            part_limit=FORM_PARTS_MAX,
+            partsize_limit=limit,
+            # Nothing is spooled to disk: all of it is in memory already.
+            spool_limit=limit + BODY_MAX_BYTES,
+            memory_limit=limit + BODY_MAX_BYTES,
+        )
+        try:
+            return list(parser)
+        except MultipartError as error:
+            raise _refused("MALFORMED_FORM", "This form can't be read.") from error
+
+
+def _text(part: MultipartPart) -> str:
+    if part.size > BODY_MAX_BYTES:
+        raise InvalidInput(Problem(part.name[:64], "TOO_LONG", "This is too long."))
+    try:
+        return str(part.raw, "utf-8")
+    except UnicodeDecodeError:
+        raise _refused("MALFORMED_FORM", "Send text in UTF-8.") from None
+
+
+def _refused(code: str, message: str) -> InvalidInput:
+    return InvalidInput(Problem("body", code, message))

@@ -1,0 +1,38 @@
+"""The Idempotency-Key header. Source: draft-ietf-httpapi-idempotency-key-header-07."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.idempotency import IdempotencyKey
+from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS
+from latchkey.http.request import read_body
+
+if TYPE_CHECKING:
+    from latchkey.http.request import Request
+
+_KEY = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_QUOTED = re.compile(rf'"({_KEY.pattern})"')
+
+
+def read_idempotency_key(request: Request[Any]) -> IdempotencyKey | None:
+    """Read the key: a quoted string, as the draft has it, or bare, as most clients send it.
+
+    It counts for this operation only; the storage keeps each person's apart. Raises InvalidInput.
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    quoted = _QUOTED.fullmatch(header.strip())
+    key = quoted[1] if quoted else header.strip()
+    if len(key) > IDEMPOTENCY_KEY_MAX_CHARACTERS or _KEY.fullmatch(key) is None:
+        words = f"Send up to {IDEMPOTENCY_KEY_MAX_CHARACTERS} visible characters, such as a UUID."
+        raise InvalidInput(Problem("Idempotency-Key", "INVALID", words))
+    operation = str(request.event["routeKey"])
+    return IdempotencyKey(
+        digest=hashlib.sha256(f"{operation}\n{key}".encode()).hexdigest(),
+        fingerprint=hashlib.sha256(read_body(request)).hexdigest(),
+    )

@@ -1,0 +1,42 @@
+"""How to upload a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from latchkey.domain.limits import AVATAR_MAX_BYTES
+
+if TYPE_CHECKING:
+    from latchkey.flows.avatars import OfferedUpload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvatarUploadView:
+    """Leave to upload one picture: POST a form to `url`, these fields first, then `file`."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    upload_id: str
+    """For `replaceAvatar`, once the file is there."""
+    url: str
+    fields: dict[str, str]
+    """Form fields, to be sent as they are and before the file. They are a credential."""
+    max_bytes: int
+    upload_until: datetime
+    """When the form can no longer be sent."""
+    expires_at: datetime
+    """When the upload can no longer be shown."""
+
+    @classmethod
+    def of(cls, offered: OfferedUpload) -> AvatarUploadView:
+        """Show the way."""
+        return cls(
+            upload_id=offered.upload.id,
+            url=offered.post.url,
+            fields=offered.post.fields,
+            max_bytes=AVATAR_MAX_BYTES,
+            upload_until=offered.upload.upload_until,
+            expires_at=offered.upload.expires_at,
+        )

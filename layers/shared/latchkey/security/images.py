@@ -1,0 +1,119 @@
+"""Hostile pictures in, harmless ones out.
+
+Nothing of the file that came is kept: its pixels are decoded, scaled and encoded again, so that
+whatever else was in it (EXIF and its places, scripts, archives behind the end) is not in ours.
+Bounds are checked before anything is decoded, as a few kilobytes can say that they are gigabytes.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from latchkey.domain.errors import UnusablePicture
+from latchkey.domain.limits import (
+    AVATAR_JPEG_SCANS_MAX,
+    AVATAR_MAX_BYTES,
+    AVATAR_PIXELS_MAX,
+    AVATAR_SIDE_PIXELS,
+    AVATAR_WEBP_PIXELS_MAX,
+    AVATAR_WEBP_QUALITY,
+)
+
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_PLUGINS = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+"""Loaded here, because a list of formats tells Pillow to look for no others by itself."""
+
+_JPEG_SCAN = b"\xff\xda"
+_SIXTEEN_BITS = "I;16"
+
+
+def to_avatar(content: bytes) -> bytes:
+    """Make a square WebP of AVATAR_SIDE_PIXELS at most.
+
+    The middle square is cut out and scaled down; a smaller picture keeps its size, as scaling up
+    only makes it larger. Of an animation the first frame is taken. Transparency stays, colour
+    profiles do not.
+
+    Raises UnusablePicture, whose reason says no more than which check it was.
+    """
+    if not 1 <= len(content) <= AVATAR_MAX_BYTES:
+        raise UnusablePicture(reason="size")
+    # A progressive JPEG is drawn once for each scan, and a scan can be thirty bytes.
+    if content.startswith(b"\xff\xd8") and content.count(_JPEG_SCAN) > AVATAR_JPEG_SCANS_MAX:
+        raise UnusablePicture(reason="scans")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return _encode(_decode(content))
+    except UnusablePicture:
+        raise
+    except Exception as error:  # decoders raise whatever they stumble over; all mean one thing
+        raise UnusablePicture(reason=type(error).__name__) from error
+
+
+def _decode(content: bytes) -> Image.Image:
+    image: Image.Image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    width, height = image.size
+    bound = AVATAR_WEBP_PIXELS_MAX if image.format == "WEBP" else AVATAR_PIXELS_MAX
+    if width * height > bound:
+        raise UnusablePicture(reason="pixels")
+    side = min(width, height)
+    if side > 2 * AVATAR_SIDE_PIXELS:
+        # JPEG only: decodes at a fraction of the size, in a fraction of the memory.
+        image.draft("RGB", (2 * AVATAR_SIDE_PIXELS, 2 * AVATAR_SIDE_PIXELS))
+    orientation = _orientation(image)
+    image.load()
+    image = _plain(_middle(image))
+    image.info.clear()
+    if orientation is not None:
+        image = image.transpose(orientation)
+    return image
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side)
+    factor = side // (2 * AVATAR_SIDE_PIXELS)
+    if factor > 1 and image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        # Before anything that would copy the whole picture: a quarter of it is 25 MB, not 100.
+        return image.reduce(factor, box=box)
+    return image.crop(box)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(_SIXTEEN_BITS):
+        image = image.point(lambda value: value / 256).convert("L")
+    transparent = image.mode in {"LA", "PA", "RGBA", "La", "RGBa"} or "transparency" in image.info
+    image = image.convert("RGBA" if transparent else "RGB")
+    side = min(image.width, AVATAR_SIDE_PIXELS)
+    if image.width > side:
+        image = image.resize((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def _orientation(image: Image.Image) -> Image.Transpose | None:
+    """Tell how the camera was held; a broken EXIF block is no reason to refuse the pixels."""
+    try:
+        value = image.getexif().get(0x0112)
+    except Exception:  # noqa: BLE001 - see above
+        return None
+    turns: dict[object, Image.Transpose] = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    return turns.get(value)
+
+
+def _encode(image: Image.Image) -> bytes:
+    target = io.BytesIO()
+    image.save(target, "WEBP", quality=AVATAR_WEBP_QUALITY, method=4)
+    return target.getvalue()

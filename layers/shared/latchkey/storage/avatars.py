@@ -1,0 +1,170 @@
+"""Pictures on their way in, and the ledger of those that nothing shows.
+
+A picture's file and the account that shows it can't change in one transaction. So the ledger names
+every file that may exist without being shown: a new one before it is written, an old one from the
+transaction on in which another takes its place. Whatever a crash leaves behind is in it, and
+nothing that is shown ever is; `Avatars.sweep` clears it.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from latchkey.domain.avatar import AvatarUpload
+from latchkey.domain.errors import TooManyPendingUploads
+from latchkey.domain.ids import minted_at
+from latchkey.domain.limits import AVATAR_UPLOADS_MAX
+from latchkey.storage import keys
+from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.table import (
+    ABSENT,
+    Compare,
+    ConditionFailed,
+    Delete,
+    Put,
+    Query,
+    equals,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from latchkey.storage.table import Table, Write
+
+
+class AvatarStore:
+    """Uploads that wait, a few slots a person; and the ledger."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep them in this table."""
+        self._table = table
+
+    def put_upload(self, upload: AvatarUpload, *, also: Sequence[Write] = ()) -> None:
+        """Keep leave to upload in a free slot.
+
+        also  writes that belong to it
+
+        Pattern      V1, offer an upload
+        Request      Query, TransactWriteItems
+        Cost         2 WRU, and 1 RRU
+        Bounds       AVATAR_UPLOADS_MAX slots, which is what makes the bound hold under races
+        Condition    the slot is free, or what is in it has expired
+        Race         of two that want one slot the second tries the next
+        Raises       TooManyPendingUploads; ConditionFailed when one of `also` could not be written
+        """
+        now = to_milliseconds(upload.created_at)
+        taken = {p.slot: p.upload for p in self._pending(upload.account_id)}
+        busy = {slot for slot, other in taken.items() if other.expires_at > upload.created_at}
+        for slot in set(range(AVATAR_UPLOADS_MAX)) - busy:
+            free = ABSENT | Compare("expires_at", "<=", now)
+            put = Put(
+                keys.avatar_upload(upload.account_id, slot),
+                {**to_item(upload), "ttl": int(upload.expires_at.timestamp())},
+                free,
+            )
+            try:
+                self._table.transact([put, *also])
+            except ConditionFailed as failed:
+                if failed.write != put:
+                    raise
+            else:
+                return
+        first_free = min((other.expires_at for other in taken.values()), default=upload.expires_at)
+        wait = max(1, int((first_free - upload.created_at).total_seconds()))
+        raise TooManyPendingUploads(retry_after_seconds=wait)
+
+    def find_upload(self, account_id: str, upload_id: str, now: datetime) -> _Pending | None:
+        """Find leave to upload that can still be used.
+
+        Pattern      V2, finish an upload
+        Request      Query
+        Consistency  strong
+        Cost         1 RRU
+        Bounds       AVATAR_UPLOADS_MAX items
+        """
+        for pending in self._pending(account_id):
+            if pending.upload.id == upload_id and now < pending.upload.expires_at:
+                return pending
+        return None
+
+    def discard_upload(self, pending: _Pending) -> None:
+        """Free a slot: what came was no picture.
+
+        Pattern      V3
+        Request      DeleteItem
+        Cost         1 WRU
+        Race         one that was used, or freed, in the meantime is no error
+        """
+        try:
+            self._table.delete(spend(pending))
+        except ConditionFailed:
+            return
+
+    def expect_file(self, avatar_id: str) -> None:
+        """Note a file that is about to be written.
+
+        Pattern      V4, before a picture is stored
+        Request      PutItem
+        Cost         1 WRU
+        """
+        self._table.put(unshown(avatar_id))
+
+    def forget_file(self, avatar_id: str) -> None:
+        """Strike a file that is gone.
+
+        Pattern      V5, after a picture was deleted
+        Request      DeleteItem
+        Cost         1 WRU
+        """
+        self._table.delete(shown(avatar_id))
+
+    def list_unshown(self, before: datetime) -> list[str]:
+        """List files that nothing shows, minted before an instant, oldest first.
+
+        Pattern      V6, the sweep
+        Request      Query
+        Consistency  strong
+        Cost         1 RRU per 4 KiB, 50 of them
+        Bounds       1,000; the next sweep goes on
+        """
+        query = Query(partition=keys.UNSHOWN_AVATARS, limit=1000)
+        ids = (str(item["sk"]) for item in self._table.query(query).items)
+        return list(takewhile(lambda avatar_id: minted_at(avatar_id) < before, ids))
+
+    def _pending(self, account_id: str) -> list[_Pending]:
+        query = Query(
+            partition=keys.account_partition(account_id), prefix=keys.AVATAR_UPLOAD_PREFIX
+        )
+        return [
+            _Pending(from_item(AvatarUpload, item), int(str(item["sk"]).rpartition("#")[2]))
+            for item in self._table.query(query).items
+        ]
+
+
+class _Pending:
+    """An upload, and its slot."""
+
+    def __init__(self, upload: AvatarUpload, slot: int) -> None:
+        self.upload = upload
+        self.slot = slot
+
+
+def spend(pending: _Pending) -> Delete:
+    """Make the write that uses an upload up, for the transaction that shows its picture.
+
+    Race: of two that use it, one transaction is cancelled.
+    """
+    upload = pending.upload
+    return Delete(keys.avatar_upload(upload.account_id, pending.slot), equals("id", upload.id))
+
+
+def unshown(avatar_id: str) -> Put:
+    """Make the write that notes a file which nothing shows."""
+    return Put(keys.unshown_avatar(avatar_id), {})
+
+
+def shown(avatar_id: str) -> Delete:
+    """Make the write that takes a file out of the ledger: it is shown now, or gone."""
+    return Delete(keys.unshown_avatar(avatar_id))

@@ -1,0 +1,111 @@
+"""The media bucket: what people upload, apart from what is shown.
+
+    incoming/<account id>/<upload id>   as it came; nothing ever serves it; a day
+    media/avatars/<avatar id>.webp      as we made it; the CDN serves it
+
+The second kind is written under a name that was never used and is never changed, so any cache may
+keep it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from latchkey.domain.avatar import PresignedPost
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import AVATAR_MAX_BYTES, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.storage.boto_client import CLIENT_CONFIG, aws_client
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.domain.avatar import AvatarUpload
+
+CACHE_CONTROL = "public, max-age=31536000, s-maxage=86400, immutable"
+"""A year in a browser, which can't be told anyway; a day in the CDN, so that erasure reaches it."""
+
+_S3 = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+"""A form for another region's endpoint, or by the old signature, would be redirected or refused."""
+
+
+class MediaBucket:
+    """The bucket of one deployment. Every method raises TemporarilyUnavailable."""
+
+    def __init__(self, bucket: str) -> None:
+        """Use this bucket."""
+        self._bucket = bucket
+        self._s3 = aws_client("s3", _S3)
+
+    def presign_upload(self, upload: AvatarUpload, now: datetime) -> PresignedPost:
+        """Sign a form that stores one file of the allowed size and type, under one name, for once.
+
+        Source: "Creating an HTML form (using AWS Signature Version 4)"; a presigned PUT could not
+        bound the size. No request is made.
+        """
+        content_type = {"Content-Type": upload.content_type.value}
+        remaining = int((upload.upload_until - now).total_seconds())
+        signed = self._s3.generate_presigned_post(
+            self._bucket,
+            _incoming(upload.account_id, upload.id),
+            Fields=dict(content_type),
+            Conditions=[content_type, ["content-length-range", 1, AVATAR_MAX_BYTES]],
+            ExpiresIn=max(1, remaining),
+        )
+        return PresignedPost(url=signed["url"], fields=signed["fields"])
+
+    def read_upload(self, upload: AvatarUpload) -> bytes | None:
+        """Read what was uploaded, and one byte beyond what is allowed; None when nothing was."""
+        try:
+            answer = self._s3.get_object(
+                Bucket=self._bucket,
+                Key=_incoming(upload.account_id, upload.id),
+            )
+            content: bytes = answer["Body"].read(AVATAR_MAX_BYTES + 1)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                return None
+            raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+        return content
+
+    def delete_upload(self, upload: AvatarUpload) -> None:
+        """Forget what was uploaded."""
+        self._call("delete_object", Key=_incoming(upload.account_id, upload.id))
+
+    def put_avatar(self, avatar_id: str, webp: bytes) -> None:
+        """Store a picture to be shown."""
+        self._call(
+            "put_object",
+            Key=_avatar(avatar_id),
+            Body=webp,
+            ContentType="image/webp",
+            CacheControl=CACHE_CONTROL,
+        )
+
+    def delete_avatar(self, avatar_id: str) -> None:
+        """Forget a picture; that it was never stored is no error."""
+        self._call("delete_object", Key=_avatar(avatar_id))
+
+    def _call(self, method: str, **request: Any) -> None:
+        try:
+            getattr(self._s3, method)(Bucket=self._bucket, **request)
+        except (ClientError, BotoCoreError) as error:
+            raise _unavailable(error) from error
+
+
+def _incoming(account_id: str, upload_id: str) -> str:
+    return f"incoming/{account_id}/{upload_id}"
+
+
+def _avatar(avatar_id: str) -> str:
+    return f"media/avatars/{avatar_id}.webp"
+
+
+def _unavailable(error: Exception) -> TemporarilyUnavailable:
+    return TemporarilyUnavailable(
+        retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=type(error).__name__
+    )

@@ -1,0 +1,90 @@
+"""Pictures of every kind, honest and hostile, made on the spot."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image
+
+
+def picture(
+    kind: str = "PNG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **save: Any
+) -> bytes:
+    """Draw a gradient, so that a turn or a cut shows."""
+    width, height = size
+    image = Image.linear_gradient("L").resize((width, height)).convert(mode)
+    target = io.BytesIO()
+    image.save(target, kind, **save)
+    return target.getvalue()
+
+
+def png(size: tuple[int, int] = (64, 48), **save: Any) -> bytes:
+    """Draw a PNG."""
+    return picture("PNG", size, **save)
+
+
+def jpeg(size: tuple[int, int] = (64, 48), **save: Any) -> bytes:
+    """Draw a JPEG."""
+    return picture("JPEG", size, **save)
+
+
+def webp(size: tuple[int, int] = (64, 48), **save: Any) -> bytes:
+    """Draw a WebP."""
+    return picture("WEBP", size, **save)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+
+def png_bomb(side: int = 30_000) -> bytes:
+    """Make a genuine PNG of side x side black pixels: 0.9 gigapixels in about a megabyte."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    packer = zlib.compressobj(9)
+    row = b"\0" * (side + 1)
+    packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", packed), _chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def png_with_text_bomb() -> bytes:
+    """Put 64 MB of compressed text before the pixels of a small PNG."""
+    packed = zlib.compress(b"\0" * (64 << 20), 9)
+    plain = png()
+    text = _chunk(b"zTXt", b"Comment\0\0" + packed)
+    return plain[:33] + text + plain[33:]
+
+
+def jpeg_with_scans(count: int = 20_000) -> bytes:
+    """Repeat the last scan of a progressive JPEG, each of which is a pass over all its pixels."""
+    plain = jpeg((2000, 2000), progressive=True)
+    last = plain.rindex(b"\xff\xda")
+    return plain[:last] + plain[last:-2] * count + plain[-2:]
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+HTML = b"<!doctype html><script>alert(1)</script>"
+SCRIPT = b"<script>alert(document.domain)</script>"
+
+
+def multipart(**parts: str | tuple[str, bytes]) -> tuple[bytes, str]:
+    """Write a form as browsers do; a file is its name and its bytes."""
+    boundary = "----latchkey7MA4YWxkTrZu0gW"
+    lines = []
+    for name, content in parts.items():
+        lines.append(f"--{boundary}\r\n".encode())
+        if isinstance(content, tuple):
+            filename, raw = content
+            disposition = f'form-data; name="{name}"; filename="{filename}"'
+            lines.append(f"Content-Disposition: {disposition}\r\n".encode())
+            lines.append(b"Content-Type: application/octet-stream\r\n\r\n" + raw)
+        else:
+            lines.append(f'Content-Disposition: form-data; name="{name}"\r\n\r\n'.encode())
+            lines.append(content.encode())
+        lines.append(b"\r\n")
+    lines.append(f"--{boundary}--\r\n".encode())
+    return b"".join(lines), f"multipart/form-data; boundary={boundary}"
