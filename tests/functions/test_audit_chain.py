@@ -349,6 +349,20 @@ def test_reads_and_refusals_become_rows_by_their_log_lines(service):
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []
 
 
+def test_what_the_service_authorizer_denies_is_recorded_and_what_it_allows_is_not():
+    service = InProcessService(AUTHORIZER_MODE="deny")
+    http = {"method": "GET", "path": "/orders", "sourceIp": "203.0.113.7"}
+    token = service.register().data["access_token"]
+    with captured_log() as log:
+        for number, header in enumerate(("Bearer forged", f"Bearer {token}")):
+            context = {"requestId": f"orders-{number}", "http": http}
+            event = {"headers": {"authorization": header}, "requestContext": context}
+            service._handler("authorizer")(event, None)
+    service._handler("record_requests")(log_event(log.getvalue().splitlines()), None)
+    (row,) = [row for row in audit_rows(service.table) if row.get("operation") == "authorizer"]
+    assert (row["request_id"], row["outcome"]) == ("orders-0", "TOKEN_INVALID")
+
+
 def test_a_log_line_that_only_looks_like_ours_is_no_row(service):
     odd = ["audited request", '"audited request"', '{"message": "audited request, almost"}', "{}"]
     assert service._handler("record_requests")(log_event(odd), None) == {"recorded": 0}

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from latchkey import bootstrap
 from latchkey.config import runs_in_lambda
+from latchkey.domain.audit import OK
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DomainError, TemporarilyUnavailable
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.http.auth import allow, refuse
 from latchkey.http.request import client_address
-from latchkey.observability import logger, record_request, units
+from latchkey.observability import REQUEST_LINE, logger, record_request, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +44,7 @@ class Authorizer:
         services = bootstrap.services()
         typed = services.config.authorizer_passes_reasons
         headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
-        outcome = "OK"
+        outcome = OK
         try:
             caller = self._needs().authorize(
                 headers.get("authorization"),
@@ -59,9 +61,15 @@ class Authorizer:
             outcome = failure.code
             answer = refuse(failure, typed=typed)
         milliseconds = (time.perf_counter() - started) * 1000
+        status = 200
+        if outcome != OK:
+            status = 503 if outcome == TemporarilyUnavailable.code else 401
+        # Our own endpoints record what they refuse; of another API's refusals this is the record.
         logger.info(
-            "authorization",
+            "authorization" if typed or outcome == OK else REQUEST_LINE,
+            at=to_milliseconds(services.clock.now()),
             operation=_OPERATION,
+            status=status,
             request_id=event.get("requestContext", {}).get("requestId"),
             outcome=outcome,
             ms=round(milliseconds, 1),
@@ -70,7 +78,5 @@ class Authorizer:
             account_id=answer["context"].get("account_id"),
             session_id=answer["context"].get("session_id"),
         )
-        record_request(
-            _OPERATION, 503 if outcome == TemporarilyUnavailable.code else 200, milliseconds
-        )
+        record_request(_OPERATION, status, milliseconds)
         return answer
