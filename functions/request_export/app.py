@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @endpoint(
     caller=signed_in(recently=True),
     needs=export_flows,
+    idempotency_key=True,
     returns={202: ExportView},
     errors=(AccountNotFound, ExportAlreadyRunning, TooManyAttempts),
 )
@@ -27,8 +28,8 @@ def handler(request: Request[None], flow: Exports) -> Response:
     """Have all of your data put into one file.
 
     One at a time: while one is under way the answer is 409 with its location. What failed does not
-    count towards the limit per day.
+    count towards the limit per day. The same `Idempotency-Key` gets the same export again.
     """
-    export = flow.request(request.caller, request.context)
+    export = flow.request(request.caller, request.idempotency_key, request.context)
     view = ExportView.of(export, request.context.now)
     return ok(view, status=202, headers=headers(export), message="Your export has been started.")

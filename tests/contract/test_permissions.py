@@ -15,7 +15,7 @@ from latchkey.storage import keys as storage_keys
 from latchkey.storage.avatars import unshown
 from latchkey.storage.boto_client import aws_client
 from latchkey.storage.single_use_tokens import issue
-from latchkey.storage.table import Put, Query, read_all
+from latchkey.storage.table import Change, Put, Query, Update, read_all
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.person import Person
 from tests.support.pictures import multipart, png, webp
@@ -129,14 +129,20 @@ def exports(service):
     """Make, watch and fetch exports; let them run out of time, fail, expire and be redriven."""
     token = service.register("hedy@example.com").data["access_token"]
     export = "/api/v1/users/me/export"
+    account_id = service.request("GET", "/api/v1/users/me", token=token).data["id"]
+    service._media.put_avatar("avt_1", b"a picture")
+    change = Change(assign={"avatar_id": "avt_1"})
+    service.table.update(Update(storage_keys.account(account_id), change))
+    key = {"idempotency-key": "once"}
 
-    def ask(seconds=120.0):
-        answer = service.request("POST", export, token=token)
+    def ask(seconds=120.0, *, keyed=False):
+        answer = service.request("POST", export, token=token, headers=key if keyed else None)
         assert answer.status == 202, answer
         work(service, seconds)
         return answer.data["id"]
 
-    first = ask()
+    first = ask(keyed=True)
+    assert ask(keyed=True) == first
     assert service.request("GET", f"{export}s", token=token).data["exports"][0]["progress"] == 100
     assert service.request("GET", f"{export}s/{first}", token=token).data["download_url"]
     ask(seconds=1)  # hands over, after each row

@@ -134,7 +134,7 @@ class Person:
             now=self._service.clock.now(),
             ip_address=self.address(),
         )
-        return self._service.services.export_flows.request(caller, context)
+        return self._service.services.export_flows.request(caller, None, context)
 
 
 def own_items(service, person):

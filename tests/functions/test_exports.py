@@ -89,6 +89,30 @@ def test_there_is_one_at_a_time(service, token):
     assert ask(service, token).status == 202
 
 
+def test_a_repeated_request_gets_what_the_first_one_made(service, token):
+    key = {"idempotency-key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
+    first = service.request("POST", EXPORT, token=token, headers=key)
+    for _ in range(2):
+        again = service.request("POST", EXPORT, token=token, headers=key)
+        assert (again.status, again.data["id"]) == (202, first.data["id"])
+        service.work()
+    assert service.request("GET", EXPORTS, token=token).data["total_count"] == 1
+    other = service.request("POST", EXPORT, token=token, headers={"idempotency-key": "another"})
+    assert (other.status, other.data["id"] != first.data["id"]) == (202, True)
+
+
+def test_the_picture_goes_with_the_rest(service, token):
+    service.media.avatars["avt_1"] = b"a picture"
+    for key, item in service.table._items.items():
+        if key.sk == "ACCOUNT":
+            item["avatar_id"] = "avt_1"
+    export_id = ask(service, token).data["id"]
+    service.work()
+    archive = archive_of(service, look(service, token, export_id).data)
+    assert archive.files["avatar.webp"] == b"a picture"
+    assert b'<a href="avatar.webp">' in archive.files["README.html"]
+
+
 def test_there_are_three_a_day(service, token):
     for _ in range(3):
         assert ask(service, token).status == 202

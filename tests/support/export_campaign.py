@@ -66,7 +66,7 @@ class Campaign:
             audit_subject=account.audit.id,
         )
         context = RequestContext(request_id="ask", now=now, ip_address="203.0.113.7")
-        export = self.services.export_flows.request(caller, context)
+        export = self.services.export_flows.request(caller, None, context)
         (message_id,) = self.messages("export", export.id)
         return Asked(account, export, message_id, rows)
 

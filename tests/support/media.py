@@ -47,6 +47,9 @@ class MemoryMedia:
         assert avatar_id not in self.avatars, "a picture is never changed"
         self.avatars[avatar_id] = webp
 
+    def read_avatar(self, avatar_id: str) -> bytes | None:
+        return self.avatars.get(avatar_id)
+
     def delete_avatar(self, avatar_id: str) -> None:
         self._perhaps_fail("delete_avatar")
         self.avatars.pop(avatar_id, None)

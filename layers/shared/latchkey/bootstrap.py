@@ -416,6 +416,7 @@ class Services:
         return Exports(
             accounts=self.accounts,
             store=self.exports,
+            keys=self.idempotency_keys,
             files=self.export_files,
             daily_limit=self.config.exports_per_day,
         )
@@ -443,6 +444,7 @@ class Services:
             consents=self.consents,
             exports=self.exports,
             activity=self.activity,
+            media=lambda: self.media,
         )
 
     @cached_property

@@ -74,6 +74,10 @@ class Media(Protocol):
         """Store a picture."""
         ...
 
+    def read_avatar(self, avatar_id: str) -> bytes | None:
+        """Read a picture."""
+        ...
+
     def delete_avatar(self, avatar_id: str) -> None:
         """Forget a picture."""
         ...

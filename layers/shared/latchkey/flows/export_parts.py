@@ -7,6 +7,7 @@ is stored with the columns here, so that no secret leaves and no field stays beh
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.request import Location
     from latchkey.flows.activity import Activity
+    from latchkey.flows.avatars import Media
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.exports import ExportStore
     from latchkey.storage.preferences import PreferenceStore
@@ -49,6 +51,7 @@ class Sources:
     consents: ConsentStore
     exports: ExportStore
     activity: Activity
+    media: Callable[[], Media]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +253,19 @@ def _actor(actor: str, account: Account) -> str:
 _ACTORS = {SYSTEM_ACTOR: "the service", UNKNOWN_ACTOR: "somebody unknown"}
 
 
+def _avatar(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    if account.avatar_id is None or after is not None:
+        return
+    picture = sources.media().read_avatar(account.avatar_id)
+    if picture is not None:
+        content = {
+            "name": "avatar.webp",
+            "media_type": "image/webp",
+            "base64": base64.b64encode(picture).decode(),
+        }
+        yield Row(cursor=account.avatar_id, content=content)
+
+
 EXPORT_FIELDS = (
     "id",
     "status",
@@ -329,6 +345,15 @@ PARTS: tuple[Part, ...] = (
         holds=("audit_row",),
         columns=HISTORY_COLUMNS,
         rows=_history,
+    ),
+    Part(
+        name="avatar",
+        title="Picture",
+        about="The picture that others see of you.",
+        form=Form.FILE,
+        holds=(),
+        columns=("name", "media_type", "base64"),
+        rows=_avatar,
     ),
     Part(
         name="exports",

@@ -17,14 +17,17 @@ from latchkey.domain.limits import (
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.flows.export_worker import export_message
+from latchkey.storage.idempotency import claim
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.export_files import ExportFiles
     from latchkey.storage.exports import ExportStore
+    from latchkey.storage.idempotency import IdempotencyStore
 
 _DAY = timedelta(days=1)
 
@@ -55,16 +58,22 @@ class Exports:
 
     accounts: AccountStore
     store: ExportStore
+    keys: IdempotencyStore
     files: ExportFiles
     daily_limit: int
 
-    def request(self, caller: Caller, context: RequestContext) -> Export:
-        """Have an export made.
+    def request(
+        self, caller: Caller, key: IdempotencyKey | None, context: RequestContext
+    ) -> Export:
+        """Have an export made; for a key that was used before, show what it has made.
 
-        Raises ExportAlreadyRunning, TooManyAttempts, AccountNotFound.
+        Raises ExportAlreadyRunning, TooManyAttempts, AccountNotFound, IdempotencyKeyReused.
         """
         account = self.accounts.get(caller.account_id)
         for _ in range(TRANSACTION_ATTEMPTS):
+            made = self._made(caller, key, context)
+            if made is not None:
+                return made
             version = self.store.ledger_version(account.id)
             self._require_below_limit(account.id, context.now)
             export = Export(id=context.new_id("exp"), account_id=account.id, created_at=context.now)
@@ -72,15 +81,25 @@ class Exports:
                 Action.EXPORT_REQUESTED,
                 account.audit,
                 context,
-                session_id=caller.session_id,
+                caller=caller,
                 targets=(export.id,),
             )
+            created = {"export_id": export.id}
+            claims = [] if key is None else [claim(account.id, key, created, context.now)]
             effects = Effects(audit=(row,), outbox=(export_message(export, context.now),))
-            if self.store.put_new(export, ledger_version=version, effects=effects):
+            if self.store.put_new(export, ledger_version=version, effects=effects, also=claims):
                 return export
         raise TemporarilyUnavailable(
             retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="export contention"
         )
+
+    def _made(
+        self, caller: Caller, key: IdempotencyKey | None, context: RequestContext
+    ) -> Export | None:
+        created = None if key is None else self.keys.find(caller.account_id, key, context.now)
+        if created is None:
+            return None
+        return self.store.find(caller.account_id, str(created["export_id"]))
 
     def list_all(self, caller: Caller) -> list[Export]:
         """List the caller's exports, newest first."""
@@ -111,7 +130,7 @@ class Exports:
             Action.EXPORT_LINK_ISSUED,
             account.audit,
             context,
-            session_id=caller.session_id,
+            caller=caller,
             targets=(export.id,),
         )
         name = f"your-data-{export.created_at:%Y-%m-%d}.zip"

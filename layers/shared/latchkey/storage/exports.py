@@ -31,7 +31,7 @@ from latchkey.storage.table import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from latchkey.domain.effects import Effects
@@ -96,8 +96,17 @@ class ExportStore:
             raise ExportAlreadyRunning(export_id=str(ledger["running"]))
         return _version(ledger)
 
-    def put_new(self, export: Export, *, ledger_version: int, effects: Effects) -> bool:
+    def put_new(
+        self,
+        export: Export,
+        *,
+        ledger_version: int,
+        effects: Effects,
+        also: Sequence[Write] = (),
+    ) -> bool:
         """Create an export, and the message that starts it.
+
+        also  writes that belong to it
 
         Pattern      X4, request an export
         Request      TransactWriteItems
@@ -105,7 +114,7 @@ class ExportStore:
         Condition    the account is active, nothing of its is under way, and its ledger has not
                      changed since the limit was counted
         Race         of two, one gets ExportAlreadyRunning, or False when the other one's export
-                     has begun and ended in between: count again
+                     has begun and ended in between, or one of `also` could not be written
         Raises       AccountNotFound, ExportAlreadyRunning
         """
         ledger = Update(
@@ -124,11 +133,11 @@ class ExportStore:
         }
         put = Put(keys.export(export.account_id, export.id), item, ABSENT)
         try:
-            self._table.transact([account, ledger, put, *self._effects.writes(effects)])
+            self._table.transact([account, ledger, put, *also, *self._effects.writes(effects)])
         except ConditionFailed as failed:
             if failed.write == account:
                 raise AccountNotFound from failed
-            if failed.item is not None and "running" in failed.item:
+            if failed.write == ledger and failed.item is not None and "running" in failed.item:
                 running = str(failed.item["running"])
                 raise ExportAlreadyRunning(export_id=running) from failed
             return False

@@ -58,19 +58,7 @@ class MediaBucket:
 
     def read_upload(self, upload: AvatarUpload) -> bytes | None:
         """Read what was uploaded, and one byte beyond what is allowed; None when nothing was."""
-        try:
-            answer = self._s3.get_object(
-                Bucket=self._bucket,
-                Key=_incoming(upload.account_id, upload.id),
-            )
-            content: bytes = answer["Body"].read(AVATAR_MAX_BYTES + 1)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
-                return None
-            raise _unavailable(error) from error
-        except BotoCoreError as error:
-            raise _unavailable(error) from error
-        return content
+        return self._read(_incoming(upload.account_id, upload.id))
 
     def delete_upload(self, upload: AvatarUpload) -> None:
         """Forget what was uploaded."""
@@ -86,9 +74,25 @@ class MediaBucket:
             CacheControl=CACHE_CONTROL,
         )
 
+    def read_avatar(self, avatar_id: str) -> bytes | None:
+        """Read a picture that is shown; None when it has just gone."""
+        return self._read(_avatar(avatar_id))
+
     def delete_avatar(self, avatar_id: str) -> None:
         """Forget a picture; that it was never stored is no error."""
         self._call("delete_object", Key=_avatar(avatar_id))
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            content: bytes = answer["Body"].read(AVATAR_MAX_BYTES + 1)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                return None
+            raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+        return content
 
     def _call(self, method: str, **request: Any) -> None:
         try:
