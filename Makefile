@@ -65,6 +65,14 @@ openapi: $(VENV) ## Write openapi.json from the handlers and the template
 build: $(SAM) ## Build what `sam deploy` uploads to AWS
 	.tools/sam/bin/sam build
 
+.PHONY: admin
+admin: ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
+	aws lambda invoke /dev/stdout --cli-binary-format raw-in-base64-out \
+	  --payload '{"email": "$(EMAIL)"}' --function-name "$$(aws cloudformation \
+	    describe-stack-resource --stack-name $(or $(STACK),latchkey) \
+	    --logical-resource-id GrantAdminFunction \
+	    --query StackResourceDetail.PhysicalResourceId --output text)"
+
 .PHONY: redrive-exports
 redrive-exports: ## Start failed exports over, once what made them fail is repaired (STACK=latchkey)
 	aws lambda invoke /dev/stdout --cli-binary-format raw-in-base64-out \

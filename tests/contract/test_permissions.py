@@ -42,6 +42,7 @@ def performed():
         avatars(service)
         outbox(service)
         life_cycles(service)
+        desk(service)
         audit(service)
         yield {name: service.performed[name] for name in folders()}
 
@@ -240,6 +241,32 @@ def audit(service):
     assert service.invoke("anchor_audit", {})["heads"]
     service.clock.advance(hours=2)
     assert service.invoke("archive_audit", {})["rows"] == 1
+
+
+def desk(service):
+    """Look for people and sessions, end some, and change roles; some of it in a race."""
+    boss, other = Person(service, "desk@example.com"), Person(service, "clerk@example.com")
+    boss.become_admin()
+    found = {"ip": "203.0.113.0/24"}
+    sessions, own = "/api/v1/sessions", f"/api/v1/users/{other.id}"
+    for query in ({}, {"email_prefix": "cl"}):
+        assert boss.request("GET", "/api/v1/users", query=query).data["users"]
+    for query in ({}, found, {"user_id": other.id}):
+        assert boss.request("GET", sessions, query=query).data["sessions"]
+    assert boss.request("GET", f"{own}/sessions").status == 200
+    assert boss.request("DELETE", f"{own}/sessions").status == 200
+    for role in ("admin", "user"):
+        answer = boss.request("PUT", f"{own}/role", json_body={"role": role})
+        assert answer.status == 200, answer
+    service.login("clerk@example.com")
+    assert service.invoke("grant_admin", {"email": "clerk@example.com"})["role"] == "admin"
+    body = {"user_id": other.id}
+    ending = f"{sessions}/revocations"
+    assert boss.request("POST", ending, json_body=found).data["count"]
+    assert boss.request("POST", ending, json_body={"device": "Chrome"}).data["count"]
+    tried = boss.request("POST", ending, json_body=body).data
+    body |= {"dry_run": False, "confirmation": tried["confirmation"]}
+    assert boss.request("POST", ending, json_body=body).data["count"] == 1
 
 
 def life_cycles(service):

@@ -14,6 +14,7 @@ from latchkey.domain.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity
+    from latchkey.flows.administration import Administration
     from latchkey.flows.audit_chain import AuditChain
     from latchkey.flows.audit_search import AuditSearch
     from latchkey.flows.authorization import Authorization
@@ -390,6 +391,24 @@ class Services:
         )
 
     @cached_property
+    def administration(self) -> Administration:
+        from latchkey.flows.administration import Administration
+        from latchkey.storage.audit_log import AuditLog
+        from latchkey.storage.revocations import RevocationStore
+        from latchkey.storage.search import SearchStore
+
+        return Administration(
+            accounts=self.accounts,
+            sessions=self.sessions,
+            administrators=self.administrators,
+            search=SearchStore(self.table),
+            revocations=RevocationStore(self.table),
+            audit=AuditLog(self.table, self._effects),
+            ending=self.session_ending,
+            idle_timeout=self.config.idle_timeout,
+        )
+
+    @cached_property
     def erasure(self) -> Erasure:
         """What is stored of a person outside the table is one line here."""
         from latchkey.flows.erasure import Erasure
@@ -605,3 +624,8 @@ def life_cycle() -> LifeCycle:
 def erasure() -> Erasure:
     """Erasing accounts."""
     return services().erasure
+
+
+def administration() -> Administration:
+    """The administrators' desk."""
+    return services().administration

@@ -190,6 +190,12 @@ class LastAdministrator(DomainError):
     code = "LAST_ADMINISTRATOR"
 
 
+class RevocationNotConfirmed(DomainError):
+    """What is to be ended was not shown first: send a dry run, then its confirmation."""
+
+    code = "REVOCATION_NOT_CONFIRMED"
+
+
 class ErasureStarted(DomainError):
     """The account is being erased, which nobody can stop any more."""
 

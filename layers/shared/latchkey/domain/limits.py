@@ -207,6 +207,20 @@ S3_PART_BYTES = 8 * 1024 * 1024
 
 CLEANUP_LEASE_SECONDS = 300
 """The function's timeout: who holds a lease longer than that is dead."""
+# The administrators' desk ---------------------------------------------------------------------
+
+SEARCH_ROUNDS = 10
+"""Pages of keys that one page of a search looks through for what its filter wants."""
+
+REVOCATION_SAMPLE = 10
+"""Sessions that a dry run shows."""
+
+REVOCATION_PAGES = 20
+"""Pages of 100 sessions that one request looks through: what 29 seconds are enough for."""
+
+REVOCATION_CONFIRMATION_SECONDS = 600
+"""How long what a dry run has shown can be ordered: later, it may be something else."""
+
 # Erasing accounts ----------------------------------------------------------------------------
 
 ERASURE_PAGE_ITEMS = 99

@@ -376,6 +376,7 @@ LEFT_OUT = {
     "single_use_token": "a link that was mailed: gone within days, and found by the link alone",
     "outbox": "a message on its way: gone within seconds",
     "audit_block": "proof that the trail was not edited: hashes of rows, about nobody",
+    "revocation": "what an administrator was about to end: gone within minutes",
     "deletion": "that the account is to be erased, and when: the profile says it",
     "receipt": "of accounts that are gone, and names nobody",
     "administrators": "a number",

@@ -31,6 +31,7 @@ from latchkey.domain.limits import (
 from latchkey.domain.mail import AccountDeleted
 from latchkey.domain.session import EndReason
 from latchkey.flows.acting import row_by
+from latchkey.storage.accounts import listed
 from latchkey.storage.administrators import counted
 from latchkey.storage.deletions import call_off, order
 from latchkey.storage.records import to_item
@@ -282,7 +283,7 @@ def erasure_message(account_id: str, context: RequestContext) -> OutboxMessage:
 
 def difference(before: Account, after: Account) -> dict[str, Value]:
     """Say which attributes make the one into the other; what is no more becomes null."""
-    old, new = to_item(before), to_item(after)
+    old, new = to_item(before) | listed(before), to_item(after) | listed(after)
     return {name: new.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
 
 

@@ -8,7 +8,7 @@ from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.errors import AccountNotFound, EmailAlreadyRegistered, UsernameTaken
 from latchkey.storage import keys
 from latchkey.storage.avatars import shown, unshown
-from latchkey.storage.records import from_item, to_item
+from latchkey.storage.records import from_item, to_item, to_milliseconds
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
@@ -77,7 +77,7 @@ class AccountStore:
 
         Pattern      A4, registration
         Request      TransactWriteItems
-        Cost         8 WRU: account, e-mail claim and audit row at 2 each, 2 more for a username
+        Cost         12 WRU: account and its two indexes, e-mail claim, audit row; 2 more for a name
         Condition    neither claim exists
         Race         of two that claim the same address or name, one transaction is cancelled
         Raises       EmailAlreadyRegistered, UsernameTaken
@@ -85,7 +85,7 @@ class AccountStore:
         owner = {"account_id": account.id}
         email_claim = Put(keys.email_claim(email_key(account.email)), owner, ABSENT)
         writes: list[Write] = [
-            Put(keys.account(account.id), to_item(account), ABSENT),
+            Put(keys.account(account.id), {**to_item(account), **listed(account)}, ABSENT),
             email_claim,
         ]
         if account.username is not None:
@@ -158,8 +158,22 @@ class AccountStore:
         return True
 
 
+def listed(account: Account) -> dict[str, Value]:
+    """Say where an account is in the indexes: whoever changes state or address writes this too.
+
+    Cost  1 WRU for each index, where it changes
+    """
+    address = email_key(account.email)
+    return {
+        "gsi1pk": keys.accounts_partition(account.status.value),
+        "gsi1sk": keys.due(to_milliseconds(account.created_at), account.id),
+        "gsi2pk": keys.addresses_partition(address),
+        "gsi2sk": f"{address}#{account.id}",
+    }
+
+
 def _account_update(old: Account, new: Account) -> Update:
-    before, after = to_item(old), to_item(new)
+    before, after = to_item(old) | listed(old), to_item(new) | listed(new)
     change = Change(
         assign={name: value for name, value in after.items() if before.get(name) != value},
         drop=[name for name in before if name not in after],

@@ -101,7 +101,10 @@ class DeletionStore:
         claimed = Update(
             keys.account(account.id),
             Change(
-                assign={"status": AccountStatus.ERASING.value},
+                assign={
+                    "status": AccountStatus.ERASING.value,
+                    "gsi1pk": keys.accounts_partition(AccountStatus.ERASING.value),
+                },
                 add={"session_version": 1, "version": 1},
             ),
             equals("status", AccountStatus.DELETED.value)

@@ -36,6 +36,10 @@ name unique: they are put on the condition that they are absent, in the account'
     index  what is listed                   gsi1pk          gsi1sk
     gsi1   exports that cleanup looks at    EXPORT_DUE      <when, epoch ms>#<export id>
     gsi1   exports that can be redriven     EXPORT_FAILED   <when, epoch ms>#<export id>
+    gsi1   accounts, by when they were made ACCOUNTS#<status>  <when, epoch ms>#<account id>
+    gsi1   sessions, by when they began     SESSIONS              <when, epoch ms>#<session id>
+    gsi2   accounts, by their address       ADDRESSES#<its first> <address>
+    gsi2   sessions, by their IP address    IPS#<its first bits>  <address, hex>#<session id>
     gsi1   deletions to look at             PURGE_DUE             <when, epoch ms>#<account id>
     gsi1   mailed tokens of an account      TOKENS#<account id>   <token id>
 """
@@ -69,6 +73,10 @@ UNSHOWN_AVATARS = "UNSHOWN_AVATARS"
 """One partition: changing an avatar is rare, and a partition takes 1,000 writes a second."""
 
 PURGE_DUE = "PURGE_DUE"
+SESSIONS = "SESSIONS"
+"""One partition: a thousand sign-ins a second (ADR 8)."""
+
+REVOCATION_PREFIX = "REVOCATION#"
 
 
 def account_partition(account_id: str) -> str:
@@ -109,6 +117,21 @@ def export_ledger(account_id: str) -> Key:
 def deletion(account_id: str) -> Key:
     """That an account is to be erased, and how far that is."""
     return Key(account_partition(account_id), "DELETION")
+
+
+def revocation(account_id: str, revocation_id: str) -> Key:
+    """That an administrator has seen what a revocation would end."""
+    return Key(account_partition(account_id), f"{REVOCATION_PREFIX}{revocation_id}")
+
+
+def accounts_partition(status: str) -> str:
+    """The index partition (gsi1) of the accounts in a state."""
+    return f"ACCOUNTS#{status}"
+
+
+def addresses_partition(email_key: str) -> str:
+    """The index partition (gsi2) of the accounts whose address begins as this one."""
+    return f"ADDRESSES#{email_key[:1]}"
 
 
 def receipt(receipt_id: str) -> Key:

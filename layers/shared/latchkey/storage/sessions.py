@@ -9,6 +9,7 @@ from latchkey.domain.account import AccountStatus
 from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS
 from latchkey.domain.session import Session
 from latchkey.storage import keys
+from latchkey.storage.networks import address_place
 from latchkey.storage.records import from_item, to_item, to_milliseconds
 from latchkey.storage.table import (
     ABSENT,
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from latchkey.domain.account import Role
     from latchkey.domain.effects import Effects
     from latchkey.domain.session import EndReason
     from latchkey.storage.effects import EffectWriter
-    from latchkey.storage.table import Table, Write
+    from latchkey.storage.table import Table, Value, Write
 
 
 class SessionStore:
@@ -90,7 +92,7 @@ class SessionStore:
             ),
             Put(
                 keys.session(session.account_id, session.id),
-                {**to_item(session), "ttl": _ttl(session.expires_at)},
+                {**to_item(session), **_listed(session), "ttl": _ttl(session.expires_at)},
                 ABSENT,
             ),
             *(self._end(old, session.created_at, reason) for old, reason in ending),
@@ -142,6 +144,37 @@ class SessionStore:
         writes: list[Write] = [
             account,
             *(self._end(session, at, reason) for session in sessions),
+            *also,
+        ]
+        try:
+            self._table.transact([*writes, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
+    def change_role(
+        self,
+        sessions: Sequence[Session],
+        role: Role,
+        effects: Effects,
+        *,
+        account: Update,
+        also: Sequence[Write] = (),
+    ) -> bool:
+        """Give an account's sessions another role, and the account with them, at once.
+
+        account  from `accounts.sessions_changing`: no session can be added in the meantime
+
+        Pattern      S10, an administrator changes a role
+        Request      TransactWriteItems
+        Cost         2 WRU each for the sessions, the account and the row
+        Condition    the account's set of sessions is unchanged, and each session is there
+        Race         False when it is not: read again, decide again
+        """
+        change = Change(assign={"role": role.value})
+        writes: list[Write] = [
+            account,
+            *(Update(keys.session(s.account_id, s.id), change, EXISTS) for s in sessions),
             *also,
         ]
         try:
@@ -248,6 +281,18 @@ class SessionStore:
             ),
             EXISTS & Lacks("ended_at"),
         )
+
+
+def _listed(session: Session) -> dict[str, Value]:
+    """Say where a session is in the indexes, from what never changes: using it costs no index."""
+    attributes: dict[str, Value] = {
+        "gsi1pk": keys.SESSIONS,
+        "gsi1sk": keys.due(to_milliseconds(session.created_at), session.id),
+    }
+    place = address_place(session.ip_address)
+    if place is not None:
+        attributes |= {"gsi2pk": place[0], "gsi2sk": f"{place[1]}#{session.id}"}
+    return attributes
 
 
 def _ttl(ended_at: datetime) -> int:

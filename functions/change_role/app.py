@@ -1,0 +1,33 @@
+"""PUT /api/v1/users/{user_id}/role: make somebody an administrator, or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import administration
+from latchkey.domain.errors import ErasureStarted, LastAdministrator
+from latchkey.http.auth import admin
+from latchkey.http.bodies.administration import RoleBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.life_cycle import StandingView
+
+if TYPE_CHECKING:
+    from latchkey.flows.administration import Administration
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=admin(owner="user_id", recently=True),
+    needs=administration,
+    body=RoleBody,
+    returns=StandingView,
+    errors=(ErasureStarted, LastAdministrator),
+)
+def handler(request: Request[RoleBody], flow: Administration) -> Response:
+    """Give somebody a role; it holds from their next request on. The last administrator stays."""
+    account = flow.change_role(
+        request.account_id, request.body.value, request.caller, request.context
+    )
+    return ok(StandingView.of(account))

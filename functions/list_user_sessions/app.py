@@ -1,0 +1,23 @@
+"""GET /api/v1/users/{user_id}/sessions: somebody's devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import administration
+from latchkey.http.auth import admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.sessions import SessionListView
+
+if TYPE_CHECKING:
+    from latchkey.flows.administration import Administration
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=admin(owner="user_id"), needs=administration, returns=SessionListView)
+def handler(request: Request[None], flow: Administration) -> Response:
+    """List somebody's active sessions, the last used first."""
+    sessions = flow.list_sessions(request.account_id, request.caller, request.context)
+    return ok(SessionListView.of(sessions, request.caller))

@@ -1,0 +1,22 @@
+"""DELETE /api/v1/users/{user_id}/sessions: sign somebody out everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import administration
+from latchkey.http.auth import admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
+
+if TYPE_CHECKING:
+    from latchkey.flows.administration import Administration
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=admin(owner="user_id"), needs=administration, returns=EndedSessionsView)
+def handler(request: Request[None], flow: Administration) -> Response:
+    """Sign somebody out on every device, from the next request on."""
+    count = flow.end_sessions(request.account_id, request.caller, request.context)
+    return ended_sessions(count, scope="user")

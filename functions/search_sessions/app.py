@@ -1,0 +1,53 @@
+"""GET /api/v1/sessions: find sessions of anybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import administration
+from latchkey.domain.errors import InvalidCursor
+from latchkey.domain.search import SessionFilter, SessionState
+from latchkey.http.auth import admin
+from latchkey.http.endpoint import endpoint
+from latchkey.http.parameters import PAGING, Choice, Instant, Text
+from latchkey.http.response import ok
+from latchkey.http.views.administration import FoundSessionListView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from latchkey.flows.administration import Administration
+    from latchkey.http.parameters import Parameter
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+QUERY: Mapping[str, Parameter] = {
+    "user_id": Text(description="Whose."),
+    "ip": Text(
+        description="The address at sign-in, or a network: at least /16 (IPv4), /32 (IPv6)."
+    ),
+    "device": Text(description="What the device's name begins with, or its id."),
+    "country": Text(description="ISO 3166-1 alpha-2.", max_characters=2),
+    "created_from": Instant(description="Not older than this."),
+    "created_to": Instant(description="Not younger than this."),
+    "state": Choice(
+        options=("active", "ended", "any"), default="active", description="Whether it has ended."
+    ),
+    **PAGING,
+}
+
+
+@endpoint(
+    caller=admin(),
+    needs=administration,
+    query=QUERY,
+    returns=FoundSessionListView,
+    errors=(InvalidCursor,),
+)
+def handler(request: Request[None], flow: Administration) -> Response:
+    """Find sessions across users: by user, by address or network, by device, country and time."""
+    query = dict(request.query)
+    paging = {name: query.pop(name) for name in ("limit", "cursor")}
+    wanted = SessionFilter(**{**query, "state": SessionState(query["state"])})
+    page = flow.search_sessions(wanted, request.caller, request.context, **paging)
+    return ok(FoundSessionListView.of(page))

@@ -1,0 +1,89 @@
+"""What administrators search for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from latchkey.domain.session import Session
+
+
+class SessionState(StrEnum):
+    """Which sessions are meant."""
+
+    ACTIVE = "active"
+    ENDED = "ended"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Sessions across users; what is None does not matter.
+
+    ip       an address or a network in CIDR notation
+    device   what the label begins with, or a device's id
+    country  ISO 3166-1 alpha-2
+    """
+
+    user_id: str | None = None
+    ip: str | None = None
+    device: str | None = None
+    country: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    state: SessionState = SessionState.ACTIVE
+
+    def matches(self, session: Session, now: datetime, idle_timeout: timedelta) -> bool:
+        """Tell whether a session is meant; where it came from is for the index to say."""
+        active = session.is_active(now, idle_timeout)
+        place = session.location.country if session.location else None
+        return (
+            (self.state is SessionState.ANY or active == (self.state is SessionState.ACTIVE))
+            and (self.user_id is None or session.account_id == self.user_id)
+            and (self.country is None or (place or "").upper() == self.country.upper())
+            and (self.device is None or self._is_device(session, self.device))
+            and (self.created_from is None or session.created_at >= self.created_from)
+            and (self.created_to is None or session.created_at <= self.created_to)
+        )
+
+    def _is_device(self, session: Session, device: str) -> bool:
+        label = session.device.name.casefold()
+        return session.device_id == device or label.startswith(device.casefold())
+
+    @property
+    def digest(self) -> str:
+        """What binds a cursor or a confirmation to exactly this filter."""
+        text = json.dumps(asdict(self), default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Which fields are asked for, for the trail: never their values, which are personal."""
+        return tuple(f"filter:{name}" for name, value in asdict(self).items() if value is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFilter:
+    """Accounts; what is None does not matter."""
+
+    email_prefix: str | None = None
+    status: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+    @property
+    def digest(self) -> str:
+        """What binds a cursor to exactly this filter."""
+        text = json.dumps(asdict(self), default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Which fields are asked for, for the trail."""
+        return tuple(f"filter:{name}" for name, value in asdict(self).items() if value is not None)

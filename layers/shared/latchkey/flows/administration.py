@@ -1,0 +1,297 @@
+"""The administrators' desk: find people and sessions, end sessions, give roles.
+
+Whatever an administrator looks at or does is in the trail of whom it concerns; a search across
+people is in the administrator's own, with the names of what was asked for and never the values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus, Role, email_key
+from latchkey.domain.audit import SYSTEM_ACTOR, Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import (
+    AccountNotFound,
+    ErasureStarted,
+    LastAdministrator,
+    RevocationNotConfirmed,
+    TemporarilyUnavailable,
+)
+from latchkey.domain.limits import (
+    PAGE_MAX_ITEMS,
+    REVOCATION_PAGES,
+    REVOCATION_SAMPLE,
+    TRANSACTION_ATTEMPTS,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
+from latchkey.domain.search import SessionFilter, SessionState, UserFilter
+from latchkey.domain.session import EndReason, Session
+from latchkey.flows.acting import row_by
+from latchkey.storage.accounts import sessions_changing
+from latchkey.storage.administrators import counted
+from latchkey.storage.records import to_milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.audit import AuditRow
+    from latchkey.domain.paging import Slice
+    from latchkey.domain.request import Caller, RequestContext
+    from latchkey.flows.ending import SessionEnding
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.administrators import Administrators
+    from latchkey.storage.audit_log import AuditLog
+    from latchkey.storage.revocations import RevocationStore
+    from latchkey.storage.search import SearchStore
+    from latchkey.storage.sessions import SessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """What a revocation of many sessions would end, or has ended.
+
+    count         sessions
+    sample        some of them; of a dry run only
+    confirmation  what the real request must carry; None for the real one
+    is_complete   False when there are more than one request looks at: send it again
+    """
+
+    count: int
+    sample: list[Session]
+    confirmation: str | None
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administration:
+    """The flows, and what they need."""
+
+    accounts: AccountStore
+    sessions: SessionStore
+    administrators: Administrators
+    search: SearchStore
+    revocations: RevocationStore
+    audit: AuditLog
+    ending: SessionEnding
+    idle_timeout: timedelta
+
+    # Looking ---------------------------------------------------------------------------------
+
+    def list_users(
+        self,
+        wanted: UserFilter,
+        caller: Caller,
+        context: RequestContext,
+        *,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Slice[Account]:
+        """Find accounts. Raises InvalidCursor."""
+        self._note_search(Action.USERS_LISTED_BY_ADMIN, wanted.names, caller, context)
+        return self.search.users(wanted, bound_to=caller.account_id, limit=limit, cursor=cursor)
+
+    def list_sessions(
+        self, account_id: str, caller: Caller, context: RequestContext
+    ) -> list[Session]:
+        """List somebody's active sessions, the last used first. Raises AccountNotFound."""
+        account = self.accounts.get(account_id)
+        action = Action.SESSIONS_READ_BY_ADMIN
+        row = row_by(caller, account, context, own=action, by_admin=action)
+        self.audit.write(Effects(audit=(row,)))
+        listed = self.sessions.list_by_account(account_id)
+        active = [s for s in listed if s.is_active(context.now, self.idle_timeout)]
+        return sorted(active, key=lambda s: s.last_activity_at, reverse=True)
+
+    def search_sessions(
+        self,
+        wanted: SessionFilter,
+        caller: Caller,
+        context: RequestContext,
+        *,
+        limit: int,
+        cursor: str | None = None,
+    ) -> Slice[Session]:
+        """Find sessions of anybody. Raises InvalidCursor, InvalidInput."""
+        self._note_search(Action.SESSIONS_SEARCHED_BY_ADMIN, wanted.names, caller, context)
+        return self._page(wanted, caller, context, limit=limit, cursor=cursor)
+
+    # Ending sessions -------------------------------------------------------------------------
+
+    def end_sessions(self, account_id: str, caller: Caller, context: RequestContext) -> int:
+        """Sign somebody out everywhere; say how many sessions that were. Raises AccountNotFound."""
+        return len(self._end(account_id, None, caller, context))
+
+    def try_revocation(
+        self, wanted: SessionFilter, caller: Caller, context: RequestContext
+    ) -> Revocation:
+        """Say what a revocation would end, and remember that it was said."""
+        found, is_complete = self._find_all(wanted, caller, context)
+        confirmation = context.new_id("rev")
+        action = Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN
+        self._note_search(action, wanted.names, caller, context)
+        self.revocations.put_new(caller.account_id, confirmation, wanted.digest, context.now)
+        return Revocation(
+            count=len(found),
+            sample=found[:REVOCATION_SAMPLE],
+            confirmation=confirmation,
+            is_complete=is_complete,
+        )
+
+    def revoke(
+        self,
+        wanted: SessionFilter,
+        confirmation: str | None,
+        caller: Caller,
+        context: RequestContext,
+    ) -> Revocation:
+        """End what a dry run has shown, person by person; the caller's own session stays.
+
+        Raises RevocationNotConfirmed.
+        """
+        by = caller.account_id
+        if confirmation is None or not self.revocations.is_good(
+            by, confirmation, wanted.digest, context.now
+        ):
+            raise RevocationNotConfirmed
+        found, is_complete = self._find_all(wanted, caller, context)
+        chosen: dict[str, set[str]] = defaultdict(set)
+        for session in found:
+            chosen[session.account_id].add(session.id)
+        ended = 0
+        for account_id, session_ids in chosen.items():
+            try:
+                ended += len(self._end(account_id, session_ids, caller, context))
+            except AccountNotFound:
+                continue
+        if is_complete:
+            self.revocations.use_up(by, confirmation)
+        return Revocation(count=ended, sample=[], confirmation=None, is_complete=is_complete)
+
+    # Roles -----------------------------------------------------------------------------------
+
+    def change_role(
+        self, account_id: str, role: Role, caller: Caller, context: RequestContext
+    ) -> Account:
+        """Give somebody a role, on their very next request. Raises LastAdministrator."""
+
+        def row(account: Account) -> AuditRow:
+            action = Action.ROLE_CHANGED_BY_ADMIN
+            return row_by(caller, account, context, own=action, by_admin=action)
+
+        return self._change_role(account_id, role, row, context)
+
+    def grant_admin(self, address: str, context: RequestContext) -> Account:
+        """Make somebody an administrator, by order of whoever may call the function itself.
+
+        Raises AccountNotFound.
+        """
+        account = self.accounts.find_by_email(email_key(address.strip()))
+        if account is None or account.status is not AccountStatus.ACTIVE:
+            raise AccountNotFound
+
+        def row(account: Account) -> AuditRow:
+            action = Action.ROLE_CHANGED_BY_OPERATOR
+            return audit_row(action, account.audit, context, actor=SYSTEM_ACTOR)
+
+        return self._change_role(account.id, Role.ADMIN, row, context)
+
+    def _change_role(
+        self,
+        account_id: str,
+        role: Role,
+        row: Callable[[Account], AuditRow],
+        context: RequestContext,
+    ) -> Account:
+        for _ in range(TRANSACTION_ATTEMPTS):
+            before = self.accounts.get(account_id)
+            if before.status is AccountStatus.ERASING:
+                raise ErasureStarted
+            if before.role is role:
+                return before
+            after = dataclasses.replace(before, role=role, updated_at=context.now)
+            if before.is_working_admin and self.administrators.count() <= 1:
+                # The condition of the write decides; this is for saying so.
+                raise LastAdministrator
+            sessions = self.sessions.list_by_account(account_id)
+            active = [s for s in sessions if s.is_active(context.now, self.idle_timeout)]
+            changes = {"role": role.value, "updated_at": to_milliseconds(context.now)}
+            done = self.sessions.change_role(
+                active,
+                role,
+                Effects(audit=(row(before),)),
+                account=sessions_changing(before, changes),
+                also=counted(before, after),
+            )
+            if done:
+                return self.accounts.get(account_id)
+        raise TemporarilyUnavailable(
+            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="role contention"
+        )
+
+    # What these have in common ---------------------------------------------------------------
+
+    def _end(
+        self,
+        account_id: str,
+        session_ids: set[str] | None,
+        caller: Caller,
+        context: RequestContext,
+    ) -> Sequence[Session]:
+        def which(active: Sequence[Session]) -> Sequence[Session]:
+            if session_ids is None:
+                return active
+            return [session for session in active if session.id in session_ids]
+
+        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+            action = Action.SESSIONS_REVOKED_BY_ADMIN
+            targets = tuple(session.id for session in chosen)
+            row = row_by(caller, account, context, own=action, by_admin=action, targets=targets)
+            return Effects(audit=(row,))
+
+        return self.ending.end(
+            account_id, EndReason.REVOKED_BY_ADMIN, context, which=which, effects=effects
+        )
+
+    def _find_all(
+        self, wanted: SessionFilter, caller: Caller, context: RequestContext
+    ) -> tuple[list[Session], bool]:
+        wanted = dataclasses.replace(wanted, state=SessionState.ACTIVE)
+        found: list[Session] = []
+        cursor: str | None = None
+        for _ in range(REVOCATION_PAGES):
+            page = self._page(wanted, caller, context, limit=PAGE_MAX_ITEMS, cursor=cursor)
+            found += [session for session in page.entries if session.id != caller.session_id]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return found, cursor is None
+
+    def _page(
+        self,
+        wanted: SessionFilter,
+        caller: Caller,
+        context: RequestContext,
+        *,
+        limit: int,
+        cursor: str | None,
+    ) -> Slice[Session]:
+        return self.search.sessions(
+            wanted,
+            lambda session: wanted.matches(session, context.now, self.idle_timeout),
+            bound_to=caller.account_id,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def _note_search(
+        self, action: Action, names: tuple[str, ...], caller: Caller, context: RequestContext
+    ) -> None:
+        own = self.accounts.get(caller.account_id)
+        row = audit_row(action, own.audit, context, caller=caller, changed=names)
+        self.audit.write(Effects(audit=(row,)))

@@ -1,0 +1,63 @@
+"""What administrators were shown before they end sessions of many people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.limits import REVOCATION_CONFIRMATION_SECONDS
+from latchkey.storage import keys
+from latchkey.storage.records import to_milliseconds
+from latchkey.storage.table import ABSENT, Delete, Put
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.storage.table import Table, Value
+
+
+class RevocationStore:
+    """The confirmations that can still be used."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep them in this table."""
+        self._table = table
+
+    def put_new(self, account_id: str, confirmation: str, digest: str, now: datetime) -> None:
+        """Remember what an administrator has been shown.
+
+        Pattern      V1, a dry run
+        Request      PutItem
+        Cost         1 WRU
+        """
+        expires = now + timedelta(seconds=REVOCATION_CONFIRMATION_SECONDS)
+        attributes: dict[str, Value] = {
+            "filter": digest,
+            "expires_at": to_milliseconds(expires),
+            "ttl": int(expires.timestamp()),
+        }
+        self._table.put(Put(keys.revocation(account_id, confirmation), attributes, ABSENT))
+
+    def is_good(self, account_id: str, confirmation: str, digest: str, now: datetime) -> bool:
+        """Tell whether this administrator was shown exactly this, a moment ago.
+
+        Pattern      V2, the revocation
+        Request      GetItem
+        Consistency  strong
+        Cost         1 RRU
+        """
+        item = self._table.get(keys.revocation(account_id, confirmation))
+        return (
+            item is not None
+            and item["filter"] == digest
+            and int(str(item["expires_at"])) > to_milliseconds(now)
+        )
+
+    def use_up(self, account_id: str, confirmation: str) -> None:
+        """Forget it once everything has been ended.
+
+        Pattern      V3, the revocation is complete
+        Request      DeleteItem
+        Cost         1 WRU
+        """
+        self._table.delete(Delete(keys.revocation(account_id, confirmation)))

@@ -1,0 +1,177 @@
+"""Searching across people, for administrators: key queries on two indexes, a page at a time.
+
+The indexes hold keys only, of attributes that never change while a session is used: noting its use
+costs what it did. What is found is read again, strongly, so that nothing that has just been erased
+or ended is shown.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import Account, AccountStatus, email_key
+from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.limits import SEARCH_ROUNDS
+from latchkey.domain.paging import Slice
+from latchkey.domain.session import Session
+from latchkey.storage import keys
+from latchkey.storage.cursors import read_page
+from latchkey.storage.networks import network_range
+from latchkey.storage.records import from_item, to_milliseconds
+from latchkey.storage.table import Key, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from latchkey.domain.search import SessionFilter, UserFilter
+    from latchkey.storage.table import Item, Table
+
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+_LAST = datetime(2286, 1, 1, tzinfo=UTC)
+
+
+class SearchStore:
+    """Everybody's accounts and sessions, for those who may look."""
+
+    def __init__(self, table: Table) -> None:
+        """Search this table."""
+        self._table = table
+
+    def users(
+        self, wanted: UserFilter, *, bound_to: str, limit: int, cursor: str | None
+    ) -> Slice[Account]:
+        """Read one page of accounts: by address in its order, else by creation, newest first.
+
+        bound_to  who asks: a cursor is good for them and this filter only
+
+        Pattern      U1, an administrator looks for somebody
+        Request      Query, BatchGetItem
+        Consistency  eventual for what is found, strong for what is shown
+        Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account
+        Bounds       SEARCH_ROUNDS pages of keys; a page may have fewer entries than `limit`
+        Raises       InvalidCursor
+        """
+        query = _users_query(wanted)
+
+        def matches(item: Item) -> bool:
+            account = from_item(Account, item)
+            if wanted.email_prefix is not None and not _is_between(account.created_at, wanted):
+                return False
+            if account.status is AccountStatus.ERASING:
+                return False
+            return wanted.status is None or account.status.value == wanted.status
+
+        return self._pages(
+            query,
+            lambda item: from_item(Account, item),
+            matches,
+            pattern=f"users|{bound_to}|{wanted.digest}",
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def sessions(
+        self,
+        wanted: SessionFilter,
+        matches: Callable[[Session], bool],
+        *,
+        bound_to: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Slice[Session]:
+        """Read one page of sessions: of one user, of one network, or else the newest first.
+
+        matches  decides what the index can't
+
+        Pattern      U2, an administrator looks for sessions
+        Request      Query, BatchGetItem
+        Consistency  as `users`
+        Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each session looked at
+        Bounds       as `users`
+        Raises       InvalidCursor, InvalidInput for a network that is none or too wide
+        """
+        return self._pages(
+            _sessions_query(wanted),
+            lambda item: from_item(Session, item),
+            lambda item: matches(from_item(Session, item)),
+            pattern=f"sessions|{bound_to}|{wanted.digest}",
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def _pages[Entry](
+        self,
+        query: Query,
+        read: Callable[[Item], Entry],
+        matches: Callable[[Item], bool],
+        *,
+        pattern: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Slice[Entry]:
+        found: list[Entry] = []
+        for _ in range(SEARCH_ROUNDS):
+            keyed = Query(
+                partition=query.partition,
+                prefix=query.prefix,
+                between=query.between,
+                newest_first=query.newest_first,
+                index=query.index,
+                limit=limit - len(found),
+            )
+            page = read_page(self._table, keyed, _key, pattern=pattern, cursor=cursor)
+            items = self._table.get_many(page.entries) if page.entries else []
+            found += [read(item) for item in items if matches(item)]
+            cursor = page.next_cursor
+            if cursor is None or len(found) >= limit:
+                break
+        return Slice(found, cursor)
+
+
+def _users_query(wanted: UserFilter) -> Query:
+    if wanted.email_prefix:
+        prefix = email_key(wanted.email_prefix)
+        return Query(partition=keys.addresses_partition(prefix), prefix=prefix, index="gsi2")
+    return Query(
+        partition=keys.accounts_partition(wanted.status or AccountStatus.ACTIVE.value),
+        between=_times(wanted.created_from, wanted.created_to),
+        newest_first=True,
+        index="gsi1",
+    )
+
+
+def _sessions_query(wanted: SessionFilter) -> Query:
+    if wanted.user_id is not None:
+        return Query(
+            partition=keys.account_partition(wanted.user_id),
+            prefix=keys.SESSION_PREFIX,
+            newest_first=True,
+        )
+    if wanted.ip is not None:
+        try:
+            partition, first, last = network_range(wanted.ip)
+        except ValueError:
+            words = "Send an address, or a network of at least /16 (IPv4) or /32 (IPv6)."
+            raise InvalidInput(Problem("ip", "INVALID", words)) from None
+        return Query(partition=partition, between=(first, f"{last}~"), index="gsi2")
+    return Query(
+        partition=keys.SESSIONS,
+        between=_times(wanted.created_from, wanted.created_to),
+        newest_first=True,
+        index="gsi1",
+    )
+
+
+def _times(since: datetime | None, until: datetime | None) -> tuple[str, str]:
+    # "~" sorts after every id.
+    low, high = to_milliseconds(since or _FIRST), to_milliseconds(until or _LAST)
+    return keys.due(low, ""), keys.due(high, "~")
+
+
+def _is_between(at: datetime, wanted: UserFilter) -> bool:
+    return (wanted.created_from or _FIRST) <= at <= (wanted.created_to or _LAST)
+
+
+def _key(item: Item) -> Key:
+    return Key(str(item["pk"]), str(item["sk"]))

@@ -1,0 +1,210 @@
+"""The administrators' desk: finding people and sessions, ending them, and who may."""
+
+from __future__ import annotations
+
+import pytest
+
+from latchkey.domain.errors import AccountNotFound
+from tests.support.person import ME, Person, audit_rows
+from tests.support.service import IPHONE, InProcessService
+
+SESSIONS = "/api/v1/sessions"
+REVOCATIONS = "/api/v1/sessions/revocations"
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def admin(service):
+    boss = Person(service, "boss@example.com")
+    boss.become_admin()
+    return boss
+
+
+def crowd(service, count):
+    people = []
+    for number in range(count):
+        service.clock.advance(seconds=1)
+        people.append(Person(service, f"p{number:03}@example.com"))
+    return people
+
+
+def all_pages(person, path, name, **query):
+    found, cursor = [], None
+    while True:
+        more = {"cursor": cursor} if cursor else {}
+        answer = person.get(path, query={**query, **more})
+        assert answer.status == 200, answer
+        found += answer.data[name]
+        cursor = answer.data["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def test_people_are_listed_newest_first_and_each_once(service, admin):
+    crowd(service, 7)
+    found = all_pages(admin, "/api/v1/users", "users", limit="3")
+    emails = [user["email"] for user in found]
+    assert emails == [f"p{number:03}@example.com" for number in reversed(range(7))] + [admin.email]
+
+
+def test_people_are_found_by_what_their_address_begins_with(service, admin):
+    crowd(service, 4)
+    found = all_pages(admin, "/api/v1/users", "users", email_prefix="P00", limit="2")
+    assert [user["email"] for user in found] == [f"p{n:03}@example.com" for n in range(4)]
+
+
+def test_people_are_found_by_state_and_time(service, admin):
+    people = crowd(service, 4)
+    admin.request("POST", f"/api/v1/users/{people[2].id}/suspend")
+    (one,) = all_pages(admin, "/api/v1/users", "users", status="suspended")
+    assert one["id"] == people[2].id
+    since = people[1].get().data["created_at"]
+    found = all_pages(admin, "/api/v1/users", "users", created_from=since)
+    assert [user["id"] for user in found] == [people[3].id, people[1].id]
+
+
+def test_a_cursor_is_good_for_its_caller_and_filter_only(service, admin):
+    crowd(service, 4)
+    cursor = admin.get("/api/v1/users", query={"limit": "2"}).data["next_cursor"]
+    wrong = {"limit": "2", "cursor": cursor, "created_from": "2020-01-01T00:00:00Z"}
+    assert admin.get("/api/v1/users", query=wrong).code == "INVALID_CURSOR"
+    other = Person(service, "other@example.com")
+    other.become_admin()
+    mine = {"limit": "2", "cursor": cursor}
+    assert other.get("/api/v1/users", query=mine).code == "INVALID_CURSOR"
+    assert admin.get("/api/v1/users", query=mine).status == 200
+
+
+@pytest.mark.parametrize(
+    ("network", "found"),
+    [
+        ("198.51.100.9", 1),
+        ("198.51.100.0/24", 3),
+        ("198.51.0.0/16", 4),
+        ("198.51.100.0/30", 2),
+        ("2001:db8::/32", 1),
+        ("2001:db8::1", 1),
+        ("192.0.2.0/24", 0),
+    ],
+)
+def test_sessions_are_found_by_address_and_network(service, admin, network, found):
+    ada = Person(service)
+    for ip in ("198.51.100.1", "198.51.100.2", "198.51.100.9", "198.51.7.7", "2001:db8::1"):
+        service.login(source_ip=ip)
+    sessions = all_pages(admin, SESSIONS, "sessions", ip=network, limit="2")
+    assert len(sessions) == found
+    assert {session["user_id"] for session in sessions} <= {ada.id}
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "2001::/16", "elsewhere", "1.2.3.4/99"])
+def test_what_is_no_network_or_too_wide_is_refused(admin, network):
+    assert admin.get(SESSIONS, query={"ip": network}).code == "VALIDATION_ERROR"
+
+
+def test_sessions_are_found_by_user_device_and_state(service, admin):
+    ada = Person(service)
+    service.login(user_agent=IPHONE)
+    assert len(all_pages(admin, SESSIONS, "sessions", user_id=ada.id)) == 2
+    (phone,) = all_pages(admin, SESSIONS, "sessions", user_id=ada.id, device="safari")
+    ada.request("DELETE", f"{ME}/sessions/{phone['id']}")
+    assert all_pages(admin, SESSIONS, "sessions", device="safari") == []
+    (ended,) = all_pages(admin, SESSIONS, "sessions", device="safari", state="ended")
+    assert ended["end_reason"] == "revoked"
+    assert ended["id"] == phone["id"]
+
+
+def test_every_search_is_noted_with_who_and_without_what(service, admin):
+    admin.get(SESSIONS, query={"ip": "198.51.100.0/24"})
+    (row,) = audit_rows(service, "sessions.searched.by_admin")
+    assert row["actor"] == row["pk"].removeprefix("SUBJECT#")
+    assert set(row["changed"]) == {"filter:ip", "filter:state"}
+    assert "198.51" not in str(row)
+
+
+def test_ending_many_asks_for_a_look_first(service, admin):
+    people = crowd(service, 5)
+    body = {"created_from": people[1].get().data["created_at"]}
+    assert (
+        admin.request("POST", REVOCATIONS, json_body={**body, "dry_run": False}).code
+        == "REVOCATION_NOT_CONFIRMED"
+    )
+    tried = admin.request("POST", REVOCATIONS, json_body=body).data
+    assert tried["count"] == 4
+    assert len(tried["sample"]) == 4
+    assert people[1].get().status == 200
+    real = {**body, "dry_run": False, "confirmation": tried["confirmation"]}
+    other = {**real, "country": "DE"}
+    assert admin.request("POST", REVOCATIONS, json_body=other).code == "REVOCATION_NOT_CONFIRMED"
+    second = Person(service, "second@example.com")
+    second.become_admin()
+    assert second.request("POST", REVOCATIONS, json_body=real).code == "REVOCATION_NOT_CONFIRMED"
+    done = admin.request("POST", REVOCATIONS, json_body=real).data
+    # The second administrator has signed in since, twice.
+    assert (done["count"], done["is_complete"]) == (6, True)
+    assert people[0].get().status == 200
+    assert [p.get().code for p in people[1:]] == ["SESSION_REVOKED"] * 4
+    assert admin.get().status == 200
+    assert admin.request("POST", REVOCATIONS, json_body=real).code == "REVOCATION_NOT_CONFIRMED"
+
+
+def test_a_confirmation_is_good_for_ten_minutes(service, admin):
+    tried = admin.request("POST", REVOCATIONS, json_body={"device": "Chrome"}).data
+    service.clock.advance(minutes=9)
+    service.clock.advance(minutes=2)
+    token = service.login("boss@example.com").data["access_token"]
+    body = {"device": "Chrome", "dry_run": False, "confirmation": tried["confirmation"]}
+    answer = service.request("POST", REVOCATIONS, json_body=body, token=token)
+    assert answer.code == "REVOCATION_NOT_CONFIRMED"
+
+
+def test_somebodys_sessions_are_seen_and_ended(service, admin):
+    ada = Person(service)
+    path = f"/api/v1/users/{ada.id}/sessions"
+    assert admin.get(path).data["total_count"] == 1
+    assert admin.request("DELETE", path).data["terminated_count"] == 1
+    assert ada.get().code == "SESSION_REVOKED"
+
+
+def test_a_role_holds_from_the_next_request_on(service, admin):
+    ada = Person(service)
+    path = f"/api/v1/users/{ada.id}/role"
+    assert ada.get("/api/v1/users").code == "ADMINISTRATORS_ONLY"
+    assert admin.request("PUT", path, json_body={"role": "admin"}).data["role"] == "admin"
+    assert ada.get("/api/v1/users").status == 200
+    assert ada.request("PUT", path, json_body={"role": "user"}).data["role"] == "user"
+    assert ada.get("/api/v1/users").code == "ADMINISTRATORS_ONLY"
+    own = f"/api/v1/users/{admin.id}/role"
+    assert admin.request("PUT", own, json_body={"role": "user"}).code == "LAST_ADMINISTRATOR"
+
+
+def test_changing_roles_asks_for_a_recent_authentication(service, admin):
+    service.clock.advance(minutes=6)
+    path = f"/api/v1/users/{admin.id}/role"
+    answer = admin.request("PUT", path, json_body={"role": "user"})
+    assert answer.code == "REAUTHENTICATION_REQUIRED"
+
+
+def test_the_first_administrator_comes_from_the_operator(service):
+    ada = Person(service)
+    grant = service._handler("grant_admin")
+    assert grant({"email": "Ada@Example.com"}) == {"id": ada.id, "role": "admin"}
+    assert ada.get("/api/v1/users").status == 200
+    (row,) = audit_rows(service, "role.changed.by_operator")
+    assert row["actor"] == "system"
+    assert ada.request("DELETE", ME).code == "LAST_ADMINISTRATOR"
+    with pytest.raises(AccountNotFound):
+        grant({"email": "nobody@example.com"})
+
+
+def test_using_a_session_touches_no_index(service):
+    ada = Person(service)
+    before = [i for i in service.table.all_items() if i.get("id") == ada.session_id]
+    service.clock.advance(minutes=2)
+    ada.get()
+    after = [i for i in service.table.all_items() if i.get("id") == ada.session_id]
+    changed = {name for name in after[0] if after[0][name] != before[0].get(name)}
+    assert changed in ({"last_activity_at", "used_generation"}, {"last_activity_at"})
