@@ -12,7 +12,7 @@ import pytest
 
 from latchkey.storage.memory import MemoryTable
 from tests.support.person import ME, Person
-from tests.support.service import PASSWORD, InProcessService
+from tests.support.service import InProcessService
 from tools.template import ROOT
 
 CONTRACT = json.loads((ROOT / "openapi.json").read_text())
@@ -76,7 +76,7 @@ class World:
         self.service = InProcessService()
         people = {name: Person(self.service, f"{name}@example.com") for name in CALLERS[1:]}
         people["admin"].become_admin()
-        self.tokens = {name: person.token for name, person in people.items()}
+        self.tokens: dict[str, str | None] = {name: person.token for name, person in people.items()}
         self.tokens["anonymous"] = None
         self.objects = {
             name: {
@@ -117,8 +117,6 @@ class World:
 @pytest.fixture(scope="module")
 def world():
     return World()
-
-
 
 
 def send(world, operation_id, caller, owner):

@@ -96,29 +96,6 @@ class Text:
         return {"type": "string", "minLength": 1, "maxLength": self.max_characters}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instant:
-    """A point in time; None when it was not sent."""
-
-    description: str
-    default: None = None
-
-    def read(self, name: str, text: str) -> datetime:
-        """Read what was sent."""
-        try:
-            instant = datetime.fromisoformat(text)
-        except ValueError:
-            instant = None
-        if instant is None or instant.tzinfo is None:
-            words = "Send an instant as of RFC 3339, with its offset: 2026-01-02T03:04:05Z."
-            raise InvalidInput(Problem(name, "INVALID", words))
-        return instant.astimezone(UTC)
-
-    def schema(self) -> dict[str, Any]:
-        """Describe it in JSON Schema."""
-        return {"type": "string", "format": "date-time"}
-
-
 HARD = Flag(
     description="Erase at once instead of after the grace period. Nobody can restore it then."
 )

@@ -165,7 +165,7 @@ def _sessions_query(wanted: SessionFilter) -> Query:
 
 def _times(since: datetime | None, until: datetime | None) -> tuple[str, str]:
     # "~" sorts after every id.
-    low, high = to_milliseconds(since or _FIRST), to_milliseconds(until or _LAST)
+    low, high = (to_milliseconds(min(at, _LAST)) for at in (since or _FIRST, until or _LAST))
     return keys.due(low, ""), keys.due(high, "~")
 
 
