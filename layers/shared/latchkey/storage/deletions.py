@@ -9,6 +9,7 @@ from latchkey.domain.account import AccountStatus, email_key, username_key
 from latchkey.domain.erasure import Deletion
 from latchkey.domain.limits import ERASURE_PAGE_ITEMS
 from latchkey.storage import keys
+from latchkey.storage.avatars import unshown
 from latchkey.storage.records import from_item, to_item, to_milliseconds
 from latchkey.storage.table import (
     EXISTS,
@@ -209,6 +210,8 @@ class DeletionStore:
             Delete(keys.account(account.id), erasing),
             Delete(keys.deletion(account.id), EXISTS),
             *(Delete(key, own) for key in self._own_claims(account)),
+            # Its file goes as any picture that is not shown any more.
+            *([] if account.avatar_id is None else [unshown(account.avatar_id)]),
             Put(keys.receipt(receipt.id), {**to_item(receipt), "jws": signed}),
         ]
         return self._try([*writes, *self._effects.writes(effects)])

@@ -36,7 +36,7 @@ name unique: they are put on the condition that they are absent, in the account'
     index  what is listed                   gsi1pk          gsi1sk
     gsi1   exports that cleanup looks at    EXPORT_DUE      <when, epoch ms>#<export id>
     gsi1   exports that can be redriven     EXPORT_FAILED   <when, epoch ms>#<export id>
-    gsi1   accounts, by when they were made ACCOUNTS#<status>  <when, epoch ms>#<account id>
+    gsi1   accounts, by when they were made  ACCOUNTS#<status>  <when, epoch ms>#<account id>
     gsi1   sessions, by when they began     SESSIONS              <when, epoch ms>#<session id>
     gsi2   accounts, by their address       ADDRESSES#<its first> <address>
     gsi2   sessions, by their IP address    IPS#<its first bits>  <address, hex>#<session id>
@@ -74,7 +74,7 @@ UNSHOWN_AVATARS = "UNSHOWN_AVATARS"
 
 PURGE_DUE = "PURGE_DUE"
 SESSIONS = "SESSIONS"
-"""One partition: a thousand sign-ins a second (ADR 8)."""
+"""One partition: a thousand sign-ins a second (ADR 9)."""
 
 REVOCATION_PREFIX = "REVOCATION#"
 
