@@ -77,7 +77,8 @@ class AccountStore:
 
         Pattern      A4, registration
         Request      TransactWriteItems
-        Cost         12 WRU: account and its two indexes, e-mail claim, audit row; 2 more for a name
+        Cost         8 WRU: account, e-mail claim and audit row at 2 each, 2 more for a username;
+                     and 1 for each of the account's two indexes
         Condition    neither claim exists
         Race         of two that claim the same address or name, one transaction is cancelled
         Raises       EmailAlreadyRegistered, UsernameTaken
