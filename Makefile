@@ -14,6 +14,8 @@ BIN    := .venv/bin
 VENV      := .venv/.stamp
 MINISTACK := .tools/ministack/.stamp
 SAM       := .tools/sam/.stamp
+NODE      := web/node_modules/.stamp
+PAGE      := web/dist/index.html
 
 # A template's parameter types are checked without asking AWS, so any region does.
 export AWS_DEFAULT_REGION ?= eu-west-1
@@ -22,16 +24,16 @@ export SAM_CLI_TELEMETRY  := 0
 ##@ Every day
 
 .PHONY: run
-run: $(VENV) $(MINISTACK) $(SAM) ## Build, deploy and serve the whole service here (PORT, EMULATOR_PORT)
+run: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Build, deploy and serve the whole service here (PORT, EMULATOR_PORT)
 	@exec $(BIN)/python -m tools.local
 
 .PHONY: test
-test: $(VENV) $(MINISTACK) $(SAM) ## Run every test, the integration tests on a private stack of their own
+test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) browser ## Run every test, the integration tests on a private stack of their own
 	$(BIN)/python -m pytest -n auto -m "not integration and not slow" --disable-socket --allow-unix-socket
 	$(BIN)/python -m pytest -m "integration and not slow"
 
 .PHONY: test-full
-test-full: $(VENV) $(MINISTACK) $(SAM) ## Run the slow tests too
+test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) browser ## Run the slow tests too
 	$(BIN)/python -m pytest -n auto -m "not integration" --disable-socket --allow-unix-socket
 	$(BIN)/python -m pytest -m integration
 
@@ -91,9 +93,12 @@ lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRA
 	cp requirements/runtime.txt layers/shared/requirements.txt
 	cp requirements/media.txt layers/media/requirements.txt
 
+.PHONY: page
+page: $(PAGE) ## Build the page and the element into web/dist
+
 .PHONY: clean
 clean: ## Remove everything that was built, the environments too
-	rm -rf .aws-sam .venv .tools .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .aws-sam .venv .tools web/dist web/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -117,3 +122,22 @@ $(VENV) $(MINISTACK) $(SAM): | $(UV)
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	@touch $@
+
+# --- the page -------------------------------------------------------------------------------------
+
+$(NODE): web/package-lock.json
+	@command -v npm >/dev/null || { echo "The page is built with Node 20 or newer, and there is no npm here." >&2; exit 1; }
+	@echo "web/node_modules <- $<"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# What the page offers is what openapi.json has.
+$(PAGE): $(NODE) openapi.json web/index.html web/build.mjs $(shell find web/src -type f)
+	@echo "web/dist"
+	@cd web && npx --no-install tsc --noEmit && node build.mjs
+
+.PHONY: browser
+browser:
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { \
+	  echo "chromium <- apt-get"; apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || { \
+	  echo "The page is tested in Chromium: install it, or set CHROMIUM to where it is." >&2; exit 1; }

@@ -48,6 +48,13 @@ HOP_BY_HOP = frozenset(
 VIEWER_PREFIX = "cloudfront-"
 EDGE_HEADER = "x-latchkey-edge"
 
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self' {uploads}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types lit-html"
+)
+"""The template's PageHeaders has the same; pictures are uploaded straight to the bucket."""
+
 INDEX = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -76,7 +83,7 @@ class MailSource(Protocol):
 
 
 class Edge:
-    """Serves `web/` at /, the mails at /_dev/mail, and forwards the API's paths to the API."""
+    """Serves `web/dist` at /, the mails at /_dev/mail, and forwards the API's paths to the API."""
 
     def __init__(
         self, *, emulator_url: str, api_id: str, secret: str, pages: Path, mailbox: MailSource
@@ -146,13 +153,23 @@ class Edge:
         path = (self._pages / request.match_info["path"]).resolve()
         if not path.is_relative_to(self._pages):
             raise web.HTTPNotFound
-        if path.is_dir():
-            path /= "index.html"
+        if not path.suffix:
+            # A door of the page, such as /reset-password: it reads its address itself.
+            path = self._pages / "index.html"
         if path.is_file():
-            return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+            return web.FileResponse(path, headers=self._page_headers())
         if request.match_info["path"] == "":
             return web.Response(text=INDEX, content_type="text/html")
         raise web.HTTPNotFound
+
+    def _page_headers(self) -> dict[str, str]:
+        return {
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(uploads=self._emulator_url),
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
 
     async def _mail_page(self, _request: web.Request) -> web.Response:
         mails = await asyncio.to_thread(self._mailbox.mails)

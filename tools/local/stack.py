@@ -75,7 +75,7 @@ class LocalStack:
                     emulator_url=aws.url,
                     api_id=deployed.outputs["ApiId"],
                     secret=edge_secret,
-                    pages=emulator.REPOSITORY / "web",
+                    pages=emulator.REPOSITORY / "web" / "dist",
                     mailbox=aws,
                 )
                 up.enter_context(edge.serving(front, port))

@@ -1,0 +1,71 @@
+/**
+ * Build `web/dist`: the element as one ES module, and the page around it.
+ *
+ * What the screens offer is what openapi.json has: an operation that the service lacks has no
+ * button, and appears with the next build after it landed.
+ */
+import { build } from "esbuild";
+import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+
+const LIMIT_BYTES = 35_000;
+const METHODS = new Set(["get", "put", "post", "patch", "delete"]);
+
+const here = (path) => new URL(path, import.meta.url).pathname;
+const contract = JSON.parse(await readFile(here("../openapi.json"), "utf8"));
+const operations = Object.entries(contract.paths).flatMap(([path, methods]) =>
+  Object.keys(methods)
+    .filter((method) => METHODS.has(method))
+    .map((method) => `${method.toUpperCase()} ${path.replace("/api/v1", "")}`),
+);
+
+/** Lit's templates keep the indentation of the source; nobody needs it. */
+const tightTemplates = {
+  name: "tight-templates",
+  setup(bundler) {
+    bundler.onLoad({ filter: /web\/src\/.*\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, "utf8")).replace(/\n\s+/g, "\n"),
+      loader: "ts",
+    }));
+  },
+};
+
+const common = {
+  bundle: true,
+  format: "esm",
+  target: ["es2022"],
+  minify: true,
+  sourcemap: true,
+  legalComments: "none",
+  define: { __OPERATIONS__: JSON.stringify(operations) },
+  tsconfig: here("tsconfig.json"),
+  logLevel: "warning",
+};
+
+await rm(here("dist"), { recursive: true, force: true });
+await mkdir(here("dist/assets"), { recursive: true });
+await build({ ...common, plugins: [tightTemplates], entryPoints: [here("src/settings.ts")], outfile: here("dist/assets/latchkey-settings.js") });
+await build({
+  ...common,
+  entryPoints: [here("src/page/page.ts")],
+  outfile: here("dist/assets/page.js"),
+  plugins: [
+    {
+      name: "beside",
+      setup: (bundler) =>
+        bundler.onResolve({ filter: /\/settings\.js$/ }, () => ({ path: "./latchkey-settings.js", external: true })),
+    },
+  ],
+});
+await build({ ...common, entryPoints: [here("src/page/page.css")], outfile: here("dist/assets/page.css") });
+await copyFile(here("src/page/icon.svg"), here("dist/assets/icon.svg"));
+await copyFile(here("index.html"), here("dist/index.html"));
+
+const size = async (name) => gzipSync(await readFile(here(`dist/assets/${name}`)), { level: 9 }).length;
+const sizes = {};
+for (const name of ["latchkey-settings.js", "page.js", "page.css"]) sizes[name] = await size(name);
+console.log(Object.entries(sizes).map(([name, bytes]) => `${name} ${(bytes / 1000).toFixed(1)} kB`).join(", ") + " (gzip)");
+if (sizes["latchkey-settings.js"] > LIMIT_BYTES) {
+  console.error(`latchkey-settings.js is ${sizes["latchkey-settings.js"]} bytes gzipped; the limit is ${LIMIT_BYTES}.`);
+  process.exit(1);
+}

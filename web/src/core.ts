@@ -1,0 +1,203 @@
+/** What every section is given, and the pieces that they are made of. */
+
+import { html, nothing, type TemplateResult } from "lit";
+import { ApiError, endsSession, type SettingsApi } from "./api.js";
+import type { Format } from "./format.js";
+import { lookUp, type Messages } from "./messages.js";
+
+export type View = TemplateResult | typeof nothing;
+
+export interface DialogSpec {
+  title: string;
+  content: () => View;
+  confirm: string;
+  danger?: boolean;
+  /** The dialog stays open with the error when this rejects. */
+  submit: (form: FormData) => Promise<void> | void;
+  cancelled?: () => void;
+  /** What has the focus when it is closed, instead of what had it before. */
+  then?: () => void;
+}
+
+export interface Host {
+  readonly api: SettingsApi;
+  readonly words: Messages;
+  readonly format: Format;
+  offers(operation: string): boolean;
+  /** Draw again. */
+  changed(): void;
+  /** Tell a screen reader. */
+  announce(text: string): void;
+  openDialog(spec: DialogSpec): void;
+  /** Do it; if the sign-in is too old for it, ask for the password and do it again. */
+  recently<T>(action: () => Promise<T>): Promise<T>;
+  /** True when the error ends the session: the whole element has then said so. */
+  ended(error: unknown): boolean;
+  leave(): Promise<void>;
+  deleted(purgeAt: string): void;
+  show(section: string): void;
+  focusOn(selector: string): void;
+}
+
+export interface Section {
+  readonly name: string;
+  readonly icon: TemplateResult;
+  title(words: Messages): string;
+  lead(words: Messages): string;
+  open(): void;
+  close?(): void;
+  /** Forget everything: somebody else may sign in here. */
+  reset(): void;
+  render(): View;
+}
+
+/** The person closed the dialog: nothing to tell them. */
+export class Cancelled extends Error {}
+
+/** Something fetched: what is known, what went wrong since, and whether it is on its way. */
+export class Loaded<T> {
+  data: T | undefined;
+  error: unknown;
+  busy = false;
+  private turn = 0;
+
+  constructor(
+    private readonly host: Host,
+    private readonly fetch: () => Promise<T>,
+  ) {}
+
+  async load(): Promise<void> {
+    const turn = ++this.turn;
+    this.busy = true;
+    this.host.changed();
+    try {
+      const data = await this.fetch();
+      if (turn !== this.turn) return;
+      this.data = data;
+      this.error = undefined;
+    } catch (error) {
+      if (turn !== this.turn) return;
+      if (!this.host.ended(error)) this.error = error;
+    }
+    this.busy = false;
+    this.host.changed();
+  }
+
+  reset(): void {
+    this.turn += 1;
+    this.data = this.error = undefined;
+    this.busy = false;
+  }
+
+  /** Skeleton, error card, or what is known, with a word if it is out of date. */
+  render(skeleton: () => View, view: (data: T) => View): View {
+    const failed = this.error !== undefined && !this.busy;
+    if (this.data === undefined) {
+      return failed ? this.problem(this.host.words.errorLoad) : html`<div aria-busy="true" class="content">
+        <span class="visually-hidden">${this.host.words.loading}</span>${skeleton()}
+      </div>`;
+    }
+    return html`${failed ? this.problem(this.host.words.errorStale) : nothing}${view(this.data)}`;
+  }
+
+  private problem(title: string): View {
+    return problem(this.host, this.error, title, () => void this.load());
+  }
+}
+
+export function describe(words: Messages, error: unknown): string {
+  if (!(error instanceof ApiError)) return words.error;
+  return lookUp(words, `e_${error.code}`) ?? (error.message || words.e_GATEWAY);
+}
+
+export function problem(host: Host, error: unknown, title?: string, retry?: () => void): View {
+  const id = error instanceof ApiError ? error.requestId : null;
+  return html`<div class="notice bad" role="alert" part="error">
+    <div>
+      <strong>${title ?? host.words.error}</strong>
+      <span class="small">${describe(host.words, error)}</span>
+      ${id ? html`<span class="small muted">${host.words.requestId} <span class="mono">${id}</span></span>` : nothing}
+    </div>
+    ${retry ? html`<button class="button" part="button" type="button" @click=${retry}>${host.words.retry}</button>` : nothing}
+  </div>`;
+}
+
+export function button(
+  text: string | TemplateResult,
+  press: (event: Event) => void,
+  options: { kind?: string; label?: string; expanded?: boolean; id?: string } = {},
+): TemplateResult {
+  return html`<button type="button" id=${options.id ?? nothing} class="button ${options.kind ?? ""}" part="button"
+    aria-label=${options.label ?? nothing} aria-expanded=${options.expanded === undefined ? nothing : String(options.expanded)}
+    @click=${press}>${text}</button>`;
+}
+
+export interface FieldOptions {
+  type?: string;
+  hint?: string;
+  problem?: string | undefined;
+  autocomplete?: string;
+  wide?: boolean;
+  required?: boolean;
+  maxlength?: number;
+  input?: (value: string) => void;
+}
+
+export function field(name: string, label: string, value: string, options: FieldOptions = {}): TemplateResult {
+  const about = options.problem || options.hint ? `${name}-about` : nothing;
+  return html`<div class="field ${options.wide ? "wide" : ""}">
+    <label for=${name}>${label}</label>
+    <input id=${name} name=${name} type=${options.type ?? "text"} .value=${value} part="input"
+      autocomplete=${(options.autocomplete ?? "off") as "off"} ?required=${options.required} maxlength=${options.maxlength ?? nothing}
+      inputmode=${options.type === "number" ? "numeric" : nothing}
+      aria-invalid=${options.problem ? "true" : "false"} aria-describedby=${about}
+      @input=${(event: Event) => options.input?.((event.target as HTMLInputElement).value)} />
+    ${options.problem ? html`<span class="problem" id="${name}-about">${options.problem}</span>`
+      : options.hint ? html`<span class="small muted" id="${name}-about">${options.hint}</span>` : nothing}
+  </div>`;
+}
+
+export function secret(host: Host, name: string, label: string, autocomplete: string, options: FieldOptions = {}): TemplateResult {
+  const about = options.problem || options.hint ? `${name}-about` : nothing;
+  const toggle = (event: Event) => {
+    const pressed = event.currentTarget as HTMLButtonElement;
+    const input = pressed.previousElementSibling as HTMLInputElement;
+    const shown = input.type === "text";
+    input.type = shown ? "password" : "text";
+    pressed.textContent = shown ? host.words.show : host.words.hide;
+  };
+  return html`<div class="field">
+    <label for=${name}>${label}</label>
+    <div class="secret">
+      <input id=${name} name=${name} type="password" autocomplete=${autocomplete as "current-password"} required part="input"
+        aria-invalid=${options.problem ? "true" : "false"} aria-describedby=${about} />
+      <button type="button" class="button quiet" aria-controls=${name} @click=${toggle}>${host.words.show}</button>
+    </div>
+    ${options.problem ? html`<span class="problem" id="${name}-about">${options.problem}</span>`
+      : options.hint ? html`<span class="small muted" id="${name}-about">${options.hint}</span>` : nothing}
+  </div>`;
+}
+
+export function choose(
+  name: string,
+  label: string,
+  value: string,
+  choices: { value: string; text: string }[],
+  options: { problem?: string | undefined; input?: (value: string) => void } = {},
+): TemplateResult {
+  return html`<div class="field">
+    <label for=${name}>${label}</label>
+    <select id=${name} name=${name} part="input" aria-invalid=${options.problem ? "true" : "false"}
+      @change=${(event: Event) => options.input?.((event.target as HTMLSelectElement).value)}>
+      ${choices.map((choice) => html`<option value=${choice.value} .selected=${choice.value === value}>${choice.text}</option>`)}
+    </select>
+    ${options.problem ? html`<span class="problem">${options.problem}</span>` : nothing}
+  </div>`;
+}
+
+export function submitted(event: Event): FormData {
+  event.preventDefault();
+  return new FormData(event.currentTarget as HTMLFormElement);
+}
+
+export { ApiError, endsSession, html, nothing };

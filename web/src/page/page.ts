@@ -1,0 +1,212 @@
+/** The page around the element: the doors in, and the pages that the mails' links lead to. */
+
+import { ApiError, FetchApi, LitElement, html, nothing, pickLanguage } from "../settings.js";
+import { WORDS, type Words } from "./words.js";
+
+declare const __OPERATIONS__: string[];
+const OPERATIONS = new Set(__OPERATIONS__);
+
+type Field = "email" | "login" | "password" | "new_password" | "full_name";
+
+interface Door {
+  title: keyof Words;
+  lead: keyof Words;
+  go: keyof Words;
+  done?: keyof Words;
+  fields: Field[];
+  operation: string;
+  /** Its link in a mail carries a token. */
+  token?: boolean;
+}
+
+const DOORS: Record<string, Door> = {
+  "/": { title: "signIn", lead: "signInLead", go: "signIn", fields: ["login", "password"], operation: "POST /auth/login" },
+  "/register": { title: "register", lead: "registerLead", go: "register", fields: ["full_name", "email", "new_password"], operation: "POST /auth/register" },
+  "/forgot-password": { title: "forgotTitle", lead: "forgotLead", go: "send", done: "sent", fields: ["email"], operation: "POST /auth/password/forgot" },
+  "/reset-password": { title: "resetTitle", lead: "resetLead", go: "resetGo", done: "resetDone", fields: ["new_password"], operation: "POST /auth/password/reset", token: true },
+  "/verify-email": { title: "verifyTitle", lead: "verifyLead", go: "verifyGo", done: "verifyDone", fields: ["password"], operation: "POST /auth/email/verify", token: true },
+  "/undo-email-change": { title: "undoTitle", lead: "undoLead", go: "undoGo", done: "undoDone", fields: [], operation: "POST /auth/email/undo", token: true },
+  "/not-me": { title: "notMeTitle", lead: "notMeLead", go: "notMeGo", done: "notMeDone", fields: [], operation: "POST /auth/not-me", token: true },
+  "/restore-account": { title: "restoreTitle", lead: "restoreLead", go: "restoreGo", done: "restoreDone", fields: [], operation: "POST /auth/restore", token: true },
+};
+
+const REASONS: Record<string, keyof Words> = {
+  INVALID_CREDENTIALS: "wrong",
+  TOO_MANY_ATTEMPTS: "tooMany",
+  EMAIL_ALREADY_REGISTERED: "taken",
+  PASSWORD_NOT_ACCEPTED: "weak",
+  SINGLE_USE_TOKEN_INVALID: "stale",
+  EMAIL_NOT_VERIFIED: "unverified",
+  ACCOUNT_DELETED: "deleted",
+  ACCOUNT_SUSPENDED: "suspended",
+  VALIDATION_ERROR: "invalid",
+  OFFLINE: "offline",
+};
+
+class Page extends LitElement {
+  private readonly api = new FetchApi();
+  private readonly words = WORDS[pickLanguage(navigator.languages)];
+  private inside = false;
+  private settled = false;
+  private busy = false;
+  private wrong: keyof Words | null = null;
+  private done: keyof Words | null = null;
+  private token = "";
+
+  // In the light, where password managers look for forms.
+  protected override createRenderRoot() {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.documentElement.lang = this.words === WORDS.de ? "de" : "en";
+    this.token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
+    // It opens something: it stays neither in the address bar nor in the history.
+    if (this.token) history.replaceState(null, "", location.pathname);
+    addEventListener("popstate", () => this.arrive());
+    addEventListener("hashchange", () => this.requestUpdate());
+    this.addEventListener("latchkey-section", (event) => {
+      history.replaceState(null, "", `/#${(event as CustomEvent<{ section: string }>).detail.section}`);
+    });
+    this.addEventListener("latchkey-sign-in", () => this.out());
+    void this.settle();
+  }
+
+  private get door(): Door {
+    const door = DOORS[location.pathname];
+    return door && OPERATIONS.has(door.operation) ? door : DOORS["/"]!;
+  }
+
+  private async settle(): Promise<void> {
+    if (!this.door.token) {
+      try {
+        this.inside = await this.api.resume();
+      } catch (error) {
+        this.wrong = reason(error);
+      }
+    }
+    this.settled = true;
+    this.arrive();
+  }
+
+  private out(): void {
+    this.inside = false;
+    this.go("/");
+  }
+
+  private go(path: string, event?: Event): void {
+    event?.preventDefault();
+    history.pushState(null, "", path);
+    this.wrong = this.done = null;
+    this.arrive();
+  }
+
+  private arrive(): void {
+    const { words } = this;
+    document.title = this.inside ? "Latchkey" : `${words[this.door.title]} · Latchkey`;
+    this.requestUpdate();
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>("input, h1")?.focus());
+  }
+
+  protected override render() {
+    const { words } = this;
+    if (!this.settled) return nothing;
+    const section = location.pathname === "/exports" ? "data" : location.hash.slice(1) || "profile";
+    return html`
+      <header class="bar">
+        <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28" />Latchkey</a>
+      </header>
+      <main>${this.inside ? html`<h1 class="unseen">${words.settings}</h1><latchkey-settings .api=${this.api} section=${section}></latchkey-settings>` : this.form(words)}</main>
+    `;
+  }
+
+  private form(words: Words) {
+    const { door } = this;
+    const ended = this.done !== null && door.done === this.done;
+    const link = (path: string, text: string) =>
+      html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${text}</a>`;
+    const incomplete = door.token && !this.token && !ended;
+    return html`<div class="door">
+      <div><h1 tabindex="-1">${words[door.title]}</h1><p class="lead">${words[door.lead]}</p></div>
+      <form class="sheet" @submit=${(event: Event) => void this.submit(event)}>
+        ${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]}</p>` : nothing}
+        ${this.done ? html`<p class="right" role="status">${words[this.done]}</p>` : nothing}
+        ${incomplete ? html`<p class="wrong" role="alert">${words.noToken}</p>` : nothing}
+        ${ended || incomplete
+          ? nothing
+          : html`${door.fields.map((name) => this.field(name))}
+              <button class="go" aria-disabled=${this.busy}>${this.busy ? words.wait : words[door.go]}</button>`}
+        ${ended ? html`<a class="go" href="/" @click=${(event: Event) => this.go("/", event)}>${words.signIn}</a>` : nothing}
+      </form>
+      <p class="foot">
+        ${door === DOORS["/"]
+          ? html`${words.noAccount} ${link("/register", words.register)}`
+          : door === DOORS["/register"]
+            ? html`${words.haveAccount} ${link("/", words.signIn)}`
+            : ended ? nothing : link("/", words.back)}
+      </p>
+    </div>`;
+  }
+
+  private field(name: Field) {
+    const { words } = this;
+    const forgot = name === "password" && this.door === DOORS["/"] && OPERATIONS.has("POST /auth/password/forgot");
+    const kinds: Record<Field, [string, string, string]> = {
+      login: [words.emailOrName, "text", "username"],
+      email: [words.email, "email", "email"],
+      full_name: [words.fullName, "text", "name"],
+      password: [words.password, "password", "current-password"],
+      new_password: [words.newPassword, "password", "new-password"],
+    };
+    const [label, type, autocomplete] = kinds[name];
+    return html`<div class="field">
+      <label for=${name}>${label}${name === "full_name" ? html`<span class="hint">${words.optional}</span>` : nothing}
+      </label>
+      <input id=${name} name=${name} type=${type as "text"} autocomplete=${autocomplete as "name"} ?required=${name !== "full_name"}
+        autocapitalize="none" spellcheck="false" aria-describedby=${name === "new_password" ? "hint" : nothing} />
+      ${name === "new_password" ? html`<span class="hint" id="hint">${words.hint}</span>` : nothing}
+      ${forgot ? html`<a class="hint" href="/forgot-password" @click=${(event: Event) => this.go("/forgot-password", event)}>${words.forgot}</a>` : nothing}
+    </div>`;
+  }
+
+  private async submit(event: Event): Promise<void> {
+    event.preventDefault();
+    if (this.busy) return;
+    const values = new FormData(event.currentTarget as HTMLFormElement);
+    const value = (name: Field) => String(values.get(name) ?? "");
+    const { door } = this;
+    this.busy = true;
+    this.wrong = this.done = null;
+    this.requestUpdate();
+    try {
+      if (door === DOORS["/"]) {
+        await this.api.login(value("login").trim(), value("password"));
+        this.inside = true;
+      } else if (door === DOORS["/register"]) {
+        const name = value("full_name").trim();
+        const body = { email: value("email").trim(), password: value("new_password"), ...(name ? { full_name: name } : {}) };
+        this.inside = await this.api.register(body);
+        if (this.inside) history.replaceState(null, "", "/");
+        else this.done = "checkMail";
+      } else {
+        const body: Record<string, string> = door.token ? { token: this.token } : {};
+        for (const name of door.fields) body[name] = name === "email" ? value(name).trim() : value(name);
+        await this.api.post(door.operation.split(" ")[1]!, body);
+        this.token = "";
+        this.done = door.done ?? null;
+      }
+    } catch (error) {
+      this.wrong = reason(error);
+    }
+    this.busy = false;
+    if (this.inside) this.arrive();
+    else this.requestUpdate();
+  }
+}
+
+function reason(error: unknown): keyof Words {
+  return (error instanceof ApiError && REASONS[error.code]) || "failed";
+}
+
+customElements.define("latchkey-page", Page);

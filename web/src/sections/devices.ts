@@ -1,0 +1,200 @@
+import type { Device } from "../api.js";
+import { Cancelled, Loaded, button, field, html, nothing, problem, type Host, type Section, type View } from "../core.js";
+import { deviceIcon, screens } from "../icons.js";
+import { lookUp, type Messages } from "../messages.js";
+
+const RENAME = "PATCH /users/me/sessions/{session_id}";
+
+export class Devices implements Section {
+  readonly name = "devices";
+  readonly icon = screens;
+  private readonly list: Loaded<Device[]>;
+  private readonly open_ = new Set<string>();
+  private failure: unknown;
+  private clock: ReturnType<typeof setInterval> | undefined;
+
+  constructor(private readonly host: Host) {
+    this.list = new Loaded(host, async () => arranged(await host.api.sessions()));
+  }
+
+  title = (words: Messages) => words.devices;
+  lead = (words: Messages) => words.devicesLead;
+
+  open(): void {
+    void this.list.load();
+    // "5 min ago" is true for a minute.
+    this.clock ??= setInterval(() => this.host.changed(), 60_000);
+  }
+
+  close(): void {
+    clearInterval(this.clock);
+    this.clock = undefined;
+    this.failure = undefined;
+  }
+
+  reset(): void {
+    this.close();
+    this.list.reset();
+    this.open_.clear();
+  }
+
+  render(): View {
+    const { words } = this.host;
+    return html`
+      ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
+      ${this.list.render(
+        () => html`<div class="card flush"><ul class="list">${[0, 1, 2].map(() => this.bone())}</ul></div>`,
+        (devices) => {
+          const others = devices.filter((device) => !device.is_current);
+          const here = devices.filter((device) => device.is_current);
+          return html`
+            <section class="card flush" aria-label=${words.thisDevice} part="card">
+              <ul class="list">${here.map((device) => this.device(device))}</ul>
+            </section>
+            ${others.length === 0
+              ? html`<p class="notice muted" id="only-this" tabindex="-1">${words.onlyThis}</p>`
+              : html`
+                  <div class="row apart">
+                    <h3 id="others" tabindex="-1">${words.otherDevices}</h3>
+                    ${button(words.signOutOthers(others.length), () => this.askAll(others), { kind: "danger" })}
+                  </div>
+                  <section class="card flush" aria-labelledby="others" part="card">
+                    <ul class="list">${others.map((device) => this.device(device))}</ul>
+                  </section>
+                  <p class="small muted">${words.notRecognised}</p>
+                `}
+          `;
+        },
+      )}
+    `;
+  }
+
+  private device(device: Device): View {
+    const { words, format } = this.host;
+    const open = this.open_.has(device.id);
+    const now = device.is_current || format.isNow(device.last_activity);
+    const facts = `facts-${device.id}`;
+    return html`<li part="device">
+      <div class="device ${device.is_current ? "current" : ""}">
+        <span class="glyph">${deviceIcon(device.device_info.device_type)}</span>
+        <div class="name">
+          <span>${device.device_name}</span>
+          ${device.is_current ? html`<span class="badge">${words.thisDevice}</span>` : nothing}
+        </div>
+        <div class="small muted">
+          ${now ? html`<span class="dot"></span>` : nothing}<time datetime=${device.last_activity}
+            title=${format.exact(device.last_activity)}>${now ? words.activeNow : words.active(format.ago(device.last_activity))}</time>
+          · ${device.location || words.unknownPlace}
+        </div>
+        <div class="actions">
+          ${button(words.details, () => this.toggle(device), {
+            kind: "quiet",
+            label: words.detailsOf(device.device_name),
+            expanded: open,
+          })}
+          ${button(words.signOut, () => this.ask(device), {
+            id: `out-${device.id}`,
+            label: words.signOutOf(device.device_name),
+          })}
+        </div>
+      </div>
+      ${open
+        ? html`<dl class="facts" id=${facts}>
+              ${fact(words.signedInAt, format.exact(device.created_at))}
+              ${fact(words.method, lookUp(words, `method_${device.login_method}`) ?? device.login_method)}
+              ${fact(words.ip, device.ip_address)} ${fact(words.endsAt, format.exact(device.expires_at))}
+              <div class="wide"><dt>${words.browser}</dt><dd class="mono">${device.user_agent}</dd></div>
+            </dl>
+            ${this.host.offers(RENAME)
+              ? html`<div class="renaming">${button(words.rename, () => this.askName(device))}</div>`
+              : nothing}`
+        : nothing}
+    </li>`;
+  }
+
+  private bone(): View {
+    return html`<li><div class="device">
+      <span class="glyph bone"></span><div class="name"><span class="bone short"></span></div>
+      <div class="small"><span class="bone"></span></div>
+      <div class="actions"><span class="bone button-like"></span></div>
+    </div></li>`;
+  }
+
+  private toggle(device: Device): void {
+    if (!this.open_.delete(device.id)) this.open_.add(device.id);
+    this.host.changed();
+  }
+
+  private askName(device: Device): void {
+    const { words } = this.host;
+    this.host.openDialog({
+      title: words.renameTitle,
+      confirm: words.save,
+      content: () => field("device_name", words.deviceName, device.device_name, { required: true, maxlength: 60 }),
+      submit: async (form) => {
+        const name = String(form.get("device_name")).trim();
+        const renamed = await this.host.recently(() => this.host.api.renameSession(device.id, name));
+        device.device_name = renamed?.device_name ?? name;
+        this.host.announce(words.renamed(device.device_name));
+        this.host.changed();
+      },
+    });
+  }
+
+  private ask(device: Device): void {
+    const { words } = this.host;
+    this.host.openDialog({
+      title: words.signOutTitle(device.device_name),
+      confirm: words.signOut,
+      danger: true,
+      content: () => html`<p class="muted">${device.is_current ? words.signOutSelfText : words.signOutText}</p>`,
+      submit: async () => {
+        if (device.is_current) await this.host.leave();
+        else void this.end([device], () => this.host.api.revokeSession(device.id), words.signedOut(device.device_name));
+      },
+      then: () => device.is_current || this.focusAfter(),
+    });
+  }
+
+  private askAll(others: Device[]): void {
+    const { words } = this.host;
+    this.host.openDialog({
+      title: words.signOutOthersTitle(others.length),
+      confirm: words.signOut,
+      danger: true,
+      content: () => html`<p class="muted">${words.signOutOthersText}</p>`,
+      submit: () => void this.end(others, () => this.host.api.revokeOtherSessions(), words.signedOutOthers(others.length)),
+      then: () => this.focusAfter(),
+    });
+  }
+
+  private focusAfter(): void {
+    this.host.focusOn(this.list.data?.some((device) => !device.is_current) ? "#others" : "#only-this");
+  }
+
+  /** They leave the list at once, and come back if the service says no. */
+  private async end(devices: Device[], call: () => Promise<unknown>, said: string): Promise<void> {
+    const gone = new Set(devices.map((device) => device.id));
+    this.failure = undefined;
+    this.list.data = this.list.data?.filter((device) => !gone.has(device.id));
+    this.host.changed();
+    try {
+      await this.host.recently(call);
+      this.host.announce(said);
+    } catch (error) {
+      this.list.data = arranged([...(this.list.data ?? []).filter((device) => !gone.has(device.id)), ...devices]);
+      if (!(error instanceof Cancelled) && !this.host.ended(error)) this.failure = error;
+      this.host.changed();
+    }
+  }
+}
+
+function fact(label: string, value: string): View {
+  return html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
+}
+
+function arranged(devices: Device[]): Device[] {
+  return devices.sort(
+    (a, b) => Number(b.is_current) - Number(a.is_current) || Date.parse(b.last_activity) - Date.parse(a.last_activity),
+  );
+}

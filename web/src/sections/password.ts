@@ -1,0 +1,67 @@
+import { ApiError, Cancelled, describe, html, nothing, problem, secret, submitted, type Host, type Section, type View } from "../core.js";
+import { key } from "../icons.js";
+import type { Messages } from "../messages.js";
+
+export class Password implements Section {
+  readonly name = "password";
+  readonly icon = key;
+  private error: unknown;
+  private busy = false;
+  private done = false;
+
+  constructor(private readonly host: Host) {}
+
+  title = (words: Messages) => words.password;
+  lead = (words: Messages) => words.passwordLead;
+
+  open(): void {
+    this.reset();
+  }
+
+  reset(): void {
+    this.error = undefined;
+    this.done = this.busy = false;
+  }
+
+  render(): View {
+    const { words } = this.host;
+    const code = this.error instanceof ApiError ? this.error.code : null;
+    const wrong = code === "INVALID_CREDENTIALS";
+    const weak = code === "PASSWORD_NOT_ACCEPTED" || code === "VALIDATION_ERROR";
+    const said = describe(words, this.error);
+    return html`
+      ${this.done ? html`<p class="notice ok" role="status">${words.passwordChanged}</p>` : nothing}
+      ${this.error !== undefined && !wrong && !weak ? problem(this.host, this.error) : nothing}
+      <form class="card" part="card" @submit=${(event: Event) => void this.submit(event)}>
+        ${secret(this.host, "current_password", words.currentPassword, "current-password", { problem: wrong ? said : undefined })}
+        ${secret(this.host, "new_password", words.newPassword, "new-password", { hint: words.newPasswordHint, problem: weak ? said : undefined })}
+        <div class="row"><button class="button primary" part="button primary" aria-disabled=${this.busy}>
+          ${this.busy ? words.saving : words.changePassword}
+        </button></div>
+      </form>
+    `;
+  }
+
+  private async submit(event: Event): Promise<void> {
+    const form = event.currentTarget as HTMLFormElement;
+    const values = submitted(event);
+    if (this.busy) return;
+    this.busy = true;
+    this.error = undefined;
+    this.done = false;
+    this.host.changed();
+    try {
+      const current = String(values.get("current_password"));
+      await this.host.recently(() => this.host.api.changePassword(current, String(values.get("new_password"))));
+      form.reset();
+      this.done = true;
+      this.host.announce(this.host.words.passwordChanged);
+    } catch (error) {
+      if (!(error instanceof Cancelled) && !this.host.ended(error)) this.error = error;
+    }
+    this.busy = false;
+    this.host.changed();
+    const code = this.error instanceof ApiError ? this.error.code : null;
+    if (code) this.host.focusOn(code === "INVALID_CREDENTIALS" ? "#current_password" : "#new_password");
+  }
+}

@@ -1,0 +1,155 @@
+import type { Account, Consent, Preferences as Document } from "../api.js";
+import { Loaded, choose, html, nothing, problem, submitted, type Host, type Section, type View } from "../core.js";
+import { sliders } from "../icons.js";
+import { lookUp, type Messages } from "../messages.js";
+
+/** The choices of each key. A stored value that is not among them is kept, and shown as it is. */
+const CHOICES: Record<string, (boolean | string)[]> = {
+  wifi: [true, false],
+  power_outlets: [true, false],
+  noise_level: ["quiet", "moderate", "lively"],
+  lighting: ["daylight", "bright", "soft"],
+  seating: ["desk", "sofa", "standing"],
+};
+const FREE = "other_preferences";
+const CONSENTS = ["transactional_consent", "marketing_consent"] as const;
+
+export class Preferences implements Section {
+  readonly name = "preferences";
+  readonly icon = sliders;
+  private readonly document: Loaded<Document>;
+  private readonly history: Loaded<{ account: Account; consents: Consent[] }>;
+  private edits: Document = {};
+  private busy = false;
+  private error: unknown;
+  private consentError: unknown;
+  private said = "";
+
+  constructor(private readonly host: Host) {
+    this.document = new Loaded(host, () => host.api.preferences());
+    this.history = new Loaded(host, async () => {
+      const [{ account }, consents] = await Promise.all([host.api.me(), host.api.consents()]);
+      return { account, consents };
+    });
+  }
+
+  title = (words: Messages) => words.preferences;
+  lead = (words: Messages) => words.preferencesLead;
+
+  open(): void {
+    this.said = "";
+    void this.document.load();
+    void this.history.load();
+  }
+
+  reset(): void {
+    this.document.reset();
+    this.history.reset();
+    this.edits = {};
+    this.error = this.consentError = undefined;
+  }
+
+  render(): View {
+    return html`${this.document.render(
+      () => html`<div class="card"><div class="fields two">${[0, 1, 2, 3].map(
+        () => html`<div class="field"><span class="bone short"></span><span class="bone box"></span></div>`,
+      )}</div></div>`,
+      (document) => this.form(document),
+    )}${this.history.render(
+      () => html`<div class="card"><span class="bone short"></span><span class="bone"></span><span class="bone"></span></div>`,
+      ({ account, consents }) => this.consents(account, consents),
+    )}`;
+  }
+
+  private form(stored: Document): View {
+    const { words } = this.host;
+    const values = { ...stored, ...this.edits };
+    const free = values[FREE];
+    return html`<form class="card" part="card" @submit=${(event: Event) => void this.save(event, values)}>
+      <div class="fields two">
+        ${Object.entries(CHOICES).map(([key, choices]) => this.choice(key, choices, values[key]))}
+        ${free === null || free === undefined || typeof free === "string"
+          ? html`<div class="field wide"><label for=${FREE}>${words.pref_other_preferences}</label>
+              <textarea id=${FREE} name=${FREE} maxlength="2000" .value=${free ?? ""}
+                @input=${(event: Event) => this.edit(FREE, (event.target as HTMLTextAreaElement).value || null)}></textarea></div>`
+          : nothing}
+      </div>
+      ${this.error === undefined ? nothing : problem(this.host, this.error)}
+      <div class="row">
+        <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? words.saving : words.save}</button>
+        ${this.said ? html`<span class="badge ok">${this.said}</span>` : nothing}
+      </div>
+    </form>`;
+  }
+
+  private choice(key: string, choices: (boolean | string)[], value: unknown): View {
+    const { words } = this.host;
+    const known = choices.some((choice) => choice === value) || value === null || value === undefined;
+    const all: unknown[] = known ? choices : [...choices, value];
+    const text = (choice: unknown) =>
+      choice === true ? words.wanted : choice === false ? words.notNeeded : lookUp(words, String(choice)) ?? String(choice);
+    return choose(
+      key,
+      lookUp(words, `pref_${key}`) ?? key,
+      value === undefined ? "null" : JSON.stringify(value),
+      [{ value: "null", text: words.any }, ...all.map((choice) => ({ value: JSON.stringify(choice), text: text(choice) }))],
+      { input: (chosen) => this.edit(key, JSON.parse(chosen)) },
+    );
+  }
+
+  private edit(key: string, value: unknown): void {
+    this.edits[key] = value;
+    this.said = "";
+    this.host.changed();
+  }
+
+  private async save(event: Event, values: Document): Promise<void> {
+    submitted(event);
+    if (this.busy) return;
+    this.busy = true;
+    this.error = undefined;
+    this.host.changed();
+    try {
+      this.document.data = await this.host.api.replacePreferences(values);
+      this.edits = {};
+      this.said = this.host.words.saved;
+      this.host.announce(this.said);
+    } catch (error) {
+      if (!this.host.ended(error)) this.error = error;
+    }
+    this.busy = false;
+    this.host.changed();
+  }
+
+  private consents(account: Account, history: Consent[]): View {
+    const { words, format } = this.host;
+    const hints = { transactional_consent: words.transactionalHint, marketing_consent: words.marketingHint };
+    return html`<section class="card" aria-labelledby="consents" part="card">
+      <header><h3 id="consents">${words.consents}</h3><p class="muted">${words.consentsLead}</p></header>
+      ${CONSENTS.map((name) => html`<label class="switch"><span>${words[name]}<span class="small muted">${hints[name]}</span></span>
+        <input type="checkbox" role="switch" .checked=${account[name]}
+          @change=${(event: Event) => void this.decide(name, event.target as HTMLInputElement)} /></label>`)}
+      ${this.consentError === undefined ? nothing : problem(this.host, this.consentError)}
+      ${history.length === 0 ? nothing : html`<details><summary>${words.consentHistory}</summary>
+        <ul class="steps">${history.map((entry) => html`<li>
+          <span>${lookUp(words, entry.consent) ?? lookUp(words, `${entry.consent}_consent`) ?? entry.consent}</span>
+          <span class="small muted">${entry.decision === "given" ? words.given : words.withdrawn} ·
+            <time datetime=${entry.decided_at}>${format.exact(entry.decided_at)}</time></span></li>`)}</ul></details>`}
+    </section>`;
+  }
+
+  /** The switch moves at once, and back if the service says no. */
+  private async decide(name: (typeof CONSENTS)[number], input: HTMLInputElement): Promise<void> {
+    const wanted = input.checked;
+    this.consentError = undefined;
+    try {
+      await this.host.api.updateMe({ [name]: wanted }, null);
+      this.host.announce(this.host.words.saved);
+      await this.history.load();
+    } catch (error) {
+      input.checked = !wanted;
+      if (!this.host.ended(error)) this.consentError = error;
+      this.host.changed();
+    }
+  }
+}

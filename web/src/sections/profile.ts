@@ -1,0 +1,248 @@
+import type { Account } from "../api.js";
+import {
+  ApiError, Cancelled, Loaded, button, choose, field, html, nothing, problem, submitted, type Host, type Section, type View,
+} from "../core.js";
+import { person } from "../icons.js";
+import type { Messages } from "../messages.js";
+
+type Known = { account: Account; etag: string | null };
+type Text = "full_name" | "display_name" | "username" | "occupation" | "location" | "age" | "speaking_language" | "listening_language";
+
+const AVATAR_PIXELS = 512;
+
+export class Profile implements Section {
+  readonly name = "profile";
+  readonly icon = person;
+  readonly loaded: Loaded<Known>;
+  private edits: Partial<Record<Text, string>> = {};
+  private busy = false;
+  private error: unknown;
+  private said = "";
+
+  constructor(private readonly host: Host) {
+    this.loaded = new Loaded(host, () => host.api.me());
+  }
+
+  title = (words: Messages) => words.profile;
+  lead = (words: Messages) => words.profileLead;
+
+  open(): void {
+    this.said = "";
+    void this.loaded.load();
+  }
+
+  reset(): void {
+    this.loaded.reset();
+    this.edits = {};
+    this.error = undefined;
+    this.said = "";
+  }
+
+  /** Whose settings these are, for the other sections. */
+  async account(): Promise<Account> {
+    this.loaded.data ??= await this.host.api.me();
+    return this.loaded.data.account;
+  }
+
+  render(): View {
+    return this.loaded.render(
+      () => html`<div class="card"><div class="row"><span class="bone round"></span><span class="bone button-like"></span></div></div>
+        <div class="card"><div class="fields two">${[0, 1, 2, 3, 4, 5].map(
+          () => html`<div class="field"><span class="bone short"></span><span class="bone box"></span></div>`,
+        )}</div></div>`,
+      ({ account }) => this.form(account),
+    );
+  }
+
+  private form(account: Account): View {
+    const { words } = this.host;
+    const clash = this.error instanceof ApiError && this.error.code === "PRECONDITION_FAILED";
+    const fields = this.error instanceof ApiError ? this.error.fields : {};
+    const taken = this.error instanceof ApiError && this.error.code === "USERNAME_TAKEN" ? words.e_USERNAME_TAKEN : undefined;
+    const shown = this.error !== undefined && !taken && Object.keys(fields).length === 0;
+    const text = (name: Text, label: string, options: Parameters<typeof field>[3] = {}) =>
+      field(name, label, this.edits[name] ?? String(account[name] ?? ""), {
+        problem: fields[name] ?? (name === "username" ? taken : undefined),
+        maxlength: 120,
+        ...options,
+        input: (value) => this.edit(name, value),
+      });
+    return html`
+      ${this.picture(account)}
+      <form class="content" novalidate @submit=${(event: Event) => void this.save(event, account)}>
+        <div class="card" part="card">
+          <div class="fields two">
+            ${text("full_name", words.fullName, { autocomplete: "name" })}
+            ${text("display_name", words.displayName, { hint: words.displayNameHint, autocomplete: "nickname" })}
+            ${text("username", words.username, { autocomplete: "username" })}
+            <div class="field">
+              <span class="label">${words.email}</span>
+              <div class="row"><span>${account.email}</span>
+                <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? words.verified : words.unverified}</span></div>
+            </div>
+            ${text("occupation", words.occupation, { autocomplete: "organization-title" })}
+            ${text("location", words.location)}
+            ${text("age", words.age, { type: "number" })}
+          </div>
+        </div>
+        <fieldset class="card" part="card">
+          <header><h3>${words.languages}</h3><p class="muted">${words.languagesLead}</p></header>
+          <div class="fields two">
+            ${this.language("speaking_language", words.speaking, account, fields)}
+            ${this.language("listening_language", words.listening, account, fields)}
+          </div>
+        </fieldset>
+        ${clash
+          ? html`<div class="notice bad" role="alert"><div>${words.changedElsewhere}</div>${button(words.reload, () => this.reload())}</div>`
+          : shown ? problem(this.host, this.error) : nothing}
+        <div class="row">
+          <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? words.saving : words.save}</button>
+          ${this.said ? html`<span class="badge ok">${this.said}</span>` : nothing}
+        </div>
+      </form>
+    `;
+  }
+
+  private language(name: "speaking_language" | "listening_language", label: string, account: Account, fields: Record<string, string>): View {
+    const choices = this.host.format
+      .languages([account.speaking_language, account.listening_language])
+      .map(({ tag, name: text }) => ({ value: tag, text }));
+    return choose(name, label, this.edits[name] ?? account[name] ?? "", [{ value: "", text: this.host.words.notSet }, ...choices], {
+      problem: fields[name],
+      input: (value) => this.edit(name, value),
+    });
+  }
+
+  private edit(name: Text, value: string): void {
+    this.edits[name] = value;
+    this.said = "";
+    this.host.changed();
+  }
+
+  private reload(): void {
+    this.error = undefined;
+    this.edits = {};
+    void this.loaded.load();
+  }
+
+  private async save(event: Event, account: Account): Promise<void> {
+    submitted(event);
+    const change: Record<string, string | number | null> = {};
+    for (const [name, value] of Object.entries(this.edits)) {
+      const text = value.trim();
+      if (text === String(account[name as Text] ?? "")) continue;
+      change[name] = text === "" ? null : name === "age" && /^\d+$/.test(text) ? Number(text) : text;
+    }
+    await this.attempt(async () => {
+      if (Object.keys(change).length > 0) {
+        this.loaded.data = await this.host.api.updateMe(change as Partial<Account>, this.loaded.data?.etag ?? null);
+      }
+      this.edits = {};
+      this.said = this.host.words.saved;
+    });
+    if (this.error !== undefined) this.host.focusOn('[aria-invalid="true"]');
+  }
+
+  private async attempt(action: () => Promise<void>): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    this.error = undefined;
+    this.said = "";
+    this.host.changed();
+    try {
+      await action();
+      this.host.announce(this.said);
+    } catch (error) {
+      if (!(error instanceof Cancelled) && !this.host.ended(error)) this.error = error;
+    }
+    this.busy = false;
+    this.host.changed();
+  }
+
+  // --- picture ---
+
+  private picture(account: Account): View {
+    const { words } = this.host;
+    if (!this.host.offers("PUT /users/me/avatar")) return nothing;
+    const name = account.display_name || account.full_name || account.email;
+    const initials = name.split(/[\s@.]+/, 2).map((word) => word.charAt(0)).join("").toUpperCase();
+    return html`<section class="card" part="card" aria-label=${words.picture}>
+      <div class="row">
+        ${account.avatar_url
+          ? html`<img class="avatar" alt="" src=${account.avatar_url} part="avatar" />`
+          : html`<span class="avatar" aria-hidden="true" part="avatar">${initials}</span>`}
+        <div class="field">
+          <div class="row">
+            ${button(words.pictureChoose, (event) => ((event.currentTarget as HTMLElement).nextElementSibling as HTMLInputElement).click())}
+            <input type="file" hidden accept="image/jpeg,image/png,image/webp" tabindex="-1" aria-label=${words.pictureChoose}
+              @change=${(event: Event) => void this.chosen(event)} />
+            ${account.avatar_url ? button(words.pictureRemove, () => void this.removePicture(), { kind: "quiet" }) : nothing}
+          </div>
+          <span class="small muted">${words.pictureHint}</span>
+        </div>
+      </div>
+    </section>`;
+  }
+
+  private async chosen(event: Event): Promise<void> {
+    const input = event.currentTarget as HTMLInputElement;
+    const file = input.files?.[0];
+    input.value = "";
+    if (!file) return;
+    const { words } = this.host;
+    let bitmap: ImageBitmap;
+    try {
+      bitmap = await createImageBitmap(file);
+    } catch {
+      this.error = new ApiError(0, "UNREADABLE", words.pictureUnreadable);
+      this.host.changed();
+      return;
+    }
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = AVATAR_PIXELS;
+    canvas.className = "preview";
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", words.picturePreview);
+    let whole = false;
+    const draw = () => drawPicture(canvas, bitmap, whole);
+    draw();
+    const choice = (fit: boolean, label: string) => html`<label><input type="radio" name="frame" .checked=${whole === fit}
+      @change=${() => { whole = fit; draw(); }} />${label}</label>`;
+    this.host.openDialog({
+      title: words.pictureDialog,
+      confirm: words.pictureUse,
+      content: () => html`${canvas}<fieldset class="choices" aria-label=${words.pictureDialog}>
+        ${choice(false, words.pictureCrop)}${choice(true, words.pictureFit)}</fieldset>`,
+      submit: async () => {
+        const picture = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/webp", 0.92));
+        if (!picture) throw new ApiError(0, "UNREADABLE", words.pictureUnreadable);
+        this.loaded.data = await this.host.api.uploadAvatar(picture);
+        this.said = words.pictureSaved;
+        this.host.announce(words.pictureSaved);
+      },
+    });
+  }
+
+  private async removePicture(): Promise<void> {
+    await this.attempt(async () => {
+      this.loaded.data = await this.host.api.deleteAvatar();
+      this.said = this.host.words.pictureRemoved;
+    });
+  }
+}
+
+/** The middle of it, or all of it before its own colours. */
+function drawPicture(canvas: HTMLCanvasElement, bitmap: ImageBitmap, whole: boolean): void {
+  const pen = canvas.getContext("2d")!;
+  const size = canvas.width;
+  const place = (scale: number) => {
+    const [width, height] = [bitmap.width * scale, bitmap.height * scale];
+    pen.drawImage(bitmap, (size - width) / 2, (size - height) / 2, width, height);
+  };
+  pen.clearRect(0, 0, size, size);
+  const [cover, contain] = [size / Math.min(bitmap.width, bitmap.height), size / Math.max(bitmap.width, bitmap.height)];
+  if (whole) pen.filter = "blur(28px) brightness(0.85)";
+  place(whole ? cover * 1.15 : cover);
+  pen.filter = "none";
+  if (whole) place(contain * 0.82);
+}

@@ -1,0 +1,320 @@
+import { LitElement } from "lit";
+import { ApiError, FetchApi, type SettingsApi } from "./api.js";
+import { Cancelled, button, describe, endsSession, html, nothing, secret, submitted, type DialogSpec, type Host, type Section, type View } from "./core.js";
+import { Format } from "./format.js";
+import { LANGUAGES, lookUp, pickLanguage, type Messages } from "./messages.js";
+import { Activity } from "./sections/activity.js";
+import { Data } from "./sections/data.js";
+import { Devices } from "./sections/devices.js";
+import { Password } from "./sections/password.js";
+import { Preferences } from "./sections/preferences.js";
+import { Profile } from "./sections/profile.js";
+import { styles } from "./styles.js";
+
+/** "METHOD /path" of every operation in openapi.json: what the service lacks is not shown. */
+declare const __OPERATIONS__: string[];
+const OPERATIONS = new Set(__OPERATIONS__);
+
+interface OpenDialog {
+  spec: DialogSpec;
+  busy: boolean;
+  error: unknown;
+}
+
+/**
+ * A person's settings: profile, preferences, devices, history, password, data.
+ *
+ * Give it an `api`, or an `api-url` and it signs in from the cookie by itself.
+ *
+ * @fires latchkey-signed-out - `detail.reason`: an error code of a 401, `self` or `deleted`
+ * @fires latchkey-sign-in - the person wants to sign in again
+ * @fires latchkey-section - `detail.section` is shown now
+ */
+export class LatchkeySettings extends LitElement implements Host {
+  static override styles = styles;
+  static override properties = {
+    api: { attribute: false },
+    apiUrl: { attribute: "api-url" },
+    section: { reflect: true },
+    lang: {},
+  };
+
+  declare api: SettingsApi;
+  declare apiUrl: string | undefined;
+  declare section: string;
+  declare lang: string;
+
+  words: Messages = LANGUAGES.en;
+  format = new Format("en");
+  private readonly sections: Section[];
+  private shown: Section | undefined;
+  private dialogs: OpenDialog[] = [];
+  private spoken = "";
+  private over: { reason: string; purgeAt?: string } | null = null;
+  private wantedFocus: string | null = null;
+  private ready = false;
+
+  constructor() {
+    super();
+    this.section = "profile";
+    const profile = new Profile(this);
+    this.sections = [
+      profile,
+      new Preferences(this),
+      new Devices(this),
+      ...(this.offers("GET /users/me/activity") ? [new Activity(this)] : []),
+      ...(this.offers("PUT /users/me/password") ? [new Password(this)] : []),
+      new Data(this, () => profile.account()),
+    ];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.language();
+    void this.start();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.shown?.close?.();
+    this.shown = undefined;
+  }
+
+  private async start(): Promise<void> {
+    if (!this.api && this.apiUrl !== undefined) {
+      const api = new FetchApi(this.apiUrl);
+      try {
+        await api.refresh();
+      } catch (error) {
+        // Whatever else failed is met again by the first section, which can say so and retry.
+        this.api = api;
+        if (this.ended(error)) return;
+      }
+      this.api = api;
+    }
+    this.ready = true;
+    this.changed();
+  }
+
+  private language(): void {
+    const wishes = this.lang ? [this.lang] : [document.documentElement.lang, ...navigator.languages].filter(Boolean);
+    const language = pickLanguage(wishes);
+    this.words = LANGUAGES[language];
+    // The reader's region decides on dates, when it is of the same language.
+    this.format = new Format(wishes.find((wish) => wish.startsWith(language)) ?? language);
+  }
+
+  // --- Host ---
+
+  offers(operation: string): boolean {
+    return OPERATIONS.has(operation);
+  }
+
+  changed(): void {
+    this.requestUpdate();
+  }
+
+  announce(text: string): void {
+    this.spoken = "";
+    this.changed();
+    // A screen reader says again what it has said before only when it comes anew.
+    void this.updateComplete.then(() => {
+      this.spoken = text;
+      this.changed();
+    });
+  }
+
+  openDialog(spec: DialogSpec): void {
+    this.dialogs.push({ spec, busy: false, error: undefined });
+    this.changed();
+  }
+
+  async recently<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === "REAUTHENTICATION_REQUIRED")) throw error;
+    }
+    const { words } = this;
+    await new Promise<void>((done, fail) => {
+      this.openDialog({
+        title: words.stepUpTitle,
+        confirm: words.stepUpConfirm,
+        content: () => html`<p class="muted">${words.stepUpText}</p>
+          ${secret(this, "step_up_password", words.password, "current-password")}`,
+        submit: async (form) => {
+          await this.api.reauthenticate(String(form.get("step_up_password")));
+          done();
+        },
+        cancelled: () => fail(new Cancelled()),
+      });
+    });
+    return action();
+  }
+
+  ended(error: unknown): boolean {
+    if (!endsSession(error)) return false;
+    this.finish(error.code);
+    return true;
+  }
+
+  async leave(): Promise<void> {
+    await this.api.logout();
+    this.finish("self");
+  }
+
+  deleted(purgeAt: string): void {
+    this.finish("deleted", purgeAt);
+  }
+
+  show(name: string): void {
+    this.section = name;
+    this.dispatchEvent(new CustomEvent("latchkey-section", { detail: { section: name }, bubbles: true, composed: true }));
+  }
+
+  focusOn(selector: string): void {
+    this.wantedFocus = selector;
+    this.changed();
+  }
+
+  /** Nothing of this person stays on the screen or in memory. */
+  private finish(reason: string, purgeAt?: string): void {
+    if (this.over) return;
+    this.over = { reason, purgeAt };
+    this.dialogs = [];
+    this.shown = undefined;
+    for (const section of this.sections) section.reset();
+    this.focusOn("#over");
+    this.dispatchEvent(new CustomEvent("latchkey-signed-out", { detail: { reason }, bubbles: true, composed: true }));
+  }
+
+  // --- drawing ---
+
+  protected override willUpdate(changes: Map<string, unknown>): void {
+    if (changes.has("lang")) this.language();
+    if (!this.ready || this.over) return;
+    const wanted = this.sections.find((section) => section.name === this.section) ?? this.sections[0];
+    if (wanted === this.shown || !this.api) return;
+    this.shown?.close?.();
+    this.shown = wanted;
+    wanted?.open();
+  }
+
+  protected override updated(): void {
+    for (const dialog of this.renderRoot.querySelectorAll("dialog")) if (!dialog.open) dialog.showModal();
+    if (this.wantedFocus) {
+      const found = this.renderRoot.querySelector<HTMLElement>(this.wantedFocus);
+      this.wantedFocus = null;
+      found?.focus();
+    }
+  }
+
+  protected override render(): View {
+    const { words } = this;
+    if (this.over) return this.farewell(this.over);
+    if (!this.shown) return nothing;
+    const lead = this.shown.lead(words);
+    return html`
+      <div class="frame" part="frame">
+        <nav aria-label=${words.nav} part="nav">
+          <ul>${this.sections.map((section) => html`<li><button type="button" data-section=${section.name} aria-current=${section === this.shown ? "page" : nothing}
+            @click=${() => this.go(section)}>${section.icon}${section.title(words)}</button></li>`)}</ul>
+        </nav>
+        <div class="content" part="content">
+          <header class="heading">
+            <h2 id="title" tabindex="-1">${this.shown.title(words)}</h2>
+            ${lead ? html`<p class="muted">${lead}</p>` : nothing}
+          </header>
+          ${this.shown.render()}
+        </div>
+      </div>
+      ${this.dialogs.map((dialog) => this.dialog(dialog))}
+      <div class="visually-hidden" aria-live="polite">${this.spoken}</div>
+    `;
+  }
+
+  private go(section: Section): void {
+    this.show(section.name);
+    this.focusOn("#title");
+  }
+
+  private dialog(dialog: OpenDialog): View {
+    const { words } = this;
+    const { spec } = dialog;
+    return html`<dialog part="dialog" aria-labelledby="dialog-title-${this.dialogs.indexOf(dialog)}"
+      @cancel=${(event: Event) => { event.preventDefault(); this.dismiss(dialog, event); }}>
+      <form @submit=${(event: SubmitEvent) => void this.confirm(dialog, event)}>
+        <h3 id="dialog-title-${this.dialogs.indexOf(dialog)}">${spec.title}</h3>
+        ${spec.content()}
+        ${dialog.error === undefined ? nothing : html`<p class="problem" role="alert">${describe(words, dialog.error)}
+          ${dialog.error instanceof ApiError && dialog.error.requestId && dialog.error.status >= 500
+            ? html`<span class="mono">${dialog.error.requestId}</span>` : nothing}</p>`}
+        <div class="row end">
+          ${button(words.cancel, (event) => this.dismiss(dialog, event))}
+          <button class="button ${spec.danger ? "danger solid" : "primary"}" part="button" aria-disabled=${dialog.busy}>${spec.confirm}</button>
+        </div>
+      </form>
+    </dialog>`;
+  }
+
+  private dismiss(dialog: OpenDialog, event: Event): void {
+    if (dialog.busy) return;
+    this.closeDialog(dialog, event.currentTarget as HTMLElement);
+    dialog.spec.cancelled?.();
+  }
+
+  private closeDialog(dialog: OpenDialog, inside: HTMLElement): void {
+    // Closing first gives the focus back to what opened it.
+    inside.closest("dialog")?.close();
+    this.dialogs = this.dialogs.filter((open) => open !== dialog);
+    this.changed();
+  }
+
+  private async confirm(dialog: OpenDialog, event: SubmitEvent): Promise<void> {
+    const form = event.currentTarget as HTMLFormElement;
+    const values = submitted(event);
+    if ((event.submitter as HTMLButtonElement | null)?.value === "cancel") return this.dismiss(dialog, event);
+    if (dialog.busy) return;
+    dialog.busy = true;
+    dialog.error = undefined;
+    this.changed();
+    try {
+      await dialog.spec.submit(values);
+      dialog.busy = false;
+      this.closeDialog(dialog, form);
+      dialog.spec.then?.();
+    } catch (error) {
+      dialog.busy = false;
+      if (!(error instanceof Cancelled) && !this.ended(error)) {
+        dialog.error = error;
+        this.focusOn("dialog:last-of-type input");
+      }
+      this.changed();
+    }
+  }
+
+  private farewell({ reason, purgeAt }: { reason: string; purgeAt?: string }): View {
+    const { words } = this;
+    const title = purgeAt ? words.deletedTitle : words.endedTitle;
+    const text = purgeAt ? words.deletedText(this.format.date(purgeAt)) : lookUp(words, `ended_${reason}`) ?? words.ended_REFRESH_TOKEN_INVALID;
+    return html`<section class="card ended" part="card signed-out">
+      <h2 id="over" tabindex="-1">${title}</h2>
+      <p class="muted" role="status">${text}</p>
+      ${purgeAt ? nothing : button(words.signInAgain, () => this.dispatchEvent(
+        new CustomEvent("latchkey-sign-in", { bubbles: true, composed: true })), { kind: "primary" })}
+    </section>`;
+  }
+}
+
+if (!customElements.get("latchkey-settings")) customElements.define("latchkey-settings", LatchkeySettings);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "latchkey-settings": LatchkeySettings;
+  }
+}
+
+export { ApiError, FetchApi, pickLanguage };
+export type { SettingsApi };
+// For the page beside it, which so loads nothing twice.
+export { LitElement, html, nothing };

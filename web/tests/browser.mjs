@@ -1,0 +1,87 @@
+/** What the tests share: a browser, people, and a look at every state. */
+import { readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+export const BASE = process.env.BASE_URL ?? "http://localhost:8000";
+export const PASSWORD = "paper lantern harbour 42";
+const SHOTS = process.env.SCREENSHOTS;
+const AXE = await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+
+export async function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+/** A browser profile of its own. What its pages complain about is kept in `complaints`. */
+export async function profile(browser, options = {}) {
+  const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", viewport: { width: 1180, height: 860 }, ...options });
+  context.setDefaultTimeout(45_000);
+  context.complaints = [];
+  context.on("weberror", (error) => context.complaints.push(String(error.error())));
+  context.on("console", (message) => {
+    if (/Content Security Policy|Trusted Type/i.test(message.text())) context.complaints.push(message.text());
+  });
+  return context;
+}
+
+let count = 0;
+export function address() {
+  count += 1;
+  return `b${process.pid}.${Date.now().toString(36)}.${count}@example.com`;
+}
+
+/** The emulator starts a process a request, and says 503 when it can't: repeat, as clients do. */
+export async function call(path, body, token, method = "POST") {
+  for (let turn = 0; ; turn += 1) {
+    const answer = await fetch(`${BASE}/api/v1${path}`, {
+      method,
+      headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const data = await answer.json().catch(() => null);
+    if (answer.status < 500 || turn === 5) return { status: answer.status, ...data };
+    await new Promise((done) => setTimeout(done, 500));
+  }
+}
+
+export async function someone() {
+  const email = address();
+  const made = await call("/auth/register", { email, password: PASSWORD, full_name: "Grace Hopper" });
+  return { email, token: made.data.access_token };
+}
+
+export async function signIn(context, email, section = "") {
+  const page = await context.newPage();
+  await page.goto(`${BASE}/${section ? `#${section}` : ""}`);
+  await page.fill("#login", email);
+  await page.fill("#password", PASSWORD);
+  await page.click("button.go");
+  await page.waitForSelector("latchkey-settings h2");
+  return page;
+}
+
+/** The skeletons are gone. */
+export async function settled(page) {
+  await page.waitForFunction(() => {
+    const root = document.querySelector("latchkey-settings")?.shadowRoot;
+    return root && !root.querySelector('[aria-busy="true"]');
+  });
+}
+
+/** Keep a picture, if somebody wants to see them, and what axe has to say. */
+export async function look(page, name, violations) {
+  if (SHOTS) {
+    await mkdir(SHOTS, { recursive: true });
+    await page.waitForTimeout(250);
+    await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+  }
+  if (!violations) return;
+  // By the debugger's way in, which the page's own policy does not concern.
+  const found = await page.evaluate(`${AXE}; axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.map((v) =>
+    v.id + ": " + v.nodes.map((n) => n.target.join(" ") + " " + (n.failureSummary || "").slice(0, 200)).join(" | ")))`);
+  violations.push(...found.map((text) => `${name}: ${text}`));
+}
