@@ -11,6 +11,7 @@ from latchkey.domain.errors import (
     EmailNotVerified,
     InvalidCredentials,
 )
+from latchkey.domain.limits import LOGIN_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import LoginBody
 from latchkey.http.endpoint import endpoint
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     body=LoginBody,
     returns=TokensView,
     errors=(InvalidCredentials, EmailNotVerified, AccountDeleted, AccountSuspended),
+    limits=(LOGIN_PER_ADDRESS,),
 )
 def handler(request: Request[LoginBody], flow: SignIn) -> Response:
     """Sign a device in with an e-mail address or a username, and the password.
@@ -38,7 +40,7 @@ def handler(request: Request[LoginBody], flow: SignIn) -> Response:
     signed_in = flow.with_password(
         identifier=body.identifier,
         password=body.password,
-        context=request.context,
+        context=request.context.from_device(body.device_id),
         device_name=body.device_name,
     )
     return tokens(signed_in, transport=body.token_transport)

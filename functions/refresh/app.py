@@ -13,6 +13,7 @@ from latchkey.domain.errors import (
     SessionIdleTimeout,
     SessionRevoked,
 )
+from latchkey.domain.limits import REFRESH_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import RefreshBody
 from latchkey.http.endpoint import endpoint
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         SessionIdleTimeout,
         OriginNotAllowed,
     ),
+    limits=(REFRESH_PER_ADDRESS,),
 )
 def handler(request: Request[RefreshBody], flow: Refreshing) -> Response:
     """Exchange a refresh token, from the body or the cookie, for the next pair.

@@ -12,6 +12,7 @@ from latchkey.domain.errors import (
     UsernameTaken,
     WeakPassword,
 )
+from latchkey.domain.limits import REGISTER_PER_ADDRESS
 from latchkey.flows.registration import NewAccount
 from latchkey.http.auth import public
 from latchkey.http.bodies.registration import RegisterBody
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         AccountDeleted,
         AccountSuspended,
     ),
+    limits=(REGISTER_PER_ADDRESS,),
 )
 def handler(request: Request[RegisterBody], flow: Registration) -> Response:
     """Open an account.
@@ -45,8 +47,8 @@ def handler(request: Request[RegisterBody], flow: Registration) -> Response:
     required the answer is 202 whether or not the address was free, and its owner gets a mail.
     """
     body = request.body
-    new = NewAccount(**body.model_dump(exclude={"token_transport"}))
-    signed_in = flow.register(new, request.context)
+    new = NewAccount(**body.model_dump(exclude={"token_transport", "device_id"}))
+    signed_in = flow.register(new, request.context.from_device(body.device_id))
     if signed_in is None:
         return accepted("Check your mail to confirm the address.")
     return tokens(signed_in, transport=body.token_transport, status=201)

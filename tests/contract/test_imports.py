@@ -52,7 +52,7 @@ SIGN_IN = AWS | TOKENS | BODY | {"argon2", "zxcvbn", "email_validator", "user_ag
 BUDGET = {
     "anchor_audit": (set(), 230),
     "archive_audit": (set(), 230),
-    "authorizer": (AWS | TOKENS, 480),
+    "authorizer": (AWS | TOKENS, 490),
     "cleanup": (set(), 240),
     "export_dead_letters": (AWS | SEALING, 500),
     "export_worker": (AWS | SEALING, 500),

@@ -13,16 +13,20 @@ from latchkey.domain.effects import Effects
 from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.export import Export, FailureReason
 from latchkey.domain.ids import new_id
+from latchkey.domain.limits import LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason
+from latchkey.domain.throttle import Attempts
 from latchkey.flows.export_worker import export_message
 from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage.accounts import AccountStore, sessions_changing
 from latchkey.storage.consents import ConsentStore, record
+from latchkey.storage.devices import DeviceStore, remember
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.exports import ExportStore
 from latchkey.storage.preferences import PreferenceStore
+from latchkey.storage.rate_limits import RateLimitStore
 from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from latchkey.storage.task_leases import TaskLeases
@@ -167,8 +171,27 @@ def test_single_use_tokens(measured, moto_table):
     assert measured(SingleUseTokenStore(moto_table).find, "tok_none", NOW) is None
 
 
+def test_counting(measured, moto_table):
+    limits = RateLimitStore(moto_table)
+    assert measured(limits.count, LOGIN_PER_ADDRESS, "203.0.113.7", NOW) == 1
+    assert measured(limits.read_attempts, LOGIN_PER_ACCOUNT, "usr_1", NOW) == Attempts()
+    assert measured(limits.add_attempt, LOGIN_PER_ACCOUNT, "usr_1", Attempts(), NOW)
+    assert limits.read_attempts(LOGIN_PER_ACCOUNT, "usr_1", NOW).count == 1
+    assert not limits.add_attempt(LOGIN_PER_ACCOUNT, "usr_1", Attempts(), NOW)
+    measured(limits.forget_attempts, LOGIN_PER_ACCOUNT, "usr_1")
+    assert limits.read_attempts(LOGIN_PER_ACCOUNT, "usr_1", NOW) == Attempts()
+
+
+def test_known_devices(measured, moto_table):
+    devices = DeviceStore(moto_table)
+    assert measured(devices.last_seen, "usr_1", "dev_1", NOW) is None
+    moto_table.transact([remember("usr_1", "dev_1", NOW)])
+    assert devices.last_seen("usr_1", "dev_1", NOW) == NOW
+    assert devices.last_seen("usr_1", "dev_1", NOW + timedelta(days=400)) is None
+
+
 def test_every_method_of_a_store_documents_its_access_pattern():
-    for store in (AccountStore, SessionStore, SingleUseTokenStore):
+    for store in (AccountStore, DeviceStore, RateLimitStore, SessionStore, SingleUseTokenStore):
         for name, method in vars(store).items():
             if not name.startswith("_"):
                 documented = dict(FIELD.findall(method.__doc__ or ""))

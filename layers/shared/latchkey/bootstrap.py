@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
     from latchkey.flows.sign_in import SignIn
     from latchkey.flows.signing_keys import SigningKeys
+    from latchkey.flows.throttling import Throttling
     from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
@@ -47,12 +48,14 @@ if TYPE_CHECKING:
     from latchkey.storage.avatars import AvatarStore
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.deletions import DeletionStore
+    from latchkey.storage.devices import DeviceStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.export_files import ExportFiles
     from latchkey.storage.exports import ExportStore
     from latchkey.storage.idempotency import IdempotencyStore
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.preferences import PreferenceStore
+    from latchkey.storage.rate_limits import RateLimitStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.signing_keys import SigningKeyStore
     from latchkey.storage.table import Table
@@ -170,6 +173,18 @@ class Services:
         return S3AuditVault(self.config.audit_bucket)
 
     @cached_property
+    def devices(self) -> DeviceStore:
+        from latchkey.storage.devices import DeviceStore
+
+        return DeviceStore(self.table)
+
+    @cached_property
+    def rate_limits(self) -> RateLimitStore:
+        from latchkey.storage.rate_limits import RateLimitStore
+
+        return RateLimitStore(self.table)
+
+    @cached_property
     def signing_key_store(self) -> SigningKeyStore:
         from latchkey.storage.signing_keys import SigningKeyStore
 
@@ -276,12 +291,20 @@ class Services:
         )
 
     @cached_property
+    def throttling(self) -> Throttling:
+        from latchkey.flows.throttling import Throttling
+
+        return Throttling(store=self.rate_limits, factor=self.config.rate_limit_factor)
+
+    @cached_property
     def sign_in(self) -> SignIn:
         from latchkey.flows.sign_in import SignIn
 
         return SignIn(
             accounts=self.accounts,
             sessions=self.sessions,
+            devices=self.devices,
+            throttling=self.throttling,
             passwords=self.passwords,
             signer=self.signer,
             ring=self.signing_key_store.ring,
@@ -341,6 +364,7 @@ class Services:
             accounts=self.accounts,
             sessions=self.sessions,
             passwords=self.passwords,
+            throttling=self.throttling,
             signer=self.signer,
         )
 
@@ -524,6 +548,11 @@ def use(replacement: Services | None) -> None:
 def authorization() -> Authorization:
     """The authorizer's flow."""
     return services().authorization
+
+
+def throttling() -> Throttling:
+    """Counting attempts."""
+    return services().throttling
 
 
 def sign_in() -> SignIn:

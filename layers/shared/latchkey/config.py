@@ -28,6 +28,7 @@ class Config:
 
     key_prefix       SSM path of the signing keys
     edge_secret      what our own CloudFront proves itself with; empty: there is none
+    rate_limit_factor  multiplies every limit on attempts: for load tests
     allowed_origins  browser origins that may use the cookie routes
     media_bucket     only the functions that touch it know its name
     media_url        where avatars are served; empty: on the origin of the API itself
@@ -59,6 +60,7 @@ class Config:
     media_bucket: str
     media_url: str
     consent_text_version: str
+    rate_limit_factor: int
     authorizer_passes_reasons: bool
     audit_retention: timedelta
     request_retention: timedelta
@@ -94,6 +96,7 @@ class Config:
             media_bucket=env.get("MEDIA_BUCKET", ""),
             media_url=env["MEDIA_URL"].rstrip("/"),
             consent_text_version=env["CONSENT_TEXT_VERSION"],
+            rate_limit_factor=int(env.get("RATE_LIMIT_FACTOR", "1")),
             authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",
             audit_retention=timedelta(days=int(env["AUDIT_RETENTION_DAYS"])),
             request_retention=timedelta(days=int(env.get("REQUEST_RETENTION_DAYS", "90"))),

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from latchkey.domain.throttle import Standing
 
 
 class DomainError(Exception):
@@ -218,10 +221,13 @@ class TooManyAttempts(DomainError):
 
     code = "TOO_MANY_ATTEMPTS"
 
-    def __init__(self, *, retry_after_seconds: int, **data: object) -> None:
-        """Carry how long to wait."""
+    def __init__(
+        self, *, retry_after_seconds: int, standing: Standing | None = None, **data: object
+    ) -> None:
+        """Carry how long to wait, and where the client stands with the limit."""
         super().__init__(**data)
         self.retry_after_seconds = retry_after_seconds
+        self.standing = standing
 
 
 class SingleUseTokenInvalid(InvalidInput):

@@ -5,6 +5,8 @@ What a deployer may change is a parameter of the template and arrives through `c
 
 from __future__ import annotations
 
+from latchkey.domain.throttle import Backoff, Quota
+
 # Tokens and sessions -------------------------------------------------------------------------
 
 ACCESS_TOKEN_CLOCK_SKEW_SECONDS = 30
@@ -30,6 +32,12 @@ ENDED_SESSIONS_KEPT = 50
 
 RECENT_AUTHENTICATION_SECONDS = 300
 """What "re-authenticated" means for U+ operations. As allauth; Clerk allows 600."""
+
+KNOWN_DEVICE_DAYS = 400
+"""As long as a browser keeps its device cookie. Source: RFC 6265bis 5.6.2."""
+
+DEVICE_SEEN_INTERVAL_SECONDS = 24 * 3600
+"""A known device is written again at most once a day: it only has to outlive its cookie."""
 
 # Input ---------------------------------------------------------------------------------------
 
@@ -125,6 +133,72 @@ ARGON2_PARALLELISM = 1
 
 PASSWORD_MIN_SCORE = 2
 """zxcvbn's 0 and 1: found among the common passwords, or made of them in few steps."""
+
+# Attempts ------------------------------------------------------------------------------------
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600
+
+LOGIN_PER_ADDRESS = Quota(name="login-address", amount=30, window_seconds=_MINUTE)
+"""An office behind one address signs in at nine; a list of stolen passwords needs thousands. The
+window is short, so that whoever shares an address with an attacker waits seconds. Our choice."""
+
+LOGIN_PER_ACCOUNT = Backoff(
+    name="login-account",
+    free=5,
+    first_wait_seconds=15 * _MINUTE,
+    longest_wait_seconds=_DAY,
+    remembered_seconds=7 * _DAY,
+)
+"""From all unknown devices together: 5 guesses in the first 15 minutes, and 100 take three months.
+Source: ASVS 5.0 6.3.1; NIST SP 800-63B-4 3.2.2, at most 100 consecutive failures. The account's
+own devices are not counted here, and a password reset starts afresh: it locks nobody out."""
+
+LOGIN_PER_ACCOUNT_AND_ADDRESS = Backoff(
+    name="login-account-address",
+    free=3,
+    first_wait_seconds=5 * _MINUTE,
+    longest_wait_seconds=_DAY,
+    remembered_seconds=7 * _DAY,
+)
+"""Stricter than the account's own, so that one address alone uses up slowly what all share."""
+
+LOGIN_PER_KNOWN_DEVICE = Backoff(
+    name="login-device",
+    free=10,
+    first_wait_seconds=_MINUTE,
+    longest_wait_seconds=_HOUR,
+    remembered_seconds=_DAY,
+)
+"""A device that the account was signed in on before: its owner mistypes, a thief guesses."""
+
+PASSWORD_PER_SESSION_HOLDER = Backoff(
+    name="own-password",
+    free=5,
+    first_wait_seconds=_MINUTE,
+    longest_wait_seconds=_HOUR,
+    remembered_seconds=_DAY,
+)
+"""Whoever holds a session and guesses at its password, by reauthenticating or by changing it.
+Apart from signing in, so that a stolen session does not keep its owner out."""
+
+REGISTER_PER_ADDRESS = Quota(name="register", amount=20, window_seconds=_HOUR)
+"""A class of pupils opens accounts; each costs a hash, 8 write units and a mail. Our choice."""
+
+REFRESH_PER_ADDRESS = Quota(name="refresh", amount=600, window_seconds=_MINUTE)
+"""A session refreshes once in 10 minutes: 6,000 of them behind one address. Our choice."""
+
+MAIL_PER_ADDRESS = Quota(name="mail-address", amount=10, window_seconds=15 * _MINUTE)
+"""Requests that make us write to somebody: forgot, resend. Our choice."""
+
+MAIL_PER_RECIPIENT = Quota(name="mail-recipient", amount=4, window_seconds=_HOUR)
+"""Nobody's mailbox is filled through us; beyond it the answer is the same and no mail goes out,
+for the ones that did hold good links. Source: OWASP Forgot Password Cheat Sheet."""
+
+REDEEM_PER_ADDRESS = Quota(name="redeem", amount=60, window_seconds=15 * _MINUTE)
+"""Links that are redeemed: their tokens can't be guessed, but looking one up costs a read."""
+
+EXPORTS_PER_ACCOUNT = Quota(name="export", amount=5, window_seconds=_DAY)
+"""One is enough; each reads all that there is of a person. Our choice."""
 
 # Signing keys --------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.ids import new_id
@@ -29,7 +29,7 @@ class RequestContext:
 
     client_hints  the `Sec-CH-UA-*` headers that were sent, names in lower case
     location      of the address, when the edge that told it is to be trusted
-    device_id     from the device cookie, or None
+    device_id     the one that we gave this device at an earlier sign-in, or None
     """
 
     request_id: str
@@ -39,6 +39,10 @@ class RequestContext:
     client_hints: dict[str, str] | None = None
     location: Location | None = None
     device_id: str | None = None
+
+    def from_device(self, device_id: str | None) -> RequestContext:
+        """Take a native app's word for its device id, which browsers keep in a cookie."""
+        return self if device_id is None else replace(self, device_id=device_id)
 
     def new_id(self, prefix: str) -> str:
         """Mint an identifier of this request's instant."""

@@ -380,6 +380,9 @@ LEFT_OUT = {
     "deletion": "that the account is to be erased, and when: the profile says it",
     "receipt": "of accounts that are gone, and names nobody",
     "administrators": "a number",
+    "device": "that a device is known; the sessions and the history say which and when",
+    "quota_window": "how often something was asked for: a number, gone within a day",
+    "attempts": "how often something was tried in vain: a number, gone within a day",
     "task_lease": "of the service's own schedule",
 }
 """What `storage/keys.py` has beside the parts, and why a person misses nothing by it."""

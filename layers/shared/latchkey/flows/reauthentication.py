@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from latchkey.domain.request import Caller, RequestContext
+    from latchkey.flows.throttling import Throttling
     from latchkey.security.access_tokens import AccessTokenSigner
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
@@ -35,6 +36,7 @@ class Reauthentication:
     accounts: AccountStore
     sessions: SessionStore
     passwords: Passwords
+    throttling: Throttling
     signer: AccessTokenSigner
 
     def with_password(
@@ -42,11 +44,14 @@ class Reauthentication:
     ) -> Reauthenticated:
         """Check the caller's password and issue a fresh token for the same session.
 
-        Raises InvalidCredentials, or SessionRevoked if the session ended in the meantime.
+        Raises TooManyAttempts, InvalidCredentials, or SessionRevoked if the session ended in the
+        meantime.
         """
         account = self.accounts.get(caller.account_id)
+        counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(account.password_hash, password):
             raise InvalidCredentials
+        self.throttling.after_success(counted)
         session = self.sessions.find(caller.account_id, caller.session_id)
         if session is None:
             raise SessionRevoked

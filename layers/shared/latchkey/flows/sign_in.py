@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.config import EmailVerification
@@ -19,6 +22,7 @@ from latchkey.domain.errors import (
     TemporarilyUnavailable,
 )
 from latchkey.domain.limits import (
+    DEVICE_SEEN_INTERVAL_SECONDS,
     ENDED_SESSIONS_KEPT,
     TRANSACTION_ATTEMPTS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
@@ -29,17 +33,20 @@ from latchkey.security import refresh_tokens
 from latchkey.security.addresses import normalise_email
 from latchkey.security.devices import describe
 from latchkey.security.origins import seal_origin
+from latchkey.storage.devices import remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
     from latchkey.domain.request import RequestContext
     from latchkey.domain.signing import KeyRing
+    from latchkey.flows.throttling import Throttling
     from latchkey.security.access_tokens import AccessTokenSigner
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.devices import DeviceStore
     from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.table import Write
 
 _SECRET_BYTES = 32
 
@@ -61,6 +68,8 @@ class SignIn:
 
     accounts: AccountStore
     sessions: SessionStore
+    devices: DeviceStore
+    throttling: Throttling
     passwords: Passwords
     signer: AccessTokenSigner
     ring: Callable[[], KeyRing]
@@ -79,19 +88,29 @@ class SignIn:
     ) -> SignedIn:
         """Sign in with an e-mail address or a username.
 
-        The password is always verified before anything about the account is told.
+        The attempt is counted before the password costs a hash, and the password is verified before
+        anything about the account is told. Up to there, an identifier that nobody has makes the
+        same requests and takes the same time as one that somebody has.
 
-        Raises InvalidCredentials, AccountSuspended, AccountDeleted, EmailNotVerified.
+        Raises TooManyAttempts, InvalidCredentials, AccountSuspended, AccountDeleted,
+        EmailNotVerified.
         """
-        account = self._find(identifier)
+        kind, key = _fold(identifier)
+        account = self._find(kind, key)
         # Also for an unknown account: reading the user agent takes a time that would tell.
         device = describe(context.user_agent, device_name=device_name)
         if account is not None:
             origin = seal_origin(account.audit, ip_address=context.ip_address, device=device.name)
             concern.note(account.audit.id, origin=origin)
+        whose = self._nobody(key) if account is None else account.id
+        device_id = context.device_id
+        if device_id and self.devices.last_seen(whose, device_id, context.now) is None:
+            device_id = None
+        counted = self.throttling.before_login(whose, context, known_device_id=device_id)
         stored_hash = None if account is None else account.password_hash
         if not self.passwords.verify(stored_hash, password) or account is None:
             raise InvalidCredentials
+        self.throttling.after_success(counted)
         self._require_usable(account)
         return self.start_session(account, context, device_name=device_name)
 
@@ -103,6 +122,7 @@ class SignIn:
         Raises AccountSuspended or AccountDeleted if the account became so in the meantime.
         """
         session = self._new_session(account, context, device_name)
+        also = self._remember_device(session)
         for _ in range(TRANSACTION_ATTEMPTS):
             existing = self.sessions.list_by_account(account.id)
             ending = self._superseded_by(session, existing)
@@ -132,6 +152,7 @@ class SignIn:
                 session_version=account.session_version,
                 ending=ending,
                 effects=Effects(audit=tuple(rows)),
+                also=also,
             )
             if started:
                 self._forget_oldest(existing)
@@ -142,14 +163,25 @@ class SignIn:
             retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sign-in contention"
         )
 
-    def _find(self, identifier: str) -> Account | None:
-        if "@" not in identifier:
-            return self.accounts.find_by_username(username_key(identifier))
-        try:
-            return self.accounts.find_by_email(email_key(normalise_email(identifier)))
-        except InvalidInput:
-            # What can't be an address is nobody's: the same answer as an unknown one.
-            return None
+    def _find(self, kind: str, key: str) -> Account | None:
+        if kind == _EMAIL:
+            return self.accounts.find_by_email(key)
+        return self.accounts.find_by_username(key)
+
+    def _nobody(self, key: str) -> str:
+        """Name an identifier that nobody has; what was typed may be a password, so never as it is.
+
+        All spellings of one address are one, as they are of an address that somebody has.
+        """
+        pepper = self.ring().refresh_pepper
+        return hmac.digest(pepper, b"nobody|" + key.encode(), hashlib.sha256).hex()[:32]
+
+    def _remember_device(self, session: Session) -> list[Write]:
+        seen_at = self.devices.last_seen(session.account_id, session.device_id, session.created_at)
+        interval = timedelta(seconds=DEVICE_SEEN_INTERVAL_SECONDS)
+        if seen_at is not None and session.created_at - seen_at < interval:
+            return []
+        return [remember(session.account_id, session.device_id, session.created_at)]
 
     def _require_usable(self, account: Account) -> None:
         if account.status is AccountStatus.SUSPENDED:
@@ -215,6 +247,20 @@ class SignIn:
             access_token_lifetime=self.signer.lifetime,
             refresh_token=refresh_tokens.mint(session, self.ring().refresh_pepper),
         )
+
+
+_EMAIL, _USERNAME = "email", "username"
+
+
+def _fold(identifier: str) -> tuple[str, str]:
+    """Bring what was typed into the key that an account could be found by."""
+    if "@" not in identifier:
+        return _USERNAME, username_key(identifier)
+    try:
+        return _EMAIL, email_key(normalise_email(identifier))
+    except InvalidInput:
+        # What can't be an address is nobody's, and answered as an unknown one.
+        return _EMAIL, username_key(identifier)
 
 
 _ACTIONS = {

@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.clock import to_milliseconds
-from latchkey.domain.errors import DomainError
+from latchkey.domain.errors import DomainError, TooManyAttempts
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.parameters import read_query
 from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import parse_event, read_json
-from latchkey.http.response import render
+from latchkey.http.response import limit_headers, render
 from latchkey.observability import REQUEST_LINE, concern, logger, record_request, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from latchkey.domain.throttle import Quota, Standing
     from latchkey.http.bodies.validation import Body
     from latchkey.http.forms import Form
     from latchkey.http.parameters import Parameter
@@ -42,6 +43,7 @@ class EndpointSpec:
 
     returns  the view in the envelope's `data`, by status; None: no data
     errors   the domain errors of this operation, beyond those that every endpoint has
+    limits   how often one address may call it
     bare     the view is the whole body
     if_match the request may be conditional on the version that the client has seen
     form     the body may also come as a form, which can bring a file
@@ -53,6 +55,7 @@ class EndpointSpec:
     body: type[Body] | None = None
     query: Mapping[str, Parameter] = field(default_factory=dict)
     errors: tuple[type[DomainError], ...] = ()
+    limits: tuple[Quota, ...] = ()
     bare: bool = False
     if_match: bool = False
     form: Form | None = None
@@ -76,6 +79,8 @@ class Endpoint:
         self.operation = operation_name(function.__module__)
         if needs is not None and runs_in_lambda():
             needs()
+        if spec.limits and runs_in_lambda():
+            bootstrap.throttling()
 
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
         """Answer one request; never raises."""
@@ -86,22 +91,26 @@ class Endpoint:
         request_id = event["requestContext"]["requestId"]
         problem_json = False
         outcome, reason = "OK", None
+        standings: list[Standing] = []
         try:
             services = bootstrap.services()
             request = parse_event(
                 event, now=services.clock.now(), edge_secret=services.config.edge_secret
             )
             problem_json = request.wants_problem_json
-            answer = render(self._answer(request), request_id)
+            answer = render(self._answer(request, standings), request_id)
         except Exception as error:  # noqa: BLE001 - the last resort: nothing may leave unenveloped
             outcome, reason = _outcome(error)
             answer = render_error(error, request_id, problem_json=problem_json)
+            if isinstance(error, TooManyAttempts) and error.standing is not None:
+                standings.append(error.standing)
+        answer["headers"].update(limit_headers(standings))
         self._log(
             event, answer["statusCode"], outcome, reason, (time.perf_counter() - started) * 1000
         )
         return answer
 
-    def _answer(self, request: Request[Any]) -> Response:
+    def _answer(self, request: Request[Any], standings: list[Standing]) -> Response:
         if self.spec.caller.authorizer:
             caller = authenticate(request.event, self.spec.caller)
             self.spec.caller.require(caller, request.context.now, request.path)
@@ -115,6 +124,11 @@ class Endpoint:
             request.accept_body(self.spec.body.parse(self._document(request)))
         if self.spec.idempotency_key:
             request.idempotency_key = read_idempotency_key(request)
+        # What can't be understood has tried nothing; from here on it counts.
+        standings += [
+            bootstrap.throttling().count_address(quota, request.context)
+            for quota in self.spec.limits
+        ]
         arguments = () if self._needs is None else (self._needs(),)
         return self._function(request, *arguments)
 
@@ -156,6 +170,7 @@ def endpoint(
     body: type[Body] | None = None,
     query: Mapping[str, Parameter] | None = None,
     errors: tuple[type[DomainError], ...] = (),
+    limits: tuple[Quota, ...] = (),
     bare: bool = False,
     if_match: bool = False,
     form: Form | None = None,
@@ -172,13 +187,15 @@ def endpoint(
     if_match whether it heeds If-Match, and answers 412
     form     how the body is read when it comes as a form
     idempotency_key  whether it heeds Idempotency-Key, and answers 422
+    limits   how often one address may call it; beyond that nothing is looked at
     """
     spec = EndpointSpec(
         caller=caller,
         returns=returns if isinstance(returns, dict) else {200: returns},  # type: ignore[dict-item]
         body=body,
         query=query or {},
-        errors=errors,
+        errors=(*errors, TooManyAttempts) if limits else errors,
+        limits=limits,
         bare=bare,
         if_match=if_match,
         form=form,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
     ACCEPT_LANGUAGE_MAX_TAGS,
     BODY_MAX_BYTES,
@@ -122,7 +123,7 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
         ip_address=client_address(event, headers, edge_secret),
         user_agent=_printable(headers.get("user-agent", ""))[:USER_AGENT_MAX_CHARACTERS],
         client_hints={n: v for n, v in headers.items() if n.startswith("sec-ch-ua")},
-        device_id=cookies.get(DEVICE_COOKIE),
+        device_id=_device_id(cookies),
     )
     return Request(
         context=context,
@@ -160,6 +161,11 @@ def _languages(header: str) -> list[str]:
             weighed.append((float(match[0]), tag))
     # Sorting is stable: of equal weights the first one goes before.
     return [tag for _, tag in sorted(weighed, key=lambda pair: -pair[0])]
+
+
+def _device_id(cookies: dict[str, str]) -> str | None:
+    device_id = cookies.get(DEVICE_COOKIE, "")
+    return device_id if is_id("dev", device_id) else None
 
 
 def _printable(text: str) -> str:

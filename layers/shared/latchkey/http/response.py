@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from latchkey.domain.throttle import Quota
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from latchkey.domain.throttle import Standing
     from latchkey.http.request import Event
 
 
@@ -106,6 +109,24 @@ def render_json(
     if cookies:
         event["cookies"] = list(cookies)
     return event
+
+
+def limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
+    """Tell a client where it stands, so that it need not find out.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-11, sections 3 and 4.
+    """
+    policies, states = [], []
+    for standing in standings:
+        limit = standing.limit
+        if isinstance(limit, Quota):
+            policies.append(f'"{limit.name}";q={limit.amount};w={limit.window_seconds}')
+        else:
+            policies.append(f'"{limit.name}";q={limit.free}')
+        states.append(f'"{limit.name}";r={standing.remaining};t={standing.reset_seconds}')
+    if not states:
+        return {}
+    return {"ratelimit-policy": ", ".join(policies), "ratelimit": ", ".join(states)}
 
 
 def to_json(value: Any) -> Any:

@@ -13,7 +13,10 @@
     unshown avatar  main   UNSHOWN_AVATARS       <avatar id>
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
+    known device    main   ACCOUNT#<account id>  DEVICE#<device id>
     single-use token main  TOKEN#<token id>      TOKEN
+    quota's window  main   LIMIT#<name>#<whose>  WINDOW#<number>
+    attempts        main   LIMIT#<name>#<whose>  ATTEMPTS
     outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
     task lease      main   TASK#<task>           LEASE
     administrators  main   ADMINISTRATORS        COUNT
@@ -46,6 +49,7 @@ name unique: they are put on the condition that they are absent, in the account'
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -167,6 +171,30 @@ def idempotency(account_id: str, digest: str) -> Key:
 def unshown_avatar(avatar_id: str) -> Key:
     """A picture's file that may exist and that no account shows; their ids sort by time."""
     return Key(UNSHOWN_AVATARS, avatar_id)
+
+
+def device(account_id: str, device_id: str) -> Key:
+    """A device that an account has been signed in on."""
+    return Key(account_partition(account_id), f"DEVICE#{device_id}")
+
+
+LIMIT_PREFIX = "LIMIT#"
+
+
+def quota_window(name: str, subject: str, number: int) -> Key:
+    """How often somebody did something in one window of the clock."""
+    return Key(_limit_partition(name, subject), f"WINDOW#{number}")
+
+
+def attempts(name: str, subject: str) -> Key:
+    """What somebody has tried in vain."""
+    return Key(_limit_partition(name, subject), "ATTEMPTS")
+
+
+def _limit_partition(name: str, subject: str) -> str:
+    # A digest, because subjects are network addresses and accounts, which nobody should be able to
+    # read in a key for the hour or so that it is there.
+    return f"{LIMIT_PREFIX}{name}#{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
 
 
 def email_claim(email_key: str) -> Key:

@@ -74,13 +74,16 @@ class SessionStore:
         session_version: int,
         ending: Sequence[tuple[Session, EndReason]],
         effects: Effects,
+        also: Sequence[Write] = (),
     ) -> bool:
         """Start a session, and end those that it supersedes or that are over the limit.
 
+        also  what else belongs to it: that its device is known from now on
+
         Pattern      S3, sign-in
         Request      TransactWriteItems
-        Cost         6 WRU (session, account, audit row) and 4 for each session that it ends; and 1
-                     for each of the session's two indexes
+        Cost         6 WRU (session, account, audit row), 4 for each session that it ends, 2 for each
+                     write in `also` and each message, and 1 for each of the session's two indexes
         Condition    the account is active and its set of sessions is still the one that was read
         Race         False when it is not: read again, decide again. So a suspended account never
                      gains a session, and two sign-ins never exceed the limit together
@@ -97,6 +100,7 @@ class SessionStore:
                 ABSENT,
             ),
             *(self._end(old, session.created_at, reason) for old, reason in ending),
+            *also,
         ]
         try:
             self._table.transact([*writes, *self._effects.writes(effects)])

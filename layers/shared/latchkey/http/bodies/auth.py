@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from latchkey.http.bodies.fields import DeviceName, EmailText, PasswordText
+from latchkey.http.bodies.fields import DeviceId, DeviceName, EmailText, PasswordText
 from latchkey.http.bodies.validation import Body
 
 TokenTransport = Literal["cookie", "body"]
@@ -32,6 +32,7 @@ class LoginBody(Body):
     username: EmailText | None = None
     password: PasswordText
     device_name: DeviceName | None = None
+    device_id: DeviceId | None = None
     token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
     DEVICE_NAME_MAX_CHARACTERS,
     EMAIL_MAX_CHARACTERS,
@@ -32,6 +33,12 @@ def _shown(text: str) -> str:
     return text
 
 
+def _device_id(text: str) -> str:
+    if not is_id("dev", text):
+        raise PydanticCustomError("INVALID", "Send the device_id of an earlier sign-in, or none.")
+    return text
+
+
 EmailText = Annotated[str, StringConstraints(min_length=1, max_length=EMAIL_MAX_CHARACTERS + 66)]
 """What may become an address once it is folded; `security.addresses` decides."""
 
@@ -45,6 +52,9 @@ PersonName = Annotated[
 DeviceName = Annotated[
     str, StringConstraints(max_length=DEVICE_NAME_MAX_CHARACTERS), AfterValidator(_shown)
 ]
+
+DeviceId = Annotated[str, StringConstraints(max_length=30), AfterValidator(_device_id)]
+"""What an earlier sign-in answered; browsers have it in a cookie instead."""
 
 Username = Annotated[
     str,

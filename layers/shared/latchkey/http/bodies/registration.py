@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from latchkey.http.bodies.auth import TokenTransport
-from latchkey.http.bodies.fields import DeviceName, EmailText, PasswordText, PersonName, Username
+from latchkey.http.bodies.fields import (
+    DeviceId,
+    DeviceName,
+    EmailText,
+    PasswordText,
+    PersonName,
+    Username,
+)
 from latchkey.http.bodies.languages import LanguageTag
 from latchkey.http.bodies.validation import Body
 
@@ -18,4 +25,5 @@ class RegisterBody(Body):
     speaking_language: LanguageTag | None = None
     listening_language: LanguageTag | None = None
     device_name: DeviceName | None = None
+    device_id: DeviceId | None = None
     token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret

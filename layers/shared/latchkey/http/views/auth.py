@@ -35,6 +35,9 @@ class TokensView:
     """Seconds that the access token is good for."""
     refresh_token: str | None
     """Null with `token_transport: cookie`: it is in an HttpOnly cookie then."""
+    device_id: str
+    """For native apps: keep it and send it with the next sign-in, to be known as the same device.
+    Browsers have it in a cookie."""
     session: SessionView
     user: AccountView
 
@@ -109,6 +112,7 @@ def tokens(signed_in: SignedIn, *, transport: str, status: int = 200) -> Respons
         token_type=BEARER,
         expires_in=int(signed_in.access_token_lifetime.total_seconds()),
         refresh_token=None if in_cookie else signed_in.refresh_token,
+        device_id=session.device_id,
         session=SessionView.of(session, current_session_id=session.id),
         user=AccountView.of(signed_in.account),
     )

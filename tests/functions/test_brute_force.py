@@ -1,0 +1,277 @@
+"""Guessing at passwords: how far an attacker gets, and that the owner does not suffer for it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, override
+
+import pytest
+
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import LOGIN_PER_ADDRESS
+from latchkey.storage.memory import MemoryTable
+from tests.support.service import PASSWORD, InProcessService
+
+WRONG = "a wrong guess at a password"
+
+
+class CountingPasswords:
+    """Passwords without their price, that know how often one was looked at."""
+
+    def __init__(self, real) -> None:
+        self.real = real
+        self.verified = 0
+
+    def verify(self, stored_hash, password):
+        self.verified += 1
+        return stored_hash is not None and password == PASSWORD
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+@pytest.fixture
+def service():
+    made = InProcessService(RATE_LIMIT_FACTOR="1")
+    made.services.passwords = CountingPasswords(made.services.passwords)
+    return made
+
+
+def guess(service, *, address="203.0.113.99", email="ada@example.com", **options: Any):
+    return service.login(email, fields={"password": WRONG}, source_ip=address, **options)
+
+
+def addresses():
+    """As many as a botnet has."""
+    return (f"198.{18 + n // 65536}.{n // 256 % 256}.{n % 256}" for n in itertools.count())
+
+
+def verified(service):
+    return service.services.passwords.verified
+
+
+def test_a_thousand_addresses_get_five_guesses_in_a_quarter_of_an_hour(service):
+    service.register()
+    answers = []
+    for address in itertools.islice(addresses(), 1000):
+        answers.append(guess(service, address=address))
+        service.clock.advance(seconds=0.8)
+    assert verified(service) == 5
+    assert {answer.status for answer in answers} == {401, 429}
+    last = answers[-1]
+    assert last.code == "TOO_MANY_ATTEMPTS"
+    assert 0 < int(last.headers["retry-after"]) <= 15 * 60
+    assert last.headers["ratelimit-policy"] == '"login-address";q=30;w=60, "login-account";q=5'
+
+
+def test_a_patient_botnet_gets_a_few_guesses_a_month(service):
+    service.register()
+    source = addresses()
+    for _ in range(30 * 24 * 2):
+        guess(service, address=next(source))
+        service.clock.advance(minutes=30)
+    assert verified(service) <= 42
+
+
+def test_a_known_device_signs_in_during_the_attack(service):
+    phone = service.register().data["device_id"]
+    for address in itertools.islice(addresses(), 100):
+        guess(service, address=address)
+    assert service.login(source_ip="203.0.113.50").status == 429
+    answer = service.login(fields={"device_id": phone}, source_ip="203.0.113.50")
+    assert answer.status == 200
+    assert answer.data["device_id"] == phone
+
+
+def test_a_browser_that_is_known_by_its_cookie_signs_in_during_the_attack(service):
+    registered = service.register(token_transport="cookie")
+    device = next(c.split(";")[0] for c in registered.cookies if "latchkey_device" in c)
+    for address in itertools.islice(addresses(), 100):
+        guess(service, address=address)
+    assert service.login(cookies=[device]).status == 200
+
+
+def test_a_known_device_does_not_clear_what_the_attackers_have_used_up(service):
+    phone = service.register().data["device_id"]
+    source = addresses()
+    for _ in range(10):
+        guess(service, address=next(source))
+    before = verified(service)
+    assert service.login(fields={"device_id": phone}).status == 200
+    for _ in range(10):
+        assert guess(service, address=next(source)).status == 429
+    assert verified(service) == before + 1
+
+
+def test_a_made_up_device_id_is_no_key(service):
+    service.register()
+    for n in range(50):
+        made_up = f"dev_{n:026d}"
+        guess(service, address=f"198.18.0.{n}", cookies=[f"__Host-latchkey_device={made_up}"])
+    assert verified(service) == 5
+
+
+def test_another_accounts_device_is_no_key(service):
+    service.register()
+    mine = service.register("mallory@example.com").data["device_id"]
+    for n in range(50):
+        fields = {"password": WRONG, "device_id": mine}
+        service.login(fields=fields, source_ip=f"198.18.0.{n}")
+    assert verified(service) == 5
+
+
+def test_a_stolen_device_does_not_guess_for_ever(service):
+    phone = service.register().data["device_id"]
+    for n in range(100):
+        fields = {"password": WRONG, "device_id": phone}
+        service.login(fields=fields, source_ip=f"198.18.1.{n}")
+    assert verified(service) == 10
+
+
+def test_one_address_uses_up_three_guesses_and_not_the_accounts_five(service):
+    service.register()
+    for _ in range(20):
+        guess(service, address="198.18.0.1")
+    assert verified(service) == 3
+    # The owner, on a device that nobody has seen, somewhere else.
+    assert service.login(source_ip="203.0.113.50").status == 200
+
+
+def test_waits_grow_and_end(service):
+    service.register()
+    waits = []
+    for _ in range(6):
+        while (answer := guess(service, address="198.18.0.1")).status == 401:
+            service.clock.advance(seconds=0.1)
+        waits.append(int(answer.headers["retry-after"]))
+        service.clock.advance(seconds=waits[-1])
+    assert waits[0] == 300
+    assert waits == sorted(waits)
+    assert service.login(source_ip="198.18.0.1").status == 200
+
+
+def test_a_good_login_forgets_its_accounts_failures_but_not_the_addresss(service):
+    service.register()
+    service.register("mallory@example.com")
+    standings = []
+    for _ in range(4):
+        answer = service.login("mallory@example.com", source_ip="198.18.0.1")
+        assert answer.status == 200
+        guess(service, address="198.18.0.1")
+        standings.append(answer.headers["ratelimit"])
+    assert standings == [f'"login-address";r={r};t=55' for r in (29, 27, 25, 23)]
+    assert verified(service) == 4 + 3  # the fourth guess at ada's was refused
+
+
+def test_a_list_of_stolen_passwords_stops_at_the_addresss_quota(service):
+    answers = [guess(service, email=f"user{n}@example.com") for n in range(100)]
+    assert verified(service) == LOGIN_PER_ADDRESS.amount
+    assert [a.status for a in answers].count(429) == 100 - LOGIN_PER_ADDRESS.amount
+    service.clock.advance(minutes=1)
+    assert guess(service, email="another@example.com").status == 401
+
+
+def test_a_thousand_forged_forwarded_for_are_one_client(service):
+    for n in range(1000):
+        forged = f"198.18.{n // 256}.{n % 256}"
+        headers = {"x-forwarded-for": forged, "forwarded": f"for={forged}", "x-real-ip": forged}
+        guess(service, email=f"user{n}@example.com", headers=headers)
+    assert verified(service) == LOGIN_PER_ADDRESS.amount
+
+
+def test_a_viewer_address_counts_only_from_our_own_edge(service):
+    for n in range(100):
+        viewer = {"cloudfront-viewer-address": f"198.18.0.{n}:443", "x-latchkey-edge": "a guess"}
+        guess(service, email=f"user{n}@example.com", headers=viewer)
+    assert verified(service) == LOGIN_PER_ADDRESS.amount
+
+
+def test_one_ipv6_customer_is_one_client(service):
+    for n in range(100):
+        guess(service, email=f"user{n}@example.com", address=f"2001:db8:1:2:{n:x}::{n:x}")
+    assert verified(service) == LOGIN_PER_ADDRESS.amount
+
+
+def test_an_identifier_that_nobody_has_is_refused_in_the_same_way(service):
+    service.register()
+
+    def trail(email):
+        found = []
+        for _ in range(30):
+            answer = guess(service, email=email, address="198.18.7.1")
+            error = {**answer.body["error"], "request_id": ""}
+            found.append((answer.status, error, answer.headers.get("retry-after")))
+            service.clock.advance(seconds=20)
+        return found
+
+    assert trail("ada@example.com") == trail("eve@nowhere.example")
+
+
+def test_spellings_of_an_address_that_nobody_has_are_counted_as_one(service):
+    for n in range(10):
+        spelling = "Nobody@Example.com" if n % 2 else "nobody@example.COM"
+        guess(service, email=spelling, address=f"198.18.0.{n}")
+    assert verified(service) == 5
+
+
+def test_what_was_typed_is_not_in_storage(service):
+    secret = "typed into the wrong field"
+    body = {"username": secret, "password": WRONG}
+    assert service.request("POST", "/api/v1/auth/login", json_body=body).status == 401
+    assert secret not in repr(service.table.all_items())
+
+
+def test_registering_refreshing_and_reauthenticating_have_limits(service):
+    token = service.register().data["access_token"]
+    path = "/api/v1/auth/reauthenticate"
+    codes = [
+        service.request("POST", path, token=token, json_body={"password": WRONG}).code
+        for _ in range(7)
+    ]
+    assert codes == ["INVALID_CREDENTIALS"] * 5 + ["TOO_MANY_ATTEMPTS"] * 2
+    statuses = [service.register(f"user{n}@example.com").status for n in range(21)]
+    assert statuses == [201] * 19 + [429] * 2
+    answer = service.request("POST", "/api/v1/auth/refresh", json_body={"refresh_token": "x"})
+    assert answer.headers["ratelimit-policy"] == '"refresh";q=600;w=60'
+
+
+def test_a_stolen_session_that_guesses_does_not_keep_its_owner_from_signing_in(service):
+    token = service.register().data["access_token"]
+    for _ in range(20):
+        proof = {"password": WRONG}
+        service.request("POST", "/api/v1/auth/reauthenticate", token=token, json_body=proof)
+    assert service.login(source_ip="203.0.113.50").status == 200
+
+
+def test_what_can_not_be_understood_is_not_counted(service):
+    for _ in range(50):
+        assert service.request("POST", "/api/v1/auth/login", raw_body="{").status == 400
+    assert service.register().status == 201
+
+
+@pytest.mark.parametrize("device_id", ["", "dev_", "ses_01kdyak348es2903yn14k8ptmm", "x" * 999, 5])
+def test_a_device_id_is_one_of_ours_or_refused(service, device_id):
+    answer = service.login(fields={"device_id": device_id})
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+
+
+class TableWithoutCounters(MemoryTable):
+    """Storage whose counters do not answer."""
+
+    down = False
+
+    @override
+    def transact(self, writes):
+        if self.down and any(write.key.pk.startswith("LIMIT#") for write in writes):
+            raise TemporarilyUnavailable(retry_after_seconds=2)
+        super().transact(writes)
+
+
+def test_a_limit_that_can_not_be_counted_is_not_open():
+    table = TableWithoutCounters()
+    service = InProcessService(table=table, RATE_LIMIT_FACTOR="1")
+    service.register()
+    table.down = True
+    answer = service.login()
+    assert (answer.status, answer.code) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert answer.headers["retry-after"] == "2"

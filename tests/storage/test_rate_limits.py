@@ -1,0 +1,95 @@
+"""Counters under many hands."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from latchkey.domain.errors import TooManyAttempts
+from latchkey.domain.throttle import Attempts, Backoff, Quota
+from latchkey.flows.throttling import Counter, Throttling
+from latchkey.storage.memory import MemoryTable
+from latchkey.storage.rate_limits import RateLimitStore
+
+NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
+QUOTA = Quota(name="q", amount=3, window_seconds=60)
+BACKOFF = Backoff(
+    name="b", free=3, first_wait_seconds=60, longest_wait_seconds=600, remembered_seconds=3600
+)
+
+
+@pytest.fixture
+def store():
+    return RateLimitStore(MemoryTable())
+
+
+def test_every_request_gets_a_number_of_its_own(store):
+    with ThreadPoolExecutor(8) as pool:
+        counts = pool.map(lambda _: store.count(QUOTA, "s", NOW), range(50))
+    assert sorted(counts) == list(range(1, 51))
+
+
+def test_a_new_window_starts_at_one(store):
+    assert store.count(QUOTA, "s", NOW) == 1
+    assert store.count(QUOTA, "s", NOW + timedelta(seconds=29)) == 2
+    assert store.count(QUOTA, "s", NOW + timedelta(seconds=30)) == 1
+
+
+def test_subjects_and_quotas_do_not_mix(store):
+    other = Quota(name="other", amount=3, window_seconds=60)
+    assert store.count(QUOTA, "s", NOW) == store.count(QUOTA, "t", NOW) == 1
+    assert store.count(other, "s", NOW) == 1
+
+
+def test_however_many_guess_at_once_no_more_get_through_than_one_by_one(store):
+    throttling = Throttling(store=store)
+
+    def guess(_):
+        try:
+            throttling._attempt(NOW, Counter(BACKOFF, "s"))
+        except TooManyAttempts:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(guess, range(200))) == BACKOFF.free
+    seen = store.read_attempts(BACKOFF, "s", NOW)
+    assert seen == Attempts(count=3, opens_at=NOW + timedelta(seconds=60))
+
+
+def test_only_one_guess_gets_through_when_a_wait_is_over(store):
+    throttling = Throttling(store=store)
+    for _ in range(BACKOFF.free):
+        throttling._attempt(NOW, Counter(BACKOFF, "s"))
+    later = NOW + timedelta(seconds=60)
+    passed, waits = 0, set()
+    for _ in range(10):
+        try:
+            throttling._attempt(later, Counter(BACKOFF, "s"))
+        except TooManyAttempts as refused:
+            waits.add(refused.retry_after_seconds)
+        else:
+            passed += 1
+    assert passed == 1
+    assert waits == {120}
+
+
+def test_failures_are_forgotten_in_the_end_even_if_ttl_is_late(store):
+    for n in range(BACKOFF.free):
+        assert store.add_attempt(BACKOFF, "s", Attempts(count=n), NOW)
+    end = NOW + timedelta(seconds=60 + 3600)
+    assert store.read_attempts(BACKOFF, "s", end - timedelta(seconds=1)).count == 3
+    assert store.read_attempts(BACKOFF, "s", end) == Attempts()
+    assert store.add_attempt(BACKOFF, "s", Attempts(), end)
+    assert store.read_attempts(BACKOFF, "s", end).count == 1
+
+
+def test_a_refused_attempt_is_not_counted_under_the_other_rules(store):
+    throttling = Throttling(store=store)
+    for _ in range(BACKOFF.free):
+        throttling._attempt(NOW, Counter(BACKOFF, "closed"))
+    with pytest.raises(TooManyAttempts):
+        throttling._attempt(NOW, Counter(BACKOFF, "open"), Counter(BACKOFF, "closed"))
+    assert store.read_attempts(BACKOFF, "open", NOW) == Attempts()
