@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    with LocalStack.start() as running:
+    # Every test comes from one address, and many at once.
+    with LocalStack.start(parameters={"RateLimitFactor": "100"}) as running:
         yield running
 
 
