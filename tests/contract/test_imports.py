@@ -49,10 +49,20 @@ BODY = {"pydantic"}
 LANGUAGES = {"langcodes"}
 SIGN_IN = AWS | TOKENS | BODY | {"argon2", "zxcvbn", "email_validator", "user_agents", "ua_parser"}
 
+PASSWORDS = {"argon2", "zxcvbn", "email_validator"}
+
 BUDGET = {
     "anchor_audit": (set(), 230),
     "archive_audit": (set(), 230),
     "authorizer": (AWS | TOKENS, 490),
+    "change_email": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "change_password": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "forgot_password": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "reset_password": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "resend_verification": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "undo_email_change": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "verify_email": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "send_mail": (AWS | SEALING | {"jinja2", "email_validator"}, 640),
     "cleanup": (set(), 240),
     "export_dead_letters": (AWS | SEALING, 500),
     "export_worker": (AWS | SEALING, 500),

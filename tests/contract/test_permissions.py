@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from moto import mock_aws
 
+from latchkey.config import EmailVerification
 from latchkey.domain.limits import ENDED_SESSIONS_KEPT
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.storage import keys as storage_keys
@@ -22,7 +23,7 @@ from tests.support.pictures import multipart, png, webp
 from tests.support.recorded_service import MEDIA, RecordedService
 from tests.support.service import IPHONE, PASSWORD
 from tools.operations import folders
-from tools.template import ROOT, folder, functions, load
+from tools.template import ROOT, folder, functions, load, routes
 
 SESSIONS = "/api/v1/users/me/sessions"
 
@@ -44,6 +45,7 @@ def performed():
         life_cycles(service)
         desk(service)
         audit(service)
+        addresses_and_passwords(service)
         yield {name: service.performed[name] for name in folders()}
 
 
@@ -309,6 +311,48 @@ def life_cycles(service):
     assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
 
 
+def addresses_and_passwords(service):
+    """Follow every link that is ever mailed."""
+    service.configure(session_limit=50)
+    ada, new = "ada.king@example.com", "ada.king@analytical.example"
+    token = service.register(ada).data["access_token"]
+    use_links(service, "verify_email", {"password": PASSWORD})
+    address = {"email": new}
+    service.request("POST", "/api/v1/users/me/email", json_body=address, token=token)
+    use_links(service, "verify_email", {"password": PASSWORD})
+    use_links(service, "undo_email_change", {})
+    use_links(service, "reset_password", {"new_password": "seven lanterns on the quay"})
+    proof = {"password": "seven lanterns on the quay"}
+    token = service.login(ada, fields=proof).data["access_token"]
+    change = {"current_password": "seven lanterns on the quay", "new_password": PASSWORD}
+    service.login(ada, fields=proof, user_agent=IPHONE)
+    answer = service.request("PUT", "/api/v1/users/me/password", json_body=change, token=token)
+    assert answer.data == {"terminated_count": 1}
+    for path in ("auth/email/resend", "auth/password/forgot"):
+        answer = service.request("POST", f"/api/v1/{path}", json_body={"email": ada})
+        assert answer.status == 202
+    service.configure(email_verification=EmailVerification.REQUIRED)
+    assert service.register(ada).status == 202
+    service.deliver()
+
+
+def use_links(service, operation, fields):
+    """Let the mails be sent, and act on every link in them that this function takes."""
+    service.deliver()
+    path = next(f"/{r.path.lstrip('/')}" for r in routes() if r.function == operation)
+    for purpose in PURPOSES[operation]:
+        for link in service.links(purpose):
+            body = {"token": link, **fields}
+            assert service.request("POST", path, json_body=body).status in {200, 202}
+
+
+PURPOSES = {
+    "verify_email": (Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL),
+    "undo_email_change": (Purpose.UNDO_EMAIL_CHANGE,),
+    "reset_password": (Purpose.RESET_PASSWORD,),
+}
+
+
 def granted(function):
     return {
         (action, resource)
@@ -330,6 +374,8 @@ def resource_name(resource):
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
     arn = resource["Fn::Sub"]
+    if isinstance(arn, list):
+        arn = arn[0]
     if arn.startswith("${"):
         return arn.removeprefix("${").replace(".Arn}/index", "").replace(".Arn}", "")
     return arn.rpartition("/")[2]

@@ -9,13 +9,15 @@ from datetime import timedelta
 import pytest
 
 from latchkey.domain.consent import Consent, ConsentKind
-from latchkey.domain.effects import Effects
+from latchkey.domain.effects import Effects, Queue
 from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.export import Export, FailureReason
 from latchkey.domain.ids import new_id
 from latchkey.domain.limits import LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
+from latchkey.domain.mail import EmailChanged
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason
+from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.domain.throttle import Attempts
 from latchkey.flows.export_worker import export_message
 from latchkey.observability import units
@@ -25,12 +27,13 @@ from latchkey.storage.consents import ConsentStore, record
 from latchkey.storage.devices import DeviceStore, remember
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.exports import ExportStore
+from latchkey.storage.outbox import NotClaimed, OutboxStore
 from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.rate_limits import RateLimitStore
 from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from latchkey.storage.task_leases import TaskLeases
-from tests.support.builders import NOW, a_session, an_account, some_effects
+from tests.support.builders import NOW, a_context, a_session, an_account, some_effects
 
 FIELD = re.compile(r"^ *(Pattern|Request|Cost)\s{2,}(.+)$", re.MULTILINE)
 COST = re.compile(r"^([\d.]+) (RRU|WRU)")
@@ -167,8 +170,66 @@ def test_forgetting_history(measured, sessions, session):
     measured(sessions.delete_history, [session])
 
 
-def test_single_use_tokens(measured, moto_table):
-    assert measured(SingleUseTokenStore(moto_table).find, "tok_none", NOW) is None
+def a_token(account, **fields):
+    return SingleUseToken(
+        id=new_id("tok", NOW),
+        purpose=Purpose.VERIFY_EMAIL,
+        account_id=account.id,
+        expires_at=NOW + timedelta(hours=1),
+        **fields,
+    )
+
+
+def test_single_use_tokens(measured, moto_table, account):
+    tokens = SingleUseTokenStore(moto_table)
+    token = a_token(account, subject="ada@example.com", state="state")
+    measured(tokens.put_new, token)
+    assert measured(tokens.find, token.id, NOW) == token
+    assert tokens.find(token.id, NOW + timedelta(hours=1)) is None
+
+
+def test_confirming_and_changing_an_address(measured, accounts, moto_table, account):
+    tokens = SingleUseTokenStore(moto_table)
+    first, second = a_token(account), a_token(account)
+    for token in (first, second):
+        tokens.put_new(token)
+    assert measured(accounts.verify_email, account, first, NOW, some_effects(account))
+    assert not accounts.verify_email(account, first, NOW, some_effects(account))
+    verified = accounts.get(account.id)
+    assert (verified.is_verified, verified.version) == (True, 1)
+
+    mail = EmailChanged(account_id=account.id, address=account.email).message(a_context())
+    effects = Effects(audit=some_effects(account).audit, outbox=(mail,))
+    new = f"new.{account.email}"
+    measured(accounts.change_email, verified, new, second, NOW, effects)
+    assert not accounts.change_email(verified, new, second, NOW, some_effects(account))
+    changed = accounts.get(account.id)
+    assert (changed.email, changed.former_email, changed.version) == (new, account.email, 2)
+    assert accounts.find_by_email(new) == changed
+    assert accounts.find_by_email(account.email) is None
+
+
+def test_who_owns_an_address_and_a_name(measured, accounts):
+    ada = an_account(username="lovelace")
+    accounts.put_new(ada, some_effects(ada))
+    # The documented unit, and one more for the username.
+    assert measured(accounts.find_owners, ada.email, "lovelace", cost=2) == (ada.id, ada.id)
+    assert measured(accounts.find_owners, "nobody@example.com", None, cost=0) == (None, None)
+
+
+def test_what_changes_no_account(measured, accounts, account):
+    measured(accounts.record, some_effects(account))
+
+
+def test_the_outbox(measured, accounts, moto_table, account):
+    outbox = OutboxStore(moto_table)
+    message = EmailChanged(account_id=account.id, address="ada@example.com").message(a_context())
+    accounts.record(Effects(outbox=(message,)))
+    lease = timedelta(minutes=1)
+    assert measured(outbox.claim, Queue.MAIL, message.id, NOW, lease) == message
+    assert outbox.claim(Queue.MAIL, message.id, NOW, lease) is NotClaimed.LEASED
+    measured(outbox.settle, Queue.MAIL, message.id)
+    assert outbox.claim(Queue.MAIL, message.id, NOW, lease) is NotClaimed.DONE
 
 
 def test_counting(measured, moto_table):
@@ -191,7 +252,14 @@ def test_known_devices(measured, moto_table):
 
 
 def test_every_method_of_a_store_documents_its_access_pattern():
-    for store in (AccountStore, DeviceStore, RateLimitStore, SessionStore, SingleUseTokenStore):
+    for store in (
+        AccountStore,
+        DeviceStore,
+        OutboxStore,
+        RateLimitStore,
+        SessionStore,
+        SingleUseTokenStore,
+    ):
         for name, method in vars(store).items():
             if not name.startswith("_"):
                 documented = dict(FIELD.findall(method.__doc__ or ""))

@@ -66,7 +66,7 @@ class OutboxPump:
         return failed
 
     def stream_records(self) -> list[dict[str, Any]]:
-        """One INSERT for each message that waits; the view is KEYS_ONLY, as in the template."""
+        """One INSERT for each message that waits, as they were written, with keys only."""
         waiting = [i for i in self._table.all_items() if str(i["pk"]).startswith(OUTBOX_PREFIX)]
         return [
             {
@@ -77,7 +77,7 @@ class OutboxPump:
                     "SequenceNumber": f"{number:021d}",
                 },
             }
-            for number, item in enumerate(sorted(waiting, key=lambda item: str(item["sk"])))
+            for number, item in enumerate(waiting)
         ]
 
 

@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING, Any, override
 
 from latchkey import bootstrap
 from latchkey.bootstrap import Services
+from latchkey.domain.effects import Queue
 from latchkey.security.audit_signatures import LocalSigner, new_audit_key
+from latchkey.security.single_use_tokens import mint
 from latchkey.storage.audit_keys import AuditKeyStore
 from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.keys import OUTBOX_PREFIX, outbox_message
+from latchkey.storage.mailer import Mailer
 from latchkey.storage.media import MediaBucket
 from latchkey.storage.queues import Queues
 from latchkey.storage.s3_export_files import S3ExportFiles
 from latchkey.storage.signing_keys import SigningKeyStore
-from tests.support.outbox import Invocation
+from latchkey.storage.table import Key
+from tests.support.outbox import Invocation, sqs_record
 from tests.support.service import ENVIRONMENT, InProcessService
 from tools.template import functions, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from latchkey.config import Config
+    from latchkey.domain.single_use import Purpose
     from latchkey.storage.dynamodb import Wire
 
 type Permission = tuple[str, str]
@@ -80,6 +87,8 @@ class RecordedService(InProcessService):
         self._keys = SigningKeyStore(self.services.config.key_prefix)
         self._keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self._audit_key, self._vault = self._create_audit_parts()
+        self._mailer = make_mailer(self.services.config)
+        self._mailer._ses.meta.events.register("before-call.sesv2", self._record_mail)
         self.invoke("rotate_signing_keys", {"RequestType": "Create"})
 
     def invoke(self, function: str, event: dict[str, Any], lambda_context: Any = None) -> Any:
@@ -97,6 +106,7 @@ class RecordedService(InProcessService):
                 audit_key=self._audit_key,
                 audit_vault=self._vault,
                 media=self._media,
+                mailer=self._mailer,
             )
         )
         try:
@@ -121,6 +131,27 @@ class RecordedService(InProcessService):
         self._transactions_until_interruption, self._interruption = transaction, interruption
         yield
         assert not self._transactions_until_interruption, "no transaction was interrupted"
+
+    def deliver(self) -> None:
+        """Let the mail worker work on everything that waits for it."""
+        for key in self._keys_of(OUTBOX_PREFIX):
+            queue, message_id = outbox_message(key)
+            if queue is Queue.MAIL:
+                event = {"Records": [sqs_record(message_id)]}
+                assert self.invoke("send_mail", event) == {"batchItemFailures": []}
+
+    def links(self, purpose: Purpose) -> list[str]:
+        """Every token of this purpose that has been mailed and not been used."""
+        pepper = self._keys.ring().refresh_pepper
+        tokens = [self.table.get(key) or {} for key in self._keys_of("TOKEN#")]
+        ids = [str(token["id"]) for token in tokens if token["purpose"] == purpose.value]
+        return [mint(token_id, purpose, pepper) for token_id in ids]
+
+    def _keys_of(self, prefix: str) -> list[Key]:
+        # No function may scan; a test may.
+        pages = aws_client("dynamodb").scan(TableName=ENVIRONMENT["TABLE_NAME"])["Items"]
+        found = [Key(item["pk"]["S"], item["sk"]["S"]) for item in pages]
+        return [key for key in found if key.pk.startswith(prefix)]
 
     @override
     def _handler(self, function: str) -> Any:
@@ -169,6 +200,18 @@ class RecordedService(InProcessService):
         # IAM knows no batches: sending ten messages is SendMessage, too.
         action = str(model.name).removesuffix("Batch")
         self.performed[self._running].add((f"sqs:{action}", url.rpartition("/")[2]))
+
+    def _record_mail(self, *, model: Any, **_: Any) -> None:
+        # SES asks for the identity that there is, the address's or its domain's, and for the
+        # configuration set.
+        for resource in ("${MailSender}", "${Domain}", "${MailConfigurationSet}"):
+            self.performed[self._running].add((f"ses:{model.name}", resource))
+
+
+def make_mailer(config: Config) -> Mailer:
+    """Make the mailer, from an address that SES knows."""
+    aws_client("sesv2").create_email_identity(EmailIdentity=config.mail_sender)
+    return Mailer(sender=config.mail_sender, sender_name="Latchkey", configuration_set="")
 
 
 def create_media() -> MediaBucket:

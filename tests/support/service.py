@@ -20,6 +20,7 @@ from latchkey.storage.memory import MemoryTable
 from tests.support.audit import MemoryAuditKey, MemoryVault
 from tests.support.clock import ManualClock
 from tests.support.keys import MemorySigningKeyStore
+from tests.support.mail import MemoryMailbox
 from tests.support.media import MemoryMedia
 from tests.support.outbox import MemoryQueues, OutboxPump
 from tools.template import routes
@@ -56,6 +57,9 @@ ENVIRONMENT = {
     "SELF_SERVICE_RESTORE": "off",
     "QUEUE_URL_PURGE": "https://queues.test/purge",
     "QUEUE_URL_MAIL": "https://queues.test/mail",
+    "LINK_BASE": "https://accounts.test",
+    "SERVICE_NAME": "Latchkey",
+    "MAIL_SENDER": "accounts@accounts.test",
 }
 PASSWORD = "correct horse battery staple"
 CHROME = (
@@ -106,6 +110,7 @@ class InProcessService:
             "audit_vault": self.audit_vault,
         }
         self.media = MemoryMedia()
+        self.mailbox = MemoryMailbox()
         self._requests = 0
         self._use(Config.from_env({**ENVIRONMENT, **settings}))
 
@@ -199,6 +204,7 @@ class InProcessService:
             queues=self.queues,
             export_files=self.export_files,
             media=self.media,
+            mailer=self.mailbox,
             **self._parts,
         )
         bootstrap.use(self.services)

@@ -100,6 +100,7 @@ class Edge:
         app = web.Application(client_max_size=BODY_MAX_BYTES)
         app.cleanup_ctx.append(self._client)
         app.router.add_get("/_dev/mail", self._mail_page)
+        app.router.add_get("/_dev/mail/{id}", self._mail_html)
         app.router.add_get("/_dev/mail.json", self._mail_json)
         app.router.add_route("*", "/api/{path:.*}", self._forward)
         app.router.add_route("*", "/.well-known/{path:.*}", self._forward)
@@ -174,6 +175,15 @@ class Edge:
     async def _mail_page(self, _request: web.Request) -> web.Response:
         mails = await asyncio.to_thread(self._mailbox.mails)
         return web.Response(text=mail_page.render(mails), content_type="text/html")
+
+    async def _mail_html(self, request: web.Request) -> web.Response:
+        """Show one mail as a mail program does: no script of it runs."""
+        for mail in await asyncio.to_thread(self._mailbox.mails):
+            if mail["MessageId"] == request.match_info["id"]:
+                headers = {"Content-Security-Policy": "sandbox allow-popups allow-top-navigation"}
+                body = str(mail["BodyHtml"])
+                return web.Response(text=body, content_type="text/html", headers=headers)
+        raise web.HTTPNotFound
 
     async def _mail_json(self, _request: web.Request) -> web.Response:
         return web.json_response({"mails": await asyncio.to_thread(self._mailbox.mails)})

@@ -33,7 +33,7 @@ PAGE = """<!doctype html>
 
 MAIL = """<article>
 <h2>{subject}</h2>
-<p>to {to} · from {source} · {time}</p>
+<p>to {to} · from {source} · {time} · <a href="/_dev/mail/{id}">as HTML</a></p>
 <pre>{text}</pre>
 </article>
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.local import deployment, edge, emulator, lambda_logs, processes, routes
+from tools.local import deployment, edge, emulator, lambda_logs, permissions, processes, routes
 from tools.local.console import QuietConsole
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ class LocalStack:
                         aws,
                         {"PublicUrl": base_url, "EdgeSecret": edge_secret, **(parameters or {})},
                     )
-            with console.step("the API's routes"):
+            with console.step("the API's routes, the permissions"):
                 routes.import_routes(aws, deployed)
+                permissions.translate(aws, deployed)
             with console.step(f"the edge, port {port}"):
                 front = edge.Edge(
                     emulator_url=aws.url,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.avatars import Avatars, Media
     from latchkey.flows.cleanup import Cleanup
+    from latchkey.flows.email_address import EmailAddress
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.erasure import Erasure
     from latchkey.flows.export_parts import Sources
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from latchkey.flows.export_worker import ExportWorker
     from latchkey.flows.exports import Exports
     from latchkey.flows.life_cycle import LifeCycle
+    from latchkey.flows.links import Links
+    from latchkey.flows.mailing import Mailing, MailSender
     from latchkey.flows.outbox import OutboxRelay, QueueSender
+    from latchkey.flows.password import Password
     from latchkey.flows.preferences import PreferenceFlows
     from latchkey.flows.profile import Profile
     from latchkey.flows.reauthentication import Reauthentication
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from latchkey.storage.rate_limits import RateLimitStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.signing_keys import SigningKeyStore
+    from latchkey.storage.single_use_tokens import SingleUseTokenStore
     from latchkey.storage.table import Table
 
 
@@ -195,6 +200,22 @@ class Services:
         from latchkey.storage.outbox import OutboxStore
 
         return OutboxStore(self.table)
+
+    @cached_property
+    def single_use_tokens(self) -> SingleUseTokenStore:
+        from latchkey.storage.single_use_tokens import SingleUseTokenStore
+
+        return SingleUseTokenStore(self.table)
+
+    @cached_property
+    def mailer(self) -> MailSender:
+        from latchkey.storage.mailer import Mailer
+
+        return Mailer(
+            sender=self.config.mail_sender,
+            sender_name=self.config.service_name,
+            configuration_set=self.config.mail_configuration_set,
+        )
 
     @cached_property
     def queues(self) -> QueueSender:
@@ -447,6 +468,48 @@ class Services:
         )
 
     @cached_property
+    def _links(self) -> Links:
+        from latchkey.flows.links import Links
+
+        return Links(tokens=self.single_use_tokens, ring=self.signing_key_store.ring)
+
+    @cached_property
+    def email_address(self) -> EmailAddress:
+        from latchkey.flows.email_address import EmailAddress
+
+        return EmailAddress(
+            accounts=self.accounts,
+            passwords=self.passwords,
+            links=self._links,
+            ending=self.session_ending,
+        )
+
+    @cached_property
+    def password(self) -> Password:
+        from latchkey.flows.password import Password
+
+        return Password(
+            accounts=self.accounts,
+            passwords=self.passwords,
+            links=self._links,
+            ending=self.session_ending,
+        )
+
+    @cached_property
+    def mailing(self) -> Mailing:
+        from latchkey.flows.mailing import Mailing
+
+        return Mailing(
+            accounts=self.accounts,
+            sessions=self.sessions,
+            tokens=self.single_use_tokens,
+            sender=self.mailer,
+            ring=self.signing_key_store.ring,
+            link_base=self.config.link_base,
+            service_name=self.config.service_name,
+        )
+
+    @cached_property
     def outbox_relay(self) -> OutboxRelay:
         from latchkey.flows.outbox import OutboxRelay
 
@@ -658,3 +721,18 @@ def erasure() -> Erasure:
 def administration() -> Administration:
     """The administrators' desk."""
     return services().administration
+
+
+def mailing() -> Mailing:
+    """The mails that other flows have asked for."""
+    return services().mailing
+
+
+def email_address() -> EmailAddress:
+    """An account's e-mail address."""
+    return services().email_address
+
+
+def password() -> Password:
+    """An account's password."""
+    return services().password

@@ -39,6 +39,9 @@ class Config:
     authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
     deletion_grace   how long a deleted account can be restored before it is erased
     self_service_restore  whether the mail of a deletion has a link that restores the account
+    service_name     what people know the service by, in its mails
+    mail_sender      the address that mails come from
+    link_base        what the mails' links start with; never taken from a request
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
 
@@ -71,6 +74,10 @@ class Config:
     audit_kms_key: str
     deletion_grace: timedelta
     self_service_restore: bool
+    service_name: str = ""
+    mail_sender: str = ""
+    mail_configuration_set: str = ""
+    link_base: str = ""
     queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -107,6 +114,10 @@ class Config:
             audit_kms_key=env.get("AUDIT_KMS_KEY", ""),
             deletion_grace=timedelta(days=int(env["DELETION_GRACE_DAYS"])),
             self_service_restore=env["SELF_SERVICE_RESTORE"] == "on",
+            service_name=env.get("SERVICE_NAME", ""),
+            mail_sender=env.get("MAIL_SENDER", ""),
+            mail_configuration_set=env.get("MAIL_CONFIGURATION_SET", ""),
+            link_base=env.get("LINK_BASE", "").rstrip("/"),
             queue_urls={
                 name.removeprefix(_QUEUE_URL).lower(): url
                 for name, url in env.items()

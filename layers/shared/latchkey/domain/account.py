@@ -46,6 +46,9 @@ class Account:
     restored is as it was.
 
     avatar_id names the one picture that is shown; `storage.media` keeps it under that name.
+
+    former_email is kept for its owner until former_email_until, in case the change to the present
+    one has to be undone: nobody else can register it so long.
     """
 
     id: str
@@ -70,6 +73,8 @@ class Account:
     status: AccountStatus = AccountStatus.ACTIVE
     session_version: int = 0
     version: int = 0
+    former_email: str | None = None
+    former_email_until: datetime | None = None
     suspended_at: datetime | None = None
     deleted_at: datetime | None = None
     purge_at: datetime | None = None
@@ -78,6 +83,10 @@ class Account:
     def is_working_admin(self) -> bool:
         """Whether this is one of the administrators of whom there must always be one."""
         return self.role is Role.ADMIN and self.status is AccountStatus.ACTIVE
+
+    def has_former_email(self, now: datetime) -> bool:
+        """Tell whether an address is kept in case the change to the present one is undone."""
+        return self.former_email_until is not None and now < self.former_email_until
 
 
 def email_key(address: str) -> str:

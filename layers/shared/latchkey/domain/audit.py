@@ -46,6 +46,12 @@ class Action(StrEnum):
     PREFERENCES_RESET = "preferences.reset"
     PREFERENCES_RESET_BY_ADMIN = "preferences.reset.by_admin"
     SIGN_IN_REFUSED = "sign_in.refused"
+    EMAIL_VERIFIED = "account.email.verified"
+    EMAIL_CHANGE_REQUESTED = "account.email.change_requested"
+    EMAIL_CHANGED = "account.email.changed"
+    EMAIL_CHANGE_UNDONE = "account.email.change_undone"
+    PASSWORD_CHANGED = "account.password.changed"  # noqa: S105 - what happened, not a secret
+    PASSWORD_RESET = "account.password.reset"  # noqa: S105 - as above
     SESSION_STARTED = "session.started"
     SESSION_REVOKED_BY_OWNER = "session.revoked.by_owner"
     SESSION_ENDED_BY_LOGOUT = "session.ended.by_logout"

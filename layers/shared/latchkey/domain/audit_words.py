@@ -68,6 +68,23 @@ WORDS: dict[Action, Words] = {
     Action.PREFERENCES_RESET: Words("Reset the preferences", "Vorlieben zurückgesetzt"),
     Action.PREFERENCES_RESET_BY_ADMIN: Words("Reset the preferences", "Vorlieben zurückgesetzt"),
     Action.SIGN_IN_REFUSED: Words("Sign-in refused on {device}", "Anmeldung abgelehnt: {device}"),
+    Action.EMAIL_VERIFIED: Words("Confirmed the e-mail address", "E-Mail-Adresse bestätigt"),
+    Action.EMAIL_CHANGE_REQUESTED: Words(
+        "Asked for another e-mail address", "Andere E-Mail-Adresse gewünscht"
+    ),
+    Action.EMAIL_CHANGED: Words("Changed the e-mail address", "E-Mail-Adresse geändert"),
+    Action.EMAIL_CHANGE_UNDONE: Words(
+        "Undid the change of the e-mail address, and signed out devices: {count}",
+        "Änderung der E-Mail-Adresse rückgängig gemacht, abgemeldete Geräte: {count}",
+    ),
+    Action.PASSWORD_CHANGED: Words(
+        "Changed the password, and signed out devices: {count}",
+        "Passwort geändert, abgemeldete Geräte: {count}",
+    ),
+    Action.PASSWORD_RESET: Words(
+        "Chose a new password by mail, and signed out devices: {count}",
+        "Neues Passwort per Mail gewählt, abgemeldete Geräte: {count}",
+    ),
     Action.SESSION_STARTED: Words("Signed in on {device}", "Angemeldet: {device}"),
     Action.SESSION_REVOKED_BY_OWNER: Words("Signed out {device}", "Abgemeldet: {device}"),
     Action.SESSION_ENDED_BY_LOGOUT: Words("Signed out {device}", "Abgemeldet: {device}"),

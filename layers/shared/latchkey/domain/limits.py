@@ -327,3 +327,14 @@ OUTBOX_SWEEP_HOURS = 24
 
 OUTBOX_ATTEMPTS_MAX = 25
 """Five rounds of five deliveries: an outage of hours is survived, a poisoned message given up."""
+
+# Mails and their links -----------------------------------------------------------------------
+
+VERIFY_EMAIL_HOURS = 24
+"""Long enough to be found the next morning. Our choice."""
+
+RESET_PASSWORD_MINUTES = 60
+"""OWASP Forgot Password Cheat Sheet: short. An hour survives a slow mail server."""
+
+OBJECTION_DAYS = 7
+""""This wasn't me" and the undoing of a changed address: somebody may be on holiday."""

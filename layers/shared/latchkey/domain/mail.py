@@ -35,6 +35,15 @@ class MailKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A mail once it is written."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """A mail that is to be written. Its fields are all that the outbox keeps of it."""
 
@@ -42,6 +51,13 @@ class Mail:
         """Make the message of the outbox that asks for this mail."""
         body = {"kind": KINDS[type(self)].value, **asdict(self)}
         return OutboxMessage(id=context.new_id("out"), queue=Queue.MAIL, body=body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountMail(Mail):
+    """A mail to the owner of an account that is there."""
+
+    account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,25 +73,26 @@ class VerifyEmail(Mail):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddressTaken(Mail):
+class AddressTaken(AccountMail):
     """To the owner of an address that somebody wanted to register once more."""
-
-    account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmNewEmail(Mail):
+class ConfirmNewEmail(AccountMail):
     """To the address that an account is to change to, with the link that does it."""
 
-    account_id: str
     address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmailChanged(Mail):
-    """To the address that an account had before, with the link that undoes it."""
+class EmailChanged(AccountMail):
+    """To the address that an account has just left, with the link that undoes it.
 
-    account_id: str
+    A second change within the time that the first can be undone in can't be undone itself: who
+    stole the account and sits at the second address must not win.
+    """
+
+    address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,51 +103,46 @@ class ResetPassword(Mail):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordChanged(Mail):
+class PasswordChanged(AccountMail):
     """That the password is a new one.
 
     session_id  the device that it was changed on; None if it was reset by mail
     """
 
-    account_id: str
     session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewDevice(Mail):
+class NewDevice(AccountMail):
     """That somebody signed in on a device that was not known: what, where and when.
 
     Its link carries a token of Purpose.NOT_ME whose subject is the session.
     """
 
-    account_id: str
     session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshTokenReused(Mail):
+class RefreshTokenReused(AccountMail):
     """That a session was ended because a copy of its refresh token was used."""
 
-    account_id: str
     session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportReady(Mail):
+class ExportReady(AccountMail):
     """That the person's data can be fetched."""
 
-    account_id: str
     export_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountDeleted(Mail):
+class AccountDeleted(AccountMail):
     """That the account was deleted, and when it will be erased.
 
     restorable  whether the mail has the link to restore it: a token of Purpose.RESTORE_ACCOUNT
     """
 
-    account_id: str
     restorable: bool = False
 
 

@@ -29,6 +29,9 @@ class EndReason(StrEnum):
     REVOKED_BY_ADMIN = "revoked_by_admin"
     ACCOUNT_DELETED = "account_deleted"
     ACCOUNT_SUSPENDED = "account_suspended"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, not a secret
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - as above
+    EMAIL_CHANGE_UNDONE = "email_change_undone"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason, not a secret
 
 

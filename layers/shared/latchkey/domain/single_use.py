@@ -26,6 +26,8 @@ class SingleUseToken:
     """What is stored of a token: everything but the token.
 
     subject  what it acts on beside the account: an address, a session's id
+    state    what the account's credentials were (`security.single_use_tokens.state_of`), for a
+             token that is void once they have changed
     """
 
     id: str
@@ -33,3 +35,4 @@ class SingleUseToken:
     account_id: str
     expires_at: datetime
     subject: str | None = None
+    state: str | None = None

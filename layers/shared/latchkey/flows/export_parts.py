@@ -113,6 +113,8 @@ PROFILE_FIELDS = (
     "suspended_at",
     "deleted_at",
     "purge_at",
+    "former_email",
+    "former_email_until",
 )
 
 PROFILE_WITHHELD = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.config import EmailVerification
-from latchkey.domain.account import Account
+from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.audit import Action, AuditSubject, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import EmailAlreadyRegistered
+from latchkey.domain.errors import EmailAlreadyRegistered, UsernameTaken
+from latchkey.domain.mail import AddressTaken, VerifyEmail
 from latchkey.security.addresses import normalise_email
 from latchkey.security.sealing import KEY_BYTES
 
@@ -69,12 +71,28 @@ class Registration:
             listening_language=new.listening_language,
         )
         row = audit_row(Action.ACCOUNT_REGISTERED, account.audit, context)
-        try:
-            self.accounts.put_new(account, Effects(audit=(row,)))
-        except EmailAlreadyRegistered:
-            if self.email_verification is EmailVerification.REQUIRED:
-                return None
-            raise
+        mail = VerifyEmail(address=email)
+        effects = Effects(audit=(row,), outbox=(mail.message(context),))
         if self.email_verification is EmailVerification.REQUIRED:
+            self._put_quietly(account, effects, context)
             return None
+        self.accounts.put_new(account, effects)
         return self.sign_in.start_session(account, context, device_name=new.device_name)
+
+    def _put_quietly(self, account: Account, effects: Effects, context: RequestContext) -> None:
+        """Create the account, or let the address's owner know: one read and one write either way.
+
+        The username is looked at first, in both cases: else a name that is known to be taken would
+        tell which addresses are not.
+        """
+        name_key = None if account.username is None else username_key(account.username)
+        address_owner, name_owner = self.accounts.find_owners(email_key(account.email), name_key)
+        if name_owner is not None:
+            raise UsernameTaken
+        if address_owner is not None:
+            mail = AddressTaken(account_id=address_owner)
+            self.accounts.record(Effects(outbox=(mail.message(context),)))
+            return
+        # Taken in this very moment: then that registration's mail is on its way to the address.
+        with contextlib.suppress(EmailAlreadyRegistered):
+            self.accounts.put_new(account, effects)

@@ -11,7 +11,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 from latchkey import bootstrap
-from latchkey.config import runs_in_lambda
+from latchkey.config import operation_name, runs_in_lambda
 from latchkey.observability import logger, record_request, units
 from latchkey.storage.keys import outbox_message
 from latchkey.storage.outbox import NotClaimed
@@ -44,7 +44,7 @@ class Worker:
         self._needs = needs
         self._timed = timed
         update_wrapper(self, function)
-        self.operation = function.__module__.removesuffix(".app").rpartition(".")[2]
+        self.operation = operation_name(function.__module__)
         if runs_in_lambda():
             needs()
 

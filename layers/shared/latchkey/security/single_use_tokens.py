@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.ids import is_id
 
 if TYPE_CHECKING:
+    from latchkey.domain.account import Account
     from latchkey.domain.single_use import Purpose
 
 _FORM = re.compile(r"([a-z0-9_]{30})\.([A-Za-z0-9_-]{43})")
@@ -35,6 +36,16 @@ def genuine_id(text: str, purpose: Purpose, pepper: bytes) -> str | None:
     # Constant time: a comparison that stops early would be an oracle for the code.
     genuine = hmac.compare_digest(_code(match[1], purpose, pepper), match[2])
     return match[1] if genuine else None
+
+
+def state_of(account: Account) -> str:
+    """Digest an account's credentials, for tokens that must not outlive them.
+
+    Of two links to reset a password the second is void once the first has been used, and so is
+    every link that went to an address that the account no longer has.
+    """
+    text = f"{account.id}|{account.email}|{account.password_hash}".encode()
+    return hashlib.sha256(text).hexdigest()
 
 
 def _code(token_id: str, purpose: Purpose, pepper: bytes) -> str:

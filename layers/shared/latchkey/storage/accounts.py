@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.errors import AccountNotFound, EmailAlreadyRegistered, UsernameTaken
+from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
 from latchkey.storage.avatars import shown, unshown
 from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.single_use_tokens import redeem
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
     Change,
+    Compare,
     ConditionFailed,
     Delete,
     Put,
@@ -22,10 +27,15 @@ from latchkey.storage.table import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from latchkey.domain.effects import Effects
+    from latchkey.domain.single_use import SingleUseToken
     from latchkey.storage.effects import EffectWriter
-    from latchkey.storage.table import Key, Table, Value, Write
+    from latchkey.storage.table import Condition, Item, Key, Table, Value, Write
+
+RESERVED_UNTIL = "reserved_until"
+"""On the claim of an address that an account has just left: until then it can only go back."""
 
 
 class AccountStore:
@@ -72,9 +82,26 @@ class AccountStore:
 
     def _owner(self, claim: Key) -> Account | None:
         held = self._table.get(claim)
+        if held is not None and RESERVED_UNTIL in held:
+            held = None
         # Timing oracle: a second read, whether or not there is anything to be read.
         item = self._table.get(keys.account(str(held["account_id"]) if held else "nobody"))
         return None if held is None or item is None else from_item(Account, item)
+
+    def find_owners(self, address_key: str, name_key: str | None) -> tuple[str | None, str | None]:
+        """Find whose an address and a username are: account ids, or None.
+
+        Pattern      A9, registration looks before it decides what to say
+        Request      BatchGetItem
+        Consistency  strong
+        Cost         1 RRU, and 1 more with a username
+        """
+        address = keys.email_claim(address_key)
+        claims = [address] if name_key is None else [address, keys.username_claim(name_key)]
+        owners: dict[object, str | None] = {address.pk: None}
+        for item in self._table.get_many(claims):
+            owners[item["pk"]] = None if RESERVED_UNTIL in item else str(item["account_id"])
+        return owners.pop(address.pk), next(iter(owners.values()), None)
 
     def put_new(self, account: Account, effects: Effects) -> None:
         """Create an account together with its claims.
@@ -83,12 +110,13 @@ class AccountStore:
         Request      TransactWriteItems
         Cost         8 WRU: account, e-mail claim and audit row at 2 each, 2 more for a username;
                      and 1 for each of the account's two indexes
-        Condition    neither claim exists
+        Condition    neither claim exists, but for an address whose reservation has run out
         Race         of two that claim the same address or name, one transaction is cancelled
         Raises       EmailAlreadyRegistered, UsernameTaken
         """
         owner = {"account_id": account.id}
-        email_claim = Put(keys.email_claim(email_key(account.email)), owner, ABSENT)
+        free = ABSENT | _reservation_is_over(account.created_at)
+        email_claim = Put(keys.email_claim(email_key(account.email)), owner, free)
         writes: list[Write] = [
             Put(keys.account(account.id), {**to_item(account), **listed(account)}, ABSENT),
             email_claim,
@@ -162,6 +190,96 @@ class AccountStore:
             raise
         return True
 
+    def record(self, effects: Effects) -> None:
+        """Write what follows from a request that changes no account.
+
+        Pattern      A6, "forgot", "resend", registration of an address that is taken
+        Request      TransactWriteItems
+        Cost         2 WRU for each row and message; a transaction, so that it takes as long as one
+                     that changes something
+        """
+        self._table.transact(self._effects.writes(effects))
+
+    def verify_email(
+        self, account: Account, token: SingleUseToken, at: datetime, effects: Effects
+    ) -> bool:
+        """Mark the account's address as its own, and use up the token that proved it.
+
+        Pattern      A7, the link of a mail
+        Request      TransactWriteItems
+        Cost         6 WRU: account, token and audit row
+        Condition    the token is still there, and the address is still the same
+        Race         of two that use the token one gets True
+        """
+        verified = Update(
+            keys.account(account.id),
+            Change(
+                assign={"is_verified": True, "updated_at": to_milliseconds(at)}, add={"version": 1}
+            ),
+            _is_unchanged(account),
+        )
+        try:
+            self._table.transact([redeem(token), verified, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
+    def change_email(
+        self,
+        account: Account,
+        address: str,
+        token: SingleUseToken,
+        at: datetime,
+        effects: Effects,
+    ) -> bool:
+        """Give the account another address, which it has just proven to be its own.
+
+        The present one is reserved for OBJECTION_DAYS, so that the change can be undone whatever
+        happens; but only one at a time: whoever stole an account and changes its address twice
+        does not get the second one reserved as well.
+
+        Pattern      A8, the link of a mail to the new address
+        Request      TransactWriteItems
+        Cost         12 WRU: account, two claims, token, audit row and mail; and 1 for the index of
+                     addresses
+        Condition    the token is still there; nobody has the new address; the account has the
+                     address, the password and the state that it was read with
+        Race         of two that use the token one gets True
+        Raises       EmailAlreadyRegistered
+        """
+        owner = {"account_id": account.id}
+        claim = Put(
+            keys.email_claim(email_key(address)),
+            owner,
+            ABSENT | _reservation_is_over(at) | equals("account_id", account.id),
+        )
+        writes: list[Write] = [
+            redeem(token),
+            claim,
+            *_leave_address(account, address, at),
+            *self._effects.writes(effects),
+        ]
+        try:
+            self._table.transact(writes)
+        except ConditionFailed as failed:
+            if failed.write == claim:
+                raise EmailAlreadyRegistered from failed
+            return False
+        return True
+
+
+def email_change_undone(account: Account, former_email: str) -> list[Write]:
+    """Make the claims' part of a transaction that gives an account its former address back.
+
+    Cost       4 WRU
+    Condition  both addresses are still the account's
+    """
+    own = equals("account_id", account.id)
+    return [
+        Put(keys.email_claim(email_key(former_email)), {"account_id": account.id}, own),
+        Delete(keys.email_claim(email_key(account.email)), own),
+    ]
+
 
 def listed(account: Account) -> dict[str, Value]:
     """Say where an account is in the indexes: whoever changes state or address writes this too.
@@ -224,3 +342,44 @@ def sessions_changing(account: Account, assign: Mapping[str, Value] | None = Non
         ),
         EXISTS & equals("session_version", account.session_version),
     )
+
+
+def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
+    """Change the account's address, and reserve or release the claim of the present one."""
+    present = keys.email_claim(email_key(account.email))
+    own = equals("account_id", account.id)
+    assign: dict[str, Value] = {
+        "email": address,
+        "is_verified": True,
+        "updated_at": to_milliseconds(at),
+        **listed(dataclasses.replace(account, email=address)),
+    }
+    if account.has_former_email(at):
+        leave: Write = Delete(present, own)
+        if email_key(address) == email_key(account.former_email or ""):
+            assign |= {"former_email": None, "former_email_until": None}
+    else:
+        until = at + timedelta(days=OBJECTION_DAYS)
+        reserved: Item = {
+            "account_id": account.id,
+            RESERVED_UNTIL: to_milliseconds(until),
+            "ttl": int(until.timestamp()),
+        }
+        leave = Put(present, reserved, own)
+        assign |= {"former_email": account.email, "former_email_until": to_milliseconds(until)}
+    change = Update(
+        keys.account(account.id), Change(assign=assign, add={"version": 1}), _is_unchanged(account)
+    )
+    return [leave, change]
+
+
+def _is_unchanged(account: Account) -> Condition:
+    return (
+        equals("email", account.email)
+        & equals("password_hash", account.password_hash)
+        & equals("status", account.status.value)
+    )
+
+
+def _reservation_is_over(at: datetime) -> Condition:
+    return Compare(RESERVED_UNTIL, "<=", to_milliseconds(at))

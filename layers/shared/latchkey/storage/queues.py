@@ -46,8 +46,11 @@ class Queues:
         ]
         try:
             answer = self._sqs.send_message_batch(QueueUrl=url, Entries=entries)
-        except (ClientError, BotoCoreError) as error:
-            logger.warning("queue not reached", queue_url=url, reason=type(error).__name__)
+        except ClientError as error:
+            logger.warning("not sent", queue_url=url, reason=error.response["Error"]["Code"])
+            return set(message_ids)
+        except BotoCoreError as error:
+            logger.warning("not sent", queue_url=url, reason=type(error).__name__)
             return set(message_ids)
         # Refused ones come back in an HTTP 200.
         return {message_ids[int(entry["Id"])] for entry in answer.get("Failed", [])}

@@ -82,8 +82,8 @@ class SessionStore:
 
         Pattern      S3, sign-in
         Request      TransactWriteItems
-        Cost         6 WRU (session, account, audit row), 4 for each session that it ends, 2 for each
-                     write in `also` and each message, and 1 for each of the session's two indexes
+        Cost         6 WRU (session, account, audit row), 4 for each session that it ends, 2 for
+                     each write in `also` and each message, and 1 for each of its two indexes
         Condition    the account is active and its set of sessions is still the one that was read
         Race         False when it is not: read again, decide again. So a suspended account never
                      gains a session, and two sign-ins never exceed the limit together

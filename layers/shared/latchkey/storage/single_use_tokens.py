@@ -36,6 +36,16 @@ class SingleUseTokenStore:
         token = from_item(SingleUseToken, item)
         return token if now < token.expires_at else None
 
+    def put_new(self, token: SingleUseToken) -> None:
+        """Issue a token.
+
+        Pattern      T2, when the mail with its link is written
+        Request      PutItem
+        Cost         1 WRU
+        Condition    there is none of this id
+        """
+        self._table.put(issue(token))
+
 
 def issue(token: SingleUseToken) -> Put:
     """Make the write that issues a token, for the transaction of whatever mails it."""

@@ -13,6 +13,10 @@ from latchkey.http.bodies.validation import Body
 TokenTransport = Literal["cookie", "body"]
 
 
+TokenText = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""What a mail's link has behind `#token=`: 74 characters, if it is one of ours."""
+
+
 class RefreshBody(Body):
     """The refresh token; left out by browsers, which have it in a cookie."""
 
@@ -45,3 +49,36 @@ class LoginBody(Body):
     def identifier(self) -> str:
         """Whichever of the two was sent."""
         return self.email or self.username or ""
+
+
+class EmailBody(Body):
+    """An e-mail address."""
+
+    email: EmailText
+
+
+class ConfirmEmailBody(Body):
+    """A mail's token, and the password of the account: whoever confirms an address has both."""
+
+    token: TokenText
+    password: PasswordText
+
+
+class TokenBody(Body):
+    """A mail's token."""
+
+    token: TokenText
+
+
+class ResetPasswordBody(Body):
+    """A mail's token and a new password."""
+
+    token: TokenText
+    new_password: PasswordText
+
+
+class ChangePasswordBody(Body):
+    """The password, and the one that is to take its place."""
+
+    current_password: PasswordText
+    new_password: PasswordText

@@ -1,0 +1,26 @@
+"""POST /api/v1/users/me/email: ask for another address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import email_address
+from latchkey.http.auth import signed_in
+from latchkey.http.bodies.auth import EmailBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import accepted
+
+if TYPE_CHECKING:
+    from latchkey.flows.email_address import EmailAddress
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=signed_in(recently=True), needs=email_address, body=EmailBody, returns={202: None})
+def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:
+    """Ask for another e-mail address; a link goes to it, and nothing changes until it is used.
+
+    The present address is told once it has changed, with a link to undo it.
+    """
+    flow.request_change(request.caller, request.body.email, request.context)
+    return accepted("Check the mail at the new address to confirm it.")

@@ -1,0 +1,32 @@
+"""PUT /api/v1/users/me/password: replace your password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import password
+from latchkey.domain.errors import InvalidCredentials, WeakPassword
+from latchkey.http.auth import signed_in
+from latchkey.http.bodies.auth import ChangePasswordBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.sessions import EndedSessionsView
+
+if TYPE_CHECKING:
+    from latchkey.flows.password import Password
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=password,
+    body=ChangePasswordBody,
+    returns=EndedSessionsView,
+    errors=(InvalidCredentials, WeakPassword),
+)
+def handler(request: Request[ChangePasswordBody], flow: Password) -> Response:
+    """Replace your password; your other devices are signed out, this one stays."""
+    body = request.body
+    count = flow.change(request.caller, body.current_password, body.new_password, request.context)
+    return ok(EndedSessionsView(terminated_count=count), message="The password is changed.")

@@ -1,0 +1,26 @@
+"""POST /api/v1/auth/password/forgot: mail a link to choose a new password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import password
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import EmailBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import accepted
+
+if TYPE_CHECKING:
+    from latchkey.flows.password import Password
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=public(), needs=password, body=EmailBody, returns={202: None})
+def handler(request: Request[EmailBody], flow: Password) -> Response:
+    """Mail a link to choose a new password.
+
+    The answer is the same whether or not the address has an account.
+    """
+    flow.request_reset(request.body.email, request.context)
+    return accepted("If the address has an account, a mail is on its way.")

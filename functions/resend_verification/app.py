@@ -1,0 +1,26 @@
+"""POST /api/v1/auth/email/resend: mail the link that confirms an address again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import email_address
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import EmailBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import accepted
+
+if TYPE_CHECKING:
+    from latchkey.flows.email_address import EmailAddress
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=public(), needs=email_address, body=EmailBody, returns={202: None})
+def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:
+    """Mail the link that confirms an address again.
+
+    The answer is the same whether or not an account waits for it.
+    """
+    flow.request_verification(request.body.email, request.context)
+    return accepted("If an account waits for it, a mail is on its way.")

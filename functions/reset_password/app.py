@@ -1,0 +1,33 @@
+"""POST /api/v1/auth/password/reset: choose a new password by mail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import password
+from latchkey.domain.errors import SingleUseTokenInvalid, WeakPassword
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import ResetPasswordBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import accepted
+
+if TYPE_CHECKING:
+    from latchkey.flows.password import Password
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=public(),
+    needs=password,
+    body=ResetPasswordBody,
+    returns={202: None},
+    errors=(SingleUseTokenInvalid, WeakPassword),
+)
+def handler(request: Request[ResetPasswordBody], flow: Password) -> Response:
+    """Choose a new password with the link of a mail.
+
+    Every session ends and none starts; the address counts as confirmed. A mail tells of it.
+    """
+    flow.reset(request.body.token, request.body.new_password, request.context)
+    return accepted("The password is changed; sign in with it.")

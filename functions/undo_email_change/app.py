@@ -1,0 +1,27 @@
+"""POST /api/v1/auth/email/undo: give an account its former address back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import email_address
+from latchkey.domain.errors import SingleUseTokenInvalid
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import TokenBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+
+if TYPE_CHECKING:
+    from latchkey.flows.email_address import EmailAddress
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(caller=public(), needs=email_address, body=TokenBody, errors=(SingleUseTokenInvalid,))
+def handler(request: Request[TokenBody], flow: EmailAddress) -> Response:
+    """Give your account the address back that it had, with the link that this one was sent.
+
+    Every session ends and the password is void; a mail with a link to choose another follows.
+    """
+    flow.undo_change(request.body.token, request.context)
+    return ok(message="The change is undone. Check your mail to choose a new password.")

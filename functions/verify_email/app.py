@@ -1,0 +1,33 @@
+"""POST /api/v1/auth/email/verify: confirm an address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import email_address
+from latchkey.domain.errors import EmailAlreadyRegistered, InvalidCredentials, SingleUseTokenInvalid
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import ConfirmEmailBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+
+if TYPE_CHECKING:
+    from latchkey.flows.email_address import EmailAddress
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=public(),
+    needs=email_address,
+    body=ConfirmEmailBody,
+    errors=(EmailAlreadyRegistered, InvalidCredentials, SingleUseTokenInvalid),
+)
+def handler(request: Request[ConfirmEmailBody], flow: EmailAddress) -> Response:
+    """Confirm the address that a link was mailed to: a new account's, or an account's new one.
+
+    It takes the account's password as well. Who did not choose it, because somebody else opened
+    the account with their address, asks for a new one instead.
+    """
+    flow.confirm(request.body.token, request.body.password, request.context)
+    return ok(message="The address is confirmed.")

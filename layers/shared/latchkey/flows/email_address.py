@@ -1,0 +1,166 @@
+"""An account's e-mail address: confirmed by its owner, changed, and changed back.
+
+Whoever confirms an address shows two things at once: that they read its mail, and that they know
+the account's password. The link alone would not do: somebody else may have opened the account with
+an address that is not theirs and wait for its owner to click ("pre-hijacking"). That owner does not
+know the password; "forgot password" makes the account theirs, with a new password and no session.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus, email_key
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import InvalidCredentials, InvalidInput, Problem
+from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, VerifyEmail
+from latchkey.domain.session import EndReason
+from latchkey.domain.single_use import Purpose
+from latchkey.flows.links import no_longer_good
+from latchkey.security.addresses import normalise_email
+from latchkey.security.single_use_tokens import state_of
+from latchkey.storage.accounts import email_change_undone, listed
+from latchkey.storage.records import to_milliseconds
+from latchkey.storage.single_use_tokens import redeem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.request import Caller, RequestContext
+    from latchkey.domain.session import Session
+    from latchkey.domain.single_use import SingleUseToken
+    from latchkey.flows.ending import SessionEnding
+    from latchkey.flows.links import Links
+    from latchkey.security.passwords import Passwords
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.table import Value
+
+_NOBODYS_PASSWORD_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailAddress:
+    """The flows, and what they need."""
+
+    accounts: AccountStore
+    passwords: Passwords
+    links: Links
+    ending: SessionEnding
+
+    def request_verification(self, address: str, context: RequestContext) -> None:
+        """Mail the link that confirms an address again, if an account waits for it.
+
+        Nothing is looked up here: neither the answer nor its time can tell who has an account.
+
+        Raises InvalidInput for what can't be an address.
+        """
+        mail = VerifyEmail(address=normalise_email(address))
+        self.accounts.record(Effects(outbox=(mail.message(context),)))
+
+    def confirm(self, token_text: str, password: str, context: RequestContext) -> None:
+        """Confirm the address that a link was mailed to: a new account's, or an account's new one.
+
+        Race: of any number that use the link at once one succeeds.
+
+        Raises SingleUseTokenInvalid, InvalidCredentials, and EmailAlreadyRegistered if somebody
+        else has registered the new address in the meantime; the token is used up by success only.
+        """
+        purposes = Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL
+        token = self.links.accept(token_text, context.now, *purposes)
+        account = self.accounts.get(token.account_id)
+        if not self.passwords.verify(account.password_hash, password):
+            raise InvalidCredentials
+        if account.status is not AccountStatus.ACTIVE:
+            raise no_longer_good()
+        if token.purpose is Purpose.VERIFY_EMAIL:
+            done = self._verify(account, token, context)
+        else:
+            done = self._change(account, token, context)
+        if not done:
+            raise no_longer_good()
+
+    def request_change(self, caller: Caller, address: str, context: RequestContext) -> None:
+        """Mail a link to an address that the caller wants to have from now on.
+
+        Whether somebody has it already is told only to who reads its mail.
+
+        Raises InvalidInput for what can't be an address, or is the caller's already.
+        """
+        new = normalise_email(address)
+        account = self.accounts.get(caller.account_id)
+        if email_key(new) == email_key(account.email):
+            raise InvalidInput(Problem("email", "UNCHANGED", "This is your address already."))
+        row = audit_row(
+            Action.EMAIL_CHANGE_REQUESTED, account.audit, context, session_id=caller.session_id
+        )
+        mail = ConfirmNewEmail(account_id=account.id, address=new)
+        self.accounts.record(Effects(audit=(row,), outbox=(mail.message(context),)))
+
+    def undo_change(self, token_text: str, context: RequestContext) -> None:
+        """Give an account the address back that it had, on its owner's word.
+
+        Whoever changed it may know the password and be signed in: every session ends, and the
+        password is replaced by one that nobody knows. The owner gets a link to choose another.
+
+        Race: of any number that use the link at once one succeeds.
+
+        Raises SingleUseTokenInvalid.
+        """
+        token = self.links.accept(token_text, context.now, Purpose.UNDO_EMAIL_CHANGE)
+        former = token.subject or ""
+        read = self.accounts.get(token.account_id)
+        nobodys = self.passwords.hash(os.urandom(_NOBODYS_PASSWORD_BYTES).hex())
+
+        def changes(account: Account) -> Mapping[str, Value]:
+            self.links.require(token, context.now)
+            kept = account.former_email if account.has_former_email(context.now) else None
+            if kept != former or account.email != read.email:
+                raise no_longer_good()
+            return {
+                "email": former,
+                "is_verified": True,
+                "former_email": None,
+                "former_email_until": None,
+                "password_hash": nobodys,
+                "updated_at": to_milliseconds(context.now),
+                **listed(dataclasses.replace(account, email=former)),
+            }
+
+        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+            row = audit_row(
+                Action.EMAIL_CHANGE_UNDONE,
+                account.audit,
+                context,
+                targets=tuple(session.id for session in chosen),
+                changed=("email", "password"),
+            )
+            return Effects(audit=(row,), outbox=(ResetPassword(address=former).message(context),))
+
+        self.ending.end(
+            token.account_id,
+            EndReason.EMAIL_CHANGE_UNDONE,
+            context,
+            which=lambda active: active,
+            effects=effects,
+            changes=changes,
+            also=(redeem(token), *email_change_undone(read, former)),
+        )
+
+    def _verify(self, account: Account, token: SingleUseToken, context: RequestContext) -> bool:
+        if token.subject != account.email:
+            return False
+        row = audit_row(Action.EMAIL_VERIFIED, account.audit, context)
+        return self.accounts.verify_email(account, token, context.now, Effects(audit=(row,)))
+
+    def _change(self, account: Account, token: SingleUseToken, context: RequestContext) -> bool:
+        if token.subject is None or token.state != state_of(account):
+            return False
+        row = audit_row(Action.EMAIL_CHANGED, account.audit, context, changed=("email",))
+        mail = EmailChanged(account_id=account.id, address=account.email)
+        effects = Effects(audit=(row,), outbox=(mail.message(context),))
+        return self.accounts.change_email(account, token.subject, token, context.now, effects)

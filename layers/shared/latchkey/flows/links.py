@@ -1,0 +1,53 @@
+"""Taking the links of mails back: from a text that somebody sent to a token that is still good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.errors import Problem, SingleUseTokenInvalid
+from latchkey.security.single_use_tokens import genuine_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from latchkey.domain.signing import KeyRing
+    from latchkey.domain.single_use import Purpose, SingleUseToken
+    from latchkey.storage.single_use_tokens import SingleUseTokenStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The mechanism, and what it needs."""
+
+    tokens: SingleUseTokenStore
+    ring: Callable[[], KeyRing]
+
+    def accept(self, text: str, now: datetime, *purposes: Purpose) -> SingleUseToken:
+        """Find the token that a text names, if we made it for one of these purposes.
+
+        It is not used up by this: whoever acts on it redeems it in the write of what it is for
+        (`storage.single_use_tokens.redeem`).
+
+        Raises SingleUseTokenInvalid for a token that is forged, used or too old, alike.
+        """
+        pepper = self.ring().refresh_pepper
+        for purpose in purposes:
+            token_id = genuine_id(text, purpose, pepper)
+            token = None if token_id is None else self.tokens.find(token_id, now)
+            if token is not None:
+                return token
+        raise no_longer_good()
+
+    def require(self, token: SingleUseToken, now: datetime) -> None:
+        """Raise SingleUseTokenInvalid if the token has been used since it was accepted."""
+        if self.tokens.find(token.id, now) is None:
+            raise no_longer_good()
+
+
+def no_longer_good() -> SingleUseTokenInvalid:
+    """Say that a link does not work (any more), whatever the reason."""
+    return SingleUseTokenInvalid(
+        Problem("token", "SINGLE_USE_TOKEN_INVALID", "Ask for a new link.")
+    )

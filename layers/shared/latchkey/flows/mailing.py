@@ -1,0 +1,277 @@
+"""Writing and sending the mails that other flows have asked for.
+
+A link carries its token in the fragment, which browsers send to nobody: it is in no log of a
+server or proxy and in no Referer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from latchkey.domain import mail as mails
+from latchkey.domain.account import AccountStatus, email_key
+from latchkey.domain.errors import AccountNotFound, InvalidInput
+from latchkey.domain.ids import minted_at, new_id
+from latchkey.domain.limits import OBJECTION_DAYS, RESET_PASSWORD_MINUTES, VERIFY_EMAIL_HOURS
+from latchkey.domain.single_use import Purpose, SingleUseToken
+from latchkey.mail import rendering
+from latchkey.observability import logger
+from latchkey.security import single_use_tokens
+from latchkey.security.addresses import normalise_email
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.effects import OutboxMessage
+    from latchkey.domain.mail import Letter
+    from latchkey.domain.request import Location
+    from latchkey.domain.signing import KeyRing
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.single_use_tokens import SingleUseTokenStore
+
+PAGES = {
+    Purpose.VERIFY_EMAIL: "verify-email",
+    Purpose.CHANGE_EMAIL: "verify-email",
+    Purpose.UNDO_EMAIL_CHANGE: "undo-email-change",
+    Purpose.RESET_PASSWORD: "reset-password",
+    Purpose.NOT_ME: "not-me",
+    Purpose.RESTORE_ACCOUNT: "restore-account",
+}
+"""Where a link leads, below the link base; the page reads the token from its own address."""
+
+FORGOT_PASSWORD_PAGE = "forgot-password"  # noqa: S105 - a page
+EXPORTS_PAGE = "exports"
+
+
+class MailSender(Protocol):
+    """What sends a mail."""
+
+    def send(self, to: str, letter: Letter) -> None:
+        """Send it, or raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A mail before it is written: to whom, and what its template needs."""
+
+    to: str
+    language: str | None
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailing:
+    """The flow, and what it needs.
+
+    link_base     what links start with: from the configuration, never from a request's Host
+    service_name  what people know the service by
+    """
+
+    accounts: AccountStore
+    sessions: SessionStore
+    tokens: SingleUseTokenStore
+    sender: MailSender
+    ring: Callable[[], KeyRing]
+    link_base: str
+    service_name: str
+
+    def send(self, message: OutboxMessage, now: datetime) -> None:
+        """Write the mail of a message that its worker has claimed, and send it.
+
+        Nothing is sent when there is nobody to send it to any more: an unknown address, an account
+        that was verified, erased or suspended in the meantime.
+
+        Race: the message is removed when this returns. If the process dies between SES's answer
+        and that, or if the answer is lost, the mail is sent once more when the lease has run out:
+        SES knows no idempotency key, and a security notice that comes twice is better than one
+        that never comes. Each of the two has a link of its own; of the two links one works.
+        """
+        mail = mails.mail_of(message)
+        kind = mails.KINDS[type(mail)]
+        try:
+            draft = self._draft(mail, minted_at(message.id), now)
+        except AccountNotFound:
+            draft = None
+        if draft is None:
+            logger.info("no mail", kind=kind.value, message_id=message.id)
+            return
+        language = rendering.language_for(draft.language)
+        values = {name: rendering.say(value, language) for name, value in draft.values.items()}
+        letter = rendering.write(kind, language, {"service": self.service_name, **values})
+        self.sender.send(draft.to, letter)
+        logger.info("mail sent", kind=kind.value, message_id=message.id)
+
+    def _draft(self, mail: mails.Mail, at: datetime, now: datetime) -> Draft | None:
+        match mail:
+            case mails.VerifyEmail():
+                return self._verify_email(mail.address, now)
+            case mails.ResetPassword():
+                return self._reset_password(mail.address, now)
+            case mails.AccountErased():
+                values = {"receipt": mail.receipt}
+                return Draft(to=mail.address, language=mail.language, values=values)
+            case mails.AccountMail():
+                return self._account_draft(mail, self.accounts.get(mail.account_id), at, now)
+        raise TypeError(type(mail).__name__)
+
+    def _account_draft(
+        self, mail: mails.AccountMail, account: Account, at: datetime, now: datetime
+    ) -> Draft | None:
+        match mail:
+            case mails.ConfirmNewEmail():
+                return self._confirm_new_email(account, mail.address, now)
+            case mails.EmailChanged():
+                return self._email_changed(account, mail.address, now)
+            case mails.AccountDeleted():
+                return self._account_deleted(account, now, restorable=mail.restorable)
+            case mails.NewDevice():
+                return self._new_device(account, mail.session_id, at, now)
+            case mails.PasswordChanged() | mails.RefreshTokenReused():
+                facts = self._facts(account.id, mail.session_id, at)
+                return _to(account, link=self._page(FORGOT_PASSWORD_PAGE), **facts)
+            case mails.AddressTaken():
+                return _to(account, link=self._page(FORGOT_PASSWORD_PAGE))
+            case mails.ExportReady():
+                return _to(account, link=self._page(EXPORTS_PAGE))
+        raise TypeError(type(mail).__name__)
+
+    def _verify_email(self, address: str, now: datetime) -> Draft | None:
+        account = self._find(address)
+        if account is None or account.is_verified:
+            return None
+        link = self._link(
+            Purpose.VERIFY_EMAIL,
+            account,
+            now,
+            timedelta(hours=VERIFY_EMAIL_HOURS),
+            subject=account.email,
+        )
+        return _to(account, link=link, hours=VERIFY_EMAIL_HOURS)
+
+    def _reset_password(self, address: str, now: datetime) -> Draft | None:
+        account = self._find(address)
+        if account is None:
+            return None
+        link = self._link(
+            Purpose.RESET_PASSWORD,
+            account,
+            now,
+            timedelta(minutes=RESET_PASSWORD_MINUTES),
+            state=single_use_tokens.state_of(account),
+        )
+        return _to(account, link=link, minutes=RESET_PASSWORD_MINUTES)
+
+    def _confirm_new_email(self, account: Account, address: str, now: datetime) -> Draft | None:
+        if account.status is not AccountStatus.ACTIVE:
+            return None
+        link = self._link(
+            Purpose.CHANGE_EMAIL,
+            account,
+            now,
+            timedelta(hours=VERIFY_EMAIL_HOURS),
+            subject=address,
+            state=single_use_tokens.state_of(account),
+        )
+        language = account.speaking_language
+        return Draft(
+            to=address, language=language, values={"link": link, "hours": VERIFY_EMAIL_HOURS}
+        )
+
+    def _email_changed(self, account: Account, address: str, now: datetime) -> Draft | None:
+        if email_key(account.email) == email_key(address):
+            # Undone already, by the link of an earlier delivery of this very mail.
+            return None
+        link = None
+        if account.has_former_email(now) and account.former_email == address:
+            link = self._link(
+                Purpose.UNDO_EMAIL_CHANGE,
+                account,
+                now,
+                timedelta(days=OBJECTION_DAYS),
+                subject=address,
+            )
+        values = {"link": link, "days": OBJECTION_DAYS, "new_address": _masked(account.email)}
+        return Draft(to=address, language=account.speaking_language, values=values)
+
+    def _new_device(self, account: Account, session_id: str, at: datetime, now: datetime) -> Draft:
+        link = self._link(
+            Purpose.NOT_ME, account, now, timedelta(days=OBJECTION_DAYS), subject=session_id
+        )
+        facts = self._facts(account.id, session_id, at)
+        return _to(account, link=link, days=OBJECTION_DAYS, **facts)
+
+    def _account_deleted(
+        self, account: Account, now: datetime, *, restorable: bool
+    ) -> Draft | None:
+        if account.purge_at is None:
+            return None
+        link = None
+        if restorable:
+            link = self._link(Purpose.RESTORE_ACCOUNT, account, now, account.purge_at - now)
+        return _to(account, link=link, purge_date=account.purge_at.date())
+
+    def _find(self, address: str) -> Account | None:
+        """Find the active account of an address that somebody has typed."""
+        try:
+            account = self.accounts.find_by_email(email_key(normalise_email(address)))
+        except InvalidInput:
+            return None
+        return account if account and account.status is AccountStatus.ACTIVE else None
+
+    def _facts(self, account_id: str, session_id: str | None, at: datetime) -> dict[str, object]:
+        """Say what, where and when; a device that is not known any more is left out."""
+        session = self.sessions.find(account_id, session_id) if session_id else None
+        return {
+            "time": at,
+            "device": rendering.unlinked(session.device.name) if session else None,
+            "place": _place(session.location) if session else None,
+            "ip_address": session.ip_address if session else None,
+        }
+
+    def _link(
+        self,
+        purpose: Purpose,
+        account: Account,
+        now: datetime,
+        lifetime: timedelta,
+        *,
+        subject: str | None = None,
+        state: str | None = None,
+    ) -> str:
+        token = SingleUseToken(
+            id=new_id("tok", now),
+            purpose=purpose,
+            account_id=account.id,
+            expires_at=now + lifetime,
+            subject=subject,
+            state=state,
+        )
+        self.tokens.put_new(token)
+        text = single_use_tokens.mint(token.id, purpose, self.ring().refresh_pepper)
+        return f"{self._page(PAGES[purpose])}#token={text}"
+
+    def _page(self, page: str) -> str:
+        return f"{self.link_base}/{page}"
+
+
+def _to(account: Account, **values: object) -> Draft:
+    """Address a mail to the account's own, stored address."""
+    return Draft(to=account.email, language=account.speaking_language, values=values)
+
+
+def _masked(address: str) -> str:
+    """Show as much of an address as its owner needs to recognise it."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}•••@{domain}"
+
+
+def _place(location: Location | None) -> str | None:
+    if location is None:
+        return None
+    return ", ".join(filter(None, (location.city, location.country))) or None

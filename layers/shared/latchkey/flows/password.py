@@ -1,0 +1,145 @@
+"""An account's password: changed by who knows it, replaced by who reads its mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import InvalidCredentials
+from latchkey.domain.mail import PasswordChanged, ResetPassword
+from latchkey.domain.session import EndReason
+from latchkey.domain.single_use import Purpose
+from latchkey.flows.links import no_longer_good
+from latchkey.security.addresses import normalise_email
+from latchkey.security.single_use_tokens import state_of
+from latchkey.storage.records import to_milliseconds
+from latchkey.storage.single_use_tokens import redeem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.request import Caller, RequestContext
+    from latchkey.domain.session import Session
+    from latchkey.flows.ending import SessionEnding
+    from latchkey.flows.links import Links
+    from latchkey.security.passwords import Passwords
+    from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.table import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """The flows, and what they need."""
+
+    accounts: AccountStore
+    passwords: Passwords
+    links: Links
+    ending: SessionEnding
+
+    def request_reset(self, address: str, context: RequestContext) -> None:
+        """Mail a link to choose a new password, if the address has an account.
+
+        Nothing is looked up here: neither the answer nor its time can tell who has an account.
+
+        Raises InvalidInput for what can't be an address.
+        """
+        mail = ResetPassword(address=normalise_email(address))
+        self.accounts.record(Effects(outbox=(mail.message(context),)))
+
+    def reset(self, token_text: str, new_password: str, context: RequestContext) -> None:
+        """Set the password of who got the link, and end every session; it starts none.
+
+        The link was mailed to the account's address, so the address is confirmed by it. If
+        somebody else had opened the account with it, they have nothing left: no session, no
+        password, and no link of theirs works any more.
+
+        Race: of any number that use the link at once one succeeds.
+
+        Raises SingleUseTokenInvalid, WeakPassword; the token is used up by success only.
+        """
+        token = self.links.accept(token_text, context.now, Purpose.RESET_PASSWORD)
+        account = self.accounts.get(token.account_id)
+        new_hash = self._hash(account, new_password)
+
+        def changes(account: Account) -> Mapping[str, Value]:
+            self.links.require(token, context.now)
+            is_usable = account.status is AccountStatus.ACTIVE
+            if not is_usable or token.state != state_of(account):
+                raise no_longer_good()
+            return {
+                "password_hash": new_hash,
+                "is_verified": True,
+                "updated_at": to_milliseconds(context.now),
+            }
+
+        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+            row = audit_row(
+                Action.PASSWORD_RESET,
+                account.audit,
+                context,
+                targets=tuple(session.id for session in chosen),
+                changed=("password",),
+            )
+            mail = PasswordChanged(account_id=account.id)
+            return Effects(audit=(row,), outbox=(mail.message(context),))
+
+        self.ending.end(
+            token.account_id,
+            EndReason.PASSWORD_RESET,
+            context,
+            which=lambda active: active,
+            effects=effects,
+            changes=changes,
+            also=(redeem(token),),
+        )
+
+    def change(
+        self, caller: Caller, current_password: str, new_password: str, context: RequestContext
+    ) -> int:
+        """Replace the caller's password and end their other sessions; return how many.
+
+        Race: of two changes at once one finds that the current password is not current any more.
+
+        Raises InvalidCredentials, WeakPassword.
+        """
+        account = self.accounts.get(caller.account_id)
+        known_hash = account.password_hash
+        if not self.passwords.verify(known_hash, current_password):
+            raise InvalidCredentials
+        new_hash = self._hash(account, new_password)
+
+        def changes(account: Account) -> Mapping[str, Value]:
+            if account.password_hash != known_hash:
+                raise InvalidCredentials
+            return {"password_hash": new_hash, "updated_at": to_milliseconds(context.now)}
+
+        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+            row = audit_row(
+                Action.PASSWORD_CHANGED,
+                account.audit,
+                context,
+                session_id=caller.session_id,
+                targets=tuple(session.id for session in chosen),
+                changed=("password",),
+            )
+            mail = PasswordChanged(account_id=account.id, session_id=caller.session_id)
+            return Effects(audit=(row,), outbox=(mail.message(context),))
+
+        ended = self.ending.end(
+            caller.account_id,
+            EndReason.PASSWORD_CHANGED,
+            context,
+            which=lambda active: [s for s in active if s.id != caller.session_id],
+            effects=effects,
+            changes=changes,
+        )
+        return len(ended)
+
+    def _hash(self, account: Account, new_password: str) -> str:
+        known = tuple(filter(None, (account.email, account.full_name, account.username)))
+        self.passwords.require_acceptable(new_password, field="new_password", known=known)
+        return self.passwords.hash(new_password)

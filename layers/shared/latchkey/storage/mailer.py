@@ -1,0 +1,59 @@
+"""Mail on SES."""
+
+from __future__ import annotations
+
+from email.utils import formataddr
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from latchkey.storage.boto_client import aws_client
+
+if TYPE_CHECKING:
+    from latchkey.domain.mail import Letter
+
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+"""One attempt: a second one after a lost answer would be a second mail. The queue tries again."""
+
+
+class MailNotSent(Exception):
+    """SES refused or did not answer. Says why by its code only: its words repeat the address."""
+
+
+class Mailer:
+    """Sends mails from one address."""
+
+    def __init__(self, *, sender: str, sender_name: str, configuration_set: str) -> None:
+        """Send from this address, which is an identity of SES or of a domain that is one."""
+        self._from = formataddr((sender_name, sender))
+        self._configuration_set = configuration_set
+        self._ses: Any = aws_client("sesv2", _CONFIG)
+
+    def send(self, to: str, letter: Letter) -> None:
+        """Send a mail. Raises MailNotSent."""
+        body = {"Text": _utf8(letter.text), "Html": _utf8(letter.html)}
+        request: dict[str, Any] = {
+            "FromEmailAddress": self._from,
+            "Destination": {"ToAddresses": [to]},
+            "Content": {
+                "Simple": {
+                    "Subject": _utf8(letter.subject),
+                    "Body": body,
+                    # RFC 3834: nobody's absence notice is to answer.
+                    "Headers": [{"Name": "Auto-Submitted", "Value": "auto-generated"}],
+                }
+            },
+        }
+        if self._configuration_set:
+            request["ConfigurationSetName"] = self._configuration_set
+        try:
+            self._ses.send_email(**request)
+        except ClientError as error:
+            raise MailNotSent(error.response["Error"]["Code"]) from None
+        except BotoCoreError as error:
+            raise MailNotSent(type(error).__name__) from None
+
+
+def _utf8(text: str) -> dict[str, str]:
+    return {"Data": text, "Charset": "UTF-8"}

@@ -1,0 +1,278 @@
+"""An address is confirmed by who reads its mail and knows the password; a change can be undone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.service import IPHONE, PASSWORD, InProcessService
+
+ADA, NEW, EVIL = "ada@example.com", "ada@analytical.example", "mallory@example.com"
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+@pytest.fixture
+def strict():
+    return InProcessService(EMAIL_VERIFICATION="required")
+
+
+def confirm(service, token, password=PASSWORD):
+    body = {"token": token, "password": password}
+    return service.request("POST", "/api/v1/auth/email/verify", json_body=body)
+
+
+def resend(service, email=ADA):
+    return service.request("POST", "/api/v1/auth/email/resend", json_body={"email": email})
+
+
+def ask_for(service, token, email=NEW):
+    return service.request(
+        "POST", "/api/v1/users/me/email", json_body={"email": email}, token=token
+    )
+
+
+def undo(service, token):
+    return service.request("POST", "/api/v1/auth/email/undo", json_body={"token": token})
+
+
+def change(service, email=NEW, *, access_token=None):
+    """Change Ada's address all the way; return the token of the link that undoes it."""
+    access_token = access_token or service.register().data["access_token"]
+    before = service.request("GET", "/api/v1/users/me", token=access_token).data["email"]
+    assert ask_for(service, access_token, email).status == 202
+    service.work()
+    assert confirm(service, service.mailbox.last(email).token).status == 200
+    service.work()
+    return service.mailbox.last(before)
+
+
+# Confirming ----------------------------------------------------------------------------------
+
+
+def test_who_must_confirm_the_address_signs_in_afterwards(strict):
+    assert strict.register().status == 202
+    assert strict.login().code == "EMAIL_NOT_VERIFIED"
+    strict.work()
+    assert confirm(strict, strict.mailbox.last(ADA).token).status == 200
+    assert strict.login().data["user"]["is_verified"] is True
+
+
+def test_a_link_works_once(service):
+    service.register()
+    service.work()
+    token = service.mailbox.last(ADA).token
+    assert confirm(service, token).status == 200
+    again = confirm(service, token)
+    assert (again.status, again.code) == (400, "SINGLE_USE_TOKEN_INVALID")
+
+
+def test_a_link_is_good_for_a_day(service):
+    service.register()
+    service.work()
+    service.clock.advance(hours=24)
+    assert confirm(service, service.mailbox.last(ADA).token).code == "SINGLE_USE_TOKEN_INVALID"
+
+
+def test_a_token_of_another_kind_confirms_nothing(service):
+    service.register()
+    service.request("POST", "/api/v1/auth/password/forgot", json_body={"email": ADA})
+    service.work()
+    reset = next(m for m in service.mailbox.to(ADA) if "/reset-password" in m.letter.text)
+    assert confirm(service, reset.token).code == "SINGLE_USE_TOKEN_INVALID"
+
+
+def test_the_owners_click_does_not_make_a_strangers_account_theirs(strict):
+    """Pre-hijacking: Mallory opens an account with Ada's address and waits for her to click."""
+    malicious = {"email": ADA, "password": "mallory knows this one 77"}
+    strict.request("POST", "/api/v1/auth/register", json_body=malicious)
+    strict.work()
+    refused = confirm(strict, strict.mailbox.last(ADA).token, "what Ada would type 12")
+    assert (refused.status, refused.code) == (401, "INVALID_CREDENTIALS")
+    login = strict.request("POST", "/api/v1/auth/login", json_body=malicious)
+    assert login.code == "EMAIL_NOT_VERIFIED"
+
+    strict.request("POST", "/api/v1/auth/password/forgot", json_body={"email": ADA})
+    strict.work()
+    body = {"token": strict.mailbox.last(ADA).token, "new_password": PASSWORD}
+    assert strict.request("POST", "/api/v1/auth/password/reset", json_body=body).status == 202
+    assert strict.login().status == 200
+    assert strict.request("POST", "/api/v1/auth/login", json_body=malicious).status == 401
+
+
+def test_resending_answers_alike_whoever_has_an_account(strict):
+    strict.register()
+    strict.work()
+    answers = [resend(strict), resend(strict, "nobody@example.com")]
+    assert [answer.status for answer in answers] == [202, 202]
+    assert answers[0].body == answers[1].body
+    strict.work()
+    assert len(strict.mailbox.to(ADA)) == 2
+    assert strict.mailbox.to("nobody@example.com") == []
+
+
+def test_a_confirmed_address_gets_no_second_link(service):
+    service.register()
+    service.work()
+    confirm(service, service.mailbox.last(ADA).token)
+    resend(service)
+    service.work()
+    assert len(service.mailbox.to(ADA)) == 1
+
+
+def test_mail_goes_to_the_stored_address_however_it_was_typed(service):
+    service.register("Ada@Example.com")
+    resend(service, "aDA@EXAMPLE.COM")
+    service.work()
+    assert {mail.to for mail in service.mailbox.sent} == {"Ada@example.com"}
+
+
+def test_what_can_not_be_an_address_is_refused(service):
+    refused = resend(service, "not an address")
+    assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
+
+
+# Registering an address that is taken ---------------------------------------------------------
+
+
+def test_a_taken_address_answers_as_a_free_one_and_its_owner_hears_of_it(strict):
+    first = strict.register()
+    strict.work()
+    second = strict.register(username="somebody")
+    assert (second.status, second.body) == (first.status, first.body)
+    strict.work()
+    assert [mail.letter.subject for mail in strict.mailbox.to(ADA)] == [
+        "Confirm your e-mail address",
+        "You already have an account",
+    ]
+
+
+def test_a_taken_username_is_told_alike_for_free_and_taken_addresses(strict):
+    strict.register(username="ada")
+    taken, free = (strict.register(email, username="ada") for email in (ADA, "new@example.com"))
+    assert (taken.status, taken.code) == (free.status, free.code) == (409, "USERNAME_TAKEN")
+
+
+# Changing ------------------------------------------------------------------------------------
+
+
+def test_nothing_changes_before_the_new_address_is_confirmed(service):
+    token = service.register().data["access_token"]
+    ask_for(service, token)
+    service.work()
+    assert service.request("GET", "/api/v1/users/me", token=token).data["email"] == ADA
+    assert service.login().status == 200
+
+
+def test_the_new_address_takes_the_place_of_the_old_one(service):
+    told = change(service)
+    assert service.login().status == 401
+    me = service.login(NEW).data["user"]
+    assert (me["email"], me["is_verified"]) == (NEW, True)
+    assert told.letter.subject == "Your e-mail address was changed"
+    assert "a•••@analytical.example" in told.letter.text
+    assert NEW not in told.letter.text
+
+
+def test_changing_asks_for_a_recent_sign_in(service):
+    token = service.register().data["access_token"]
+    service.clock.advance(minutes=6)
+    assert ask_for(service, token).code == "REAUTHENTICATION_REQUIRED"
+
+
+def test_an_address_that_somebody_has_is_told_only_to_who_reads_its_mail(service):
+    service.register(NEW)
+    token = service.register().data["access_token"]
+    free, taken = ask_for(service, token, "free@example.com"), ask_for(service, token, NEW)
+    assert (free.status, free.body) == (taken.status, taken.body)
+    service.work()
+    refused = confirm(service, service.mailbox.last(NEW).token)
+    assert (refused.status, refused.code) == (409, "EMAIL_ALREADY_REGISTERED")
+    assert service.login().status == 200
+
+
+def test_the_link_to_a_new_address_does_not_outlive_the_password(service):
+    token = service.register().data["access_token"]
+    ask_for(service, token)
+    service.work()
+    another = "seven lanterns on the quay"
+    body = {"current_password": PASSWORD, "new_password": another}
+    service.request("PUT", "/api/v1/users/me/password", json_body=body, token=token)
+    refused = confirm(service, service.mailbox.last(NEW).token, another)
+    assert refused.code == "SINGLE_USE_TOKEN_INVALID"
+
+
+def test_ones_own_address_is_no_change(service):
+    token = service.register().data["access_token"]
+    assert ask_for(service, token, "ADA@example.com").status == 400
+
+
+# Undoing -------------------------------------------------------------------------------------
+
+
+def test_undoing_brings_the_address_back_and_locks_the_thief_out(service):
+    """Mallory has the password, a session, and the account's address by now."""
+    told = change(service, EVIL)
+    mallory = service.login(EVIL, user_agent=IPHONE).data["access_token"]
+
+    assert undo(service, told.token).status == 200
+
+    refused = service.request("GET", "/api/v1/users/me", token=mallory)
+    assert (refused.status, refused.code) == (401, "SESSION_REVOKED")
+    assert service.login(EVIL).status == 401
+    assert service.login(ADA).status == 401, "the password that Mallory knows is void"
+    service.work()
+    body = {"token": service.mailbox.last(ADA).token, "new_password": "seven lanterns on the quay"}
+    assert service.request("POST", "/api/v1/auth/password/reset", json_body=body).status == 202
+    fields = {"password": "seven lanterns on the quay"}
+    assert service.login(ADA, fields=fields).data["user"]["email"] == ADA
+
+
+def test_undoing_works_once_and_for_a_week(service):
+    told = change(service)
+    service.clock.advance(days=6)
+    assert undo(service, told.token).status == 200
+    assert undo(service, told.token).code == "SINGLE_USE_TOKEN_INVALID"
+
+
+def test_a_week_later_the_address_is_free(service):
+    told = change(service)
+    assert service.register(ADA).status == 409, "kept for its owner"
+    service.clock.advance(days=7)
+    assert undo(service, told.token).code == "SINGLE_USE_TOKEN_INVALID"
+    assert service.register(ADA).status == 201
+
+
+def test_a_second_change_does_not_take_the_first_address_away(service):
+    """Else a thief would change it twice and keep the account."""
+    told = change(service, EVIL)
+    mallory = service.login(EVIL).data["access_token"]
+    also_told = change(service, "second@example.com", access_token=mallory)
+    assert also_told.to == EVIL
+    assert "token=" not in also_told.letter.text
+    assert undo(service, told.token).status == 200
+    assert service.login("second@example.com").status == 401
+    assert service.register("second@example.com").status == 201, "the address is free again"
+
+
+def test_going_back_on_ones_own_is_a_change_like_any_other(service):
+    change(service)
+    token = service.login(NEW).data["access_token"]
+    change(service, ADA, access_token=token)
+    assert service.login(ADA).status == 200
+    assert service.register(NEW).status == 201
+
+
+def test_administrators_find_an_account_by_the_address_that_it_has(service):
+    def indexed():
+        return [item["gsi2sk"].partition("#")[0] for item in accounts() if "gsi2sk" in item]
+
+    def accounts():
+        return [item for item in service.table.all_items() if item["sk"] == "ACCOUNT"]
+
+    told = change(service)
+    assert indexed() == [NEW]
+    undo(service, told.token)
+    assert indexed() == [ADA]

@@ -1,0 +1,173 @@
+"""Mails and their links, on the deployed stack: outbox, stream, queue, worker, SES."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code
+from tests.support.mail import token_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.api import Api
+    from tools.local.stack import LocalStack
+
+ANOTHER = "seven lanterns on the quay"
+DELIVERY_SECONDS = 60
+"""Generous: a cold relay and a cold worker behind everything else that runs."""
+
+ROUNDS = 2
+FULL_ROUNDS = 20
+WAYS = 50
+
+
+def mails_to(stack: LocalStack, address: str) -> list[dict[str, Any]]:
+    """Everything that an address got, newest first."""
+    return [mail for mail in stack.mails() if mail["To"] == [address]]
+
+
+def wait_for_mail(stack: LocalStack, address: str, *, about: str) -> dict[str, Any]:
+    """Wait for the mail with a link to this page."""
+    deadline = time.monotonic() + DELIVERY_SECONDS
+    while time.monotonic() < deadline:
+        for mail in mails_to(stack, address):
+            if f"/{about}" in mail["BodyText"]:
+                return mail
+        time.sleep(0.5)
+    pytest.fail(f"no mail about {about} to {address}")
+
+
+def link_token(stack: LocalStack, address: str, page: str) -> str:
+    return token_in(wait_for_mail(stack, address, about=f"{page}#")["BodyText"])
+
+
+def confirm(api: Api, token: str) -> Any:
+    body = {"token": token, "password": PASSWORD}
+    return api.call("POST", "/api/v1/auth/email/verify", json=body)
+
+
+def reset(api: Api, token: str, password: str = ANOTHER) -> Any:
+    body = {"token": token, "new_password": password}
+    return api.call("POST", "/api/v1/auth/password/reset", json=body)
+
+
+def test_an_address_is_confirmed_by_the_link_of_a_mail(api, stack):
+    email = a_fresh_address()
+    api.register(email, speaking_language="de")
+    mail = wait_for_mail(stack, email, about="verify-email#")
+    assert mail["Subject"] == "Bestätigen Sie Ihre E-Mail-Adresse"
+    assert mail["Source"] == "Latchkey <accounts@example.com>"
+    assert f"{stack.base_url}/verify-email#token=tok_" in mail["BodyText"]
+    assert f'href="{stack.base_url}/verify-email#token=tok_' in mail["BodyHtml"]
+    token = token_in(mail["BodyText"])
+    assert confirm(api, token).status_code == 200
+    assert error_code(confirm(api, token)) == "SINGLE_USE_TOKEN_INVALID"
+    assert api.login(email).json()["data"]["user"]["is_verified"] is True
+
+
+def test_a_forgotten_password_is_replaced_and_everything_signed_out(api, stack):
+    email = a_fresh_address()
+    token = api.register(email).json()["data"]["access_token"]
+    assert (
+        api.call("POST", "/api/v1/auth/password/forgot", json={"email": email}).status_code == 202
+    )
+    assert reset(api, link_token(stack, email, "reset-password")).status_code == 202
+    assert error_code(api.me(token)) == "SESSION_REVOKED"
+    assert api.login(email).status_code == 401
+    assert api.login(email, password=ANOTHER).status_code == 200
+    wait_for_mail(stack, email, about="forgot-password")
+
+
+def test_a_changed_address_can_be_changed_back(api, stack):
+    old, new = a_fresh_address(), a_fresh_address()
+    token = api.register(old).json()["data"]["access_token"]
+    asked = api.call("POST", "/api/v1/users/me/email", json={"email": new}, token=token)
+    assert asked.status_code == 202
+    assert confirm(api, link_token(stack, new, "verify-email")).status_code == 200
+    assert api.me(token).json()["data"]["email"] == new
+    undo = {"token": link_token(stack, old, "undo-email-change")}
+    assert api.call("POST", "/api/v1/auth/email/undo", json=undo).status_code == 200
+    assert error_code(api.me(token)) == "SESSION_REVOKED"
+    assert reset(api, link_token(stack, old, "reset-password")).status_code == 202
+    user = api.login(old, password=ANOTHER).json()["data"]["user"]
+    assert (user["email"], user["is_verified"]) == (old, True)
+    assert api.login(new, password=ANOTHER).status_code == 401
+
+
+def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack):
+    """Twenty copies of every delivery, while the worker is at it."""
+    people = [a_fresh_address() for _ in range(5)]
+    sqs, lambdas = stack.client("sqs"), stack.client("lambda")
+    queue = sqs.get_queue_url(
+        QueueName=stack.deployment.physical_ids["MailQueue"].rpartition("/")[2]
+    )
+    for email in people:
+        api.call("POST", "/api/v1/auth/password/forgot", json={"email": email})
+        api.register(email)
+    ids = [
+        item["sk"]["S"].partition("#")[2]
+        for item in stack.client("dynamodb").scan(TableName=stack.table_name)["Items"]
+        if item["pk"]["S"].startswith("OUTBOX#")
+    ]
+    for message_id in ids * 20:
+        sqs.send_message(
+            QueueUrl=queue["QueueUrl"], MessageBody=json.dumps({"message_id": message_id})
+        )
+    for email in people:
+        wait_for_mail(stack, email, about="verify-email#")
+    records = [
+        {"messageId": str(n), "body": json.dumps({"message_id": i})} for n, i in enumerate(ids)
+    ]
+    event = json.dumps({"Records": records}) if records else None
+    for _ in range(3 if event else 0):
+        lambdas.invoke(FunctionName=stack.deployment.function_name("send_mail"), Payload=event)
+    for email in people:
+        about = Counter(
+            "verify" if "verify-email#" in mail["BodyText"] else "other"
+            for mail in mails_to(stack, email)
+        )
+        assert about["verify"] == 1
+
+
+def redeem_at_once(
+    api: Api, stack: LocalStack, page: str, issue: Callable[[str], str], use: Callable[[str], Any]
+) -> None:
+    """Fifty people use one link at the same moment; one of them succeeds."""
+    token = issue(page)
+    answers = all_at_once(WAYS, lambda _: use(token))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses[200] + statuses[202] == 1, statuses
+    assert statuses[400] == WAYS - 1, statuses
+    assert {error_code(a) for a in answers if a.status_code == 400} == {"SINGLE_USE_TOKEN_INVALID"}
+
+
+@pytest.fixture
+def issue(api, stack):
+    """Get a fresh account's mail and take the token of its link."""
+
+    def issue(page: str) -> str:
+        email = a_fresh_address()
+        api.register(email)
+        if page == "reset-password":
+            api.call("POST", "/api/v1/auth/password/forgot", json={"email": email})
+        return link_token(stack, email, page)
+
+    return issue
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", ["verify-email", "reset-password"])
+@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(FULL_ROUNDS, marks=pytest.mark.slow)])
+def test_of_fifty_who_use_a_link_at_once_one_succeeds(wide_api, stack, issue, page, rounds):
+    use = {
+        "verify-email": lambda token: confirm(wide_api, token),
+        "reset-password": lambda token: reset(wide_api, token),
+    }[page]
+    for _ in range(rounds):
+        redeem_at_once(wide_api, stack, page, issue, use)
