@@ -149,6 +149,7 @@ def test_a_receipt_that_was_altered_is_none(service):
         read_receipt(ada.token, public, issuer=ENVIRONMENT["ISSUER"])
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("items", [1, 101])
 def test_whoever_dies_at_any_step_is_followed(items, after):

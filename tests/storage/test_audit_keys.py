@@ -19,7 +19,7 @@ from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
 from latchkey.storage.boto_client import aws_client
 from tools.audit.verify import verify
 
-PREFIX = "/latchkey/test"
+PREFIX = "/latchkey/audit-keys"
 
 
 @pytest.fixture
