@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 from aiohttp import web
+from botocore.exceptions import ClientError
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
     from typing import Any
+
+    from mypy_boto3_s3 import S3Client
 
 BODY_MAX_BYTES = 10 * 1024 * 1024
 """As API Gateway, which answers 413 beyond it."""
@@ -45,6 +48,12 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
+# As the template's MediaHeaders: a picture is a picture, whatever a browser would make of it.
+MEDIA_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
 VIEWER_PREFIX = "cloudfront-"
 EDGE_HEADER = "x-latchkey-edge"
 
@@ -86,11 +95,22 @@ class Edge:
     """Serves `web/dist` at /, the mails at /_dev/mail, and forwards the API's paths to the API."""
 
     def __init__(
-        self, *, emulator_url: str, api_id: str, secret: str, pages: Path, mailbox: MailSource
+        self,
+        *,
+        emulator_url: str,
+        api_id: str,
+        s3: S3Client,
+        media_bucket: str,
+        secret: str,
+        pages: Path,
+        mailbox: MailSource,
     ) -> None:
         self._emulator_url = emulator_url
         # How one emulator on one address tells its APIs apart.
         self._api_host = f"{api_id}.execute-api.localhost:{URL(emulator_url).port}"
+        # As CloudFront by its origin access control, it signs what it asks the bucket for.
+        self._s3 = s3
+        self._media_bucket = media_bucket
         self._secret = secret
         self._pages = pages
         self._mailbox = mailbox
@@ -104,6 +124,7 @@ class Edge:
         app.router.add_get("/_dev/mail.json", self._mail_json)
         app.router.add_route("*", "/api/{path:.*}", self._forward)
         app.router.add_route("*", "/.well-known/{path:.*}", self._forward)
+        app.router.add_get(r"/media/avatars/{name:\w+\.webp}", self._avatar)
         app.router.add_get("/{path:.*}", self._page)
         return app
 
@@ -149,6 +170,24 @@ class Edge:
         headers[EDGE_HEADER] = self._secret  # assignment replaces every one that the client sent
         headers["Host"] = self._api_host
         return headers
+
+    async def _avatar(self, request: web.Request) -> web.Response:
+        # The one folder that the CDN may read; what people upload is in another.
+        key = f"media/avatars/{request.match_info['name']}"
+        try:
+            file = await asyncio.to_thread(self._read_media, key)
+        except ClientError as error:
+            raise web.HTTPNotFound from error
+        headers = {
+            "Content-Type": file["ContentType"],
+            "Cache-Control": file["CacheControl"],
+            "ETag": file["ETag"],
+        }
+        return web.Response(headers={**headers, **MEDIA_HEADERS}, body=file["Body"])
+
+    def _read_media(self, key: str) -> dict[str, Any]:
+        answer = self._s3.get_object(Bucket=self._media_bucket, Key=key)
+        return {**answer, "Body": answer["Body"].read()}
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         path = (self._pages / request.match_info["path"]).resolve()

@@ -75,6 +75,8 @@ class LocalStack:
                 front = edge.Edge(
                     emulator_url=aws.url,
                     api_id=deployed.outputs["ApiId"],
+                    s3=aws.client("s3"),
+                    media_bucket=deployed.outputs["MediaBucketName"],
                     secret=edge_secret,
                     pages=emulator.REPOSITORY / "web" / "dist",
                     mailbox=aws,
