@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code
+from tests.support.api import (
+    PASSWORD,
+    a_fresh_address,
+    all_at_once,
+    error_code,
+    until_available,
+)
 from tests.support.mail import token_in
 
 if TYPE_CHECKING:
@@ -22,9 +28,9 @@ ANOTHER = "seven lanterns on the quay"
 DELIVERY_SECONDS = 60
 """Generous: a cold relay and a cold worker behind everything else that runs."""
 
-ROUNDS = 2
-FULL_ROUNDS = 20
-WAYS = 50
+SMALL = (12, 2)
+FULL = (50, 20)
+"""How many use one link at once, and how often: each hashes a password, so fifty need cores."""
 
 
 def mails_to(stack: LocalStack, address: str) -> list[dict[str, Any]]:
@@ -136,14 +142,14 @@ def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack):
 
 
 def redeem_at_once(
-    api: Api, stack: LocalStack, page: str, issue: Callable[[str], str], use: Callable[[str], Any]
+    ways: int, page: str, issue: Callable[[str], str], use: Callable[[str], Any]
 ) -> None:
-    """Fifty people use one link at the same moment; one of them succeeds."""
+    """Many people use one link at the same moment; one of them succeeds."""
     token = issue(page)
-    answers = all_at_once(WAYS, lambda _: use(token))
+    answers = all_at_once(ways, lambda _: until_available(lambda: use(token)))
     statuses = Counter(answer.status_code for answer in answers)
     assert statuses[200] + statuses[202] == 1, statuses
-    assert statuses[400] == WAYS - 1, statuses
+    assert statuses[400] == ways - 1, statuses
     assert {error_code(a) for a in answers if a.status_code == 400} == {"SINGLE_USE_TOKEN_INVALID"}
 
 
@@ -163,11 +169,11 @@ def issue(api, stack):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", ["verify-email", "reset-password"])
-@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(FULL_ROUNDS, marks=pytest.mark.slow)])
-def test_of_fifty_who_use_a_link_at_once_one_succeeds(wide_api, stack, issue, page, rounds):
+@pytest.mark.parametrize(("ways", "rounds"), [SMALL, pytest.param(*FULL, marks=pytest.mark.slow)])
+def test_of_many_who_use_a_link_at_once_one_succeeds(wide_api, issue, page, ways, rounds):
     use = {
         "verify-email": lambda token: confirm(wide_api, token),
         "reset-password": lambda token: reset(wide_api, token),
     }[page]
     for _ in range(rounds):
-        redeem_at_once(wide_api, stack, page, issue, use)
+        redeem_at_once(ways, page, issue, use)
