@@ -1,6 +1,6 @@
 /**
  * Every word of the screens, in every language: a missing translation is a type error, and the
- * tables add no code to load. (ADR 0009 weighs this against @lit/localize.)
+ * tables add no code to load. (ADR 0010 weighs this against @lit/localize.)
  */
 
 const en = {

@@ -100,8 +100,8 @@ export class LatchkeySettings extends LitElement implements Host {
     const wishes = this.lang ? [this.lang] : [document.documentElement.lang, ...navigator.languages].filter(Boolean);
     const language = pickLanguage(wishes);
     this.words = LANGUAGES[language];
-    // The reader's region decides on dates, when it is of the same language.
-    this.format = new Format(wishes.find((wish) => wish.startsWith(language)) ?? language);
+    // The reader's region decides on dates: "en" on the page is "en-GB" to somebody in Leeds.
+    this.format = new Format([...navigator.languages, language].find((wish) => wish.split("-")[0] === language)!);
   }
 
   // --- Host ---
@@ -198,6 +198,12 @@ export class LatchkeySettings extends LitElement implements Host {
     this.shown?.close?.();
     this.shown = wanted;
     wanted?.open();
+    void this.updateComplete.then(() => {
+      // On a phone the sections are a strip that is wider than the screen.
+      const chosen = this.renderRoot.querySelector<HTMLElement>("nav [aria-current]");
+      const strip = chosen?.closest("nav");
+      if (chosen && strip) strip.scrollLeft = chosen.offsetLeft - (strip.clientWidth - chosen.offsetWidth) / 2;
+    });
   }
 
   protected override updated(): void {

@@ -38,7 +38,8 @@ export const styles = css`
 
   /* --- frame --- */
   .frame { display: grid; gap: 1.25rem; }
-  nav { min-width: 0; margin-inline: -1rem; overflow-x: auto; scrollbar-width: none; }
+  .anywhere { overflow-wrap: anywhere; min-width: 0; }
+  nav { position: relative; min-width: 0; margin-inline: -1rem; overflow-x: auto; scrollbar-width: none; }
   nav ul { display: flex; gap: 0.25rem; padding: 4px 1rem; width: max-content; }
   nav button {
     display: flex; align-items: center; gap: 0.7rem; width: 100%; min-height: 44px; padding: 0.5rem 0.85rem;
@@ -60,6 +61,7 @@ export const styles = css`
 
   /* --- cards --- */
   .card { background: var(--_bg); border: 1px solid var(--_line); border-radius: var(--_radius); padding: 1.25rem; display: grid; gap: 1.25rem; min-width: 0; }
+  fieldset.card { margin: 0; min-width: 0; }
   .card > header { display: grid; gap: 0.25rem; }
   .card.flush { padding: 0; gap: 0; overflow: clip; }
   .card.danger { border-color: color-mix(in srgb, var(--_danger) 35%, var(--_line)); }
@@ -143,6 +145,9 @@ export const styles = css`
   .device { display: grid; grid-template-columns: 44px minmax(0, 1fr); gap: 0.25rem 1rem; align-items: center; }
   .device > .glyph { grid-row: span 2; align-self: start; width: 44px; height: 44px; border-radius: 12px; display: grid; place-items: center; background: var(--_sunken); color: var(--_muted); }
   .device.current > .glyph { background: var(--_tint); color: var(--_accent); }
+  .device .small > span { white-space: nowrap; }
+  summary { cursor: pointer; padding-block: 0.35rem; border-radius: 6px; width: fit-content; }
+  details > .steps { margin-block-start: 0.9rem; }
   .device .name { display: flex; flex-wrap: wrap; gap: 0.15rem 0.6rem; align-items: center; font-weight: 600; overflow-wrap: anywhere; }
   .device .actions { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 0.25rem 0.5rem; margin-block-start: 0.5rem; }
   .device .actions .button:not(.quiet) { flex: 1 1 8rem; }
@@ -180,7 +185,7 @@ export const styles = css`
     border-radius: calc(var(--_radius) + 4px); background: var(--_bg); color: var(--_text); box-shadow: 0 24px 64px rgb(0 0 0 / 0.28);
   }
   dialog::backdrop { background: rgb(12 15 24 / 0.5); }
-  dialog form { display: grid; gap: 1.1rem; padding: 1.5rem; }
+  dialog form { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.1rem; overflow-wrap: anywhere; padding: 1.5rem; }
   dialog h3 { font-size: 1.1875rem; }
   dialog .row.end { margin-block-start: 0.4rem; }
   @media (max-width: 30rem) { dialog .row.end { flex-direction: column-reverse; align-items: stretch; } }

@@ -68,6 +68,75 @@ test("a form on another site can't act for somebody", async () => {
   await context.close();
 });
 
+test("what the service refuses comes back to the list, and what it no longer knows stays away", async () => {
+  const { email } = await someone();
+  const context = await profile(browser);
+  const page = await signIn(context, email, "devices");
+  await settled(page);
+  const others = page.locator('section[aria-labelledby="others"] [part=device]');
+  const signOut = async () => {
+    await others.locator('button[id^="out-"]').first().click();
+    await page.click("dialog[open] .danger");
+  };
+  await page.route("**/users/me/sessions/*", (route) => route.fulfill({ status: 503, json: { success: false, error: { code: "TEMPORARILY_UNAVAILABLE", message: "", request_id: "req_42" } } }));
+  await signOut();
+  await page.waitForSelector("[role=alert] >> text=req_42");
+  assert.equal(await others.count(), 1);
+  await page.unroute("**/users/me/sessions/*");
+  await page.route("**/users/me/sessions/*", (route) => route.fulfill({ status: 404, json: { success: false, error: { code: "SESSION_NOT_FOUND", message: "", request_id: "req_43" } } }));
+  await signOut();
+  await page.waitForSelector("text=Only this device is signed in.");
+  assert.equal(await page.evaluate(() => document.activeElement.shadowRoot.activeElement.id), "only-this");
+  await look(page, "only-this-device");
+  await context.close();
+});
+
+test("an export asks for the password only when the sign-in is old, and survives a reload", async () => {
+  const { email } = await someone();
+  const context = await profile(browser);
+  const page = await signIn(context, email, "data");
+  await settled(page);
+  let stale = true;
+  await page.route("**/users/me/export", (route) => stale
+    ? route.fulfill({ status: 403, json: { success: false, error: { code: "REAUTHENTICATION_REQUIRED", message: "", request_id: "req_1" } } })
+    : route.continue());
+  await page.click("text=Request my data");
+  await page.waitForSelector("#step_up_password");
+  await look(page, "step-up");
+  await page.fill("#step_up_password", "not the password at all");
+  await page.click("dialog[open] .primary");
+  await page.waitForSelector("dialog[open] [role=alert]");
+  await look(page, "step-up-wrong");
+  stale = false;
+  await page.fill("#step_up_password", PASSWORD);
+  await page.click("dialog[open] .primary");
+  await page.waitForSelector("progress");
+  await look(page, "export-running");
+  await page.reload();
+  await page.waitForSelector("text=Your data is ready", { timeout: 120_000 });
+  await look(page, "export-ready");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download")]);
+  assert.match(download.suggestedFilename(), /\.zip$/);
+  await context.close();
+});
+
+test("leaving says what goes, wants the address typed, and names the day", async () => {
+  const { email } = await someone();
+  const context = await profile(browser);
+  const page = await signIn(context, email, "data");
+  await settled(page);
+  await page.click("text=Delete account…");
+  await page.fill("#confirm_email", "somebody@else.example");
+  await page.click("dialog[open] .danger");
+  await page.waitForSelector("#confirm_email[aria-invalid=true]");
+  await page.fill("#confirm_email", email);
+  await page.click("dialog[open] .danger");
+  await page.waitForSelector("text=Your account is deleted");
+  assert.match(await page.textContent("latchkey-settings [role=status]"), /erased for good on \d+ \w+ 20\d\d/);
+  await look(page, "deleted");
+  await context.close();
+});
+
 test("every state reads well and has no violation", async () => {
   const violations = [];
   const { email } = await someone();
@@ -121,9 +190,11 @@ test("every state reads well and has no violation", async () => {
         await settled(inside);
         await inside.unroute("**/users/me/exports");
       }
+      if (section === "activity") assert.equal(await inside.locator(".badge.bad").count(), 0, "nothing was refused");
       if (section === "data") {
         await inside.locator(".card.danger .button").click();
-        await inside.waitForSelector("dialog[open]");
+        const dialog = await inside.waitForSelector("dialog[open]");
+        assert.ok(await dialog.evaluate((box) => box.scrollWidth <= box.clientWidth), "the dialog scrolls sideways");
         await look(inside, `${name}-delete-dialog`, violations);
         await inside.keyboard.press("Escape");
       }

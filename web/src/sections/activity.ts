@@ -47,7 +47,7 @@ export class Activity implements Section {
   private entry(entry: ActivityEntry): View {
     const { words, format } = this.host;
     const about = [entry.device_name, entry.ip_address].filter(Boolean).join(" · ");
-    const refused = entry.outcome !== "success" && entry.outcome !== "ok";
+    const refused = entry.outcome !== "OK"; // else the code of an error
     return html`<li>
       <div>
         <div class="row"><span>${entry.description}</span>${refused ? html`<span class="badge bad">${words.refused}</span>` : nothing}</div>

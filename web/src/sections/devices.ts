@@ -84,7 +84,7 @@ export class Devices implements Section {
         <div class="small muted">
           ${now ? html`<span class="dot"></span>` : nothing}<time datetime=${device.last_activity}
             title=${format.exact(device.last_activity)}>${now ? words.activeNow : words.active(format.ago(device.last_activity))}</time>
-          · ${device.location || words.unknownPlace}
+          · <span>${device.location || words.unknownPlace}</span>
         </div>
         <div class="actions">
           ${button(words.details, () => this.toggle(device), {

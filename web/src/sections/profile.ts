@@ -77,7 +77,7 @@ export class Profile implements Section {
             ${text("username", words.username, { autocomplete: "username" })}
             <div class="field">
               <span class="label">${words.email}</span>
-              <div class="row"><span>${account.email}</span>
+              <div class="row"><span class="anywhere">${account.email}</span>
                 <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? words.verified : words.unverified}</span></div>
             </div>
             ${text("occupation", words.occupation, { autocomplete: "organization-title" })}
