@@ -90,12 +90,7 @@ def test_the_public_keys_verify_our_tokens(api):
 
 def test_another_teams_api_is_simply_denied(stack, api):
     token = api.register().json()["data"]["access_token"]
-    functions = stack.client("lambda").list_functions()["Functions"]
-    (name,) = (
-        function["FunctionName"]
-        for function in functions
-        if "ServiceAuthorizerFunction" in function["FunctionName"]
-    )
+    name = stack.deployment.outputs["ServiceAuthorizerArn"]
 
     def verdict(header):
         event = json.loads((ROOT / "events/authorizer.json").read_text())
