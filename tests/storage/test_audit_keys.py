@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from latchkey.domain.audit_chain import START, Block
+from latchkey.domain.ids import new_id
 from latchkey.flows.audit_chain import block_line
 from latchkey.security.audit_signatures import (
     LocalSigner,
@@ -17,55 +18,56 @@ from latchkey.security.audit_signatures import (
 )
 from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
 from latchkey.storage.boto_client import aws_client
+from tests.support.builders import NOW
 from tools.audit.verify import verify
-
-PREFIX = "/latchkey/audit-keys"
 
 
 @pytest.fixture
-def ssm(monkeypatch):
+def prefix(monkeypatch):
+    """A deployment of its own: a mock of the whole run may be around this one, and it keeps."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
-        yield aws_client("ssm")
+        yield f"/{new_id('deployment', NOW)}/audit-keys"
 
 
-def in_parameter_store():
-    return AuditKeyStore(PREFIX, make=new_audit_key, load=LocalSigner)
+def in_parameter_store(prefix):
+    return AuditKeyStore(prefix, make=new_audit_key, load=LocalSigner)
 
 
-def in_kms():
+def in_kms(prefix):
     kms = aws_client("kms")
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    return KmsAuditKey(key, PREFIX, to_raw=raw_signature, to_jwk=jwk_of_der)
+    return KmsAuditKey(key, prefix, to_raw=raw_signature, to_jwk=jwk_of_der)
 
 
-def published(ssm):
-    return json.loads(ssm.get_parameter(Name=f"{PREFIX}/audit-public-keys")["Parameter"]["Value"])
+def published(prefix):
+    answer = aws_client("ssm").get_parameter(Name=f"{prefix}/audit-public-keys")
+    return json.loads(answer["Parameter"]["Value"])
 
 
-def findings(signature, ssm):
+def findings(signature, prefix):
     block = Block(chain=0, number=1, first=1, previous=START, at=1, entries=(), signature=signature)
-    report = verify([json.loads(block_line(block))], [], published(ssm))
+    report = verify([json.loads(block_line(block))], [], published(prefix))
     return [finding.kind for finding in report.findings]
 
 
 @pytest.mark.parametrize("make", [in_parameter_store, in_kms])
-def test_what_the_key_signs_verifies_with_what_it_published(ssm, make):
-    key = make()
+def test_what_the_key_signs_verifies_with_what_it_published(prefix, make):
+    key = make(prefix)
     key.ensure()
     statement = Block(chain=0, number=1, first=1, previous=START, at=1, entries=()).statement()
-    assert findings(key.sign(statement), ssm) == []
-    assert findings(key.sign(statement + b" "), ssm) == ["forged"]
+    assert findings(key.sign(statement), prefix) == []
+    assert findings(key.sign(statement + b" "), prefix) == ["forged"]
 
 
-def test_the_key_is_made_once(ssm):
-    in_parameter_store().ensure()
-    first = published(ssm)
-    in_parameter_store().ensure()
-    assert published(ssm) == first
+def test_the_key_is_made_once(prefix):
+    in_parameter_store(prefix).ensure()
+    first = published(prefix)
+    in_parameter_store(prefix).ensure()
+    assert published(prefix) == first
 
 
-def test_keys_of_the_past_stay_published(ssm):
-    in_parameter_store().ensure()
-    in_kms().ensure()
-    assert len(published(ssm)["keys"]) == 2
+def test_keys_of_the_past_stay_published(prefix):
+    in_parameter_store(prefix).ensure()
+    in_kms(prefix).ensure()
+    assert len(published(prefix)["keys"]) == 2
