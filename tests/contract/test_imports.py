@@ -106,6 +106,7 @@ BUDGET = {
     "reset_preferences": (AWS | SEALING | BODY, 560),
     "request_export": (AWS | SEALING, 500),
     "revoke_all_sessions": (AWS | SEALING, 450),
+    "rename_session": (AWS | SEALING | {"pydantic"}, 600),
     "revoke_session": (AWS | SEALING, 450),
     "revoke_sessions": (AWS | SEALING, 450),
     "rotate_signing_keys": (set(), 230),

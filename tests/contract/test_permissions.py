@@ -72,6 +72,10 @@ def sessions(service):
     token = first["access_token"]
     assert service.request("GET", SESSIONS, token=token).status == 200
     other = second["session"]["id"]
+    name = {"device_name": "Ada's phone"}
+    assert (
+        service.request("PATCH", f"{SESSIONS}/{other}", token=token, json_body=name).status == 200
+    )
     assert service.request("DELETE", f"{SESSIONS}/{other}", token=token).status == 200
     with service.interrupted_by(lambda: service.login(user_agent=IPHONE)):
         assert service.request("DELETE", SESSIONS, token=token).data["terminated_count"]

@@ -24,6 +24,9 @@ NOT_FOUND = {
     "session_id": "SESSION_NOT_FOUND",
     "export_id": "EXPORT_NOT_FOUND",
 }
+BODIES = {"renameSession": {"device_name": "Mine"}}
+"""Where whose it is comes to light only behind a body that is accepted."""
+
 MAY_BE_DONE_TWICE = {"logout"}
 """Operations that an ended session may repeat."""
 
@@ -123,7 +126,7 @@ def send(world, operation_id, caller, owner):
     method, path, operation = OPERATIONS[operation_id]
     for name, value in world.objects[owner].items():
         path = path.replace("{" + name + "}", value)
-    body = {} if "requestBody" in operation else None
+    body = BODIES.get(operation_id, {}) if "requestBody" in operation else None
     return world.service.request(method, path, token=world.tokens[caller], json_body=body)
 
 

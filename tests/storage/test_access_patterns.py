@@ -166,6 +166,14 @@ def test_stepping_up(measured, sessions, account, session):
     assert measured(sessions.reauthenticate, session, NOW, some_effects(account))
 
 
+def test_renaming(measured, sessions, account, session):
+    device = dataclasses.replace(session.device, name="Ada's laptop")
+    assert measured(sessions.rename, session, device, some_effects(account))
+    assert sessions.find(account.id, session.id).device == device
+    sessions.end(session, NOW, EndReason.REVOKED, some_effects(account))
+    assert not sessions.rename(session, device, some_effects(account))
+
+
 def test_forgetting_history(measured, sessions, session):
     measured(sessions.delete_history, [session])
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from latchkey.flows.throttling import Throttling
     from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
     from latchkey.security.passwords import Passwords
+    from latchkey.security.places import Places
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.administrators import Administrators
     from latchkey.storage.audit import AuditStore
@@ -251,6 +252,14 @@ class Services:
         return Passwords(min_length=self.config.password_min_length)
 
     @cached_property
+    def places(self) -> Places | None:
+        if not self.config.geoip_database_path:
+            return None
+        from latchkey.security.places import Places
+
+        return Places(self.config.geoip_database_path)
+
+    @cached_property
     def signer(self) -> AccessTokenSigner:
         from latchkey.security.access_tokens import AccessTokenSigner
 
@@ -333,6 +342,7 @@ class Services:
             idle_timeout=self.config.idle_timeout,
             absolute_timeout=self.config.absolute_timeout,
             session_limit=self.config.session_limit,
+            places=self.places,
         )
 
     @cached_property

@@ -28,6 +28,7 @@ class Config:
 
     key_prefix       SSM path of the signing keys
     edge_secret      what our own CloudFront proves itself with; empty: there is none
+    geoip_database_path  of places, in a layer of the deployer's; empty: there is none
     rate_limit_factor  multiplies every limit on attempts: for load tests
     allowed_origins  browser origins that may use the cookie routes
     media_bucket     only the functions that touch it know its name
@@ -64,6 +65,7 @@ class Config:
     media_url: str
     consent_text_version: str
     rate_limit_factor: int
+    geoip_database_path: str
     authorizer_passes_reasons: bool
     audit_retention: timedelta
     request_retention: timedelta
@@ -103,6 +105,7 @@ class Config:
             media_bucket=env.get("MEDIA_BUCKET", ""),
             media_url=env["MEDIA_URL"].rstrip("/"),
             consent_text_version=env["CONSENT_TEXT_VERSION"],
+            geoip_database_path=env.get("GEOIP_DATABASE_PATH", ""),
             rate_limit_factor=int(env.get("RATE_LIMIT_FACTOR", "1")),
             authorizer_passes_reasons=env.get("AUTHORIZER_MODE") == "typed",
             audit_retention=timedelta(days=int(env["AUDIT_RETENTION_DAYS"])),

@@ -59,6 +59,7 @@ class Action(StrEnum):
     SESSION_SUPERSEDED = "session.superseded"
     SESSION_ENDED_BY_REUSE = "session.ended.by_refresh_token_reuse"
     SESSIONS_REVOKED_BY_OWNER = "sessions.revoked.by_owner"
+    SESSION_RENAMED = "session.renamed"
     SESSION_REAUTHENTICATED = "session.reauthenticated"
     EXPORT_REQUESTED = "export.requested"
     EXPORT_COMPLETED = "export.completed"

@@ -102,6 +102,7 @@ WORDS: dict[Action, Words] = {
     Action.SESSIONS_REVOKED_BY_OWNER: Words(
         "Signed out devices: {count}", "Abgemeldete Geräte: {count}"
     ),
+    Action.SESSION_RENAMED: Words("Named a device {device}", "Gerät benannt: {device}"),
     Action.SESSION_REAUTHENTICATED: Words(
         "Entered the password again on {device}", "Passwort erneut eingegeben: {device}"
     ),

@@ -153,7 +153,6 @@ def _consents(sources: Sources, account: Account, after: str | None) -> Iterator
 
 SESSION_FIELDS = (
     "id",
-    "device_id",
     "user_agent",
     "ip_address",
     "login_method",
@@ -171,6 +170,7 @@ DEVICE_FIELDS = ("name", "type", "browser", "browser_version", "os", "os_version
 SESSION_WITHHELD = {
     "account_id": "the same as in the profile",
     "secret": "a secret",
+    "device_id": "the device's own: who has it is taken for that device",
     "audit": "as in the profile",
     "generation": "counts the refresh token's rotations, and so tells which one is next",
     "used_generation": "as `generation`",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
@@ -44,11 +44,7 @@ class Sessions:
 
         Raises SessionNotFound for a session that is not there, not the caller's, or not active.
         """
-        session = None
-        if is_id("ses", session_id):
-            session = self.store.find(caller.account_id, session_id)
-        if session is None or not session.is_active(context.now, self.idle_timeout):
-            raise SessionNotFound
+        session = self._own(caller, session_id, context)
         row = audit_row(
             Action.SESSION_REVOKED_BY_OWNER,
             session.audit,
@@ -60,6 +56,28 @@ class Sessions:
         if not self.store.end(session, context.now, EndReason.REVOKED, Effects(audit=(row,))):
             raise SessionNotFound
         return session
+
+    def rename(
+        self, caller: Caller, session_id: str, device_name: str, context: RequestContext
+    ) -> Session:
+        """Give one of the caller's devices a name of their own.
+
+        Raises SessionNotFound as `revoke` does.
+        """
+        session = self._own(caller, session_id, context)
+        device = replace(session.device, name=device_name)
+        row = audit_row(
+            Action.SESSION_RENAMED,
+            session.audit,
+            context,
+            caller=caller,
+            targets=(session.id,),
+            device=device.name,
+            changed=("device_name",),
+        )
+        if not self.store.rename(session, device, Effects(audit=(row,))):
+            raise SessionNotFound
+        return replace(session, device=device)
 
     def revoke_many(self, caller: Caller, scope: str, context: RequestContext) -> int:
         """Sign the caller's other devices out, or all of them; return how many there were.
@@ -97,6 +115,14 @@ class Sessions:
             effects=effects,
         )
         return len(ended)
+
+    def _own(self, caller: Caller, session_id: str, context: RequestContext) -> Session:
+        session = None
+        if is_id("ses", session_id):
+            session = self.store.find(caller.account_id, session_id)
+        if session is None or not session.is_active(context.now, self.idle_timeout):
+            raise SessionNotFound
+        return session
 
     def log_out(self, caller: Caller, context: RequestContext) -> None:
         """End the caller's own session; that it has ended already is no error."""

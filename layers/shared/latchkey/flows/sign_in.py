@@ -38,11 +38,13 @@ from latchkey.storage.devices import remember
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latchkey.domain.request import RequestContext
+    from latchkey.domain.request import Location, RequestContext
+    from latchkey.domain.session import Device
     from latchkey.domain.signing import KeyRing
     from latchkey.flows.throttling import Throttling
     from latchkey.security.access_tokens import AccessTokenSigner
     from latchkey.security.passwords import Passwords
+    from latchkey.security.places import Places
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.devices import DeviceStore
     from latchkey.storage.sessions import SessionStore
@@ -77,6 +79,7 @@ class SignIn:
     idle_timeout: timedelta
     absolute_timeout: timedelta
     session_limit: int
+    places: Places | None = None
 
     def with_password(
         self,
@@ -98,7 +101,7 @@ class SignIn:
         kind, key = _fold(identifier)
         account = self._find(kind, key)
         # Also for an unknown account: reading the user agent takes a time that would tell.
-        device = describe(context.user_agent, device_name=device_name)
+        device = _device(context, device_name)
         if account is not None:
             origin = seal_origin(account.audit, ip_address=context.ip_address, device=device.name)
             concern.note(account.audit.id, origin=origin)
@@ -199,11 +202,11 @@ class SignIn:
             account_id=account.id,
             audit=account.audit,
             role=account.role,
-            device=describe(context.user_agent, device_name=device_name),
+            device=_device(context, device_name),
             device_id=context.device_id or context.new_id("dev"),
             user_agent=context.user_agent,
             ip_address=context.ip_address,
-            location=context.location,
+            location=context.location or self._place(context.ip_address),
             login_method=LoginMethod.PASSWORD,
             created_at=context.now,
             authenticated_at=context.now,
@@ -211,6 +214,9 @@ class SignIn:
             expires_at=context.now + self.absolute_timeout,
             secret=os.urandom(_SECRET_BYTES),
         )
+
+    def _place(self, ip_address: str) -> Location | None:
+        return None if self.places is None else self.places.find(ip_address)
 
     def _superseded_by(
         self, session: Session, existing: list[Session]
@@ -247,6 +253,10 @@ class SignIn:
             access_token_lifetime=self.signer.lifetime,
             refresh_token=refresh_tokens.mint(session, self.ring().refresh_pepper),
         )
+
+
+def _device(context: RequestContext, device_name: str | None) -> Device:
+    return describe(context.user_agent, client_hints=context.client_hints, device_name=device_name)
 
 
 _EMAIL, _USERNAME = "email", "username"

@@ -21,6 +21,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.request import Caller, RequestContext
 from latchkey.http.cookies import DEVICE_COOKIE
+from latchkey.http.viewer import viewer_location
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -117,10 +118,13 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
     sent = event.get("cookies") or headers.get("cookie", "").split(";")
     pairs = (cookie.partition("=") for cookie in sent)
     cookies = {name.strip(): value for name, separator, value in pairs if separator}
+    ip_address = client_address(event, headers, edge_secret)
+    is_edges = _is_through_edge(headers, edge_secret)
     context = RequestContext(
         request_id=event["requestContext"]["requestId"],
         now=now,
-        ip_address=client_address(event, headers, edge_secret),
+        ip_address=ip_address,
+        location=viewer_location(ip_address, headers) if is_edges else None,
         user_agent=_printable(headers.get("user-agent", ""))[:USER_AGENT_MAX_CHARACTERS],
         client_hints={n: v for n, v in headers.items() if n.startswith("sec-ch-ua")},
         device_id=_device_id(cookies),
@@ -140,8 +144,7 @@ def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> s
 
     Never X-Forwarded-For: its first entry is whatever the client sent.
     """
-    proof = headers.get(EDGE_SECRET_HEADER, "").encode()
-    if edge_secret and hmac.compare_digest(proof, edge_secret.encode()):
+    if _is_through_edge(headers, edge_secret):
         # "192.0.2.1:443" or "2001:db8::1:443": the port is behind the last colon.
         address, _, _port = headers.get(VIEWER_ADDRESS_HEADER, "").rpartition(":")
         try:
@@ -150,6 +153,12 @@ def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> s
             pass
     source_ip: str = event["requestContext"]["http"]["sourceIp"]
     return source_ip
+
+
+def _is_through_edge(headers: dict[str, str], edge_secret: str) -> bool:
+    # Constant time: a comparison that stops early would be an oracle for the secret.
+    proof = headers.get(EDGE_SECRET_HEADER, "").encode()
+    return bool(edge_secret) and hmac.compare_digest(proof, edge_secret.encode())
 
 
 def _languages(header: str) -> list[str]:

@@ -1,76 +1,221 @@
-"""What a device says of itself, turned into what its owner recognises. Once, at sign-in."""
+"""What a device says of itself, turned into what its owner recognises. Once, at sign-in.
+
+Browsers no longer say what they run on: Chrome's user agent names Windows 10, macOS 10.15.7 or
+Android 10 on every machine. A version that may be invented is not shown; client hints, where they
+are sent, tell the true one.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from typing import TYPE_CHECKING
 
 from user_agents import parse
 
 from latchkey.domain.limits import DEVICE_NAME_MAX_CHARACTERS
 from latchkey.domain.session import Device
+from latchkey.security.client_hints import ClientHints, read_client_hints
 
-_FROZEN_OS_VERSIONS = {("Windows", "10"), ("Mac OS X", "10.15.7"), ("Android", "10")}
-"""Every Chrome and Safari of today sends these, whatever the machine runs."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_PLAIN_NAMES = {"Mac OS X": "macOS", "Mobile Safari": "Safari", "Chrome Mobile": "Chrome"}
-_MOBILE_SUFFIXES = (" Mobile iOS", " iOS", " Mobile", " WebView")
-_MEANINGLESS_MODELS = {"Other", "K", "Generic Smartphone", "Generic Tablet", "Mac"}
+_FROZEN_OS_VERSIONS = {
+    ("Windows", "10"),
+    ("Mac OS X", "10.15.7"),
+    ("Mac OS X", "10.15"),
+}
+"""Every Chrome, Firefox and Safari of today sends these, whatever the machine runs."""
+
+_FROZEN_ANDROID_MODEL = "K"
+"""Chrome's `Android 10; K`. Source: the Chromium project, "User-Agent Reduction"."""
+
+_IOS_FROZEN_SINCE_SAFARI = 26
+"""From iOS 26 on, Safari's user agent names iOS 18 for ever. Source: WebKit, Safari 26 features."""
+
+_PLAIN_NAMES = {
+    "Mac OS X": "macOS",
+    "Chrome OS": "ChromeOS",
+    "Mobile Safari": "Safari",
+    "HeadlessChrome": "Headless Chrome",
+}
+_MOBILE_SUFFIXES = (" iOS", " WebView", " Mobile")
+_MEANINGLESS_MODELS = {
+    "Desktop",
+    "Generic Smartphone",
+    "Generic Tablet",
+    "K",
+    "Mac",
+    "Other",
+    "Smartphone",
+    "Tablet",
+    "iOS-Device",
+}
+_IOS_BROWSERS = ("CriOS/", "FxiOS/", "EdgiOS/", "OPiOS/", "OPT/")
+"""Browsers that there are for iPhones and iPads only: on a "Macintosh" they are an iPad's."""
+
+_MAC_OR_IPAD = "macOS or iPadOS"
+"""Safari on an iPad says that it is a Mac's, letter for letter."""
+
+_WINDOWS_11_PLATFORM_VERSION = 13
+"""Source: Microsoft, "Detect Windows 11 using User-Agent Client Hints"."""
+
+_OLD_WINDOWS = {"0.1": "7", "0.2": "8", "0.3": "8.1"}
+_TEXT_MAX_CHARACTERS = 64
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 
 
-def describe(user_agent: str, *, device_name: str | None = None) -> Device:
-    """Describe a device by its user agent; a native app's own name for it goes before.
+def describe(
+    user_agent: str,
+    *,
+    client_hints: Mapping[str, str] | None = None,
+    device_name: str | None = None,
+) -> Device:
+    """Describe a device; a native app's own name for it goes before ours.
 
     user_agent is cut to USER_AGENT_MAX_CHARACTERS by whoever read it. What is not known is None.
     """
     parsed = parse(user_agent)
-    browser = _plain(parsed.browser.family)
-    system = _plain(parsed.os.family)
-    system_version: str | None = parsed.os.version_string or None
-    if (parsed.os.family, system_version) in _FROZEN_OS_VERSIONS:
-        system_version = None
+    hints = read_client_hints(client_hints)
+    browser = hints.browser or _plain(parsed.browser.family)
+    system, version = _system(parsed, hints, user_agent)
     return Device(
         name=clean_device_name(device_name or "") or _label(browser, system),
         browser=browser,
-        browser_version=(parsed.browser.version_string or None) if browser else None,
+        browser_version=_short(parsed.browser.version_string) if browser else None,
         os=system,
-        os_version=system_version if system else None,
-        model=_model(parsed.device.model),
-        type=_type(parsed),
+        os_version=version,
+        model=_model(parsed, hints, user_agent),
+        type=_type(parsed, hints, user_agent),
     )
 
 
 def clean_device_name(text: str) -> str:
     """Make a device's name safe to show: no control or direction characters, bounded, trimmed."""
-    visible = "".join(c for c in text if not unicodedata.category(c).startswith("C"))
+    visible = "".join(c for c in text if not unicodedata.category(c).startswith("C") or c == " ")
     return " ".join(visible.split())[:DEVICE_NAME_MAX_CHARACTERS].strip()
+
+
+# The system ----------------------------------------------------------------------------------
+
+
+def _system(parsed: object, hints: ClientHints, user_agent: str) -> tuple[str | None, str | None]:
+    """Return the operating system and its version, the true one or none."""
+    told = _HINTED_SYSTEMS.get(hints.platform or "")
+    if told is not None:
+        return told, _hinted_version(told, hints.platform_version)
+    family: str = parsed.os.family  # type: ignore[attr-defined]
+    if _is_ipad(user_agent):
+        return "iPadOS", None if family == "Mac OS X" else _ios_version(parsed)
+    if family == "Mac OS X" and _is_safari(parsed):
+        return _MAC_OR_IPAD, None
+    system = _plain(family)
+    return system, _own_version(parsed, user_agent) if system else None
+
+
+_HINTED_SYSTEMS = {
+    "Windows": "Windows",
+    "macOS": "macOS",
+    "Android": "Android",
+    "Chrome OS": "ChromeOS",
+    "Chromium OS": "ChromeOS",
+    "Linux": "Linux",
+}
+
+
+def _hinted_version(system: str, version: str | None) -> str | None:
+    if version is None or _VERSION.fullmatch(version) is None:
+        return None
+    if system == "Windows":
+        major = int(version.partition(".")[0])
+        if major == 0:
+            return _OLD_WINDOWS.get(".".join(version.split(".")[:2]))
+        return "11" if major >= _WINDOWS_11_PLATFORM_VERSION else "10"
+    # A kernel's or a build's number: nobody would know their machine by it.
+    return None if system in {"Linux", "ChromeOS"} else _short(version)
+
+
+def _own_version(parsed: object, user_agent: str) -> str | None:
+    family: str = parsed.os.family  # type: ignore[attr-defined]
+    version: str = parsed.os.version_string  # type: ignore[attr-defined]
+    if (family, version) in _FROZEN_OS_VERSIONS or family == "Chrome OS":
+        return None
+    if family == "Android" and re.search(rf"; {_FROZEN_ANDROID_MODEL}[;)]", user_agent):
+        return None
+    return _ios_version(parsed) if family == "iOS" else _short(version)
+
+
+def _ios_version(parsed: object) -> str | None:
+    version: str = parsed.os.version_string  # type: ignore[attr-defined]
+    browser = parsed.browser  # type: ignore[attr-defined]
+    if browser.family == "Mobile Safari" and (browser.version or (0,))[0]:
+        frozen = browser.version[0] >= _IOS_FROZEN_SINCE_SAFARI
+        return None if frozen and version.startswith("18.") else _short(version)
+    return _short(version)
+
+
+def _is_safari(parsed: object) -> bool:
+    return parsed.browser.family in {"Safari", "Mobile Safari"}  # type: ignore[attr-defined]
+
+
+def _is_ipad(user_agent: str) -> bool:
+    if "iPad" in user_agent:
+        return True
+    return "Macintosh" in user_agent and any(name in user_agent for name in _IOS_BROWSERS)
+
+
+# The rest ------------------------------------------------------------------------------------
 
 
 def _plain(family: str) -> str | None:
     if family == "Other":
         return None
-    family = _PLAIN_NAMES.get(family, family)
     for suffix in _MOBILE_SUFFIXES:
         family = family.removesuffix(suffix)
-    return family
+    return _text(_PLAIN_NAMES.get(family, family))
+
+
+def _short(version: str | None) -> str | None:
+    """Leave the zeros out that a reduced user agent ends in: 142.0.0 is 142."""
+    while version and version.endswith(".0"):
+        version = version.removesuffix(".0")
+    return _text(version)
+
+
+def _text(text: str | None) -> str | None:
+    """Bound what comes out of a user agent: whoever writes one chooses every letter."""
+    return clean_device_name(text or "")[:_TEXT_MAX_CHARACTERS] or None
 
 
 def _label(browser: str | None, system: str | None) -> str:
-    if browser and system:
-        return f"{browser} on {system}"
+    if system == _MAC_OR_IPAD:
+        system = "Mac or iPad"
+    if browser and system and browser != system:
+        return clean_device_name(f"{browser} on {system}")
     return browser or system or "Unknown device"
 
 
-def _model(model: str | None) -> str | None:
-    return None if not model or model in _MEANINGLESS_MODELS else model
+def _model(parsed: object, hints: ClientHints, user_agent: str) -> str | None:
+    if hints.model is not None:
+        return _text(hints.model)
+    if _is_ipad(user_agent):
+        return "iPad"
+    model: str | None = parsed.device.model  # type: ignore[attr-defined]
+    return None if not model or model in _MEANINGLESS_MODELS else _text(model)
 
 
-def _type(parsed: object) -> str:
-    for kind, flag in (
-        ("bot", "is_bot"),
-        ("tablet", "is_tablet"),
-        ("mobile", "is_mobile"),
-        ("desktop", "is_pc"),
-    ):
+def _type(parsed: object, hints: ClientHints, user_agent: str) -> str:
+    family: str = parsed.browser.family  # type: ignore[attr-defined]
+    if parsed.is_bot or family.startswith("Headless"):  # type: ignore[attr-defined]
+        return "bot"
+    if _is_ipad(user_agent) or "; Tablet;" in user_agent:
+        return "tablet"
+    if hints.mobile is not None and hints.platform == "Android":
+        return "mobile" if hints.mobile else "tablet"
+    # Without "Mobile" the parser takes apps and televisions for tablets.
+    if "Dalvik/" in user_agent or "; AFT" in user_agent:
+        return "unknown"
+    for kind, flag in (("tablet", "is_tablet"), ("mobile", "is_mobile"), ("desktop", "is_pc")):
         if getattr(parsed, flag):
             return kind
     return "unknown"

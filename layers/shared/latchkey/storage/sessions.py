@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Role
     from latchkey.domain.effects import Effects
-    from latchkey.domain.session import EndReason
+    from latchkey.domain.session import Device, EndReason
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Table, Value, Write
 
@@ -237,6 +237,26 @@ class SessionStore:
         update = Update(
             keys.session(session.account_id, session.id),
             Change(assign={"authenticated_at": to_milliseconds(at)}),
+            EXISTS & Lacks("ended_at"),
+        )
+        try:
+            self._table.transact([update, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
+    def rename(self, session: Session, device: Device, effects: Effects) -> bool:
+        """Keep another description of a session's device.
+
+        Pattern      S11, rename a device
+        Request      TransactWriteItems
+        Cost         4 WRU: session and audit row
+        Condition    the session has not ended
+        Race         of two names the later one stays
+        """
+        update = Update(
+            keys.session(session.account_id, session.id),
+            Change(assign={"device": to_item(device)}),
             EXISTS & Lacks("ended_at"),
         )
         try:

@@ -9,6 +9,7 @@ from latchkey.http.cookies import device_cookie, refresh_cookie
 from latchkey.http.response import Response
 from latchkey.http.views.accounts import AccountView
 from latchkey.http.views.sessions import SessionView
+from latchkey.security.client_hints import ACCEPT_CH
 
 if TYPE_CHECKING:
     from latchkey.domain.session import Session
@@ -116,4 +117,9 @@ def tokens(signed_in: SignedIn, *, transport: str, status: int = 200) -> Respons
         session=SessionView.of(session, current_session_id=session.id),
         user=AccountView.of(signed_in.account),
     )
-    return Response(status=status, data=view, cookies=cookies if in_cookie else ())
+    return Response(
+        status=status,
+        data=view,
+        headers={"accept-ch": ACCEPT_CH},
+        cookies=cookies if in_cookie else (),
+    )

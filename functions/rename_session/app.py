@@ -1,0 +1,33 @@
+"""PATCH /api/v1/users/me/sessions/{session_id}: give a device a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import session_flows
+from latchkey.domain.errors import SessionNotFound
+from latchkey.http.auth import signed_in
+from latchkey.http.bodies.sessions import RenameSessionBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+from latchkey.http.views.sessions import SessionView
+
+if TYPE_CHECKING:
+    from latchkey.flows.sessions import Sessions
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=signed_in(),
+    needs=session_flows,
+    body=RenameSessionBody,
+    returns=SessionView,
+    errors=(SessionNotFound,),
+)
+def handler(request: Request[RenameSessionBody], flow: Sessions) -> Response:
+    """Give one of your devices a name that you know it by."""
+    session = flow.rename(
+        request.caller, request.path["session_id"], request.body.device_name, request.context
+    )
+    return ok(SessionView.of(session, current_session_id=request.caller.session_id))

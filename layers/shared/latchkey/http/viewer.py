@@ -1,0 +1,56 @@
+"""Where our own edge says that the viewer is: CloudFront's headers, once it has proven itself."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import urllib.parse
+from typing import TYPE_CHECKING
+
+from latchkey.domain.limits import NAME_MAX_CHARACTERS
+from latchkey.domain.request import Location
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CITY_HEADER = "cloudfront-viewer-city"
+_REGION_HEADER = "cloudfront-viewer-country-region-name"
+_COUNTRY_HEADER = "cloudfront-viewer-country"
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def viewer_location(ip_address: str, headers: Mapping[str, str]) -> Location | None:
+    """Read a place; None for a private address, which has none, and for headers that say nothing.
+
+    Source: CloudFront Developer Guide, "Headers for determining the viewer's location".
+    """
+    if not is_public(ip_address):
+        return None
+    country = headers.get(_COUNTRY_HEADER, "")
+    place = Location(
+        city=_name(headers.get(_CITY_HEADER, "")),
+        region=_name(headers.get(_REGION_HEADER, "")),
+        country=country if _COUNTRY.fullmatch(country) else None,
+    )
+    return None if place == Location() else place
+
+
+def is_public(ip_address: str) -> bool:
+    """Tell whether an address is one of the Internet's, and so somewhere."""
+    try:
+        return ipaddress.ip_address(ip_address.partition("%")[0]).is_global
+    except ValueError:
+        return False
+
+
+def _name(text: str) -> str | None:
+    """Decode a place's name: `S%C3%A3o Paulo`, or UTF-8 that was read as Latin-1 on the way."""
+    name = urllib.parse.unquote(text, errors="replace")
+    # Unless it was no such thing: a name beyond Latin-1, or a true ã.
+    with contextlib.suppress(UnicodeError):
+        name = name.encode("latin-1").decode("utf-8")
+    if "\ufffd" in name:
+        return None
+    visible = "".join(c for c in name if c.isprintable())
+    return " ".join(visible.split())[:NAME_MAX_CHARACTERS] or None
