@@ -16,6 +16,7 @@ MINISTACK := .tools/ministack/.stamp
 SAM       := .tools/sam/.stamp
 NODE      := web/node_modules/.stamp
 PAGE      := web/dist/index.html
+CLIENT    := clients/typescript/node_modules/.stamp
 
 # A template's parameter types are checked without asking AWS, so any region does.
 export AWS_DEFAULT_REGION ?= eu-west-1
@@ -28,17 +29,19 @@ run: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Build, deploy and serve the whole se
 	@exec $(BIN)/python -m tools.local
 
 .PHONY: test
-test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) browser ## Run every test, the integration tests on a private stack of their own
+test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run every test, the integration tests on a private stack of their own
 	$(BIN)/python -m pytest -n auto -m "not integration and not slow" --disable-socket --allow-unix-socket
+	cd clients/typescript && npm test --silent
 	$(BIN)/python -m pytest -m "integration and not slow"
 
 .PHONY: test-full
-test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) browser ## Run the slow tests too
+test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the slow tests too
 	$(BIN)/python -m pytest -n auto -m "not integration" --disable-socket --allow-unix-socket
+	cd clients/typescript && npm test --silent
 	$(BIN)/python -m pytest -m integration
 
 .PHONY: check
-check: $(VENV) $(SAM) ## Format, lint, types, import rules, template, OpenAPI drift
+check: $(VENV) $(SAM) $(CLIENT) ## Format, lint, types, import rules, template, drift of contract and client
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -46,6 +49,7 @@ check: $(VENV) $(SAM) ## Format, lint, types, import rules, template, OpenAPI dr
 	$(BIN)/cfn-lint template.yaml
 	.tools/sam/bin/sam validate --lint
 	$(BIN)/python -m tools.openapi --check
+	cd clients/typescript && npm run check --silent
 
 .PHONY: fmt
 fmt: $(VENV) ## Format the code and repair what ruff can
@@ -60,8 +64,13 @@ endpoint: $(VENV) ## Write the files of a new endpoint: make endpoint NAME=verb_
 	$(BIN)/python -m tools.new_endpoint $(NAME)
 
 .PHONY: openapi
-openapi: $(VENV) ## Write openapi.json from the handlers and the template
+openapi: $(VENV) $(CLIENT) ## Write openapi.json from the handlers and the template, and the client from it
 	$(BIN)/python -m tools.openapi
+	cd clients/typescript && npm run generate --silent
+
+.PHONY: client
+client: $(CLIENT) ## Generate the TypeScript client from openapi.json
+	cd clients/typescript && npm run generate --silent
 
 .PHONY: build
 build: $(SAM) ## Build what `sam deploy` uploads to AWS
@@ -98,7 +107,7 @@ page: $(PAGE) ## Build the page and the element into web/dist
 
 .PHONY: clean
 clean: ## Remove everything that was built, the environments too
-	rm -rf .aws-sam .venv .tools web/dist web/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .aws-sam .venv .tools web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -135,6 +144,14 @@ $(NODE): web/package-lock.json
 $(PAGE): $(NODE) openapi.json web/index.html web/build.mjs $(shell find web/src -type f)
 	@echo "web/dist"
 	@cd web && npx --no-install tsc --noEmit && node build.mjs
+
+# --- the client -----------------------------------------------------------------------------------
+
+$(CLIENT): clients/typescript/package-lock.json
+	@command -v npm >/dev/null || { echo "The client is built with Node 20 or newer, and there is no npm here." >&2; exit 1; }
+	@echo "clients/typescript/node_modules <- $<"
+	@cd clients/typescript && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: browser
 browser:

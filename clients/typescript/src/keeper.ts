@@ -1,0 +1,235 @@
+import { type Access, accessOf } from "./access.js";
+import { endsSession, isTemporary, LatchkeyError, type SignedOutReason } from "./errors.js";
+import { type Platform, Tabs, type TabMessage } from "./tabs.js";
+
+/** Where a native app keeps its refresh token: the keychain, the keystore. Never Web Storage. */
+export interface TokenStore {
+  get(): string | null | Promise<string | null>;
+  /** Null: forget it. */
+  set(refreshToken: string | null): void | Promise<void>;
+}
+
+/** Keeps the refresh token for as long as the program runs. */
+export function memoryTokenStore(refreshToken: string | null = null): TokenStore {
+  let kept = refreshToken;
+  return {
+    get: () => kept,
+    set(token) {
+      kept = token;
+    },
+  };
+}
+
+/** Who is signed in here. */
+export interface SignedIn {
+  readonly accountId: string;
+  readonly sessionId: string;
+  readonly role: string;
+  /** When the person last proved who they are. */
+  readonly authenticatedAt: Date;
+}
+
+export interface Tokens {
+  access_token: string;
+  expires_in: number;
+  refresh_token?: string | null;
+}
+
+interface Needs {
+  name: string;
+  platform: Platform;
+  /** Null in cookie mode: the browser keeps the refresh token, out of every script's reach. */
+  store: TokenStore | null;
+  /** Send the refresh; a null token means the cookie. */
+  send: (refreshToken: string | null) => Promise<Tokens>;
+  onSignedOut: (reason: SignedOutReason) => void;
+  now: () => number;
+  random: () => number;
+  wait: (ms: number) => Promise<void>;
+}
+
+/** Refreshed beside the request when less than this is left … */
+const SOON_MS = 60_000;
+/** … less up to this much by chance, so that devices that signed in together do not refresh together. */
+const JITTER_MS = 30_000;
+/** With less than this left the request waits for the new token: it could expire on the way. */
+const TOO_LATE_MS = 5_000;
+/** A refresh may be repeated: the service answers the same token with the same successor for 30 seconds. */
+const REFRESH_ATTEMPTS = 3;
+const REFRESH_PAUSE_MS = 400;
+const REFRESH_PATIENCE_SECONDS = 5;
+
+/** Holds the access token: in this object and nowhere else. */
+export class Keeper {
+  signedOut: SignedOutReason | null = null;
+  private access: Access | null = null;
+  private shown: SignedIn | null = null;
+  private refreshing: Promise<Access> | null = null;
+  /** Counts the endings: what was asked for before one must not sign in again after it. */
+  private endings = 0;
+  private jitter = 0;
+  private readonly tabs: Tabs;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(private readonly needs: Needs) {
+    this.tabs = new Tabs(needs.name, needs.store ? {} : needs.platform, (message) => this.hear(message));
+  }
+
+  get current(): SignedIn | null {
+    return this.shown;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  close(): void {
+    this.tabs.close();
+    this.listeners.clear();
+  }
+
+  /** A token that will hold for a request that leaves now. */
+  async usable(): Promise<Access> {
+    const left = this.left(this.access);
+    if (this.access === null || left <= TOO_LATE_MS) return this.refresh(this.access);
+    // Its failure is no business of the request that happened to start it.
+    if (left <= SOON_MS - this.jitter) this.refresh(this.access).catch(() => undefined);
+    return this.access;
+  }
+
+  /** A newer token than `stale`; one refresh for however many ask. */
+  refresh(stale: Access | null): Promise<Access> {
+    if (this.newerThan(stale)) return Promise.resolve(this.access!);
+    if (this.access === null && this.signedOut !== null) return Promise.reject(notSignedIn(this.signedOut));
+    this.refreshing ??= this.tabs
+      .exclusive(async () => (this.newerThan(stale) ? this.access! : this.renew()))
+      .finally(() => {
+        this.refreshing = null;
+      });
+    return this.refreshing;
+  }
+
+  /** Sign in: nothing else touches the refresh token meanwhile. */
+  async enter<T extends Tokens>(send: () => Promise<T | null>): Promise<T | null> {
+    return this.tabs.exclusive(async () => {
+      const tokens = await send();
+      if (tokens) await this.take(tokens, true);
+      return tokens;
+    });
+  }
+
+  /** A token of the same session with a later `auth_time`. */
+  stepUp(tokens: Tokens): Access {
+    const access = accessOf(tokens, this.needs.now());
+    this.install(access, true);
+    return access;
+  }
+
+  /** Nobody is signed in here any more. An answer about an earlier session changes nothing. */
+  async end(reason: SignedOutReason, sessionId: string | null): Promise<void> {
+    const was = this.access;
+    if (sessionId !== null && was?.sessionId !== sessionId) return;
+    if (was) this.tabs.tell({ kind: "ended", sessionId: was.sessionId, reason });
+    this.forget(reason);
+    await this.needs.store?.set(null);
+  }
+
+  /** For when the cookie may be somebody's, after `signedOut`. */
+  reset(): void {
+    this.signedOut = null;
+  }
+
+  private async renew(): Promise<Access> {
+    const { endings, access: before } = this;
+    const refreshToken = this.needs.store ? await this.needs.store.get() : null;
+    if (this.needs.store && refreshToken === null) {
+      this.forget(before ? "REFRESH_TOKEN_INVALID" : null);
+      throw notSignedIn();
+    }
+    try {
+      const tokens = await this.patiently(() => this.needs.send(refreshToken));
+      if (this.endings !== endings) throw notSignedIn(this.signedOut);
+      return await this.take(tokens, false);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || !endsSession(error)) throw error;
+      // Somebody signed in while this was on its way: the refusal was about the cookie before theirs.
+      if (this.access !== before && this.access !== null) return this.access;
+      if (this.endings !== endings) throw notSignedIn(this.signedOut);
+      await this.end(error.code as SignedOutReason, before?.sessionId ?? null);
+      throw before ? error : notSignedIn(error.code as SignedOutReason, error);
+    }
+  }
+
+  private async patiently<T>(send: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await send();
+      } catch (error) {
+        const after = error instanceof LatchkeyError ? (error.retryAfterSeconds ?? 0) : 0;
+        if (!isTemporary(error) || attempt === REFRESH_ATTEMPTS || after > REFRESH_PATIENCE_SECONDS) throw error;
+        await this.needs.wait(Math.max(after * 1000, REFRESH_PAUSE_MS * 2 ** attempt * (0.5 + this.needs.random() / 2)));
+      }
+    }
+  }
+
+  private async take(tokens: Tokens, signIn: boolean): Promise<Access> {
+    // Kept before it is used: after a crash the next start has to find it.
+    if (this.needs.store && tokens.refresh_token) await this.needs.store.set(tokens.refresh_token);
+    const access = accessOf(tokens, this.needs.now());
+    this.install(access, true, signIn);
+    return access;
+  }
+
+  private install(access: Access, tell: boolean, always = false): void {
+    // A refresh that was overtaken by a step-up would take the step-up back.
+    const overtaken = this.access?.sessionId === access.sessionId && this.access.authTime > access.authTime && this.left(this.access) > SOON_MS;
+    if (overtaken && !always) return;
+    this.access = access;
+    this.signedOut = null;
+    this.jitter = this.needs.random() * JITTER_MS;
+    if (tell) this.tabs.tell({ kind: "access", access });
+    this.show({
+      accountId: access.accountId,
+      sessionId: access.sessionId,
+      role: access.role,
+      authenticatedAt: new Date(access.authTime * 1000),
+    });
+  }
+
+  private forget(reason: SignedOutReason | null): void {
+    const was = this.access;
+    this.access = null;
+    this.endings += 1;
+    this.signedOut = reason;
+    this.show(null);
+    if (was && reason) this.needs.onSignedOut(reason);
+  }
+
+  private hear(message: TabMessage): void {
+    if (message.kind === "access") this.install(message.access, false);
+    else if (this.access?.sessionId === message.sessionId) this.forget(message.reason);
+  }
+
+  private show(next: SignedIn | null): void {
+    const was = this.shown;
+    const same =
+      was?.sessionId === next?.sessionId && was?.role === next?.role && was?.authenticatedAt.getTime() === next?.authenticatedAt.getTime();
+    if (same) return;
+    this.shown = next;
+    for (const listener of this.listeners) listener();
+  }
+
+  private newerThan(stale: Access | null): boolean {
+    return this.access !== null && this.access.token !== stale?.token && this.left(this.access) > TOO_LATE_MS;
+  }
+
+  private left(access: Access | null): number {
+    return access ? access.expiresAt - this.needs.now() : 0;
+  }
+}
+
+function notSignedIn(reason: SignedOutReason | null = null, cause?: LatchkeyError): LatchkeyError {
+  const why = reason && reason !== "SIGNED_OUT" ? ` (${reason})` : "";
+  return new LatchkeyError("NOT_SIGNED_IN", `Nobody is signed in here${why}.`, { status: 401, requestId: cause?.requestId ?? null, cause });
+}

@@ -1,0 +1,339 @@
+import type { Access } from "./access.js";
+import { remember, unwrapped } from "./answers.js";
+import { endsSession, errorOf, isTemporary, LatchkeyError, type SignedOutReason } from "./errors.js";
+import { type Client, createClient } from "./generated/client/index.js";
+import * as operations from "./generated/sdk.gen.js";
+import type { AccountView, ExportView, LoginBody, RegisterBody, SessionView } from "./generated/types.gen.js";
+import { Keeper, memoryTokenStore, type SignedIn, type TokenStore, type Tokens } from "./keeper.js";
+import { browserPlatform, type Platform } from "./tabs.js";
+
+export interface ReauthenticationRequest {
+  /** 1 at first, 2 after a wrong password, … */
+  attempt: number;
+  /** What was wrong with the last attempt. */
+  error: LatchkeyError | null;
+}
+
+export interface LatchkeyOptions {
+  /**
+   * `cookie`: for pages. The refresh token is in an HttpOnly cookie, and all tabs are signed in together.
+   * `bearer`: for native apps and programs. The refresh token is in `tokenStore`.
+   */
+  mode: "cookie" | "bearer";
+  /** The service's origin: `https://accounts.example.com`. A page of the same origin leaves it out. */
+  baseUrl?: string;
+  /** Where the refresh token is kept in bearer mode; in memory unless given. */
+  tokenStore?: TokenStore;
+  /** Called once when the session that was signed in here has ended, here or elsewhere, and why. */
+  onSignedOut?: (reason: SignedOutReason) => void;
+  /**
+   * Called when something asks for a recent sign-in: ask for the password, and answer it, or null to
+   * give up. What was asked for is then repeated. However many requests need it, it is called once.
+   */
+  onReauthenticationRequired?: (request: ReauthenticationRequest) => Promise<string | null>;
+  /** Give up on an answer after this long. API Gateway itself gives up after 30 seconds. */
+  timeoutSeconds?: number;
+  /** A read that failed for a passing reason is repeated twice; not when it would have to wait longer than this. */
+  retryWithinSeconds?: number;
+  fetch?: typeof fetch;
+  /** For tests: time, chance, and what of the browser is there. */
+  environment?: Partial<Environment>;
+}
+
+export interface Environment {
+  platform: Platform;
+  now: () => number;
+  random: () => number;
+  wait: (ms: number) => Promise<void>;
+}
+
+type Operations = typeof operations;
+type Given = "body" | "path" | "query" | "headers" | "signal" | "keepalive";
+type OptionsOf<O> = Pick<NonNullable<O>, Extract<keyof NonNullable<O>, Given>>;
+type Bound<F extends (...options: any) => any> =
+  Parameters<F> extends [infer O]
+    ? (options: OptionsOf<O>) => Promise<Exclude<Awaited<ReturnType<F>>, undefined>>
+    : (options?: OptionsOf<Parameters<F>[0]>) => Promise<Exclude<Awaited<ReturnType<F>>, undefined>>;
+
+/** Those that hand out tokens have a form of their own, which does not. */
+type Own = "login" | "register" | "refresh" | "reauthenticate" | "logout";
+
+/** Every operation of openapi.json by its name: it takes `{path, query, body, headers, signal}`, and answers the data. */
+export type LatchkeyOperations = { [Name in Exclude<keyof Operations, Own>]: Bound<Operations[Name]> };
+
+export interface Entered {
+  session: SessionView;
+  user: AccountView;
+}
+
+export interface Latchkey extends LatchkeyOperations {
+  /** Who is signed in here; null also before the first request or `resume()`. */
+  readonly signedIn: SignedIn | null;
+  /** Why nobody is, once it is known. */
+  readonly signedOut: SignedOutReason | null;
+  /** Be told when `signedIn` changes. Returns how to stop. */
+  subscribe(listener: () => void): () => void;
+  /** Is somebody signed in, from an earlier visit or in another tab? Asks the service. */
+  resume(): Promise<SignedIn | null>;
+  login(body: Omit<LoginBody, "token_transport">): Promise<Entered>;
+  /** Null: the address has to be confirmed first, and a mail is on its way. */
+  register(body: Omit<RegisterBody, "token_transport">): Promise<Entered | null>;
+  /** Sign this device out, in all of its tabs. Rejects when the service was not reached: it still is signed in then. */
+  logout(): Promise<void>;
+  /** Prove again who you are. `onReauthenticationRequired` does it when it is needed. */
+  reauthenticate(password: string): Promise<void>;
+  /** Get a new access token now. It happens by itself when it is needed. */
+  refresh(): Promise<void>;
+  /** Upload a picture (JPEG, PNG or WebP, up to 5 MiB) straight to storage, and switch to it. */
+  uploadAvatar(picture: Blob, options?: { ifMatch?: string; signal?: AbortSignal }): Promise<AccountView>;
+  /** Wait until an export is ready, has failed or has expired. */
+  waitForExport(exportId: string, options?: { signal?: AbortSignal; onProgress?: (now: ExportView) => void }): Promise<ExportView>;
+  /** An access token for another API that Latchkey's authorizer protects. */
+  accessToken(): Promise<string>;
+  /** What the generated functions take as `client`. */
+  readonly client: Client;
+  /** Stop listening to other tabs. */
+  close(): void;
+}
+
+const MAX_ATTEMPTS = 3;
+const PAUSE_MS = 300;
+const EXPORT_POLL_MS = 1_500;
+
+/** The refusals of a token that a new one may mend. */
+const STALE = new Set(["TOKEN_EXPIRED", "TOKEN_INVALID", "TOKEN_MISSING"]);
+
+export function createLatchkey(options: LatchkeyOptions): Latchkey {
+  const cookie = options.mode === "cookie";
+  const send = options.fetch ?? ((request: RequestInfo | URL, init?: RequestInit) => fetch(request, init));
+  const timeoutMs = (options.timeoutSeconds ?? 35) * 1000;
+  const patienceSeconds = options.retryWithinSeconds ?? 5;
+  const { now, random, wait, platform }: Environment = {
+    platform: browserPlatform(),
+    now: Date.now,
+    random: Math.random,
+    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    ...options.environment,
+  };
+
+  const client = createClient({
+    baseUrl: options.baseUrl ?? "",
+    throwOnError: true,
+    parseAs: "json",
+    credentials: cookie ? "include" : "omit",
+    cache: "no-store",
+    headers: { accept: "application/json" },
+    responseTransformer: async (body) => unwrapped(body),
+    fetch: (request) => dispatch(request as Request),
+  });
+  const needsToken = new WeakSet<Request>();
+  client.interceptors.request.use((request, { security }) => {
+    if (security) needsToken.add(request);
+    return request;
+  });
+
+  const keeper = new Keeper({
+    name: `latchkey:${options.baseUrl ?? ""}`,
+    platform,
+    store: cookie ? null : (options.tokenStore ?? memoryTokenStore()),
+    send: (refreshToken) => call(operations.refresh, refreshToken === null ? {} : { body: { refresh_token: refreshToken } }),
+    onSignedOut: (reason) => options.onSignedOut?.(reason),
+    now,
+    random,
+    wait,
+  });
+
+  /** Once over the wire. */
+  async function transmit(request: Request): Promise<Response> {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    try {
+      const answer = await send(new Request(request, { signal: AbortSignal.any([request.signal, timeout]) }));
+      if (answer.ok) return answer;
+      throw await errorOf(answer);
+    } catch (cause) {
+      if (cause instanceof LatchkeyError) throw cause;
+      request.signal.throwIfAborted();
+      throw timeout.aborted
+        ? new LatchkeyError("TIMEOUT", `There was no answer within ${timeoutMs / 1000} seconds.`, { status: 0, cause })
+        : new LatchkeyError("NETWORK_ERROR", "The service was not reached.", { status: 0, cause });
+    }
+  }
+
+  /** Reads are repeated when that may help; whatever changes something is the caller's to repeat. */
+  async function patiently(request: Request): Promise<Response> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await transmit(request.clone());
+      } catch (error) {
+        const after = error instanceof LatchkeyError ? (error.retryAfterSeconds ?? 0) : 0;
+        if (request.method !== "GET" || !isTemporary(error) || attempt === MAX_ATTEMPTS || after > patienceSeconds) throw error;
+        await abortable(wait(Math.max(after * 1000, PAUSE_MS * 2 ** attempt * (0.5 + random() / 2))), request.signal);
+      }
+    }
+  }
+
+  async function dispatch(request: Request): Promise<Response> {
+    if (!needsToken.has(request)) return patiently(request);
+    let access = await abortable(keeper.usable(), request.signal);
+    const { accountId } = access;
+    let refreshed = false;
+    let steppedUp = false;
+    for (;;) {
+      const attempt = request.clone();
+      attempt.headers.set("authorization", `Bearer ${access.token}`);
+      try {
+        return await patiently(attempt);
+      } catch (error) {
+        if (!(error instanceof LatchkeyError)) throw error;
+        if (error.status === 401 && STALE.has(error.code) && !refreshed) {
+          refreshed = true;
+          access = await abortable(keeper.refresh(access), request.signal);
+        } else if (error.code === "REAUTHENTICATION_REQUIRED" && options.onReauthenticationRequired && !steppedUp) {
+          steppedUp = true;
+          access = await abortable(stepUp(access, error), request.signal);
+        } else {
+          if (endsSession(error)) await keeper.end(error.code as SignedOutReason, access.sessionId);
+          throw error;
+        }
+        // Never do for one person what another asked for.
+        if (access.accountId !== accountId) {
+          throw new LatchkeyError("ACCOUNT_CHANGED", "Somebody else has signed in meanwhile.", { status: 0, cause: error });
+        }
+      }
+    }
+  }
+
+  let steppingUp: Promise<Access> | null = null;
+
+  function stepUp(stale: Access, refusal: LatchkeyError): Promise<Access> {
+    steppingUp ??= (async () => {
+      const usable = await keeper.usable();
+      if (usable.authTime > stale.authTime) return usable;
+      let error: LatchkeyError | null = null;
+      for (let attempt = 1; ; attempt += 1) {
+        const password = await options.onReauthenticationRequired!({ attempt, error });
+        if (password === null) throw refusal;
+        try {
+          return keeper.stepUp(await call(operations.reauthenticate, { body: { password } }));
+        } catch (cause) {
+          if (!(cause instanceof LatchkeyError) || cause.code !== "INVALID_CREDENTIALS") throw cause;
+          error = cause;
+        }
+      }
+    })().finally(() => {
+      steppingUp = null;
+    });
+    return steppingUp;
+  }
+
+  /** Call an operation; the answer is its data. */
+  async function call(operation: (options: any) => Promise<unknown>, given: object = {}): Promise<any> {
+    const { data, response } = (await operation({ ...given, client, responseStyle: "fields" })) as { data: unknown; response: Response };
+    remember(data, response);
+    return data;
+  }
+
+  const transport = { token_transport: cookie ? ("cookie" as const) : ("body" as const) };
+
+  async function enter(operation: (options: any) => Promise<unknown>, body: object): Promise<any> {
+    const entered = await keeper.enter<Tokens & Entered>(() => call(operation, { body: { ...body, ...transport } }));
+    return entered && { session: entered.session, user: entered.user };
+  }
+
+  const bound = Object.fromEntries(
+    Object.entries(operations).map(([name, operation]) => [name, (given?: object) => call(operation, given)]),
+  ) as unknown as LatchkeyOperations;
+
+  /** Those that may end the very session that asks for it. */
+  async function ending<T>(work: Promise<T>, ends: boolean, reason: SignedOutReason = "SIGNED_OUT"): Promise<T> {
+    const sessionId = keeper.current?.sessionId ?? null;
+    const data = await work;
+    if (ends) await keeper.end(reason, sessionId ?? keeper.current?.sessionId ?? null);
+    return data;
+  }
+
+  const own: Omit<Latchkey, keyof LatchkeyOperations> & Partial<LatchkeyOperations> = {
+    client,
+    get signedIn() {
+      return keeper.current;
+    },
+    get signedOut() {
+      return keeper.signedOut;
+    },
+    subscribe: (listener) => keeper.subscribe(listener),
+    close: () => keeper.close(),
+
+    async resume() {
+      if (keeper.current) return keeper.current;
+      keeper.reset();
+      try {
+        await keeper.usable();
+      } catch (error) {
+        if (!(error instanceof LatchkeyError && error.code === "NOT_SIGNED_IN")) throw error;
+      }
+      return keeper.current;
+    },
+    login: (body) => enter(operations.login, body),
+    register: (body) => enter(operations.register, body),
+    async logout() {
+      try {
+        await call(operations.logout);
+      } catch (error) {
+        if (!(error instanceof LatchkeyError)) throw error;
+        if (error.code !== "NOT_SIGNED_IN" && !endsSession(error)) throw error;
+      }
+      await keeper.end("SIGNED_OUT", keeper.current?.sessionId ?? null);
+    },
+    async reauthenticate(password) {
+      keeper.stepUp(await call(operations.reauthenticate, { body: { password } }));
+    },
+    async refresh() {
+      await keeper.refresh(await keeper.usable());
+    },
+    async accessToken() {
+      return (await keeper.usable()).token;
+    },
+
+    deleteMe: (given) => ending(bound.deleteMe(given), true, "ACCOUNT_DELETED"),
+    revokeAllSessions: (given) => ending(bound.revokeAllSessions(given), true),
+    revokeSessions: (given) => ending(bound.revokeSessions(given), given?.query?.scope === "all"),
+    revokeSession: (given) => ending(bound.revokeSession(given), given.path.session_id === keeper.current?.sessionId),
+
+    async uploadAvatar(picture, { ifMatch, signal } = {}) {
+      const given = signal ? { signal } : {};
+      const upload = await bound.createAvatarUpload({ ...given, body: { content_type: picture.type as "image/png" } });
+      const form = new FormData();
+      for (const [name, value] of Object.entries(upload.fields)) form.append(name, value);
+      form.append("file", picture);
+      // Straight to storage: nothing of the session goes along.
+      await transmit(new Request(upload.url, { ...given, method: "POST", body: form, credentials: "omit" }));
+      return bound.replaceAvatar({
+        ...given,
+        body: { upload_id: upload.upload_id },
+        ...(ifMatch === undefined ? {} : { headers: { "If-Match": ifMatch } }),
+      });
+    },
+
+    async waitForExport(exportId, { signal, onProgress } = {}) {
+      for (;;) {
+        const job = await bound.getExport({ path: { export_id: exportId }, ...(signal ? { signal } : {}) });
+        onProgress?.(job);
+        if (job.status !== "queued" && job.status !== "running") return job;
+        await abortable(wait(EXPORT_POLL_MS), signal);
+      }
+    },
+  };
+  // Not spread: a getter has to stay one.
+  return Object.defineProperties({ ...bound } as Latchkey, Object.getOwnPropertyDescriptors(own));
+}
+
+/** The promise goes on for whoever else waits for it; this caller does not. */
+function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,425 @@
+/** Hooks on TanStack Query. They keep the cache true, and nothing of one person in it for the next. */
+
+import {
+  type InfiniteData,
+  type QueryClient,
+  type UseMutationResult,
+  type UseQueryResult,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import type {
+  AccountView,
+  ActivityListView,
+  Answer,
+  ConsentListView,
+  DeletionView,
+  EndedSessionsView,
+  ExportListView,
+  ExportView,
+  Latchkey,
+  PreferencesBody,
+  PreferencesView,
+  SessionListView,
+  SignedIn,
+  UpdateMeBody,
+} from "./index.js";
+import { answerOf, LatchkeyError } from "./index.js";
+
+const ROOT = "latchkey";
+
+const Context = createContext<Latchkey | null>(null);
+
+/** Puts a client within reach of the hooks. It goes inside TanStack Query's own provider. */
+export function LatchkeyProvider({ latchkey, children }: { latchkey: Latchkey; children?: ReactNode }) {
+  const queries = useQueryClient();
+  const person = useRef(latchkey.signedIn?.accountId);
+  useEffect(() => {
+    const look = () => {
+      const now = latchkey.signedIn?.accountId;
+      // Nobody sees a glimpse of whoever was signed in before them.
+      if (person.current !== undefined && person.current !== now) queries.removeQueries({ queryKey: [ROOT] });
+      person.current = now;
+    };
+    look();
+    return latchkey.subscribe(look);
+  }, [latchkey, queries]);
+  return createElement(Context.Provider, { value: latchkey }, children);
+}
+
+export function useLatchkey(): Latchkey {
+  const latchkey = useContext(Context);
+  if (latchkey === null) throw new Error("There is no <LatchkeyProvider> around this component.");
+  return latchkey;
+}
+
+/** Who is signed in here, null for nobody. It changes when another tab signs out, too. */
+export function useSignedIn(): SignedIn | null {
+  const latchkey = useLatchkey();
+  const read = () => latchkey.signedIn;
+  return useSyncExternalStore((changed) => latchkey.subscribe(changed), read, () => null);
+}
+
+/** Where the hooks keep what they know, for your own `invalidateQueries`. */
+export const latchkeyKeys = {
+  all: (accountId: string | undefined) => [ROOT, accountId ?? null] as const,
+  me: (accountId: string | undefined) => [ROOT, accountId ?? null, "me"] as const,
+  preferences: (accountId: string | undefined) => [ROOT, accountId ?? null, "preferences"] as const,
+  consents: (accountId: string | undefined) => [ROOT, accountId ?? null, "consents"] as const,
+  sessions: (accountId: string | undefined) => [ROOT, accountId ?? null, "sessions"] as const,
+  activity: (accountId: string | undefined) => [ROOT, accountId ?? null, "activity"] as const,
+  exports: (accountId: string | undefined) => [ROOT, accountId ?? null, "exports"] as const,
+  export: (accountId: string | undefined, exportId: string) => [ROOT, accountId ?? null, "exports", exportId] as const,
+};
+
+interface Place {
+  latchkey: Latchkey;
+  queries: QueryClient;
+  accountId: string | undefined;
+}
+
+function usePlace(): Place {
+  const latchkey = useLatchkey();
+  const queries = useQueryClient();
+  const accountId = useSignedIn()?.accountId;
+  return useMemo(() => ({ latchkey, queries, accountId }), [latchkey, queries, accountId]);
+}
+
+// The client repeats what is worth repeating; nobody signed in means that there is nothing to ask.
+const asked = (accountId: string | undefined) => ({ enabled: accountId !== undefined, retry: false });
+
+type Failing = LatchkeyError;
+
+// --- profile ------------------------------------------------------------------------------------
+
+export interface Me {
+  account: AccountView;
+  /** Of this version of the account: a change that carries it can't overwrite another. */
+  etag: string | null;
+}
+
+const withEtag = (account: AccountView): Me => ({ account, etag: (answerOf(account) as Answer | undefined)?.etag ?? null });
+
+export function useMe(): UseQueryResult<Me, Failing> {
+  const { latchkey, accountId } = usePlace();
+  return useQuery<Me, Failing>({
+    ...asked(accountId),
+    queryKey: latchkeyKeys.me(accountId),
+    queryFn: async ({ signal }) => withEtag(await latchkey.getMe({ signal })),
+  });
+}
+
+/** Change the profile; what is left out stays. PRECONDITION_FAILED: somebody was faster, and `useMe` has theirs. */
+export function useUpdateMe(): UseMutationResult<Me, Failing, UpdateMeBody> {
+  const place = usePlace();
+  return useMeMutation<UpdateMeBody>(place, (body, ifMatch) => place.latchkey.updateMe({ body, ...ifMatch }));
+}
+
+export function useUploadAvatar(): UseMutationResult<Me, Failing, Blob> {
+  const place = usePlace();
+  return useMeMutation<Blob>(place, (picture) => place.latchkey.uploadAvatar(picture));
+}
+
+export function useDeleteAvatar(): UseMutationResult<Me, Failing, void> {
+  const place = usePlace();
+  return useMeMutation<void>(place, () => place.latchkey.deleteAvatar());
+}
+
+function useMeMutation<T>(
+  { queries, accountId }: Place,
+  change: (given: T, ifMatch: { headers: { "If-Match": string } } | object) => Promise<AccountView>,
+): UseMutationResult<Me, Failing, T> {
+  const key = latchkeyKeys.me(accountId);
+  return useMutation<Me, Failing, T>({
+    mutationFn: async (given) => {
+      const etag = queries.getQueryData<Me>(key)?.etag;
+      return withEtag(await change(given, etag ? { headers: { "If-Match": etag } } : {}));
+    },
+    onSuccess: (me) => {
+      queries.setQueryData(key, me);
+      void queries.invalidateQueries({ queryKey: latchkeyKeys.consents(accountId) });
+    },
+    onError: (error) => {
+      if (error.code === "PRECONDITION_FAILED") void queries.invalidateQueries({ queryKey: key });
+    },
+  });
+}
+
+// --- preferences and consents -------------------------------------------------------------------
+
+export function usePreferences(): UseQueryResult<PreferencesView, Failing> {
+  const { latchkey, accountId } = usePlace();
+  return useQuery<PreferencesView, Failing>({
+    ...asked(accountId),
+    queryKey: latchkeyKeys.preferences(accountId),
+    queryFn: ({ signal }) => latchkey.getPreferences({ signal }),
+  });
+}
+
+export function useReplacePreferences(): UseMutationResult<PreferencesView, Failing, PreferencesBody> {
+  const { latchkey, queries, accountId } = usePlace();
+  return useMutation<PreferencesView, Failing, PreferencesBody>({
+    mutationFn: (body) => latchkey.replacePreferences({ body }),
+    onSuccess: (preferences) => queries.setQueryData(latchkeyKeys.preferences(accountId), preferences),
+  });
+}
+
+export function useResetPreferences(): UseMutationResult<unknown, Failing, void> {
+  const { latchkey, queries, accountId } = usePlace();
+  return useMutation<unknown, Failing, void>({
+    mutationFn: () => latchkey.resetPreferences(),
+    onSuccess: () => queries.invalidateQueries({ queryKey: latchkeyKeys.preferences(accountId) }),
+  });
+}
+
+/** What was agreed to and withdrawn, and when: page by page, newest first. */
+export function useConsents({ limit = 20 } = {}) {
+  const { latchkey, accountId } = usePlace();
+  return useInfiniteQuery<ConsentListView, Failing, InfiniteData<ConsentListView>, readonly unknown[], string | null>({
+    ...asked(accountId),
+    queryKey: [...latchkeyKeys.consents(accountId), limit],
+    initialPageParam: null,
+    queryFn: ({ signal, pageParam }) => latchkey.listConsents({ signal, query: page(limit, pageParam) }),
+    getNextPageParam: (last) => last.next_cursor,
+  });
+}
+
+/** The person's own security history, page by page, newest first. */
+export function useActivity({ limit = 20 } = {}) {
+  const { latchkey, accountId } = usePlace();
+  return useInfiniteQuery<ActivityListView, Failing, InfiniteData<ActivityListView>, readonly unknown[], string | null>({
+    ...asked(accountId),
+    queryKey: [...latchkeyKeys.activity(accountId), limit],
+    initialPageParam: null,
+    queryFn: ({ signal, pageParam }) => latchkey.listActivity({ signal, query: page(limit, pageParam) }),
+    getNextPageParam: (last) => last.next_cursor,
+  });
+}
+
+const page = (limit: number, cursor: string | null) => (cursor === null ? { limit } : { limit, cursor });
+
+// --- devices ------------------------------------------------------------------------------------
+
+/** The devices that the person is signed in on, this one first. */
+export function useSessions(): UseQueryResult<SessionListView, Failing> {
+  const { latchkey, accountId } = usePlace();
+  return useQuery<SessionListView, Failing>({
+    ...asked(accountId),
+    queryKey: latchkeyKeys.sessions(accountId),
+    queryFn: ({ signal }) => latchkey.listSessions({ signal }),
+  });
+}
+
+interface Rollback {
+  before: SessionListView | undefined;
+}
+
+/** Sign one device out: it leaves the list at once, and comes back if that failed. */
+export function useRevokeSession(): UseMutationResult<void, Failing, string, Rollback> {
+  const { latchkey, queries, accountId } = usePlace();
+  return useSessionMutation<void, string>(
+    { latchkey, queries, accountId },
+    async (sessionId) => {
+      try {
+        await latchkey.revokeSession({ path: { session_id: sessionId } });
+      } catch (error) {
+        // It has ended already: what was asked for is so.
+        if (!(error instanceof LatchkeyError && error.code === "SESSION_NOT_FOUND")) throw error;
+      }
+    },
+    (session, sessionId) => session.id !== sessionId,
+  );
+}
+
+export interface RevokeAll {
+  /** End the session of this device, too. */
+  includeThisDevice?: boolean;
+}
+
+/** Sign all other devices out, in one step that can't half happen. */
+export function useRevokeAllSessions(): UseMutationResult<EndedSessionsView, Failing, RevokeAll | void, Rollback> {
+  const place = usePlace();
+  return useSessionMutation<EndedSessionsView, RevokeAll | void>(
+    place,
+    (given) => place.latchkey.revokeSessions({ query: { scope: given?.includeThisDevice ? "all" : "others" } }),
+    (session) => session.is_current,
+  );
+}
+
+function useSessionMutation<Data, Given>(
+  { queries, accountId }: Place,
+  mutationFn: (given: Given) => Promise<Data>,
+  stays: (session: SessionListView["sessions"][number], given: Given) => boolean,
+): UseMutationResult<Data, Failing, Given, Rollback> {
+  const key = latchkeyKeys.sessions(accountId);
+  return useMutation<Data, Failing, Given, Rollback>({
+    mutationFn,
+    onMutate: async (given) => {
+      // An answer that is on its way still has the device in it.
+      await queries.cancelQueries({ queryKey: key });
+      const before = queries.getQueryData<SessionListView>(key);
+      if (before) {
+        const sessions = before.sessions.filter((session) => stays(session, given));
+        queries.setQueryData<SessionListView>(key, { ...before, sessions, total_count: sessions.length });
+      }
+      return { before };
+    },
+    onError: (_error, _given, rollback) => {
+      if (rollback?.before) queries.setQueryData(key, rollback.before);
+    },
+    onSettled: () => {
+      void queries.invalidateQueries({ queryKey: key });
+      void queries.invalidateQueries({ queryKey: latchkeyKeys.activity(accountId) });
+    },
+  });
+}
+
+// --- password and address -----------------------------------------------------------------------
+
+export interface ChangePassword {
+  currentPassword: string;
+  newPassword: string;
+}
+
+/** Replace the password: the other devices are signed out, this one stays. */
+export function useChangePassword(): UseMutationResult<EndedSessionsView, Failing, ChangePassword> {
+  const { latchkey, queries, accountId } = usePlace();
+  return useMutation<EndedSessionsView, Failing, ChangePassword>({
+    mutationFn: ({ currentPassword, newPassword }) =>
+      latchkey.changePassword({ body: { current_password: currentPassword, new_password: newPassword } }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: latchkeyKeys.sessions(accountId) }),
+  });
+}
+
+/** Ask for another address: it counts once the link in its mail was followed. */
+export function useChangeEmail(): UseMutationResult<void, Failing, string> {
+  const { latchkey } = usePlace();
+  return useMutation<void, Failing, string>({
+    mutationFn: async (email) => {
+      await latchkey.changeEmail({ body: { email } });
+    },
+  });
+}
+
+// --- export and deletion ------------------------------------------------------------------------
+
+const POLL_MS = 1_500;
+const underWay = (job: ExportView | undefined) => job?.status === "queued" || job?.status === "running";
+
+export function useExports(): UseQueryResult<ExportListView, Failing> {
+  const { latchkey, accountId } = usePlace();
+  return useQuery<ExportListView, Failing>({
+    ...asked(accountId),
+    queryKey: latchkeyKeys.exports(accountId),
+    queryFn: ({ signal }) => latchkey.listExports({ signal }),
+    refetchInterval: ({ state }) => (state.data?.exports.some(underWay) ? POLL_MS : false),
+  });
+}
+
+/** One export, asked for again until it is done. `download_url` is good for five minutes: `refetch` makes another. */
+export function useExport(exportId: string | null | undefined): UseQueryResult<ExportView, Failing> {
+  const { latchkey, accountId } = usePlace();
+  return useQuery<ExportView, Failing>({
+    ...asked(accountId),
+    enabled: accountId !== undefined && Boolean(exportId),
+    queryKey: latchkeyKeys.export(accountId, exportId ?? ""),
+    queryFn: ({ signal }) => latchkey.getExport({ path: { export_id: exportId! }, signal }),
+    refetchInterval: ({ state }) => (underWay(state.data) ? POLL_MS : false),
+  });
+}
+
+/** Have all data put into one file. While one is under way, that one is the answer. */
+export function useRequestExport(): UseMutationResult<ExportView, Failing, void> {
+  const { latchkey, queries, accountId } = usePlace();
+  return useMutation<ExportView, Failing, void>({
+    mutationFn: async () => {
+      try {
+        return await latchkey.requestExport();
+      } catch (error) {
+        const running = error instanceof LatchkeyError && error.code === "EXPORT_ALREADY_RUNNING" ? error.location?.split("/").pop() : undefined;
+        if (!running) throw error;
+        return latchkey.getExport({ path: { export_id: running } });
+      }
+    },
+    onSuccess: (job) => {
+      queries.setQueryData(latchkeyKeys.export(accountId, job.id), job);
+      void queries.invalidateQueries({ queryKey: latchkeyKeys.exports(accountId) });
+    },
+  });
+}
+
+export interface DeleteMe {
+  /** Erase at once, without the days of grace. */
+  hard?: boolean;
+}
+
+/** Delete the account. Nobody is signed in afterwards. */
+export function useDeleteMe(): UseMutationResult<DeletionView, Failing, DeleteMe | void> {
+  const { latchkey } = usePlace();
+  return useMutation<DeletionView, Failing, DeleteMe | void>({
+    mutationFn: (given) => latchkey.deleteMe(given?.hard ? { query: { hard: true } } : {}),
+  });
+}
+
+// --- all of it ----------------------------------------------------------------------------------
+
+export interface Settings {
+  getMe(): Promise<Me>;
+  updateMe(change: UpdateMeBody): Promise<Me>;
+  uploadAvatar(picture: Blob): Promise<Me>;
+  deleteAvatar(): Promise<Me>;
+  getPreferences(): Promise<PreferencesView>;
+  replacePreferences(preferences: PreferencesBody): Promise<PreferencesView>;
+  getSessions(): Promise<SessionListView>;
+  revokeSession(sessionId: string): Promise<void>;
+  /** All others; with `includeThisDevice` this one, too. */
+  revokeAllSessions(given?: RevokeAll): Promise<EndedSessionsView>;
+  requestExport(): Promise<ExportView>;
+  getExports(): Promise<ExportListView>;
+  changePassword(given: ChangePassword): Promise<EndedSessionsView>;
+  changeEmail(email: string): Promise<void>;
+  deleteMe(given?: DeleteMe): Promise<DeletionView>;
+  logout(): Promise<void>;
+}
+
+/** Everything of a settings page as plain calls, which go through the same cache as the single hooks. */
+export function useSettings(): Settings {
+  const { latchkey, queries, accountId } = usePlace();
+  const calls = {
+    updateMe: useUpdateMe().mutateAsync,
+    uploadAvatar: useUploadAvatar().mutateAsync,
+    deleteAvatar: useDeleteAvatar().mutateAsync,
+    replacePreferences: useReplacePreferences().mutateAsync,
+    revokeSession: useRevokeSession().mutateAsync,
+    revokeAllSessions: useRevokeAllSessions().mutateAsync,
+    requestExport: useRequestExport().mutateAsync,
+    changePassword: useChangePassword().mutateAsync,
+    changeEmail: useChangeEmail().mutateAsync,
+    deleteMe: useDeleteMe().mutateAsync,
+  };
+  const latest = useRef(calls);
+  latest.current = calls;
+  return useMemo<Settings>(() => {
+    const fetched = <T>(queryKey: readonly unknown[], queryFn: () => Promise<T>) => queries.fetchQuery({ queryKey, queryFn, retry: false, staleTime: 0 });
+    return {
+      getMe: () => fetched(latchkeyKeys.me(accountId), async () => withEtag(await latchkey.getMe())),
+      updateMe: (change) => latest.current.updateMe(change),
+      uploadAvatar: (picture) => latest.current.uploadAvatar(picture),
+      deleteAvatar: () => latest.current.deleteAvatar(),
+      getPreferences: () => fetched(latchkeyKeys.preferences(accountId), () => latchkey.getPreferences()),
+      replacePreferences: (preferences) => latest.current.replacePreferences(preferences),
+      getSessions: () => fetched(latchkeyKeys.sessions(accountId), () => latchkey.listSessions()),
+      revokeSession: (sessionId) => latest.current.revokeSession(sessionId),
+      revokeAllSessions: (given) => latest.current.revokeAllSessions(given),
+      requestExport: () => latest.current.requestExport(),
+      getExports: () => fetched(latchkeyKeys.exports(accountId), () => latchkey.listExports()),
+      changePassword: (given) => latest.current.changePassword(given),
+      changeEmail: (email) => latest.current.changeEmail(email),
+      deleteMe: (given) => latest.current.deleteMe(given),
+      logout: () => latchkey.logout(),
+    };
+  }, [latchkey, queries, accountId]);
+}

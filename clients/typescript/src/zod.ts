@@ -1,0 +1,2 @@
+/** Validators of every body and answer, for forms and tests: `zLoginBody.safeParse(form)`. */
+export * from "./generated/zod.gen.js";
