@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, Options as Options2, TDataShape } from './client/index.js';
-import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetUserData, GetUserResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
+import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetUserData, GetUserResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -542,6 +542,20 @@ export const revokeSession = <ThrowOnError extends boolean = true>(options: Opti
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/users/me/sessions/{session_id}',
     ...options
+});
+
+/**
+ * Give one of your devices a name that you know it by
+ */
+export const renameSession = <ThrowOnError extends boolean = true>(options: Options<RenameSessionData, ThrowOnError>) => (options.client ?? client).patch<RenameSessionResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/users/me/sessions/{session_id}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

@@ -518,6 +518,13 @@ export type RegisterBody = {
 };
 
 /**
+ * A name by which its owner knows a device.
+ */
+export type RenameSessionBody = {
+    device_name: string;
+};
+
+/**
  * Which upload is to be shown.
  */
 export type ReplaceAvatarBody = {
@@ -1584,6 +1591,27 @@ export type RevokeSessionResponses = {
 
 export type RevokeSessionResponse = RevokeSessionResponses[keyof RevokeSessionResponses];
 
+export type RenameSessionData = {
+    body: RenameSessionBody;
+    path: {
+        /**
+         * A session, as `listSessions` names it.
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/users/me/sessions/{session_id}';
+};
+
+export type RenameSessionResponses = {
+    /**
+     * A signed-in device
+     */
+    200: SessionView;
+};
+
+export type RenameSessionResponse = RenameSessionResponses[keyof RenameSessionResponses];
+
 export type RevokeAllSessionsData = {
     body?: never;
     path?: never;
@@ -1615,7 +1643,7 @@ export type ListAuditData = {
         /**
          * Rows of this action.
          */
-        action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed';
+        action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed';
         /**
          * With user_id: what changed, or which requests were made.
          */

@@ -380,6 +380,13 @@ export const zRegisterBody = z.object({
 });
 
 /**
+ * A name by which its owner knows a device.
+ */
+export const zRenameSessionBody = z.object({
+    device_name: z.string().max(64)
+});
+
+/**
  * Which upload is to be shown.
  */
 export const zReplaceAvatarBody = z.object({
@@ -956,6 +963,17 @@ export const zRevokeSessionPath = z.object({
  */
 export const zRevokeSessionResponse = zEndedSessionView;
 
+export const zRenameSessionBody2 = zRenameSessionBody;
+
+export const zRenameSessionPath = z.object({
+    session_id: z.string().regex(/^ses_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
+});
+
+/**
+ * A signed-in device
+ */
+export const zRenameSessionResponse = zSessionView;
+
 /**
  * How many sessions have just been ended
  */
@@ -1004,6 +1022,7 @@ export const zListAuditQuery = z.object({
         'session.superseded',
         'session.ended.by_refresh_token_reuse',
         'sessions.revoked.by_owner',
+        'session.renamed',
         'session.reauthenticated',
         'export.requested',
         'export.completed',
