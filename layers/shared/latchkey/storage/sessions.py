@@ -102,11 +102,7 @@ class SessionStore:
             *(self._end(old, session.created_at, reason) for old, reason in ending),
             *also,
         ]
-        try:
-            self._table.transact([*writes, *self._effects.writes(effects)])
-        except ConditionFailed:
-            return False
-        return True
+        return self._transact(writes, effects)
 
     def end(self, session: Session, at: datetime, reason: EndReason, effects: Effects) -> bool:
         """End one session.
@@ -118,11 +114,7 @@ class SessionStore:
         Race         the second of two gets False and writes nothing; a refresh in flight fails on
                      the same item's condition, so that ending always wins
         """
-        try:
-            self._table.transact([self._end(session, at, reason), *self._effects.writes(effects)])
-        except ConditionFailed:
-            return False
-        return True
+        return self._transact([self._end(session, at, reason)], effects)
 
     def end_many(
         self,
@@ -151,11 +143,7 @@ class SessionStore:
             *(self._end(session, at, reason) for session in sessions),
             *also,
         ]
-        try:
-            self._table.transact([*writes, *self._effects.writes(effects)])
-        except ConditionFailed:
-            return False
-        return True
+        return self._transact(writes, effects)
 
     def change_role(
         self,
@@ -182,11 +170,7 @@ class SessionStore:
             *(Update(keys.session(s.account_id, s.id), change, EXISTS) for s in sessions),
             *also,
         ]
-        try:
-            self._table.transact([*writes, *self._effects.writes(effects)])
-        except ConditionFailed:
-            return False
-        return True
+        return self._transact(writes, effects)
 
     def rotate(
         self, session: Session, at: datetime, idle_timeout: timedelta
@@ -239,11 +223,7 @@ class SessionStore:
             Change(assign={"authenticated_at": to_milliseconds(at)}),
             EXISTS & Lacks("ended_at"),
         )
-        try:
-            self._table.transact([update, *self._effects.writes(effects)])
-        except ConditionFailed:
-            return False
-        return True
+        return self._transact([update], effects)
 
     def rename(self, session: Session, device: Device, effects: Effects) -> bool:
         """Keep another description of a session's device.
@@ -259,11 +239,7 @@ class SessionStore:
             Change(assign={"device": to_item(device)}),
             EXISTS & Lacks("ended_at"),
         )
-        try:
-            self._table.transact([update, *self._effects.writes(effects)])
-        except ConditionFailed:
-            return False
-        return True
+        return self._transact([update], effects)
 
     def touch(self, session: Session, at: datetime, generation: int) -> None:
         """Record a use: when, and which generation has been seen.
@@ -293,6 +269,14 @@ class SessionStore:
         Cost         1 WRU each
         """
         self._table.delete_many([keys.session(s.account_id, s.id) for s in sessions])
+
+    def _transact(self, writes: Sequence[Write], effects: Effects) -> bool:
+        """Do all of it and its effects, or nothing; False if a condition did not hold."""
+        try:
+            self._table.transact([*writes, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
 
     def _end(self, session: Session, at: datetime, reason: EndReason) -> Update:
         return Update(
