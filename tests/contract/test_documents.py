@@ -1,0 +1,28 @@
+"""The documents: what they point at is there, and every decision can be found."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tools.template import ROOT
+
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+PLACES = ("*.md", "docs/**/*.md", "web/*.md", "clients/*/*.md")
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in ROOT.glob(place))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_a_document_points_at_is_there(name):
+    document = ROOT / name
+    missing = [
+        link for link in LINK.findall(document.read_text()) if not (document.parent / link).exists()
+    ]
+    assert missing == []
+
+
+def test_every_decision_is_in_the_architecture():
+    listed = set(LINK.findall((ROOT / "docs" / "architecture.md").read_text()))
+    decisions = {f"adr/{path.name}" for path in (ROOT / "docs" / "adr").glob("*.md")}
+    assert decisions <= listed
