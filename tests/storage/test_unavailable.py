@@ -1,29 +1,30 @@
-"""A DynamoDB that is gone, or that hangs: we notice in time to answer 503 ourselves."""
+"""An AWS that is gone, or that hangs: we notice in time to answer 503 ourselves."""
 
 from __future__ import annotations
 
 import socket
 import time
 
-import botocore.session
 import pytest
 
 from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.storage.boto_client import CLIENT_CONFIG, BotoClient
+from latchkey.security.audit_signatures import LocalSigner, new_audit_key
+from latchkey.storage.audit_keys import AuditKeyStore
+from latchkey.storage.audit_vault import S3AuditVault
+from latchkey.storage.boto_client import BotoClient
+from latchkey.storage.media import MediaBucket
+from latchkey.storage.signing_keys import SigningKeyStore
 
 FUNCTION_TIMEOUT_SECONDS = 10
 
 
-def client_of(port):
-    client = botocore.session.get_session().create_client(
-        "dynamodb",
-        "eu-west-1",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=CLIENT_CONFIG,
-    )
-    return BotoClient(client)
+READS = {
+    "dynamodb": lambda: BotoClient().call("DescribeTable", {"TableName": "any"}),
+    "signing keys": lambda: SigningKeyStore("/any").ring(),
+    "audit key": lambda: AuditKeyStore("/any", make=new_audit_key, load=LocalSigner).sign(b"any"),
+    "audit vault": lambda: S3AuditVault("any").last_archived(0),
+    "pictures": lambda: MediaBucket("any").read_avatar("any"),
+}
 
 
 @pytest.fixture
@@ -32,14 +33,27 @@ def listener():
         yield server
 
 
+@pytest.fixture
+def far(listener, monkeypatch):
+    """AWS is where nobody ever answers."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return listener
+
+
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("hangs", [True, False])
-def test_it_is_noticed_before_the_function_times_out(listener, hangs):
-    port = listener.getsockname()[1]
+@pytest.mark.parametrize("what", READS)
+def test_it_is_noticed_before_the_function_times_out(far, what, hangs):
     if not hangs:
-        listener.close()
+        far.close()
     started = time.monotonic()
     with pytest.raises(TemporarilyUnavailable) as caught:
-        client_of(port).call("DescribeTable", {"TableName": "any"})
+        READS[what]()
     assert time.monotonic() - started < FUNCTION_TIMEOUT_SECONDS
     assert caught.value.retry_after_seconds > 0

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.domain.audit_chain import Signature, Signer
-from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
-from latchkey.storage.boto_client import aws_client
+from latchkey.storage.boto_client import aws_client, error_code, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +73,7 @@ class AuditKeyStore:
                 Name=self._private_name, Value=document, Type="SecureString", Overwrite=False
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ParameterAlreadyExists":
+            if error_code(error) != "ParameterAlreadyExists":
                 raise
             answer = _call(self._ssm.get_parameter, Name=self._private_name, WithDecryption=True)
             jwk = json.loads(answer["Parameter"]["Value"])["public_jwk"]
@@ -125,7 +123,7 @@ def _publish(ssm: Any, name: str, jwk: Jwk) -> None:
     try:
         keys = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])["keys"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ParameterNotFound":
+        if error_code(error) != "ParameterNotFound":
             raise
         keys = []
     if jwk["kid"] not in {key["kid"] for key in keys}:
@@ -137,6 +135,4 @@ def _call(method: Any, **parameters: Any) -> Any:
     try:
         return method(**parameters)
     except (ClientError, BotoCoreError) as error:
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=type(error).__name__
-        ) from error
+        raise unavailable(error) from error

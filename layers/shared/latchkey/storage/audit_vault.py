@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
-from latchkey.storage.boto_client import aws_client
+from latchkey.storage.boto_client import aws_client, unavailable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,6 +82,4 @@ class S3AuditVault:
         try:
             return getattr(self._s3, operation)(Bucket=self._bucket, **parameters)
         except (ClientError, BotoCoreError) as error:
-            raise TemporarilyUnavailable(
-                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=type(error).__name__
-            ) from error
+            raise unavailable(error) from error

@@ -7,13 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    HTTPClientError,
-)
-from botocore.exceptions import (
-    ConnectionError as BotoConnectionError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.session import Session
 
 from latchkey.domain.errors import TemporarilyUnavailable
@@ -57,6 +52,20 @@ def aws_client(service: str, config: Config = CLIENT_CONFIG) -> Any:
     return _session().create_client(service, config=config)
 
 
+def error_code(error: ClientError | BotoCoreError) -> str:
+    """Return AWS's word for it, or the exception's name where AWS did not answer."""
+    if isinstance(error, ClientError):
+        return str(error.response["Error"]["Code"])
+    return type(error).__name__
+
+
+def unavailable(error: ClientError | BotoCoreError) -> TemporarilyUnavailable:
+    """Say that what AWS could not do now may be asked for again."""
+    return TemporarilyUnavailable(
+        retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=error_code(error)
+    )
+
+
 def credentials_end() -> datetime | None:
     """Tell when the credentials that sign for us run out; None when they do not say.
 
@@ -82,13 +91,8 @@ class BotoClient:
         try:
             return method(**request)  # type: ignore[no-any-return]
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _PASSING:
-                raise TemporarilyUnavailable(
-                    retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=code
-                ) from error
-            raise DynamoDBError(code, dict(error.response)) from error
+            if error_code(error) in _PASSING:
+                raise unavailable(error) from error
+            raise DynamoDBError(error_code(error), dict(error.response)) from error
         except (BotoConnectionError, HTTPClientError) as error:
-            raise TemporarilyUnavailable(
-                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=type(error).__name__
-            ) from error
+            raise unavailable(error) from error

@@ -15,9 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.domain.avatar import PresignedPost
-from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.domain.limits import AVATAR_MAX_BYTES, UNAVAILABLE_RETRY_AFTER_SECONDS
-from latchkey.storage.boto_client import CLIENT_CONFIG, aws_client
+from latchkey.domain.limits import AVATAR_MAX_BYTES
+from latchkey.storage.boto_client import CLIENT_CONFIG, aws_client, error_code, unavailable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -86,19 +85,17 @@ class MediaBucket:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
             content: bytes = answer["Body"].read(AVATAR_MAX_BYTES + 1)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        except (ClientError, BotoCoreError) as error:
+            if error_code(error) in {"NoSuchKey", "404"}:
                 return None
-            raise _unavailable(error) from error
-        except BotoCoreError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         return content
 
     def _call(self, method: str, **request: Any) -> None:
         try:
             getattr(self._s3, method)(Bucket=self._bucket, **request)
         except (ClientError, BotoCoreError) as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
 
 def _incoming(account_id: str, upload_id: str) -> str:
@@ -107,9 +104,3 @@ def _incoming(account_id: str, upload_id: str) -> str:
 
 def _avatar(avatar_id: str) -> str:
     return f"media/avatars/{avatar_id}.webp"
-
-
-def _unavailable(error: Exception) -> TemporarilyUnavailable:
-    return TemporarilyUnavailable(
-        retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=type(error).__name__
-    )

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import EXPORT_LINK_SECONDS, UNAVAILABLE_RETRY_AFTER_SECONDS
-from latchkey.storage.boto_client import aws_client, credentials_end
+from latchkey.storage.boto_client import aws_client, credentials_end, unavailable
 from latchkey.storage.export_files import (
     ArchiveWriter,
     archive_key,
@@ -108,11 +108,7 @@ class S3ExportFiles:
         try:
             return getattr(self._s3, operation)(Bucket=self._bucket, **parameters)
         except (ClientError, BotoCoreError) as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code")
-            raise TemporarilyUnavailable(
-                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS,
-                reason=code or type(error).__name__,
-            ) from error
+            raise unavailable(error) from error
 
 
 class _S3Upload:

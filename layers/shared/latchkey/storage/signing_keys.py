@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import KEY_CACHE_SECONDS, UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.domain.signing import KeyRing, SigningKey
-from latchkey.storage.boto_client import aws_client
+from latchkey.storage.boto_client import aws_client, error_code, unavailable
 from latchkey.storage.records import from_item, to_item
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class SigningKeyStore:
         try:
             self._write(self._private_name, _dump_ring(ring), secret=True, replace=False)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ParameterAlreadyExists":
+            if error_code(error) == "ParameterAlreadyExists":
                 return False
             raise
         self.publish(ring)
@@ -96,10 +96,8 @@ class SigningKeyStore:
 
     def read_now(self) -> KeyRing | None:
         """Read the ring past every cache; None before the first one is created."""
-        try:
-            return self._read_ring()
-        except _NoSuchParameterError:
-            return None
+        text = self._find(self._private_name)
+        return None if text is None else _load_ring(text)
 
     def _read_ring(self) -> KeyRing:
         return _load_ring(self._read(self._private_name))
@@ -109,14 +107,21 @@ class SigningKeyStore:
         return keys
 
     def _read(self, name: str) -> str:
+        text = self._find(name)
+        if text is None:
+            # The deployment is still under way.
+            raise TemporarilyUnavailable(
+                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="no keys yet"
+            )
+        return text
+
+    def _find(self, name: str) -> str | None:
         try:
             answer = self._ssm.get_parameter(Name=name, WithDecryption=True)
         except (ClientError, BotoCoreError) as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code")
-            kind = _NoSuchParameterError if code == "ParameterNotFound" else TemporarilyUnavailable
-            raise kind(
-                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=type(error).__name__
-            ) from error
+            if error_code(error) == "ParameterNotFound":
+                return None
+            raise unavailable(error) from error
         value: str = answer["Parameter"]["Value"]
         return value
 
@@ -126,10 +131,6 @@ class SigningKeyStore:
 
 
 REREAD_SECONDS = 30
-
-
-class _NoSuchParameterError(TemporarilyUnavailable):
-    """The keys are not there yet: the deployment is still under way."""
 
 
 def _dump_ring(ring: KeyRing) -> str:
