@@ -326,6 +326,11 @@ def addresses_and_passwords(service):
     use_links(service, "verify_email", {"password": PASSWORD})
     use_links(service, "undo_email_change", {})
     use_links(service, "reset_password", {"new_password": "seven lanterns on the quay"})
+    service.configure(self_service_restore=True)
+    leaving = Person(service, "back.again@example.com")
+    assert leaving.request("DELETE", "/api/v1/users/me").status == 200
+    use_links(service, "restore_account", {})
+    assert service.login("back.again@example.com").status == 200
     proof = {"password": "seven lanterns on the quay"}
     token = service.login(ada, fields=proof).data["access_token"]
     change = {"current_password": "seven lanterns on the quay", "new_password": PASSWORD}
@@ -354,6 +359,7 @@ PURPOSES = {
     "verify_email": (Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL),
     "undo_email_change": (Purpose.UNDO_EMAIL_CHANGE,),
     "reset_password": (Purpose.RESET_PASSWORD,),
+    "restore_account": (Purpose.RESTORE_ACCOUNT,),
 }
 
 

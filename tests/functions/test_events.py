@@ -19,7 +19,7 @@ from tools.template import ROOT
 
 @pytest.fixture
 def service():
-    return InProcessService()
+    return InProcessService(SELF_SERVICE_RESTORE="on")
 
 
 @pytest.fixture
@@ -68,6 +68,7 @@ LINKS = {
     "<verification token>": "verify-email",
     "<reset token>": "reset-password",
     "<undo token>": "undo-email-change",
+    "<restore token>": "restore-account",
 }
 """The page that the link of a mail leads to, whose token an event has."""
 
@@ -84,6 +85,9 @@ def mailed_token(service, access_token, page):
         token = service.mailbox.last("ada@analytical.example").token
         proof = {"token": token, "password": PASSWORD}
         service.request("POST", "/api/v1/auth/email/verify", json_body=proof)
+        service.work()
+    if page == "restore-account":
+        service.request("DELETE", "/api/v1/users/me", token=access_token)
         service.work()
     (mail,) = [m for m in service.mailbox.to("ada@example.com") if f"/{page}#" in m.letter.text]
     return mail.token

@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
     # Every test comes from one address, and many at once.
-    with LocalStack.start(parameters={"RateLimitFactor": "100"}) as running:
+    parameters = {"RateLimitFactor": "100", "SelfServiceRestore": "on"}
+    with LocalStack.start(parameters=parameters) as running:
         yield running
 
 

@@ -63,6 +63,10 @@ def reset(api: Api, token: str, password: str = ANOTHER) -> Any:
     return api.call("POST", "/api/v1/auth/password/reset", json=body)
 
 
+def restore(api: Api, token: str) -> Any:
+    return api.call("POST", "/api/v1/auth/restore", json={"token": token})
+
+
 def test_an_address_is_confirmed_by_the_link_of_a_mail(api, stack):
     email = a_fresh_address()
     api.register(email, speaking_language="de")
@@ -104,6 +108,17 @@ def test_a_changed_address_can_be_changed_back(api, stack):
     user = api.login(old, password=ANOTHER).json()["data"]["user"]
     assert (user["email"], user["is_verified"]) == (old, True)
     assert api.login(new, password=ANOTHER).status_code == 401
+
+
+def test_who_has_left_comes_back_by_the_link_of_the_mail(api, stack):
+    email = a_fresh_address()
+    token = api.register(email).json()["data"]["access_token"]
+    assert api.call("DELETE", "/api/v1/users/me", token=token).status_code == 200
+    assert error_code(api.login(email)) == "ACCOUNT_DELETED"
+    link = link_token(stack, email, "restore-account")
+    assert restore(api, link).status_code == 200
+    assert api.login(email).status_code == 200
+    assert error_code(restore(api, link)) == "SINGLE_USE_TOKEN_INVALID"
 
 
 def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack):
@@ -159,7 +174,9 @@ def issue(api, stack):
 
     def issue(page: str) -> str:
         email = a_fresh_address()
-        api.register(email)
+        signed_in = api.register(email).json()["data"]
+        if page == "restore-account":
+            api.call("DELETE", "/api/v1/users/me", token=signed_in["access_token"])
         if page == "reset-password":
             api.call("POST", "/api/v1/auth/password/forgot", json={"email": email})
         return link_token(stack, email, page)
@@ -168,12 +185,13 @@ def issue(api, stack):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", ["verify-email", "reset-password"])
+@pytest.mark.parametrize("page", ["verify-email", "reset-password", "restore-account"])
 @pytest.mark.parametrize(("ways", "rounds"), [SMALL, pytest.param(*FULL, marks=pytest.mark.slow)])
 def test_of_many_who_use_a_link_at_once_one_succeeds(wide_api, issue, page, ways, rounds):
     use = {
         "verify-email": lambda token: confirm(wide_api, token),
         "reset-password": lambda token: reset(wide_api, token),
+        "restore-account": lambda token: restore(wide_api, token),
     }[page]
     for _ in range(rounds):
         redeem_at_once(ways, page, issue, use)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from latchkey.flows.refreshing import Refreshing
     from latchkey.flows.registration import Registration
     from latchkey.flows.request_trail import RequestTrail
+    from latchkey.flows.self_restore import SelfRestore
     from latchkey.flows.sessions import Sessions
     from latchkey.flows.sign_in import SignIn
     from latchkey.flows.signing_keys import SigningKeys
@@ -446,6 +447,16 @@ class Services:
         )
 
     @cached_property
+    def self_restore(self) -> SelfRestore:
+        from latchkey.flows.self_restore import SelfRestore
+
+        return SelfRestore(
+            life_cycle=self.life_cycle,
+            links=self._links,
+            offered=self.config.self_service_restore,
+        )
+
+    @cached_property
     def administration(self) -> Administration:
         from latchkey.flows.administration import Administration
         from latchkey.storage.audit_log import AuditLog
@@ -721,6 +732,11 @@ def signing_key_store() -> SigningKeyStore:
 def life_cycle() -> LifeCycle:
     """Deleting, restoring and suspending accounts."""
     return services().life_cycle
+
+
+def self_restore() -> SelfRestore:
+    """Coming back by the link of a mail."""
+    return services().self_restore
 
 
 def erasure() -> Erasure:

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, Options as Options2, TDataShape } from './client/index.js';
-import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetUserData, GetUserResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
+import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetUserData, GetUserResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreAccountData, RestoreAccountResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -159,6 +159,22 @@ export const forgotPassword = <ThrowOnError extends boolean = true>(options: Opt
 export const resetPassword = <ThrowOnError extends boolean = true>(options: Options<ResetPasswordData, ThrowOnError>) => (options.client ?? client).post<ResetPasswordResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
     url: '/api/v1/auth/password/reset',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Take your deleted account back, with the link of the mail that told of its deletion
+ *
+ * The deployment offers it (`SelfServiceRestore`), or there is no such link. Nobody is signed in
+ * by it. An account that an administrator has deleted is an administrator's to restore.
+ */
+export const restoreAccount = <ThrowOnError extends boolean = true>(options: Options<RestoreAccountData, ThrowOnError>) => (options.client ?? client).post<RestoreAccountResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/auth/restore',
     ...options,
     headers: {
         'Content-Type': 'application/json',

@@ -914,6 +914,22 @@ export type ResetPasswordResponses = {
 
 export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];
 
+export type RestoreAccountData = {
+    body: TokenBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/restore';
+};
+
+export type RestoreAccountResponses = {
+    /**
+     * OK
+     */
+    200: null;
+};
+
+export type RestoreAccountResponse = RestoreAccountResponses[keyof RestoreAccountResponses];
+
 export type DeleteMeData = {
     body?: never;
     path?: never;

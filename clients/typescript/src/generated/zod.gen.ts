@@ -670,6 +670,13 @@ export const zResetPasswordBody2 = zResetPasswordBody;
  */
 export const zResetPasswordResponse = z.null();
 
+export const zRestoreAccountBody = zTokenBody;
+
+/**
+ * OK
+ */
+export const zRestoreAccountResponse = z.null();
+
 export const zDeleteMeQuery = z.object({
     hard: z.boolean().optional().default(false)
 });

@@ -13,6 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.clock import to_milliseconds
+
+if TYPE_CHECKING:
+    from latchkey.domain.account import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +64,8 @@ class Ordered:
 def next_look(now: datetime, seconds: int) -> datetime:
     """Say when somebody should look after an erasure that has not ended by then."""
     return now + timedelta(seconds=seconds)
+
+
+def deletion_of(account: Account) -> str | None:
+    """Tell one deletion of an account from another, so that a link undoes the one it is about."""
+    return None if account.deleted_at is None else str(to_milliseconds(account.deleted_at))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects, OutboxMessage, Queue
-from latchkey.domain.erasure import Deletion, Ordered, next_look
+from latchkey.domain.erasure import Deletion, Ordered, deletion_of, next_look
 from latchkey.domain.errors import (
     AccountNotFound,
     ErasureStarted,
@@ -31,10 +31,12 @@ from latchkey.domain.limits import (
 from latchkey.domain.mail import AccountDeleted
 from latchkey.domain.session import EndReason
 from latchkey.flows.acting import row_by
+from latchkey.flows.links import no_longer_good
 from latchkey.storage.accounts import listed
 from latchkey.storage.administrators import counted
 from latchkey.storage.deletions import call_off, order
 from latchkey.storage.records import to_item
+from latchkey.storage.single_use_tokens import redeem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from latchkey.domain.audit import AuditRow
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.domain.session import Session
+    from latchkey.domain.single_use import SingleUseToken
     from latchkey.flows.ending import SessionEnding
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.administrators import Administrators
@@ -54,7 +57,7 @@ class LifeCycle:
     """The flows, and what they need.
 
     grace       how long a deleted account can be restored
-    restorable  whether the mail of a deletion has a link that restores the account
+    restorable  whether the mail of a deletion has a link with which its owner restores the account
     """
 
     accounts: AccountStore
@@ -96,11 +99,13 @@ class LifeCycle:
             )
 
         def effects(before: Account, _: Sequence[Session]) -> Effects:
-            own, by_admin = _ORDERED_ACTIONS[hard]
-            row = row_by(caller, before, context, own=own, by_admin=by_admin)
+            ordered, ordered_by_admin = _ORDERED_ACTIONS[hard]
+            row = row_by(caller, before, context, own=ordered, by_admin=ordered_by_admin)
             if hard:
                 return Effects(audit=(row,), outbox=(erasure_message(account_id, context),))
-            mail = AccountDeleted(account_id=account_id, restorable=self.restorable)
+            # What an administrator has deleted is not for its owner to bring back.
+            own = caller.account_id == account_id
+            mail = AccountDeleted(account_id=account_id, restorable=self.restorable and own)
             return Effects(audit=(row,), outbox=(mail.message(context),))
 
         deletion = Deletion(
@@ -132,27 +137,31 @@ class LifeCycle:
 
         return self._let_in(account_id, AccountStatus.DELETED, context, after=_restored, row=row)
 
-    def restore_by_link(
-        self, account_id: str, redeeming: Write, context: RequestContext
-    ) -> Account:
-        """Give a deleted account back to whoever reads its mail.
+    def restore_by_link(self, token: SingleUseToken, context: RequestContext) -> Account:
+        """Give a deleted account back to whoever reads its mail, and use their link up.
 
-        redeeming  uses the link up
+        Race: whoever comes second finds an account that is not deleted any more.
 
-        Raises AccountNotFound, ErasureStarted, and TemporarilyUnavailable if the link was used in
-        the meantime.
+        Raises AccountNotFound, ErasureStarted, and SingleUseTokenInvalid unless the account is
+        still deleted as it was when the link was mailed.
         """
 
         def row(account: Account) -> AuditRow:
             return audit_row(Action.ACCOUNT_RESTORED_BY_LINK, account.audit, context)
 
+        def after(before: Account) -> Account:
+            is_the_one = token.subject == deletion_of(before)
+            if before.status is not AccountStatus.DELETED or not is_the_one:
+                raise no_longer_good()
+            return _restored(before)
+
         return self._let_in(
-            account_id,
+            token.account_id,
             AccountStatus.DELETED,
             context,
-            after=_restored,
+            after=after,
             row=row,
-            also=(redeeming,),
+            also=(redeem(token),),
         )
 
     # Suspension ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from latchkey.domain import mail as mails
 from latchkey.domain.account import AccountStatus, email_key
+from latchkey.domain.erasure import deletion_of
 from latchkey.domain.errors import AccountNotFound, InvalidInput
 from latchkey.domain.ids import minted_at, new_id
 from latchkey.domain.limits import OBJECTION_DAYS, RESET_PASSWORD_MINUTES, VERIFY_EMAIL_HOURS
@@ -213,7 +214,10 @@ class Mailing:
             return None
         link = None
         if restorable:
-            link = self._link(Purpose.RESTORE_ACCOUNT, account, now, account.purge_at - now)
+            left = account.purge_at - now
+            link = self._link(
+                Purpose.RESTORE_ACCOUNT, account, now, left, subject=deletion_of(account)
+            )
         return _to(account, link=link, purge_date=account.purge_at.date())
 
     def _find(self, address: str) -> Account | None:
