@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import password
+from latchkey.domain.limits import MAIL_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import EmailBody
 from latchkey.http.endpoint import endpoint
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=public(), needs=password, body=EmailBody, returns={202: None})
+@endpoint(
+    caller=public(), needs=password, body=EmailBody, returns={202: None}, limits=(MAIL_PER_ADDRESS,)
+)
 def handler(request: Request[EmailBody], flow: Password) -> Response:
     """Mail a link to choose a new password.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import password
 from latchkey.domain.errors import SingleUseTokenInvalid, WeakPassword
+from latchkey.domain.limits import REDEEM_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import ResetPasswordBody
 from latchkey.http.endpoint import endpoint
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     body=ResetPasswordBody,
     returns={202: None},
     errors=(SingleUseTokenInvalid, WeakPassword),
+    limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[ResetPasswordBody], flow: Password) -> Response:
     """Choose a new password with the link of a mail.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import email_address
 from latchkey.domain.errors import SingleUseTokenInvalid
+from latchkey.domain.limits import REDEEM_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import TokenBody
 from latchkey.http.endpoint import endpoint
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=public(), needs=email_address, body=TokenBody, errors=(SingleUseTokenInvalid,))
+@endpoint(
+    caller=public(),
+    needs=email_address,
+    body=TokenBody,
+    errors=(SingleUseTokenInvalid,),
+    limits=(REDEEM_PER_ADDRESS,),
+)
 def handler(request: Request[TokenBody], flow: EmailAddress) -> Response:
     """Give your account the address back that it had, with the link that this one was sent.
 

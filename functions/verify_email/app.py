@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import email_address
 from latchkey.domain.errors import EmailAlreadyRegistered, InvalidCredentials, SingleUseTokenInvalid
+from latchkey.domain.limits import REDEEM_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import ConfirmEmailBody
 from latchkey.http.endpoint import endpoint
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     needs=email_address,
     body=ConfirmEmailBody,
     errors=(EmailAlreadyRegistered, InvalidCredentials, SingleUseTokenInvalid),
+    limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[ConfirmEmailBody], flow: EmailAddress) -> Response:
     """Confirm the address that a link was mailed to: a new account's, or an account's new one.

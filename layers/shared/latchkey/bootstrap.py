@@ -355,6 +355,7 @@ class Services:
             passwords=self.passwords,
             sign_in=self.sign_in,
             email_verification=self.config.email_verification,
+            throttling=self.throttling,
         )
 
     @cached_property
@@ -503,6 +504,7 @@ class Services:
             passwords=self.passwords,
             links=self._links,
             ending=self.session_ending,
+            throttling=self.throttling,
         )
 
     @cached_property
@@ -514,6 +516,7 @@ class Services:
             passwords=self.passwords,
             links=self._links,
             ending=self.session_ending,
+            throttling=self.throttling,
         )
 
     @cached_property

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from latchkey.domain.single_use import SingleUseToken
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.links import Links
+    from latchkey.flows.throttling import Throttling
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.table import Value
@@ -51,15 +52,19 @@ class EmailAddress:
     passwords: Passwords
     links: Links
     ending: SessionEnding
+    throttling: Throttling
 
     def request_verification(self, address: str, context: RequestContext) -> None:
         """Mail the link that confirms an address again, if an account waits for it.
 
-        Nothing is looked up here: neither the answer nor its time can tell who has an account.
+        Nothing is looked up here: neither the answer nor its time can tell who has an account. An
+        address that was written to too often gets no further mail, and nobody is told.
 
         Raises InvalidInput for what can't be an address.
         """
         mail = VerifyEmail(address=normalise_email(address))
+        if not self.throttling.may_mail(mail.address, context.now):
+            return
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     def confirm(self, token_text: str, password: str, context: RequestContext) -> None:
@@ -87,7 +92,8 @@ class EmailAddress:
     def request_change(self, caller: Caller, address: str, context: RequestContext) -> None:
         """Mail a link to an address that the caller wants to have from now on.
 
-        Whether somebody has it already is told only to who reads its mail.
+        Whether somebody has it already is told only to who reads its mail. An address that was
+        written to too often gets no further mail, and nobody is told.
 
         Raises InvalidInput for what can't be an address, or is the caller's already.
         """
@@ -95,6 +101,8 @@ class EmailAddress:
         account = self.accounts.get(caller.account_id)
         if email_key(new) == email_key(account.email):
             raise InvalidInput(Problem("email", "UNCHANGED", "This is your address already."))
+        if not self.throttling.may_mail(new, context.now):
+            return
         row = audit_row(
             Action.EMAIL_CHANGE_REQUESTED, account.audit, context, session_id=caller.session_id
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import InvalidCredentials
+from latchkey.domain.errors import InvalidCredentials, TemporarilyUnavailable
 from latchkey.domain.mail import PasswordChanged, ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from latchkey.domain.session import Session
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.links import Links
+    from latchkey.flows.throttling import Throttling
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.table import Value
@@ -39,15 +41,19 @@ class Password:
     passwords: Passwords
     links: Links
     ending: SessionEnding
+    throttling: Throttling
 
     def request_reset(self, address: str, context: RequestContext) -> None:
         """Mail a link to choose a new password, if the address has an account.
 
-        Nothing is looked up here: neither the answer nor its time can tell who has an account.
+        Nothing is looked up here: neither the answer nor its time can tell who has an account. An
+        address that was written to too often gets no further mail, and nobody is told.
 
         Raises InvalidInput for what can't be an address.
         """
         mail = ResetPassword(address=normalise_email(address))
+        if not self.throttling.may_mail(mail.address, context.now):
+            return
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     def reset(self, token_text: str, new_password: str, context: RequestContext) -> None:
@@ -96,6 +102,9 @@ class Password:
             changes=changes,
             also=(redeem(token),),
         )
+        # Whoever waited because of wrong guesses comes in at once; it is done without, too.
+        with contextlib.suppress(TemporarilyUnavailable):
+            self.throttling.after_password_reset(token.account_id, context)
 
     def change(
         self, caller: Caller, current_password: str, new_password: str, context: RequestContext
@@ -104,12 +113,14 @@ class Password:
 
         Race: of two changes at once one finds that the current password is not current any more.
 
-        Raises InvalidCredentials, WeakPassword.
+        Raises TooManyAttempts, InvalidCredentials, WeakPassword.
         """
         account = self.accounts.get(caller.account_id)
         known_hash = account.password_hash
+        counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(known_hash, current_password):
             raise InvalidCredentials
+        self.throttling.after_success(counted)
         new_hash = self._hash(account, new_password)
 
         def changes(account: Account) -> Mapping[str, Value]:

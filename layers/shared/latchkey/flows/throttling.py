@@ -13,11 +13,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from latchkey.domain.account import email_key
 from latchkey.domain.errors import TooManyAttempts
 from latchkey.domain.limits import (
     LOGIN_PER_ACCOUNT,
     LOGIN_PER_ACCOUNT_AND_ADDRESS,
     LOGIN_PER_KNOWN_DEVICE,
+    MAIL_PER_RECIPIENT,
     PASSWORD_PER_SESSION_HOLDER,
 )
 from latchkey.domain.throttle import Attempts, Backoff, Quota, Standing
@@ -83,6 +85,10 @@ class Throttling:
             return False
         return True
 
+    def may_mail(self, address: str, now: datetime) -> bool:
+        """Count a mail that somebody asks for, and tell whether it may go out."""
+        return self.is_within(MAIL_PER_RECIPIENT, email_key(address), now)
+
     # Passwords -------------------------------------------------------------------------------
 
     def before_login(
@@ -116,9 +122,12 @@ class Throttling:
         for counter in counted:
             self.store.forget_attempts(counter.backoff, counter.subject)
 
-    def after_password_reset(self, account_id: str) -> None:
+    def after_password_reset(self, account_id: str, context: RequestContext) -> None:
         """Let the account's owner in again at once: what was guessed at is gone."""
+        network = network_of(context.ip_address)
         self.store.forget_attempts(LOGIN_PER_ACCOUNT, account_id)
+        self.store.forget_attempts(LOGIN_PER_ACCOUNT_AND_ADDRESS, f"{account_id}|{network}")
+        self.store.forget_attempts(PASSWORD_PER_SESSION_HOLDER, account_id)
 
     def _attempt(self, now: datetime, *counters: Counter) -> Counted:
         """Count an attempt under every rule, or under none when one of them refuses it.
