@@ -11,6 +11,8 @@ from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from latchkey.domain.errors import DomainError
+
 ADVICE = {
     "LAST_ADMINISTRATOR": "Make somebody else an administrator first.",
     "REVOCATION_NOT_CONFIRMED": "Send `dry_run: true`, show the count, then send `confirmation`.",
@@ -84,10 +86,10 @@ does not exist (404), a request that is too large (413), and its own throttling 
 """
 
 
-def render_error_page(answered_by: Mapping[str, list[str]], *, total: int) -> str:
+def render_error_page(answered_by: Mapping[type[DomainError], list[str]], *, total: int) -> str:
     """Write the page.
 
-    answered_by  the operations that may answer with a code
+    answered_by  the operations that may answer with an error
     total        how many operations there are
 
     Raises ValueError for a code without advice.
@@ -99,7 +101,7 @@ def render_error_page(answered_by: Mapping[str, list[str]], *, total: int) -> st
         500: [_row(INTERNAL_ERROR, f"{INTERNAL_ERROR_MEANING}.", "every operation")]
     }
     for kind, row in CATALOGUE.items():
-        operations = answered_by.get(kind.code, [])
+        operations = answered_by.get(kind, [])
         where = ", ".join(f"`{name}`" for name in operations)
         if len(operations) == total:
             where = "every operation"

@@ -84,8 +84,8 @@ _HEADERS: dict[str, Schema] = {
         "schema": {"type": "integer"},
     },
 }
-_MEANINGS = {kind.code: row.message for kind, row in CATALOGUE.items()} | {
-    INTERNAL_ERROR: f"{INTERNAL_ERROR_MEANING}."
+_MEANINGS = {(row.status, kind.code): row.message for kind, row in CATALOGUE.items()} | {
+    (500, INTERNAL_ERROR): f"{INTERNAL_ERROR_MEANING}."
 }
 _HEADERS_BY_STATUS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
@@ -266,7 +266,7 @@ def _failures(operation: Operation) -> dict[int, Schema]:
 
 def _failure(status: int, codes: list[str]) -> Schema:
     return {
-        "description": "\n".join(f"- `{code}`: {_MEANINGS[code]}" for code in codes),
+        "description": "\n".join(f"- `{code}`: {_MEANINGS[status, code]}" for code in codes),
         "headers": _headers(status),
         "content": error_media_types(codes),
     }
@@ -311,10 +311,10 @@ def render() -> str:
 
 def generated() -> dict[Path, str]:
     """Return the files that are written from the code, and what they should hold."""
-    answered_by: dict[str, list[str]] = {}
+    answered_by: dict[type[DomainError], list[str]] = {}
     for operation in operations():
         for kind in possible_errors(operation):
-            answered_by.setdefault(kind.code, []).append(operation.id)
+            answered_by.setdefault(kind, []).append(operation.id)
     return {
         ROOT / "openapi.json": render(),
         ROOT / "docs" / "errors.md": render_error_page(answered_by, total=len(operations())),

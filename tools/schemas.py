@@ -89,7 +89,7 @@ def error_schemas() -> dict[str, Schema]:
         "ErrorCode": {
             "type": "string",
             "description": "Stable for ever; docs/errors.md says what to do about each.",
-            "enum": [*(kind.code for kind in CATALOGUE), INTERNAL_ERROR],
+            "enum": [*dict.fromkeys(kind.code for kind in CATALOGUE), INTERNAL_ERROR],
         },
         "ErrorDetail": {
             "type": "object",

@@ -21,5 +21,5 @@ if TYPE_CHECKING:
 @endpoint(caller=signed_in(), needs=profile, returns=AccountView, errors=(AccountNotFound,))
 def handler(request: Request[None], flow: Profile) -> Response:
     """Read your own account."""
-    account = flow.read(request.caller.account_id)
+    account = flow.read(request.caller.account_id, request.caller, request.context)
     return ok(AccountView.of(account), headers=etag(account.version))

@@ -19,4 +19,4 @@ if TYPE_CHECKING:
 @endpoint(caller=self_or_admin("user_id"), needs=preferences, returns=PreferencesView)
 def handler(request: Request[None], flow: PreferenceFlows) -> Response:
     """Read preferences; what was never set is null."""
-    return ok(PreferencesView.of(flow.read(request.account_id)))
+    return ok(PreferencesView.of(flow.read(request.account_id, request.caller, request.context)))

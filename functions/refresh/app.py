@@ -11,6 +11,8 @@ from latchkey.domain.errors import (
     RefreshTokenReused,
     SessionExpired,
     SessionIdleTimeout,
+    SessionOfDeletedAccount,
+    SessionOfSuspendedAccount,
     SessionRevoked,
 )
 from latchkey.domain.limits import REFRESH_PER_ADDRESS
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
         RefreshTokenInvalid,
         RefreshTokenReused,
         SessionRevoked,
+        SessionOfDeletedAccount,
+        SessionOfSuspendedAccount,
         SessionExpired,
         SessionIdleTimeout,
         OriginNotAllowed,

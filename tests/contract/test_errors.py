@@ -32,8 +32,10 @@ def test_every_error_that_can_leave_is_in_the_catalogue():
 
 
 def test_codes_are_unique_and_upper_snake():
+    """With their status: what ended a session (401) is also what refuses a sign-in (403)."""
+    answers = [(row.status, kind.code) for kind, row in CATALOGUE.items()]
+    assert len(answers) == len(set(answers))
     codes = [kind.code for kind in CATALOGUE] + [INTERNAL_ERROR]
-    assert len(codes) == len(set(codes))
     assert [code for code in codes if not re.fullmatch(r"[A-Z]+(_[A-Z]+)*", code)] == []
 
 

@@ -259,7 +259,8 @@ def desk(service):
         assert boss.request("GET", "/api/v1/users", query=query).data["users"]
     for query in ({}, found, {"user_id": other.id}):
         assert boss.request("GET", sessions, query=query).data["sessions"]
-    assert boss.request("GET", f"{own}/sessions").status == 200
+    for what in ("", "/preferences", "/sessions"):
+        assert boss.request("GET", f"{own}{what}").status == 200
     assert boss.request("DELETE", f"{own}/sessions").status == 200
     for role in ("admin", "user"):
         answer = boss.request("PUT", f"{own}/role", json_body={"role": role})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latchkey.domain.errors import AccountNotFound
+from latchkey.domain.errors import AccountNotFound, TemporarilyUnavailable
 from tests.support.person import ME, Person, audit_rows
 from tests.support.service import IPHONE, InProcessService
 
@@ -208,3 +208,52 @@ def test_using_a_session_touches_no_index(service):
     after = [i for i in service.table.all_items() if i.get("id") == ada.session_id]
     changed = {name for name in after[0] if after[0][name] != before[0].get(name)}
     assert changed in ({"last_activity_at", "used_generation"}, {"last_activity_at"})
+
+
+# The trail of looking ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "action"),
+    [
+        ("", "profile.read.by_admin"),
+        ("/preferences", "preferences.read.by_admin"),
+        ("/sessions", "sessions.read.by_admin"),
+    ],
+)
+def test_whose_an_administrator_looks_at_finds_it_in_their_own_history(
+    service, admin, what, action
+):
+    ada = Person(service)
+    if what != "/sessions":
+        assert ada.get(f"/api/v1/users/{ada.id}{what}").status == 200
+    assert audit_rows(service, action) == []
+    assert admin.get(f"/api/v1/users/{ada.id}{what}").status == 200
+    (row,) = audit_rows(service, action)
+    account = service.services.accounts.get(admin.id)
+    assert row["actor"] == account.audit.id
+    (entry,) = [e for e in ada.get(f"{ME}/activity").data["activity"] if e["action"] == action]
+    assert "(by an administrator)" in entry["description"]
+
+
+def test_who_can_not_be_noted_does_not_get_to_see_it(service, admin):
+    ada = Person(service)
+    transact = service.table.transact
+    service.table.transact = unavailable
+    for what in ("", "/preferences", "/sessions"):
+        assert admin.get(f"/api/v1/users/{ada.id}{what}").status == 503
+    service.table.transact = transact
+    assert admin.get(f"/api/v1/users/{ada.id}").status == 200
+
+
+def test_replacing_a_profile_by_itself_is_looking_at_it(service, admin):
+    ada = Person(service)
+    profile = {"full_name": "Ada King"}
+    assert admin.put(ada.id, profile).status == 200
+    assert audit_rows(service, "profile.read.by_admin") == []
+    assert admin.put(ada.id, profile).status == 200
+    assert len(audit_rows(service, "profile.read.by_admin")) == 1
+
+
+def unavailable(_writes):
+    raise TemporarilyUnavailable(retry_after_seconds=2)

@@ -16,7 +16,11 @@ from tests.support.service import InProcessService
 from tools.template import ROOT
 
 CONTRACT = json.loads((ROOT / "openapi.json").read_text())
-OUT = ("suspended", "deleted", "revoked")
+OUT = {
+    "suspended": "ACCOUNT_SUSPENDED",
+    "deleted": "ACCOUNT_DELETED",
+    "revoked": "SESSION_REVOKED",
+}
 CALLERS = ("anonymous", "a", "b", "admin", *OUT)
 OWNERS = ("a", "b")
 NOT_FOUND = {
@@ -139,7 +143,7 @@ def expected_refusal(operation_id, caller, owner):
     if caller == "anonymous":
         return 401, "TOKEN_MISSING"
     if caller in OUT:
-        return None if operation_id in MAY_BE_DONE_TWICE else (401, "SESSION_REVOKED")
+        return None if operation_id in MAY_BE_DONE_TWICE else (401, OUT[caller])
     if rule == "admin":
         return None if caller == "admin" else (403, "ADMINISTRATORS_ONLY")
     if rule == "owner":

@@ -328,7 +328,7 @@ export const deleteUser = <ThrowOnError extends boolean = true>(options: Options
 });
 
 /**
- * Read an account
+ * Read an account. The trail says so when an administrator does
  */
 export const getUser = <ThrowOnError extends boolean = true>(options: Options<GetUserData, ThrowOnError>) => (options.client ?? client).get<GetUserResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',

@@ -41,6 +41,7 @@ class Action(StrEnum):
     SESSIONS_REVOCATION_TRIED_BY_ADMIN = "sessions.revocation.tried.by_admin"
     PROFILE_CHANGED = "profile.changed"
     PROFILE_CHANGED_BY_ADMIN = "profile.changed.by_admin"
+    PREFERENCES_READ_BY_ADMIN = "preferences.read.by_admin"
     PREFERENCES_CHANGED = "preferences.changed"
     PREFERENCES_CHANGED_BY_ADMIN = "preferences.changed.by_admin"
     PREFERENCES_RESET = "preferences.reset"

@@ -63,6 +63,7 @@ WORDS: dict[Action, Words] = {
     ),
     Action.PROFILE_CHANGED: Words("Changed the profile", "Profil geändert"),
     Action.PROFILE_CHANGED_BY_ADMIN: Words("Changed the profile", "Profil geändert"),
+    Action.PREFERENCES_READ_BY_ADMIN: Words("Looked at the preferences", "Vorlieben angesehen"),
     Action.PREFERENCES_CHANGED: Words("Changed the preferences", "Vorlieben geändert"),
     Action.PREFERENCES_CHANGED_BY_ADMIN: Words("Changed the preferences", "Vorlieben geändert"),
     Action.PREFERENCES_RESET: Words("Reset the preferences", "Vorlieben zurückgesetzt"),

@@ -118,6 +118,18 @@ class SessionRevoked(NotAuthenticated):
     code = "SESSION_REVOKED"
 
 
+class SessionOfDeletedAccount(SessionRevoked):
+    """The session ended when its account was deleted."""
+
+    code = "ACCOUNT_DELETED"
+
+
+class SessionOfSuspendedAccount(SessionRevoked):
+    """The session ended when its account was suspended."""
+
+    code = "ACCOUNT_SUSPENDED"
+
+
 class SessionExpired(NotAuthenticated):
     """The session reached its absolute timeout."""
 

@@ -7,7 +7,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import SessionExpired, SessionIdleTimeout, SessionRevoked
+from latchkey.domain.errors import (
+    SessionExpired,
+    SessionIdleTimeout,
+    SessionOfDeletedAccount,
+    SessionOfSuspendedAccount,
+    SessionRevoked,
+)
 from latchkey.domain.limits import LAST_ACTIVITY_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
@@ -33,6 +39,13 @@ class EndReason(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - as above
     EMAIL_CHANGE_UNDONE = "email_change_undone"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason, not a secret
+
+
+_REFUSALS: dict[EndReason | None, type[SessionRevoked]] = {
+    EndReason.ACCOUNT_DELETED: SessionOfDeletedAccount,
+    EndReason.ACCOUNT_SUSPENDED: SessionOfSuspendedAccount,
+}
+"""What a session is refused with that has ended for another reason than its owner's wish."""
 
 
 class LoginMethod(StrEnum):
@@ -98,10 +111,12 @@ class Session:
     def require_active(self, now: datetime, idle_timeout: timedelta) -> None:
         """Raise SessionRevoked, SessionExpired or SessionIdleTimeout unless it may be used.
 
+        SessionRevoked says so when it was the account that ended (`SessionOfDeletedAccount`, …).
+
         This is the only place that decides it; storage's TTL is no more than a broom.
         """
         if self.ended_at is not None:
-            raise SessionRevoked(reason=self.end_reason)
+            raise _REFUSALS.get(self.end_reason, SessionRevoked)(reason=self.end_reason)
         if now >= self.expires_at:
             raise SessionExpired
         if now >= self.last_activity_at + idle_timeout:

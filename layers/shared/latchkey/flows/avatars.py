@@ -200,7 +200,7 @@ class Avatars:
         expected_versions: frozenset[int] | None = None,
     ) -> Account:
         """Show no avatar any more; that there was none is no error. Raises PreconditionFailed."""
-        before = self.profile.read(caller.account_id).avatar_id
+        before = self.profile.read(caller.account_id, caller, context).avatar_id
         account = self.profile.change(
             caller.account_id,
             {"avatar_id": None},
@@ -240,7 +240,7 @@ class Avatars:
         expected_versions: frozenset[int] | None,
         also: Sequence[Write] = (),
     ) -> Account:
-        before = self.profile.read(caller.account_id).avatar_id
+        before = self.profile.read(caller.account_id, caller, context).avatar_id
         avatar_id = context.new_id("avt")
         self.store.expect_file(avatar_id)
         self.media().put_avatar(avatar_id, webp)

@@ -22,8 +22,15 @@ class PreferenceFlows:
     accounts: AccountStore
     store: PreferenceStore
 
-    def read(self, account_id: str) -> dict[str, Any]:
-        """Return what was set; empty when nothing was. Raises AccountNotFound."""
+    def read(self, account_id: str, caller: Caller, context: RequestContext) -> dict[str, Any]:
+        """Return what was set; empty when nothing was. That somebody else looks is noted first.
+
+        Raises AccountNotFound.
+        """
+        if caller.account_id != account_id:
+            subject = self.accounts.get(account_id).audit
+            row = audit_row(Action.PREFERENCES_READ_BY_ADMIN, subject, context, caller=caller)
+            self.accounts.record(Effects(audit=(row,)))
         preferences = self.store.find(account_id)
         if preferences is None:
             self.accounts.get(account_id)  # nothing was set, or nobody is there

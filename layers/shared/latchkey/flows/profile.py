@@ -36,9 +36,16 @@ class Profile:
     consents: ConsentStore
     consent_text_version: str
 
-    def read(self, account_id: str) -> Account:
-        """Return an account. Raises AccountNotFound if it never was or has just been erased."""
-        return self.accounts.get(account_id)
+    def read(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+        """Return an account. That somebody else looks is noted before they get to see it.
+
+        Raises AccountNotFound if it never was or has just been erased.
+        """
+        account = self.accounts.get(account_id)
+        if caller.account_id != account_id:
+            row = audit_row(Action.PROFILE_READ_BY_ADMIN, account.audit, context, caller=caller)
+            self.accounts.record(Effects(audit=(row,)))
+        return account
 
     def change(
         self,
@@ -56,7 +63,7 @@ class Profile:
         expected_versions  what the client has seen; None: it does not mind
         also     writes that belong to the change
 
-        Nothing is written, and nothing audited, when everything is so already.
+        When everything is so already nothing is written: it has been read, and no more.
 
         Raises AccountNotFound, PreconditionFailed, UsernameTaken.
         """
@@ -66,7 +73,7 @@ class Profile:
                 raise PreconditionFailed
             changed = {n: value for n, value in changes.items() if getattr(account, n) != value}
             if not changed and not also:
-                return account
+                return self.read(account_id, caller, context)
             new = dataclasses.replace(
                 account, **changed, version=account.version + 1, updated_at=context.now
             )

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
     from latchkey.http.request import Event
 
-_ENDED = (errors.SessionRevoked, errors.SessionExpired, errors.SessionIdleTimeout)
+_ENDED = (
+    errors.SessionRevoked,
+    errors.SessionOfDeletedAccount,
+    errors.SessionOfSuspendedAccount,
+    errors.SessionExpired,
+    errors.SessionIdleTimeout,
+)
 _REFUSALS: dict[str, type[errors.NotAuthenticated]] = {
     kind.code: kind
     for kind in (errors.TokenMissing, errors.TokenInvalid, errors.TokenExpired, *_ENDED)

@@ -40,6 +40,10 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.TokenInvalid: Row(401, "The access token is not valid."),
     domain.TokenExpired: Row(401, "The access token has expired; refresh it."),
     domain.SessionRevoked: Row(401, "This session has been signed out."),
+    # The two that follow are told to whoever holds a token of the account, and 403 to whoever has
+    # just shown its password.
+    domain.SessionOfDeletedAccount: Row(401, "This session ended with its account's deletion."),
+    domain.SessionOfSuspendedAccount: Row(401, "This session ended with its account's suspension."),
     domain.SessionExpired: Row(401, "This session has reached its end; sign in again."),
     domain.SessionIdleTimeout: Row(401, "This session was unused for too long; sign in again."),
     domain.OriginNotAllowed: Row(403, "Requests with cookies are taken from our own pages only."),
