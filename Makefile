@@ -140,8 +140,8 @@ $(NODE): web/package-lock.json
 	@cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# What the page offers is what openapi.json has.
-$(PAGE): $(NODE) openapi.json web/index.html web/build.mjs $(shell find web/src -type f)
+# The client is built in from its source: nothing of it has to be installed for that.
+$(PAGE): $(NODE) web/index.html web/build.mjs web/tsconfig.json $(shell find web/src clients/typescript/src -type f)
 	@echo "web/dist"
 	@cd web && npx --no-install tsc --noEmit && node build.mjs
 

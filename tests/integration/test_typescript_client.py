@@ -6,8 +6,6 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tools.template import ROOT
 
 if TYPE_CHECKING:
@@ -15,13 +13,10 @@ if TYPE_CHECKING:
 
 CLIENT = ROOT / "clients" / "typescript"
 
-pytestmark = pytest.mark.skipif(
-    not (CLIENT / "node_modules" / ".stamp").exists(),
-    reason="the client's packages are not installed: make client",
-)
-
 
 def test_the_typescript_client(stack: LocalStack):
+    installed = (CLIENT / "node_modules" / ".stamp").exists()
+    assert installed, "The client's packages are not installed: make client"
     ran = subprocess.run(
         ["npm", "test", "--silent", "--", "tests/stack.test.ts"],  # noqa: S607 - the developer's own
         cwd=CLIENT,

@@ -1,7 +1,7 @@
 /** What every section is given, and the pieces that they are made of. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import { ApiError, endsSession, type SettingsApi } from "./api.js";
+import { LatchkeyError, type Latchkey } from "latchkey";
 import type { Format } from "./format.js";
 import { lookUp, type Messages } from "./messages.js";
 
@@ -20,10 +20,9 @@ export interface DialogSpec {
 }
 
 export interface Host {
-  readonly api: SettingsApi;
+  readonly latchkey: Latchkey;
   readonly words: Messages;
   readonly format: Format;
-  offers(operation: string): boolean;
   /** Draw again. */
   changed(): void;
   /** Tell a screen reader. */
@@ -31,9 +30,8 @@ export interface Host {
   openDialog(spec: DialogSpec): void;
   /** Do it; if the sign-in is too old for it, ask for the password and do it again. */
   recently<T>(action: () => Promise<T>): Promise<T>;
-  /** True when the error ends the session: the whole element has then said so. */
-  ended(error: unknown): boolean;
-  leave(): Promise<void>;
+  /** True when nobody is signed in any more: the whole element has then said so. */
+  ended(): boolean;
   deleted(purgeAt: string): void;
   show(section: string): void;
   focusOn(selector: string): void;
@@ -53,6 +51,9 @@ export interface Section {
 
 /** The person closed the dialog: nothing to tell them. */
 export class Cancelled extends Error {}
+
+/** What went wrong before the service was asked, in words for the person. */
+export class Told extends Error {}
 
 /** Something fetched: what is known, what went wrong since, and whether it is on its way. */
 export class Loaded<T> {
@@ -77,7 +78,7 @@ export class Loaded<T> {
       this.error = undefined;
     } catch (error) {
       if (turn !== this.turn) return;
-      if (!this.host.ended(error)) this.error = error;
+      if (!this.host.ended()) this.error = error;
     }
     this.busy = false;
     this.host.changed();
@@ -105,17 +106,30 @@ export class Loaded<T> {
   }
 }
 
-export function describe(words: Messages, error: unknown): string {
-  if (!(error instanceof ApiError)) return words.error;
-  return lookUp(words, `e_${error.code}`) ?? (error.message || words.e_GATEWAY);
+/** An error of the service in the reader's words, if we have them; else in its own. */
+export function describe({ words, format }: Host, error: unknown): string {
+  if (error instanceof Told) return error.message;
+  if (!(error instanceof LatchkeyError)) return words.error;
+  const ours = /^(GATEWAY_|TIMEOUT|UNEXPECTED)/.test(error.code) ? words.e_TEMPORARILY_UNAVAILABLE : error.message;
+  const again = error.code === "TOO_MANY_ATTEMPTS" && error.retryAfterSeconds ? words.tryAgain(format.inTime(error.retryAfterSeconds)) : null;
+  return again ?? lookUp(words, `e_${error.code}`) ?? ours;
+}
+
+export function codeOf(error: unknown): string | null {
+  return error instanceof LatchkeyError ? error.code : null;
+}
+
+/** What is wrong with one field. */
+export function detail(error: unknown, field: string): string | undefined {
+  return error instanceof LatchkeyError ? error.detail(field)?.message : undefined;
 }
 
 export function problem(host: Host, error: unknown, title?: string, retry?: () => void): View {
-  const id = error instanceof ApiError ? error.requestId : null;
+  const id = error instanceof LatchkeyError ? error.requestId : null;
   return html`<div class="notice bad" role="alert" part="error">
     <div>
       <strong>${title ?? host.words.error}</strong>
-      <span class="small">${describe(host.words, error)}</span>
+      <span class="small">${describe(host, error)}</span>
       ${id ? html`<span class="small muted">${host.words.requestId} <span class="mono">${id}</span></span>` : nothing}
     </div>
     ${retry ? html`<button class="button" part="button" type="button" @click=${retry}>${host.words.retry}</button>` : nothing}
@@ -200,4 +214,4 @@ export function submitted(event: Event): FormData {
   return new FormData(event.currentTarget as HTMLFormElement);
 }
 
-export { ApiError, endsSession, html, nothing };
+export { LatchkeyError, html, nothing };

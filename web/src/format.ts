@@ -17,12 +17,14 @@ export class Format {
   private readonly exactly: Intl.DateTimeFormat;
   private readonly day: Intl.DateTimeFormat;
   private readonly names: Intl.DisplayNames;
+  private readonly countries: Intl.DisplayNames;
 
   constructor(readonly locale: string) {
     this.relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
     this.exactly = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" });
     this.day = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
     this.names = new Intl.DisplayNames(locale, { type: "language" });
+    this.countries = new Intl.DisplayNames(locale, { type: "region" });
   }
 
   isNow(iso: string): boolean {
@@ -31,9 +33,19 @@ export class Format {
 
   ago(iso: string): string {
     const seconds = (Date.parse(iso) - Date.now()) / 1000;
+    if (seconds > -60) return this.relative.format(0, "second");
     let [unit, length] = SPANS[0]!;
     for (const span of SPANS) if (Math.abs(seconds) >= span[1]) [unit, length] = span;
     return this.relative.format(Math.round(seconds / length), unit);
+  }
+
+  inTime(seconds: number): string {
+    return seconds < 90 ? this.relative.format(Math.ceil(seconds), "second") : this.relative.format(Math.ceil(seconds / 60), "minute");
+  }
+
+  /** "Leeds, GB" as "Leeds, United Kingdom". */
+  place(stored: string): string {
+    return stored.replace(/\b[A-Z]{2}$/, (code) => this.countries.of(code) ?? code);
   }
 
   exact(iso: string): string {

@@ -1,6 +1,6 @@
 import { LitElement } from "lit";
-import { ApiError, FetchApi, type SettingsApi } from "./api.js";
-import { Cancelled, button, describe, endsSession, html, nothing, secret, submitted, type DialogSpec, type Host, type Section, type View } from "./core.js";
+import { LatchkeyError, createLatchkey, type Latchkey, type SignedOutReason } from "latchkey";
+import { Cancelled, button, codeOf, describe, html, nothing, secret, submitted, type DialogSpec, type Host, type Section, type View } from "./core.js";
 import { Format } from "./format.js";
 import { LANGUAGES, lookUp, pickLanguage, type Messages } from "./messages.js";
 import { Activity } from "./sections/activity.js";
@@ -11,10 +11,6 @@ import { Preferences } from "./sections/preferences.js";
 import { Profile } from "./sections/profile.js";
 import { styles } from "./styles.js";
 
-/** "METHOD /path" of every operation in openapi.json: what the service lacks is not shown. */
-declare const __OPERATIONS__: string[];
-const OPERATIONS = new Set(__OPERATIONS__);
-
 interface OpenDialog {
   spec: DialogSpec;
   busy: boolean;
@@ -24,23 +20,23 @@ interface OpenDialog {
 /**
  * A person's settings: profile, preferences, devices, history, password, data.
  *
- * Give it an `api`, or an `api-url` and it signs in from the cookie by itself.
+ * Give it a `latchkey` client, or a `base-url` and it signs in from the cookie by itself.
  *
- * @fires latchkey-signed-out - `detail.reason`: an error code of a 401, `self` or `deleted`
+ * @fires latchkey-signed-out - `detail.reason`: a SignedOutReason of the client
  * @fires latchkey-sign-in - the person wants to sign in again
  * @fires latchkey-section - `detail.section` is shown now
  */
 export class LatchkeySettings extends LitElement implements Host {
   static override styles = styles;
   static override properties = {
-    api: { attribute: false },
-    apiUrl: { attribute: "api-url" },
+    latchkey: { attribute: false },
+    baseUrl: { attribute: "base-url" },
     section: { reflect: true },
     lang: {},
   };
 
-  declare api: SettingsApi;
-  declare apiUrl: string | undefined;
+  declare latchkey: Latchkey;
+  declare baseUrl: string | undefined;
   declare section: string;
   declare lang: string;
 
@@ -50,9 +46,12 @@ export class LatchkeySettings extends LitElement implements Host {
   private shown: Section | undefined;
   private dialogs: OpenDialog[] = [];
   private spoken = "";
-  private over: { reason: string; purgeAt?: string } | null = null;
+  private over: SignedOutReason | null = null;
+  private purgeAt: string | null = null;
   private wantedFocus: string | null = null;
-  private ready = false;
+  private heard: Latchkey | undefined;
+  private unsubscribe: (() => void) | undefined;
+  private person: string | undefined;
 
   constructor() {
     super();
@@ -62,8 +61,8 @@ export class LatchkeySettings extends LitElement implements Host {
       profile,
       new Preferences(this),
       new Devices(this),
-      ...(this.offers("GET /users/me/activity") ? [new Activity(this)] : []),
-      ...(this.offers("PUT /users/me/password") ? [new Password(this)] : []),
+      new Activity(this),
+      new Password(this),
       new Data(this, () => profile.account()),
     ];
   }
@@ -71,28 +70,35 @@ export class LatchkeySettings extends LitElement implements Host {
   override connectedCallback(): void {
     super.connectedCallback();
     this.language();
-    void this.start();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.unsubscribe?.();
+    this.heard = undefined;
     this.shown?.close?.();
     this.shown = undefined;
   }
 
-  private async start(): Promise<void> {
-    if (!this.api && this.apiUrl !== undefined) {
-      const api = new FetchApi(this.apiUrl);
-      try {
-        await api.refresh();
-      } catch (error) {
-        // Whatever else failed is met again by the first section, which can say so and retry.
-        this.api = api;
-        if (this.ended(error)) return;
-      }
-      this.api = api;
+  /** Hear of it when another tab signs out, or in. */
+  private listen(): void {
+    if (!this.latchkey && this.baseUrl !== undefined) this.latchkey = createLatchkey({ mode: "cookie", baseUrl: this.baseUrl });
+    if (!this.latchkey || this.heard === this.latchkey) return;
+    this.unsubscribe?.();
+    this.heard = this.latchkey;
+    this.unsubscribe = this.latchkey.subscribe(() => this.met());
+    this.met();
+  }
+
+  private met(): void {
+    const person = this.latchkey.signedIn?.accountId;
+    if (person === undefined) return void this.ended();
+    if (this.over || (this.person !== undefined && person !== this.person)) {
+      // Somebody else, or again: nothing of before is theirs to see.
+      this.forget();
+      this.over = this.purgeAt = null;
     }
-    this.ready = true;
+    this.person = person;
     this.changed();
   }
 
@@ -105,10 +111,6 @@ export class LatchkeySettings extends LitElement implements Host {
   }
 
   // --- Host ---
-
-  offers(operation: string): boolean {
-    return OPERATIONS.has(operation);
-  }
 
   changed(): void {
     this.requestUpdate();
@@ -133,7 +135,7 @@ export class LatchkeySettings extends LitElement implements Host {
     try {
       return await action();
     } catch (error) {
-      if (!(error instanceof ApiError && error.code === "REAUTHENTICATION_REQUIRED")) throw error;
+      if (codeOf(error) !== "REAUTHENTICATION_REQUIRED") throw error;
     }
     const { words } = this;
     await new Promise<void>((done, fail) => {
@@ -143,7 +145,7 @@ export class LatchkeySettings extends LitElement implements Host {
         content: () => html`<p class="muted">${words.stepUpText}</p>
           ${secret(this, "step_up_password", words.password, "current-password")}`,
         submit: async (form) => {
-          await this.api.reauthenticate(String(form.get("step_up_password")));
+          await this.latchkey.reauthenticate(String(form.get("step_up_password")));
           done();
         },
         cancelled: () => fail(new Cancelled()),
@@ -152,19 +154,20 @@ export class LatchkeySettings extends LitElement implements Host {
     return action();
   }
 
-  ended(error: unknown): boolean {
-    if (!endsSession(error)) return false;
-    this.finish(error.code);
-    return true;
-  }
-
-  async leave(): Promise<void> {
-    await this.api.logout();
-    this.finish("self");
+  ended(): boolean {
+    const reason = this.latchkey.signedIn ? null : this.latchkey.signedOut;
+    if (reason && !this.over) {
+      this.over = reason;
+      this.forget();
+      this.focusOn("#over");
+      this.dispatchEvent(new CustomEvent("latchkey-signed-out", { detail: { reason }, bubbles: true, composed: true }));
+    }
+    return this.over !== null;
   }
 
   deleted(purgeAt: string): void {
-    this.finish("deleted", purgeAt);
+    this.purgeAt = purgeAt;
+    this.focusOn("#over");
   }
 
   show(name: string): void {
@@ -178,23 +181,20 @@ export class LatchkeySettings extends LitElement implements Host {
   }
 
   /** Nothing of this person stays on the screen or in memory. */
-  private finish(reason: string, purgeAt?: string): void {
-    if (this.over) return;
-    this.over = { reason, purgeAt };
+  private forget(): void {
     this.dialogs = [];
     this.shown = undefined;
     for (const section of this.sections) section.reset();
-    this.focusOn("#over");
-    this.dispatchEvent(new CustomEvent("latchkey-signed-out", { detail: { reason }, bubbles: true, composed: true }));
   }
 
   // --- drawing ---
 
   protected override willUpdate(changes: Map<string, unknown>): void {
     if (changes.has("lang")) this.language();
-    if (!this.ready || this.over) return;
+    this.listen();
+    if (!this.latchkey || this.over) return;
     const wanted = this.sections.find((section) => section.name === this.section) ?? this.sections[0];
-    if (wanted === this.shown || !this.api) return;
+    if (wanted === this.shown) return;
     this.shown?.close?.();
     this.shown = wanted;
     wanted?.open();
@@ -252,8 +252,8 @@ export class LatchkeySettings extends LitElement implements Host {
       <form @submit=${(event: SubmitEvent) => void this.confirm(dialog, event)}>
         <h3 id="dialog-title-${this.dialogs.indexOf(dialog)}">${spec.title}</h3>
         ${spec.content()}
-        ${dialog.error === undefined ? nothing : html`<p class="problem" role="alert">${describe(words, dialog.error)}
-          ${dialog.error instanceof ApiError && dialog.error.requestId && dialog.error.status >= 500
+        ${dialog.error === undefined ? nothing : html`<p class="problem" role="alert">${describe(this, dialog.error)}
+          ${dialog.error instanceof LatchkeyError && dialog.error.requestId && dialog.error.status >= 500
             ? html`<span class="mono">${dialog.error.requestId}</span>` : nothing}</p>`}
         <div class="row end">
           ${button(words.cancel, (event) => this.dismiss(dialog, event))}
@@ -291,7 +291,7 @@ export class LatchkeySettings extends LitElement implements Host {
       dialog.spec.then?.();
     } catch (error) {
       dialog.busy = false;
-      if (!(error instanceof Cancelled) && !this.ended(error)) {
+      if (!(error instanceof Cancelled) && !this.ended()) {
         dialog.error = error;
         this.focusOn("dialog:last-of-type input");
       }
@@ -299,8 +299,8 @@ export class LatchkeySettings extends LitElement implements Host {
     }
   }
 
-  private farewell({ reason, purgeAt }: { reason: string; purgeAt?: string }): View {
-    const { words } = this;
+  private farewell(reason: SignedOutReason): View {
+    const { words, purgeAt } = this;
     const title = purgeAt ? words.deletedTitle : words.endedTitle;
     const text = purgeAt ? words.deletedText(this.format.date(purgeAt)) : lookUp(words, `ended_${reason}`) ?? words.ended_REFRESH_TOKEN_INVALID;
     return html`<section class="card ended" part="card signed-out">
@@ -320,7 +320,7 @@ declare global {
   }
 }
 
-export { ApiError, FetchApi, pickLanguage };
-export type { SettingsApi };
+export { LatchkeyError, createLatchkey, pickLanguage };
+export type { Latchkey };
 // For the page beside it, which so loads nothing twice.
 export { LitElement, html, nothing };

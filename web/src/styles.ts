@@ -66,6 +66,8 @@ export const styles = css`
   .card.flush { padding: 0; gap: 0; overflow: clip; }
   .card.danger { border-color: color-mix(in srgb, var(--_danger) 35%, var(--_line)); }
   .row { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: center; }
+  .grow { flex: 1; }
+  .row.tight { gap: 0.35rem 0.75rem; }
   .row.end { justify-content: flex-end; }
   .row.apart { justify-content: space-between; }
   @container (min-width: 34rem) { .card:not(.flush) { padding: 1.75rem; } }
@@ -145,7 +147,9 @@ export const styles = css`
   .device { display: grid; grid-template-columns: 44px minmax(0, 1fr); gap: 0.25rem 1rem; align-items: center; }
   .device > .glyph { grid-row: span 2; align-self: start; width: 44px; height: 44px; border-radius: 12px; display: grid; place-items: center; background: var(--_sunken); color: var(--_muted); }
   .device.current > .glyph { background: var(--_tint); color: var(--_accent); }
-  .device .small > span { white-space: nowrap; }
+  /* Facts with a dot between those that share a line. */
+  .meta { display: flex; flex-wrap: wrap; margin-inline-start: -1.25em; clip-path: inset(0 0 0 1.25em); }
+  .meta > span::before { content: "·"; display: inline-block; width: 1.25em; text-align: center; }
   summary { cursor: pointer; padding-block: 0.35rem; border-radius: 6px; width: fit-content; }
   details > .steps { margin-block-start: 0.9rem; }
   .device .name { display: flex; flex-wrap: wrap; gap: 0.15rem 0.6rem; align-items: center; font-weight: 600; overflow-wrap: anywhere; }

@@ -1,6 +1,5 @@
 /** What the tests share: a browser, people, and a look at every state. */
-import { readFile } from "node:fs/promises";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -18,13 +17,14 @@ export async function launch() {
 
 /** A browser profile of its own. What its pages complain about is kept in `complaints`. */
 export async function profile(browser, options = {}) {
-  const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", viewport: { width: 1180, height: 860 }, ...options });
+  // As people's browsers say it, not "HeadlessChrome".
+  const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version().split(".")[0]}.0.0.0 Safari/537.36`;
+  const context = await browser.newContext({ userAgent, locale: "en-GB", timezoneId: "Europe/Berlin", viewport: { width: 1180, height: 860 }, ...options });
   context.setDefaultTimeout(45_000);
   context.complaints = [];
   context.on("weberror", (error) => context.complaints.push(String(error.error())));
-  context.on("console", (message) => {
-    if (/Content Security Policy|Trusted Type/i.test(message.text())) context.complaints.push(message.text());
-  });
+  await context.exposeBinding("complain", (_source, text) => context.complaints.push(text));
+  await context.addInitScript(() => document.addEventListener("securitypolicyviolation", (event) => window.complain(`${event.violatedDirective} ${event.blockedURI}`)));
   return context;
 }
 
@@ -35,11 +35,11 @@ export function address() {
 }
 
 /** The emulator starts a process a request, and says 503 when it can't: repeat, as clients do. */
-export async function call(path, body, token, method = "POST") {
+export async function call(path, body, token, method = "POST", headers = {}) {
   for (let turn = 0; ; turn += 1) {
     const answer = await fetch(`${BASE}/api/v1${path}`, {
       method,
-      headers: { "content-type": "application/json", ...(token ? { authorization: `Bearer ${token}` } : {}) },
+      headers: { "content-type": "application/json", ...headers, ...(token ? { authorization: `Bearer ${token}` } : {}) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const data = await answer.json().catch(() => null);
@@ -63,6 +63,31 @@ export async function signIn(context, email, section = "") {
   await page.waitForSelector("latchkey-settings h2");
   return page;
 }
+
+/** The service's answer to a request of the page, where the real one can't be had on demand. */
+export function refusal(status, code, requestId) {
+  return (route) => route.fulfill({ status, json: { success: false, error: { code, message: "", request_id: requestId } } });
+}
+
+/** What a person does with a mail: wait for it, and take the address of its link. */
+export async function linkTo(email, door) {
+  for (let turn = 0; turn < 120; turn += 1) {
+    const { mails } = await (await fetch(`${BASE}/_dev/mail.json`)).json();
+    const mail = mails.find(({ To, BodyText }) => To[0] === email && BodyText.includes(`/${door}#token=`));
+    if (mail) return new RegExp(`https?://\\S+/${door}#token=\\S+`).exec(mail.BodyText)[0];
+    await new Promise((done) => setTimeout(done, 500));
+  }
+  throw new Error(`no mail with a link to ${door} came to ${email}`);
+}
+
+export async function show(page, section) {
+  await page.evaluate((wanted) => { document.querySelector("latchkey-settings").show(wanted); }, section);
+  await page.waitForTimeout(50);
+  await settled(page);
+}
+
+/** The id of what has the focus, inside of the element. */
+export const focused = (page) => page.evaluate(() => document.activeElement?.shadowRoot?.activeElement?.id ?? null);
 
 /** The skeletons are gone. */
 export async function settled(page) {

@@ -24,6 +24,7 @@ import type {
   PreferencesBody,
   PreferencesView,
   SessionListView,
+  SessionView,
   SignedIn,
   UpdateMeBody,
 } from "./index.js";
@@ -213,6 +214,23 @@ export function useSessions(): UseQueryResult<SessionListView, Failing> {
   });
 }
 
+export interface RenameSession {
+  sessionId: string;
+  name: string;
+}
+
+/** Give a device another name: the list has it at once. */
+export function useRenameSession(): UseMutationResult<SessionView, Failing, RenameSession> {
+  const { latchkey, queries, accountId } = usePlace();
+  const key = latchkeyKeys.sessions(accountId);
+  return useMutation<SessionView, Failing, RenameSession>({
+    mutationFn: ({ sessionId, name }) => latchkey.renameSession({ path: { session_id: sessionId }, body: { device_name: name } }),
+    onSuccess: (renamed) =>
+      queries.setQueryData<SessionListView>(key, (known) => known && { ...known, sessions: known.sessions.map((each) => (each.id === renamed.id ? renamed : each)) }),
+    onSettled: () => queries.invalidateQueries({ queryKey: key }),
+  });
+}
+
 interface Rollback {
   before: SessionListView | undefined;
 }
@@ -374,6 +392,7 @@ export interface Settings {
   getPreferences(): Promise<PreferencesView>;
   replacePreferences(preferences: PreferencesBody): Promise<PreferencesView>;
   getSessions(): Promise<SessionListView>;
+  renameSession(sessionId: string, name: string): Promise<SessionView>;
   revokeSession(sessionId: string): Promise<void>;
   /** All others; with `includeThisDevice` this one, too. */
   revokeAllSessions(given?: RevokeAll): Promise<EndedSessionsView>;
@@ -393,6 +412,7 @@ export function useSettings(): Settings {
     uploadAvatar: useUploadAvatar().mutateAsync,
     deleteAvatar: useDeleteAvatar().mutateAsync,
     replacePreferences: useReplacePreferences().mutateAsync,
+    renameSession: useRenameSession().mutateAsync,
     revokeSession: useRevokeSession().mutateAsync,
     revokeAllSessions: useRevokeAllSessions().mutateAsync,
     requestExport: useRequestExport().mutateAsync,
@@ -412,6 +432,7 @@ export function useSettings(): Settings {
       getPreferences: () => fetched(latchkeyKeys.preferences(accountId), () => latchkey.getPreferences()),
       replacePreferences: (preferences) => latest.current.replacePreferences(preferences),
       getSessions: () => fetched(latchkeyKeys.sessions(accountId), () => latchkey.listSessions()),
+      renameSession: (sessionId, name) => latest.current.renameSession({ sessionId, name }),
       revokeSession: (sessionId) => latest.current.revokeSession(sessionId),
       revokeAllSessions: (given) => latest.current.revokeAllSessions(given),
       requestExport: () => latest.current.requestExport(),

@@ -97,6 +97,23 @@ describe("devices", () => {
   });
 });
 
+describe("a device's name", () => {
+  it("is in the list as soon as the service has taken it, and not when it was refused", async () => {
+    const shown = render(() => ({ list: useSessions(), settings: useSettings() }));
+    const names = () => shown.result.current.list.data?.sessions.map(({ device_name }) => device_name);
+    await waitFor(() => expect(names()).toHaveLength(3));
+    const [first, second] = shown.result.current.list.data!.sessions;
+    const expected = [names()![0], "Green laptop", names()![2]];
+    // The list can't be read again: what is seen is what the answer said.
+    service.before = (seen) => (seen.method === "GET" ? refusal(503, "TEMPORARILY_UNAVAILABLE") : undefined);
+    await act(() => shown.result.current.settings.renameSession(second!.id, "Green laptop"));
+    expect(names()).toEqual(expected);
+    const refused = shown.result.current.settings.renameSession(first!.id, "");
+    await act(() => expect(refused).rejects.toMatchObject({ code: "VALIDATION_ERROR" }));
+    expect(names()).toEqual(expected);
+  });
+});
+
 describe("the cache", () => {
   it("has nothing of one person when the next one signs in", async () => {
     const shown = render(() => ({ me: useMe(), who: useSignedIn() }));

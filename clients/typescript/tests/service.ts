@@ -23,6 +23,7 @@ export class FakeService {
   latencyMs = 0;
   private serial = 0;
   private readonly accounts = new Map<string, string>();
+  private readonly names = new Map<string, string>();
   private readonly authTimes = new Map<string, number>();
   private readonly generations = new Map<string, number>();
 
@@ -89,7 +90,7 @@ export class FakeService {
       case "GET /api/v1/users/me/sessions": {
         const sessions = [...this.accounts.keys()]
           .filter((id) => this.accounts.get(id) === this.accounts.get(sessionId) && !this.ended.has(id))
-          .map((id) => ({ id, device_name: `device of ${id}`, is_current: id === sessionId }));
+          .map((id) => ({ id, device_name: this.names.get(id) ?? `device of ${id}`, is_current: id === sessionId }));
         return success({ sessions, total_count: sessions.length });
       }
       case "DELETE /api/v1/users/me/sessions?scope=others": {
@@ -97,6 +98,12 @@ export class FakeService {
         for (const id of others) this.ended.set(id, "SESSION_REVOKED");
         return success({ terminated_count: others.length });
       }
+    }
+    const renamed = /^PATCH \/api\/v1\/users\/me\/sessions\/(ses_\d+)$/.exec(`${seen.method} ${seen.path}`)?.[1];
+    if (renamed) {
+      if (!body["device_name"]) return refusal(400, "VALIDATION_ERROR");
+      this.names.set(renamed, body["device_name"]);
+      return success({ id: renamed, device_name: body["device_name"], is_current: renamed === sessionId });
     }
     const one = /^DELETE \/api\/v1\/users\/me\/sessions\/(ses_\d+)$/.exec(`${seen.method} ${seen.path}`)?.[1];
     if (one) {

@@ -1,10 +1,7 @@
 /** The page around the element: the doors in, and the pages that the mails' links lead to. */
 
-import { ApiError, FetchApi, LitElement, html, nothing, pickLanguage } from "../settings.js";
+import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage } from "../settings.js";
 import { WORDS, type Words } from "./words.js";
-
-declare const __OPERATIONS__: string[];
-const OPERATIONS = new Set(__OPERATIONS__);
 
 type Field = "email" | "login" | "password" | "new_password" | "full_name";
 
@@ -14,20 +11,22 @@ interface Door {
   go: keyof Words;
   done?: keyof Words;
   fields: Field[];
-  operation: string;
-  /** Its link in a mail carries a token. */
+  /** Where what is typed goes. */
+  path?: string;
+  /** A mail's link leads here, and carries a token. */
   token?: boolean;
 }
 
 const DOORS: Record<string, Door> = {
-  "/": { title: "signIn", lead: "signInLead", go: "signIn", fields: ["login", "password"], operation: "POST /auth/login" },
-  "/register": { title: "register", lead: "registerLead", go: "register", fields: ["full_name", "email", "new_password"], operation: "POST /auth/register" },
-  "/forgot-password": { title: "forgotTitle", lead: "forgotLead", go: "send", done: "sent", fields: ["email"], operation: "POST /auth/password/forgot" },
-  "/reset-password": { title: "resetTitle", lead: "resetLead", go: "resetGo", done: "resetDone", fields: ["new_password"], operation: "POST /auth/password/reset", token: true },
-  "/verify-email": { title: "verifyTitle", lead: "verifyLead", go: "verifyGo", done: "verifyDone", fields: ["password"], operation: "POST /auth/email/verify", token: true },
-  "/undo-email-change": { title: "undoTitle", lead: "undoLead", go: "undoGo", done: "undoDone", fields: [], operation: "POST /auth/email/undo", token: true },
-  "/not-me": { title: "notMeTitle", lead: "notMeLead", go: "notMeGo", done: "notMeDone", fields: [], operation: "POST /auth/not-me", token: true },
-  "/restore-account": { title: "restoreTitle", lead: "restoreLead", go: "restoreGo", done: "restoreDone", fields: [], operation: "POST /auth/restore", token: true },
+  "/": { title: "signIn", lead: "signInLead", go: "signIn", fields: ["login", "password"] },
+  "/register": { title: "register", lead: "registerLead", go: "register", fields: ["full_name", "email", "new_password"] },
+  "/forgot-password": { title: "forgotTitle", lead: "forgotLead", go: "send", done: "sent", fields: ["email"], path: "/api/v1/auth/password/forgot" },
+  "/resend-verification": { title: "verifyTitle", lead: "resendLead", go: "send", done: "sentVerify", fields: ["email"], path: "/api/v1/auth/email/resend" },
+  "/reset-password": { title: "resetTitle", lead: "resetLead", go: "resetGo", done: "resetDone", fields: ["new_password"], path: "/api/v1/auth/password/reset", token: true },
+  "/verify-email": { title: "verifyTitle", lead: "verifyLead", go: "verifyGo", done: "verifyDone", fields: ["password"], path: "/api/v1/auth/email/verify", token: true },
+  "/undo-email-change": { title: "undoTitle", lead: "undoLead", go: "undoGo", done: "undoDone", fields: [], path: "/api/v1/auth/email/undo", token: true },
+  "/not-me": { title: "notMeTitle", lead: "notMeLead", go: "notMeGo", done: "notMeDone", fields: [], path: "/api/v1/auth/not-me", token: true },
+  "/restore-account": { title: "restoreTitle", lead: "restoreLead", go: "restoreGo", done: "restoreDone", fields: [], path: "/api/v1/auth/restore", token: true },
 };
 
 const REASONS: Record<string, keyof Words> = {
@@ -40,11 +39,11 @@ const REASONS: Record<string, keyof Words> = {
   ACCOUNT_DELETED: "deleted",
   ACCOUNT_SUSPENDED: "suspended",
   VALIDATION_ERROR: "invalid",
-  OFFLINE: "offline",
+  NETWORK_ERROR: "offline",
 };
 
 class Page extends LitElement {
-  private readonly api = new FetchApi();
+  private readonly latchkey = createLatchkey({ mode: "cookie" });
   private readonly words = WORDS[pickLanguage(navigator.languages)];
   private inside = false;
   private settled = false;
@@ -74,20 +73,25 @@ class Page extends LitElement {
   }
 
   private get door(): Door {
-    const door = DOORS[location.pathname];
-    return door && OPERATIONS.has(door.operation) ? door : DOORS["/"]!;
+    return DOORS[location.pathname] ?? DOORS["/"]!;
   }
 
   private async settle(): Promise<void> {
     if (!this.door.token) {
       try {
-        this.inside = await this.api.resume();
+        this.inside = (await this.latchkey.resume()) !== null;
       } catch (error) {
         this.wrong = reason(error);
       }
     }
     this.settled = true;
     this.arrive();
+    // Signed in in another tab: this one is, too.
+    this.latchkey.subscribe(() => {
+      if (this.inside || this.door.token || !this.latchkey.signedIn) return;
+      this.inside = true;
+      this.arrive();
+    });
   }
 
   private out(): void {
@@ -116,8 +120,9 @@ class Page extends LitElement {
     return html`
       <header class="bar">
         <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28" />Latchkey</a>
+        ${this.inside ? html`<button class="link" @click=${() => void this.leave()}>${words.signOut}</button>` : nothing}
       </header>
-      <main>${this.inside ? html`<h1 class="unseen">${words.settings}</h1><latchkey-settings .api=${this.api} section=${section}></latchkey-settings>` : this.form(words)}</main>
+      <main>${this.inside ? html`${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]}</p>` : nothing}<h1 class="unseen">${words.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(words)}</main>
     `;
   }
 
@@ -130,14 +135,14 @@ class Page extends LitElement {
     return html`<div class="door">
       <div><h1 tabindex="-1">${words[door.title]}</h1><p class="lead">${words[door.lead]}</p></div>
       <form class="sheet" @submit=${(event: Event) => void this.submit(event)}>
-        ${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]}</p>` : nothing}
+        ${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]} ${this.remedy(door)}</p>` : nothing}
         ${this.done ? html`<p class="right" role="status">${words[this.done]}</p>` : nothing}
         ${incomplete ? html`<p class="wrong" role="alert">${words.noToken}</p>` : nothing}
         ${ended || incomplete
           ? nothing
           : html`${door.fields.map((name) => this.field(name))}
               <button class="go" aria-disabled=${this.busy}>${this.busy ? words.wait : words[door.go]}</button>`}
-        ${ended ? html`<a class="go" href="/" @click=${(event: Event) => this.go("/", event)}>${words.signIn}</a>` : nothing}
+        ${ended ? html`<a class="go" href="/">${words.signIn}</a>` : nothing}
       </form>
       <p class="foot">
         ${door === DOORS["/"]
@@ -149,15 +154,32 @@ class Page extends LitElement {
     </div>`;
   }
 
+  /** Another link, for whom the present one is of no use. */
+  private remedy(door: Door) {
+    const path = this.wrong === "unverified" || (this.wrong === "stale" && door === DOORS["/verify-email"]) ? "/resend-verification"
+      : this.wrong === "stale" && door === DOORS["/reset-password"] ? "/forgot-password" : null;
+    return path ? html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${this.words.send}</a>` : nothing;
+  }
+
+  private async leave(): Promise<void> {
+    try {
+      await this.latchkey.logout();
+      this.out();
+    } catch (error) {
+      this.wrong = reason(error);
+      this.requestUpdate();
+    }
+  }
+
   private field(name: Field) {
     const { words } = this;
-    const forgot = name === "password" && this.door === DOORS["/"] && OPERATIONS.has("POST /auth/password/forgot");
+    const forgot = name === "password" && this.door === DOORS["/"];
     const kinds: Record<Field, [string, string, string]> = {
       login: [words.emailOrName, "text", "username"],
       email: [words.email, "email", "email"],
       full_name: [words.fullName, "text", "name"],
       password: [words.password, "password", "current-password"],
-      new_password: [words.newPassword, "password", "new-password"],
+      new_password: [this.door === DOORS["/register"] ? words.password : words.newPassword, "password", "new-password"],
     };
     const [label, type, autocomplete] = kinds[name];
     return html`<div class="field">
@@ -181,18 +203,19 @@ class Page extends LitElement {
     this.requestUpdate();
     try {
       if (door === DOORS["/"]) {
-        await this.api.login(value("login").trim(), value("password"));
+        const login = value("login").trim();
+        await this.latchkey.login({ ...(login.includes("@") ? { email: login } : { username: login }), password: value("password") });
         this.inside = true;
       } else if (door === DOORS["/register"]) {
         const name = value("full_name").trim();
         const body = { email: value("email").trim(), password: value("new_password"), ...(name ? { full_name: name } : {}) };
-        this.inside = await this.api.register(body);
+        this.inside = (await this.latchkey.register(body)) !== null;
         if (this.inside) history.replaceState(null, "", "/");
         else this.done = "checkMail";
       } else {
         const body: Record<string, string> = door.token ? { token: this.token } : {};
         for (const name of door.fields) body[name] = name === "email" ? value(name).trim() : value(name);
-        await this.api.post(door.operation.split(" ")[1]!, body);
+        await this.latchkey.client.post({ url: door.path!, body });
         this.token = "";
         this.done = door.done ?? null;
       }
@@ -206,7 +229,7 @@ class Page extends LitElement {
 }
 
 function reason(error: unknown): keyof Words {
-  return (error instanceof ApiError && REASONS[error.code]) || "failed";
+  return (error instanceof LatchkeyError && REASONS[error.code]) || "failed";
 }
 
 customElements.define("latchkey-page", Page);

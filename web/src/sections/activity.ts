@@ -1,4 +1,4 @@
-import type { ActivityEntry } from "../api.js";
+import type { ActivityListView, ActivityView } from "latchkey";
 import { Loaded, button, html, nothing, problem, type Host, type Section, type View } from "../core.js";
 import { clock } from "../icons.js";
 import type { Messages } from "../messages.js";
@@ -6,12 +6,12 @@ import type { Messages } from "../messages.js";
 export class Activity implements Section {
   readonly name = "activity";
   readonly icon = clock;
-  private readonly list: Loaded<{ entries: ActivityEntry[]; next: string | null }>;
+  private readonly list: Loaded<ActivityListView>;
   private failure: unknown;
   private busy = false;
 
   constructor(private readonly host: Host) {
-    this.list = new Loaded(host, () => host.api.activity(null, host.format.locale));
+    this.list = new Loaded(host, () => this.page());
   }
 
   title = (words: Messages) => words.activity;
@@ -32,11 +32,11 @@ export class Activity implements Section {
       () => html`<div class="card flush"><ul class="list">${[0, 1, 2, 3].map(
         () => html`<li><div><span class="bone"></span><span class="bone short"></span></div></li>`,
       )}</ul></div>`,
-      ({ entries, next }) => html`
-        ${entries.length === 0
+      ({ activity, next_cursor: next }) => html`
+        ${activity.length === 0
           ? html`<p class="notice muted">${words.noActivity}</p>`
           : html`<section class="card flush" aria-label=${words.activity} part="card">
-              <ul class="list">${entries.map((entry) => this.entry(entry))}</ul>
+              <ul class="list">${activity.map((entry) => this.entry(entry))}</ul>
             </section>`}
         ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
         ${next ? html`<div class="row">${button(this.busy ? words.loading : words.more, () => void this.more())}</div>` : nothing}
@@ -44,31 +44,39 @@ export class Activity implements Section {
     );
   }
 
-  private entry(entry: ActivityEntry): View {
+  private entry(entry: ActivityView): View {
     const { words, format } = this.host;
-    const about = [entry.device_name, entry.ip_address].filter(Boolean).join(" · ");
+    // The sentence often names the device.
+    const about = [entry.device_name, entry.ip_address].filter((fact) => fact && !entry.description.includes(fact));
     const refused = entry.outcome !== "OK"; // else the code of an error
     return html`<li>
       <div>
         <div class="row"><span>${entry.description}</span>${refused ? html`<span class="badge bad">${words.refused}</span>` : nothing}</div>
-        <div class="small muted">
-          <time datetime=${entry.at} title=${format.exact(entry.at)}>${format.ago(entry.at)}</time>${about ? ` · ${about}` : nothing}
+        <div class="small muted meta">
+          <span><time datetime=${entry.at} title=${format.exact(entry.at)}>${format.ago(entry.at)}</time></span>
+          ${about.map((fact) => html`<span>${fact}</span>`)}
         </div>
       </div>
     </li>`;
   }
 
+  /** Its sentences are the service's, in the language of the screens. */
+  private page(cursor?: string): Promise<ActivityListView> {
+    const { latchkey, format } = this.host;
+    return latchkey.listActivity({ query: { limit: 20, ...(cursor ? { cursor } : {}) }, headers: { "accept-language": format.locale } });
+  }
+
   private async more(): Promise<void> {
     const known = this.list.data;
-    if (!known?.next || this.busy) return;
+    if (!known?.next_cursor || this.busy) return;
     this.busy = true;
     this.failure = undefined;
     this.host.changed();
     try {
-      const page = await this.host.api.activity(known.next, this.host.format.locale);
-      this.list.data = { entries: [...known.entries, ...page.entries], next: page.next };
+      const page = await this.page(known.next_cursor);
+      this.list.data = { ...page, activity: [...known.activity, ...page.activity] };
     } catch (error) {
-      if (!this.host.ended(error)) this.failure = error;
+      if (!this.host.ended()) this.failure = error;
     }
     this.busy = false;
     this.host.changed();

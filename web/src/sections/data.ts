@@ -1,5 +1,5 @@
-import type { Account, Export } from "../api.js";
-import { ApiError, Cancelled, Loaded, button, field, html, nothing, problem, type Host, type Section, type View } from "../core.js";
+import type { AccountView, ExportView } from "latchkey";
+import { Cancelled, LatchkeyError, Loaded, button, codeOf, field, html, nothing, problem, type Host, type Section, type View } from "../core.js";
 import { archive } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
 
@@ -9,7 +9,7 @@ const LOOK_AGAIN_MS = 2500;
 export class Data implements Section {
   readonly name = "data";
   readonly icon = archive;
-  private readonly exports: Loaded<Export[]>;
+  private readonly exports: Loaded<ExportView[]>;
   private failure: unknown;
   private busy = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -17,9 +17,9 @@ export class Data implements Section {
 
   constructor(
     private readonly host: Host,
-    private readonly account: () => Promise<Account>,
+    private readonly account: () => Promise<AccountView>,
   ) {
-    this.exports = new Loaded(host, () => host.api.exports());
+    this.exports = new Loaded(host, async () => (await host.latchkey.listExports()).exports);
   }
 
   title = (words: Messages) => words.data;
@@ -52,16 +52,14 @@ export class Data implements Section {
           (exports) => this.export_(exports[0]),
         )}
       </section>
-      ${this.host.offers("DELETE /users/me")
-        ? html`<section class="card danger" aria-labelledby="delete-title" part="card">
-            <header><h3 id="delete-title">${words.deleteTitle}</h3><p class="muted">${words.deleteLead}</p></header>
-            <div class="row">${button(words.deleteOpen, () => void this.askDelete(), { kind: "danger" })}</div>
-          </section>`
-        : nothing}
+      <section class="card danger" aria-labelledby="delete-title" part="card">
+        <header><h3 id="delete-title">${words.deleteTitle}</h3><p class="muted">${words.deleteLead}</p></header>
+        <div class="row">${button(words.deleteOpen, () => void this.askDelete(), { kind: "danger" })}</div>
+      </section>
     `;
   }
 
-  private export_(latest: Export | undefined): View {
+  private export_(latest: ExportView | undefined): View {
     const { words, format } = this.host;
     const request = (text: string, kind = "primary") =>
       html`<div class="row">${button(text, () => void this.request(), { kind })}</div>`;
@@ -115,7 +113,7 @@ export class Data implements Section {
     try {
       await action();
     } catch (error) {
-      if (!(error instanceof Cancelled) && !this.host.ended(error)) this.failure = error;
+      if (!(error instanceof Cancelled) && !this.host.ended()) this.failure = error;
     }
     this.busy = false;
     this.host.changed();
@@ -124,12 +122,12 @@ export class Data implements Section {
   private async request(): Promise<void> {
     await this.attempt(async () => {
       try {
-        const started = await this.host.recently(() => this.host.api.requestExport());
+        const started = await this.host.recently(() => this.host.latchkey.requestExport());
         this.exports.data = [started, ...(this.exports.data ?? [])];
         this.host.announce(this.host.words.exportQueued);
       } catch (error) {
         // Started in another window: watch that one.
-        if (!(error instanceof ApiError && error.code === "EXPORT_ALREADY_RUNNING")) throw error;
+        if (codeOf(error) !== "EXPORT_ALREADY_RUNNING") throw error;
       }
       this.host.focusOn("#export-title");
       void this.watch();
@@ -139,8 +137,8 @@ export class Data implements Section {
   private async download(id: string): Promise<void> {
     await this.attempt(async () => {
       const url = await this.host.recently(async () => {
-        const found = await this.host.api.export(id);
-        if (found.download_blocked_by) throw new ApiError(403, found.download_blocked_by, "");
+        const found = await this.host.latchkey.getExport({ path: { export_id: id } });
+        if (found.download_blocked_by) throw new LatchkeyError("REAUTHENTICATION_REQUIRED", "", { status: 403 });
         return found.download_url;
       });
       if (url) location.assign(url);
@@ -179,7 +177,7 @@ export class Data implements Section {
             this.host.focusOn("#confirm_email");
             throw new Cancelled();
           }
-          const { purge_at } = await this.host.recently(() => this.host.api.deleteMe());
+          const { purge_at } = await this.host.recently(() => this.host.latchkey.deleteMe());
           this.host.deleted(purge_at);
         },
       });

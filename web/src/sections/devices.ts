@@ -1,9 +1,7 @@
-import type { Device } from "../api.js";
-import { Cancelled, Loaded, button, field, html, nothing, problem, type Host, type Section, type View } from "../core.js";
+import type { SessionView as Device } from "latchkey";
+import { Cancelled, Loaded, button, codeOf, field, html, nothing, problem, type Host, type Section, type View } from "../core.js";
 import { deviceIcon, screens } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
-
-const RENAME = "PATCH /users/me/sessions/{session_id}";
 
 export class Devices implements Section {
   readonly name = "devices";
@@ -14,7 +12,7 @@ export class Devices implements Section {
   private clock: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly host: Host) {
-    this.list = new Loaded(host, async () => arranged(await host.api.sessions()));
+    this.list = new Loaded(host, async () => (await host.latchkey.listSessions()).sessions);
   }
 
   title = (words: Messages) => words.devices;
@@ -43,7 +41,9 @@ export class Devices implements Section {
     return html`
       ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
       ${this.list.render(
-        () => html`<div class="card flush"><ul class="list">${[0, 1, 2].map(() => this.bone())}</ul></div>`,
+        () => html`<div class="card flush"><ul class="list">${this.bone()}</ul></div>
+          <div class="row apart"><span class="bone button-like"></span><span class="bone button-like"></span></div>
+          <div class="card flush"><ul class="list">${this.bone()}${this.bone()}</ul></div>`,
         (devices) => {
           const others = devices.filter((device) => !device.is_current);
           const here = devices.filter((device) => device.is_current);
@@ -81,10 +81,9 @@ export class Devices implements Section {
           <span>${device.device_name}</span>
           ${device.is_current ? html`<span class="badge">${words.thisDevice}</span>` : nothing}
         </div>
-        <div class="small muted">
-          ${now ? html`<span class="dot"></span>` : nothing}<time datetime=${device.last_activity}
-            title=${format.exact(device.last_activity)}>${now ? words.activeNow : words.active(format.ago(device.last_activity))}</time>
-          · <span>${device.location || words.unknownPlace}</span>
+        <div class="small muted meta"><span>${now ? html`<span class="dot"></span>` : nothing}<time datetime=${device.last_activity}
+            title=${format.exact(device.last_activity)}>${now ? words.activeNow : words.active(format.ago(device.last_activity))}</time></span>
+          <span>${device.location ? format.place(device.location) : words.unknownPlace}</span>
         </div>
         <div class="actions">
           ${button(words.details, () => this.toggle(device), {
@@ -105,9 +104,7 @@ export class Devices implements Section {
               ${fact(words.ip, device.ip_address)} ${fact(words.endsAt, format.exact(device.expires_at))}
               <div class="wide"><dt>${words.browser}</dt><dd class="mono">${device.user_agent}</dd></div>
             </dl>
-            ${this.host.offers(RENAME)
-              ? html`<div class="renaming">${button(words.rename, () => this.askName(device))}</div>`
-              : nothing}`
+            <div class="renaming">${button(words.rename, () => this.askName(device), { label: words.renameOf(device.device_name) })}</div>`
         : nothing}
     </li>`;
   }
@@ -130,11 +127,11 @@ export class Devices implements Section {
     this.host.openDialog({
       title: words.renameTitle,
       confirm: words.save,
-      content: () => field("device_name", words.deviceName, device.device_name, { required: true, maxlength: 60 }),
+      content: () => field("device_name", words.deviceName, device.device_name, { required: true, maxlength: 64 }),
       submit: async (form) => {
         const name = String(form.get("device_name")).trim();
-        const renamed = await this.host.recently(() => this.host.api.renameSession(device.id, name));
-        device.device_name = renamed?.device_name ?? name;
+        const renamed = await this.host.latchkey.renameSession({ path: { session_id: device.id }, body: { device_name: name } });
+        device.device_name = renamed.device_name;
         this.host.announce(words.renamed(device.device_name));
         this.host.changed();
       },
@@ -149,8 +146,8 @@ export class Devices implements Section {
       danger: true,
       content: () => html`<p class="muted">${device.is_current ? words.signOutSelfText : words.signOutText}</p>`,
       submit: async () => {
-        if (device.is_current) await this.host.leave();
-        else void this.end([device], () => this.host.api.revokeSession(device.id), words.signedOut(device.device_name));
+        if (device.is_current) await this.host.latchkey.logout();
+        else void this.end([device], () => this.revoke(device), words.signedOut(device.device_name));
       },
       then: () => device.is_current || this.focusAfter(),
     });
@@ -163,13 +160,22 @@ export class Devices implements Section {
       confirm: words.signOut,
       danger: true,
       content: () => html`<p class="muted">${words.signOutOthersText}</p>`,
-      submit: () => void this.end(others, () => this.host.api.revokeOtherSessions(), words.signedOutOthers(others.length)),
+      submit: () => void this.end(others, () => this.host.latchkey.revokeSessions({ query: { scope: "others" } }), words.signedOutOthers(others.length)),
       then: () => this.focusAfter(),
     });
   }
 
   private focusAfter(): void {
     this.host.focusOn(this.list.data?.some((device) => !device.is_current) ? "#others" : "#only-this");
+  }
+
+  private async revoke(device: Device): Promise<void> {
+    try {
+      await this.host.latchkey.revokeSession({ path: { session_id: device.id } });
+    } catch (error) {
+      // It has ended already: what was asked for is so.
+      if (codeOf(error) !== "SESSION_NOT_FOUND") throw error;
+    }
   }
 
   /** They leave the list at once, and come back if the service says no. */
@@ -183,7 +189,7 @@ export class Devices implements Section {
       this.host.announce(said);
     } catch (error) {
       this.list.data = arranged([...(this.list.data ?? []).filter((device) => !gone.has(device.id)), ...devices]);
-      if (!(error instanceof Cancelled) && !this.host.ended(error)) this.failure = error;
+      if (!(error instanceof Cancelled) && !this.host.ended()) this.failure = error;
       this.host.changed();
     }
   }

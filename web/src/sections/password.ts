@@ -1,4 +1,4 @@
-import { ApiError, Cancelled, describe, html, nothing, problem, secret, submitted, type Host, type Section, type View } from "../core.js";
+import { Cancelled, codeOf, describe, html, nothing, problem, secret, submitted, type Host, type Section, type View } from "../core.js";
 import { key } from "../icons.js";
 import type { Messages } from "../messages.js";
 
@@ -25,10 +25,10 @@ export class Password implements Section {
 
   render(): View {
     const { words } = this.host;
-    const code = this.error instanceof ApiError ? this.error.code : null;
+    const code = codeOf(this.error);
     const wrong = code === "INVALID_CREDENTIALS";
     const weak = code === "PASSWORD_NOT_ACCEPTED" || code === "VALIDATION_ERROR";
-    const said = describe(words, this.error);
+    const said = describe(this.host, this.error);
     return html`
       ${this.done ? html`<p class="notice ok" role="status">${words.passwordChanged}</p>` : nothing}
       ${this.error !== undefined && !wrong && !weak ? problem(this.host, this.error) : nothing}
@@ -51,17 +51,17 @@ export class Password implements Section {
     this.done = false;
     this.host.changed();
     try {
-      const current = String(values.get("current_password"));
-      await this.host.recently(() => this.host.api.changePassword(current, String(values.get("new_password"))));
+      const body = { current_password: String(values.get("current_password")), new_password: String(values.get("new_password")) };
+      await this.host.recently(() => this.host.latchkey.changePassword({ body }));
       form.reset();
       this.done = true;
       this.host.announce(this.host.words.passwordChanged);
     } catch (error) {
-      if (!(error instanceof Cancelled) && !this.host.ended(error)) this.error = error;
+      if (!(error instanceof Cancelled) && !this.host.ended()) this.error = error;
     }
     this.busy = false;
     this.host.changed();
-    const code = this.error instanceof ApiError ? this.error.code : null;
+    const code = codeOf(this.error);
     if (code) this.host.focusOn(code === "INVALID_CREDENTIALS" ? "#current_password" : "#new_password");
   }
 }

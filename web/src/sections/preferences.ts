@@ -1,4 +1,4 @@
-import type { Account, Consent, Preferences as Document } from "../api.js";
+import type { AccountView, ConsentView, PreferencesView } from "latchkey";
 import { Loaded, choose, html, nothing, problem, submitted, type Host, type Section, type View } from "../core.js";
 import { sliders } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
@@ -11,6 +11,8 @@ const CHOICES: Record<string, (boolean | string)[]> = {
   lighting: ["daylight", "bright", "soft"],
   seating: ["desk", "sofa", "standing"],
 };
+type Document = PreferencesView;
+
 const FREE = "other_preferences";
 const CONSENTS = ["transactional_consent", "marketing_consent"] as const;
 
@@ -18,17 +20,17 @@ export class Preferences implements Section {
   readonly name = "preferences";
   readonly icon = sliders;
   private readonly document: Loaded<Document>;
-  private readonly history: Loaded<{ account: Account; consents: Consent[] }>;
-  private edits: Document = {};
+  private readonly history: Loaded<{ account: AccountView; consents: ConsentView[] }>;
+  private edits: Partial<Document> = {};
   private busy = false;
   private error: unknown;
   private consentError: unknown;
   private said = "";
 
   constructor(private readonly host: Host) {
-    this.document = new Loaded(host, () => host.api.preferences());
+    this.document = new Loaded(host, () => host.latchkey.getPreferences());
     this.history = new Loaded(host, async () => {
-      const [{ account }, consents] = await Promise.all([host.api.me(), host.api.consents()]);
+      const [account, { consents }] = await Promise.all([host.latchkey.getMe(), host.latchkey.listConsents({ query: { limit: 20 } })]);
       return { account, consents };
     });
   }
@@ -67,7 +69,7 @@ export class Preferences implements Section {
     const free = values[FREE];
     return html`<form class="card" part="card" @submit=${(event: Event) => void this.save(event, values)}>
       <div class="fields two">
-        ${Object.entries(CHOICES).map(([key, choices]) => this.choice(key, choices, values[key]))}
+        ${Object.entries(CHOICES).map(([key, choices]) => this.choice(key, choices, values[key as keyof Document]))}
         ${free === null || free === undefined || typeof free === "string"
           ? html`<div class="field wide"><label for=${FREE}>${words.pref_other_preferences}</label>
               <textarea id=${FREE} name=${FREE} maxlength="2000" .value=${free ?? ""}
@@ -98,7 +100,7 @@ export class Preferences implements Section {
   }
 
   private edit(key: string, value: unknown): void {
-    this.edits[key] = value;
+    this.edits = { ...this.edits, [key]: value };
     this.said = "";
     this.host.changed();
   }
@@ -110,18 +112,18 @@ export class Preferences implements Section {
     this.error = undefined;
     this.host.changed();
     try {
-      this.document.data = await this.host.api.replacePreferences(values);
+      this.document.data = await this.host.latchkey.replacePreferences({ body: values });
       this.edits = {};
       this.said = this.host.words.saved;
       this.host.announce(this.said);
     } catch (error) {
-      if (!this.host.ended(error)) this.error = error;
+      if (!this.host.ended()) this.error = error;
     }
     this.busy = false;
     this.host.changed();
   }
 
-  private consents(account: Account, history: Consent[]): View {
+  private consents(account: AccountView, history: ConsentView[]): View {
     const { words, format } = this.host;
     const hints = { transactional_consent: words.transactionalHint, marketing_consent: words.marketingHint };
     return html`<section class="card" aria-labelledby="consents" part="card">
@@ -143,12 +145,12 @@ export class Preferences implements Section {
     const wanted = input.checked;
     this.consentError = undefined;
     try {
-      await this.host.api.updateMe({ [name]: wanted }, null);
+      await this.host.latchkey.updateMe({ body: { [name]: wanted } });
       this.host.announce(this.host.words.saved);
       await this.history.load();
     } catch (error) {
       input.checked = !wanted;
-      if (!this.host.ended(error)) this.consentError = error;
+      if (!this.host.ended()) this.consentError = error;
       this.host.changed();
     }
   }

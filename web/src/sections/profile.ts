@@ -1,11 +1,10 @@
-import type { Account } from "../api.js";
+import { answerOf, type AccountView } from "latchkey";
 import {
-  ApiError, Cancelled, Loaded, button, choose, field, html, nothing, problem, submitted, type Host, type Section, type View,
+  Cancelled, LatchkeyError, Loaded, Told, button, choose, codeOf, detail, field, html, nothing, problem, submitted, type Host, type Section, type View,
 } from "../core.js";
 import { person } from "../icons.js";
 import type { Messages } from "../messages.js";
 
-type Known = { account: Account; etag: string | null };
 type Text = "full_name" | "display_name" | "username" | "occupation" | "location" | "age" | "speaking_language" | "listening_language";
 
 const AVATAR_PIXELS = 512;
@@ -13,14 +12,16 @@ const AVATAR_PIXELS = 512;
 export class Profile implements Section {
   readonly name = "profile";
   readonly icon = person;
-  readonly loaded: Loaded<Known>;
+  readonly loaded: Loaded<AccountView>;
   private edits: Partial<Record<Text, string>> = {};
   private busy = false;
   private error: unknown;
   private said = "";
+  /** Where a link is on its way to. */
+  private mailed: string | null = null;
 
   constructor(private readonly host: Host) {
-    this.loaded = new Loaded(host, () => host.api.me());
+    this.loaded = new Loaded(host, () => host.latchkey.getMe());
   }
 
   title = (words: Messages) => words.profile;
@@ -36,50 +37,47 @@ export class Profile implements Section {
     this.edits = {};
     this.error = undefined;
     this.said = "";
+    this.mailed = null;
   }
 
   /** Whose settings these are, for the other sections. */
-  async account(): Promise<Account> {
-    this.loaded.data ??= await this.host.api.me();
-    return this.loaded.data.account;
+  async account(): Promise<AccountView> {
+    return (this.loaded.data ??= await this.host.latchkey.getMe());
   }
 
   render(): View {
     return this.loaded.render(
       () => html`<div class="card"><div class="row"><span class="bone round"></span><span class="bone button-like"></span></div></div>
+        <div class="card"><div class="row apart"><div class="field grow"><span class="bone short"></span><span class="bone"></span></div><span class="bone button-like"></span></div></div>
         <div class="card"><div class="fields two">${[0, 1, 2, 3, 4, 5].map(
           () => html`<div class="field"><span class="bone short"></span><span class="bone box"></span></div>`,
         )}</div></div>`,
-      ({ account }) => this.form(account),
+      (account) => this.form(account),
     );
   }
 
-  private form(account: Account): View {
+  private form(account: AccountView): View {
     const { words } = this.host;
-    const clash = this.error instanceof ApiError && this.error.code === "PRECONDITION_FAILED";
-    const fields = this.error instanceof ApiError ? this.error.fields : {};
-    const taken = this.error instanceof ApiError && this.error.code === "USERNAME_TAKEN" ? words.e_USERNAME_TAKEN : undefined;
-    const shown = this.error !== undefined && !taken && Object.keys(fields).length === 0;
+    const clash = codeOf(this.error) === "PRECONDITION_FAILED";
+    const taken = codeOf(this.error) === "USERNAME_TAKEN" ? words.e_USERNAME_TAKEN : undefined;
+    const placed = this.error instanceof LatchkeyError && this.error.details.length > 0;
+    const shown = this.error !== undefined && !taken && !placed;
     const text = (name: Text, label: string, options: Parameters<typeof field>[3] = {}) =>
       field(name, label, this.edits[name] ?? String(account[name] ?? ""), {
-        problem: fields[name] ?? (name === "username" ? taken : undefined),
+        problem: detail(this.error, name) ?? (name === "username" ? taken : undefined),
         maxlength: 120,
         ...options,
         input: (value) => this.edit(name, value),
       });
     return html`
       ${this.picture(account)}
+      ${this.email(account)}
       <form class="content" novalidate @submit=${(event: Event) => void this.save(event, account)}>
         <div class="card" part="card">
           <div class="fields two">
             ${text("full_name", words.fullName, { autocomplete: "name" })}
             ${text("display_name", words.displayName, { hint: words.displayNameHint, autocomplete: "nickname" })}
             ${text("username", words.username, { autocomplete: "username" })}
-            <div class="field">
-              <span class="label">${words.email}</span>
-              <div class="row"><span class="anywhere">${account.email}</span>
-                <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? words.verified : words.unverified}</span></div>
-            </div>
             ${text("occupation", words.occupation, { autocomplete: "organization-title" })}
             ${text("location", words.location)}
             ${text("age", words.age, { type: "number" })}
@@ -88,8 +86,8 @@ export class Profile implements Section {
         <fieldset class="card" part="card">
           <header><h3>${words.languages}</h3><p class="muted">${words.languagesLead}</p></header>
           <div class="fields two">
-            ${this.language("speaking_language", words.speaking, account, fields)}
-            ${this.language("listening_language", words.listening, account, fields)}
+            ${this.language("speaking_language", words.speaking, account)}
+            ${this.language("listening_language", words.listening, account)}
           </div>
         </fieldset>
         ${clash
@@ -103,12 +101,12 @@ export class Profile implements Section {
     `;
   }
 
-  private language(name: "speaking_language" | "listening_language", label: string, account: Account, fields: Record<string, string>): View {
+  private language(name: "speaking_language" | "listening_language", label: string, account: AccountView): View {
     const choices = this.host.format
       .languages([account.speaking_language, account.listening_language])
       .map(({ tag, name: text }) => ({ value: tag, text }));
     return choose(name, label, this.edits[name] ?? account[name] ?? "", [{ value: "", text: this.host.words.notSet }, ...choices], {
-      problem: fields[name],
+      problem: detail(this.error, name),
       input: (value) => this.edit(name, value),
     });
   }
@@ -125,7 +123,7 @@ export class Profile implements Section {
     void this.loaded.load();
   }
 
-  private async save(event: Event, account: Account): Promise<void> {
+  private async save(event: Event, account: AccountView): Promise<void> {
     submitted(event);
     const change: Record<string, string | number | null> = {};
     for (const [name, value] of Object.entries(this.edits)) {
@@ -135,7 +133,8 @@ export class Profile implements Section {
     }
     await this.attempt(async () => {
       if (Object.keys(change).length > 0) {
-        this.loaded.data = await this.host.api.updateMe(change as Partial<Account>, this.loaded.data?.etag ?? null);
+        const etag = answerOf(account)?.etag;
+        this.loaded.data = await this.host.latchkey.updateMe({ body: change, headers: etag ? { "If-Match": etag } : {} });
       }
       this.edits = {};
       this.said = this.host.words.saved;
@@ -153,17 +152,74 @@ export class Profile implements Section {
       await action();
       this.host.announce(this.said);
     } catch (error) {
-      if (!(error instanceof Cancelled) && !this.host.ended(error)) this.error = error;
+      if (!(error instanceof Cancelled) && !this.host.ended()) this.error = error;
     }
     this.busy = false;
     this.host.changed();
   }
 
+  // --- address ---
+
+  private email(account: AccountView): View {
+    const { words } = this.host;
+    return html`<section class="card" part="card" aria-labelledby="email">
+      <div class="row apart">
+        <div class="field">
+          <h3 id="email" tabindex="-1">${words.email}</h3>
+          <div class="row tight"><span class="anywhere">${account.email}</span>
+            <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? words.verified : words.unverified}</span></div>
+        </div>
+        <div class="row tight">
+          ${account.is_verified ? nothing : button(words.emailResend, () => void this.resend(account))}
+          ${button(words.emailChange, () => this.askEmail())}
+        </div>
+      </div>
+      ${this.mailed === null ? nothing : html`<p class="notice ok">${words.emailSent(this.mailed)}</p>`}
+    </section>`;
+  }
+
+  private askEmail(): void {
+    const { words } = this.host;
+    let problem: string | undefined;
+    let typed = "";
+    this.host.openDialog({
+      title: words.emailDialog,
+      confirm: words.emailSend,
+      content: () => html`<p class="muted">${words.emailText}</p>
+        ${field("new_email", words.emailNew, typed, { type: "email", autocomplete: "email", required: true, maxlength: 320, problem, input: (value) => (typed = value) })}`,
+      submit: async () => {
+        problem = undefined;
+        const email = typed.trim();
+        try {
+          await this.host.recently(() => this.host.latchkey.changeEmail({ body: { email } }));
+        } catch (error) {
+          problem = detail(error, "email");
+          if (problem === undefined) throw error;
+          this.host.focusOn("#new_email");
+          throw new Cancelled();
+        }
+        this.sent(email);
+      },
+      then: () => this.host.focusOn("#email"),
+    });
+  }
+
+  private async resend(account: AccountView): Promise<void> {
+    await this.attempt(async () => {
+      await this.host.latchkey.resendVerification({ body: { email: account.email } });
+      this.sent(account.email);
+    });
+  }
+
+  private sent(email: string): void {
+    this.mailed = email;
+    this.host.announce(this.host.words.emailSent(email));
+  }
+
   // --- picture ---
 
-  private picture(account: Account): View {
+  private picture(account: AccountView): View {
     const { words } = this.host;
-    if (!this.host.offers("PUT /users/me/avatar")) return nothing;
     const name = account.display_name || account.full_name || account.email;
     const initials = name.split(/[\s@.]+/, 2).map((word) => word.charAt(0)).join("").toUpperCase();
     return html`<section class="card" part="card" aria-label=${words.picture}>
@@ -194,7 +250,7 @@ export class Profile implements Section {
     try {
       bitmap = await createImageBitmap(file);
     } catch {
-      this.error = new ApiError(0, "UNREADABLE", words.pictureUnreadable);
+      this.error = new Told(words.pictureUnreadable);
       this.host.changed();
       return;
     }
@@ -215,8 +271,8 @@ export class Profile implements Section {
         ${choice(false, words.pictureCrop)}${choice(true, words.pictureFit)}</fieldset>`,
       submit: async () => {
         const picture = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/webp", 0.92));
-        if (!picture) throw new ApiError(0, "UNREADABLE", words.pictureUnreadable);
-        this.loaded.data = await this.host.api.uploadAvatar(picture);
+        if (!picture) throw new Told(words.pictureUnreadable);
+        this.loaded.data = await this.host.latchkey.uploadAvatar(picture);
         this.said = words.pictureSaved;
         this.host.announce(words.pictureSaved);
       },
@@ -225,7 +281,7 @@ export class Profile implements Section {
 
   private async removePicture(): Promise<void> {
     await this.attempt(async () => {
-      this.loaded.data = await this.host.api.deleteAvatar();
+      this.loaded.data = await this.host.latchkey.deleteAvatar();
       this.said = this.host.words.pictureRemoved;
     });
   }
