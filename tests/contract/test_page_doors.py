@@ -21,4 +21,3 @@ def test_every_link_of_a_mail_has_a_page():
 
 def test_a_page_for_a_link_takes_its_token():
     assert {name for name, door in DOORS.items() if "token: true" in door} == set(PAGES.values())
-
