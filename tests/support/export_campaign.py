@@ -48,8 +48,11 @@ class Campaign:
         self._s3 = s3
         self._dynamodb = dynamodb
 
-    def ask(self, rows: int) -> Asked:
-        """Open an account, give it a history of so many rows, and ask for an export."""
+    def ask(self, rows: int, *, row_bytes: int = 0) -> Asked:
+        """Open an account, give it a history of so many rows, and ask for an export.
+
+        row_bytes  of noise in each row, which no packing makes smaller: for files of many parts
+        """
         now = self.services.clock.now()
         account = an_account(created_at=now - timedelta(days=400), updated_at=now)
         self.services.accounts.put_new(account, Effects())
@@ -57,7 +60,7 @@ class Campaign:
         for session in sessions:
             key = keys.session(account.id, session.id)
             self.services.table.put(Put(key, to_item(session)))
-        self._write_history(account, rows - 1, now - timedelta(days=399), now)
+        self._write_history(account, rows - 1, row_bytes, now - timedelta(days=399), now)
         caller = Caller(
             account_id=account.id,
             session_id=sessions[0].id,
@@ -132,7 +135,9 @@ class Campaign:
     def _bucket(self) -> str:
         return self.services.config.export_bucket
 
-    def _write_history(self, account: Account, rows: int, since: Any, until: Any) -> None:
+    def _write_history(
+        self, account: Account, rows: int, row_bytes: int, since: Any, until: Any
+    ) -> None:
         step = (until - since) / (rows + 1)
         puts = []
         for number in range(rows):
@@ -146,7 +151,7 @@ class Campaign:
                 account.audit,
                 context,
                 targets=(new_id("ses", context.now),),
-                device="Chrome on Windows",
+                device="Chrome on Windows" + self.random.randbytes(row_bytes // 2).hex(),
             )
             puts += self.services._effects.writes(Effects(audit=(row,)))
         table = self.services.config.audit_table_name

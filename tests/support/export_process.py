@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, cast, override
 
 from functions.export_worker.app import handler
 from latchkey import bootstrap
@@ -21,7 +21,10 @@ from latchkey.domain.clock import SystemClock
 from tests.support.outbox import Invocation, sqs_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+    from latchkey.storage.export_files import ArchiveWriter, ExportFiles
 
 POINTS = (
     "received",
@@ -41,12 +44,14 @@ POINTS = (
     "segment_read",
     "part_packed",
     "packing_checkpointed",
+    "part_uploaded",
     "archive_written",
     "archive_complete",
     "published",
     "swept",
 )
-"""Every point that `ExportWorker` passes, in about the order of an export."""
+"""Every point that `ExportWorker` passes, in about the order of an export; and `part_uploaded`,
+between two parts of the archive's upload."""
 
 OUT_OF_TIME = ("time_up", "handed_over")
 SEGMENT_BYTES = 64 * 1024
@@ -77,6 +82,28 @@ class Killer:
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+
+class WatchedFiles:
+    """`ExportFiles` that tell when a part of the archive has been uploaded."""
+
+    def __init__(self, files: ExportFiles, passing: Callable[[str], None]) -> None:
+        self._files = files
+        self._passing = passing
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def write_archive(self, export_id: str) -> ArchiveWriter:
+        writer = self._files.write_archive(export_id)
+        add = writer._upload.add
+
+        def add_and_tell(part: bytes) -> None:
+            add(part)
+            self._passing("part_uploaded")
+
+        writer._upload.add = add_and_tell  # type: ignore[method-assign]
+        return writer
 
 
 class FewLooks(Invocation):
@@ -130,8 +157,12 @@ def _run(
 ) -> None:
     os.environ.update(environment)
     services = Services(clock=clock)
+    worker = services.export_worker
     services.export_worker = dataclasses.replace(
-        services.export_worker, passing=killer, segment_bytes=SEGMENT_BYTES
+        worker,
+        passing=killer,
+        files=cast("ExportFiles", WatchedFiles(worker.files, killer)),
+        segment_bytes=SEGMENT_BYTES,
     )
     bootstrap.use(services)
     answer = handler({"Records": [sqs_record(message_id)]}, invocation)

@@ -250,11 +250,12 @@ EXPORT_HISTORY_DAYS = 90
 EXPORT_SEGMENT_BYTES = 4 * 1024 * 1024
 """Rows that are staged at once: the work that a killed worker loses, and half of its memory."""
 
-EXPORT_MAX_SEGMENTS = 250
-"""1 GB of rows, 2.5 million of the audit trail: what one invocation can pack in 100 seconds."""
+EXPORT_MAX_SEGMENTS = 100
+"""400 MiB of rows, 950,000 of the audit trail: what one invocation can pack in 100 seconds."""
 
-EXPORT_PACK_BYTES_PER_SECOND = 10 * 1024 * 1024
-"""Reading, deflating and uploading on one processor; a third of what was measured."""
+EXPORT_PACK_BYTES_PER_SECOND = 4 * 1024 * 1024
+"""Of rows. A third of what one processor does with files on its own disk, 12 MiB: a slower one and
+S3 have to fit in, too. Source: `benchmarks/exports.py`."""
 
 EXPORT_POLL_SECONDS = 3
 """What a client is asked to wait between two looks at an export: most are ready by the second."""
