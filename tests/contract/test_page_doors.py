@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from latchkey.domain.export import DONE_STEP, PACKING_STEP, WAITING_STEP
+from latchkey.flows.export_parts import PARTS
 from latchkey.flows.mailing import EXPORTS_PAGE, FORGOT_PASSWORD_PAGE, PAGES
 from tools.template import ROOT
 
 SOURCE = (ROOT / "web/src/page/page.ts").read_text(encoding="utf-8")
+MESSAGES = (ROOT / "web/src/messages.ts").read_text(encoding="utf-8")
+LANGUAGES = 2
 DOORS = dict(re.findall(r'^  "/([\w-]*)": \{ (.+) \},$', SOURCE, re.MULTILINE))
 INSIDE = {"exports"}
 """Pages for whoever is signed in."""
@@ -21,3 +25,9 @@ def test_every_link_of_a_mail_has_a_page():
 
 def test_a_page_for_a_link_takes_its_token():
     assert {name for name, door in DOORS.items() if "token: true" in door} == set(PAGES.values())
+
+
+def test_every_step_of_an_export_has_a_word_in_every_language():
+    steps = {part.name for part in PARTS} | {WAITING_STEP, PACKING_STEP, DONE_STEP}
+    for step in steps:
+        assert len(re.findall(rf'^  "?step_{step}"?:', MESSAGES, re.MULTILINE)) == LANGUAGES, step

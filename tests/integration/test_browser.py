@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WEB = ROOT / "web"
 PAGE = WEB / "dist" / "index.html"
 ELEMENT_MAX_BYTES = 35_000
+SUITE_SECONDS = 300
+"""Generous: the slowest takes a minute, and everything is cold at first."""
 SUITES = sorted((WEB / "tests").glob("*.test.mjs"))
 
 
@@ -47,12 +49,14 @@ def test_the_element_is_small():
     assert len(gzip.compress(built, 9, mtime=0)) <= ELEMENT_MAX_BYTES
 
 
+@pytest.mark.timeout(SUITE_SECONDS + 10)
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name.partition(".")[0])
 def test_the_page_in_a_browser(stack: LocalStack, chromium: str, suite: Path):
     _run(stack, chromium, suite)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(SUITE_SECONDS + 10)
 def test_five_tabs_refresh_fifty_times_each(stack: LocalStack, chromium: str):
     _run(stack, chromium, WEB / "tests" / "tabs.test.mjs", TABS="5", REFRESHES="50")
 
@@ -64,7 +68,7 @@ def _run(stack: LocalStack, chromium: str, suite: Path, **variables: str) -> Non
         env={**os.environ, "BASE_URL": stack.base_url, "CHROMIUM": chromium, **variables},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=SUITE_SECONDS,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]

@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tools.template import ROOT
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 CLIENT = ROOT / "clients" / "typescript"
 
 
+@pytest.mark.timeout(610)
 def test_the_typescript_client(stack: LocalStack):
     installed = (CLIENT / "node_modules" / ".stamp").exists()
     assert installed, "The client's packages are not installed: make client"

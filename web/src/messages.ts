@@ -4,7 +4,6 @@
  */
 
 const en = {
-  settings: "Settings",
   nav: "Sections of your settings",
   profile: "Profile",
   preferences: "Preferences",
@@ -16,11 +15,9 @@ const en = {
   saving: "Saving…",
   saved: "Saved",
   cancel: "Cancel",
-  close: "Close",
   retry: "Try again",
   reload: "Reload",
   loading: "Loading",
-  optional: "optional",
 
   profileLead: "How you appear, and how we reach you.",
   picture: "Picture",
@@ -33,7 +30,7 @@ const en = {
   pictureCrop: "Fill the circle",
   pictureFit: "Show all of it",
   pictureUse: "Use this picture",
-  pictureUploading: "Uploading…",
+  pictureFailed: "Your picture has not been changed",
   pictureUnreadable: "This file can’t be read as a picture. Choose a JPEG, PNG or WebP.",
   picturePreview: "Preview of your picture",
   fullName: "Full name",
@@ -147,6 +144,7 @@ const en = {
   step_consents: "consents",
   step_sessions: "devices",
   "step_security-history": "security history",
+  step_avatar: "picture",
   step_exports: "exports",
   step_packing: "packing the file",
   step_done: "done",
@@ -167,11 +165,11 @@ const en = {
   deleteNowText: "Every device is signed out, and nobody can sign in.",
   deleteLater: "After the grace period",
   deleteLaterText: "Profile, picture, preferences, devices, exports and security history are erased for good.",
-  deleteUntil: "Until then support can restore your account. You will see the date, and get it by mail.",
+  deleteUntil: "Until then your account can be restored. You will see the date, and get it by mail.",
   deleteType: (email: string) => `Type ${email} to confirm`,
   deleteConfirm: "Delete my account",
   deletedTitle: "Your account is deleted",
-  deletedText: (date: string) => `It is erased for good on ${date}. Until then support can restore it.`,
+  deletedText: (date: string) => `It is erased for good on ${date}. Until then it can be restored: look into your mail.`,
 
   stepUpTitle: "Confirm that it’s you",
   stepUpText: "Enter your password to go on.",
@@ -208,7 +206,6 @@ const en = {
 export type Messages = typeof en;
 
 const de: Messages = {
-  settings: "Einstellungen",
   nav: "Bereiche deiner Einstellungen",
   profile: "Profil",
   preferences: "Vorlieben",
@@ -220,11 +217,9 @@ const de: Messages = {
   saving: "Wird gespeichert …",
   saved: "Gespeichert",
   cancel: "Abbrechen",
-  close: "Schließen",
   retry: "Erneut versuchen",
   reload: "Neu laden",
   loading: "Wird geladen",
-  optional: "freiwillig",
 
   profileLead: "Wie du erscheinst und wie wir dich erreichen.",
   picture: "Bild",
@@ -237,7 +232,7 @@ const de: Messages = {
   pictureCrop: "Kreis füllen",
   pictureFit: "Ganz zeigen",
   pictureUse: "Dieses Bild verwenden",
-  pictureUploading: "Wird hochgeladen …",
+  pictureFailed: "Dein Bild wurde nicht geändert",
   pictureUnreadable: "Diese Datei lässt sich nicht als Bild lesen. Wähle ein JPEG, PNG oder WebP.",
   picturePreview: "Vorschau deines Bildes",
   fullName: "Vollständiger Name",
@@ -351,6 +346,7 @@ const de: Messages = {
   step_consents: "Einwilligungen",
   step_sessions: "Geräte",
   "step_security-history": "Sicherheitsverlauf",
+  step_avatar: "Bild",
   step_exports: "Exporte",
   step_packing: "Datei wird gepackt",
   step_done: "fertig",
@@ -371,11 +367,11 @@ const de: Messages = {
   deleteNowText: "Alle Geräte werden abgemeldet, und niemand kann sich anmelden.",
   deleteLater: "Nach der Frist",
   deleteLaterText: "Profil, Bild, Vorlieben, Geräte, Exporte und Sicherheitsverlauf werden endgültig gelöscht.",
-  deleteUntil: "Bis dahin kann der Support dein Konto wiederherstellen. Das Datum siehst du gleich, und du bekommst es per Mail.",
+  deleteUntil: "Bis dahin lässt sich dein Konto wiederherstellen. Das Datum siehst du gleich, und du bekommst es per Mail.",
   deleteType: (email) => `Tippe ${email} zur Bestätigung`,
   deleteConfirm: "Mein Konto löschen",
   deletedTitle: "Dein Konto ist gelöscht",
-  deletedText: (date) => `Am ${date} wird es endgültig entfernt. Bis dahin kann der Support es wiederherstellen.`,
+  deletedText: (date) => `Am ${date} wird es endgültig entfernt. Bis dahin lässt es sich wiederherstellen: Sieh in deine Mails.`,
 
   stepUpTitle: "Bestätige, dass du es bist",
   stepUpText: "Gib dein Passwort ein, um fortzufahren.",

@@ -102,6 +102,24 @@ test("a new address counts once its link was followed, and the old one can take 
   await context.close();
 });
 
+test("a deleted account is taken back", async () => {
+  const { email, token } = await someone();
+  assert.equal((await call("/users/me", undefined, token, "DELETE")).status, 200);
+  const context = await profile(browser);
+  const page = await followed(context, await linkTo(email, "restore-account"));
+  await page.click("button.go");
+  await page.waitForSelector("text=Your account is back.");
+  await look(page, "link-restored");
+  await page.click("a.go");
+  await page.fill("#login", email);
+  await page.fill("#password", PASSWORD);
+  await page.click("button.go");
+  await page.waitForSelector("latchkey-settings h2");
+  await settled(page);
+  assert.equal(await page.inputValue("#full_name"), "Grace Hopper");
+  await context.close();
+});
+
 test("the mail about an export leads to it, through the sign-in", async () => {
   const { email } = await someone();
   const context = await profile(browser);

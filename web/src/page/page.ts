@@ -88,6 +88,7 @@ class Page extends LitElement {
     this.arrive();
     // Signed in in another tab: this one is, too.
     this.latchkey.subscribe(() => {
+      this.requestUpdate();
       if (this.inside || this.door.token || !this.latchkey.signedIn) return;
       this.inside = true;
       this.arrive();
@@ -120,7 +121,7 @@ class Page extends LitElement {
     return html`
       <header class="bar">
         <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28" />Latchkey</a>
-        ${this.inside ? html`<button class="link" @click=${() => void this.leave()}>${words.signOut}</button>` : nothing}
+        ${this.inside && this.latchkey.signedIn ? html`<button class="link" @click=${() => void this.leave()}>${words.signOut}</button>` : nothing}
       </header>
       <main>${this.inside ? html`${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]}</p>` : nothing}<h1 class="unseen">${words.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(words)}</main>
     `;

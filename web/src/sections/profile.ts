@@ -17,6 +17,8 @@ export class Profile implements Section {
   private busy = false;
   private error: unknown;
   private said = "";
+  /** What became of the picture, beside the picture. */
+  private pictured: { error?: unknown; said?: string } = {};
   /** Where a link is on its way to. */
   private mailed: string | null = null;
 
@@ -29,6 +31,7 @@ export class Profile implements Section {
 
   open(): void {
     this.said = "";
+    this.pictured = {};
     void this.loaded.load();
   }
 
@@ -38,6 +41,7 @@ export class Profile implements Section {
     this.error = undefined;
     this.said = "";
     this.mailed = null;
+    this.pictured = {};
   }
 
   /** Whose settings these are, for the other sections. */
@@ -237,6 +241,8 @@ export class Profile implements Section {
           <span class="small muted">${words.pictureHint}</span>
         </div>
       </div>
+      ${this.pictured.error === undefined ? nothing : problem(this.host, this.pictured.error, words.pictureFailed)}
+      ${this.pictured.said ? html`<p class="notice ok">${this.pictured.said}</p>` : nothing}
     </section>`;
   }
 
@@ -246,11 +252,12 @@ export class Profile implements Section {
     input.value = "";
     if (!file) return;
     const { words } = this.host;
+    this.pictured = {};
     let bitmap: ImageBitmap;
     try {
       bitmap = await createImageBitmap(file);
     } catch {
-      this.error = new Told(words.pictureUnreadable);
+      this.pictured = { error: new Told(words.pictureUnreadable) };
       this.host.changed();
       return;
     }
@@ -273,17 +280,21 @@ export class Profile implements Section {
         const picture = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/webp", 0.92));
         if (!picture) throw new Told(words.pictureUnreadable);
         this.loaded.data = await this.host.latchkey.uploadAvatar(picture);
-        this.said = words.pictureSaved;
+        this.pictured = { said: words.pictureSaved };
         this.host.announce(words.pictureSaved);
       },
     });
   }
 
   private async removePicture(): Promise<void> {
-    await this.attempt(async () => {
+    try {
       this.loaded.data = await this.host.latchkey.deleteAvatar();
-      this.said = this.host.words.pictureRemoved;
-    });
+      this.pictured = { said: this.host.words.pictureRemoved };
+      this.host.announce(this.host.words.pictureRemoved);
+    } catch (error) {
+      if (!this.host.ended()) this.pictured = { error };
+      this.host.changed();
+    }
   }
 }
 
