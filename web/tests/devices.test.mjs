@@ -124,10 +124,9 @@ test("a device gets a name, and all others go with one word, by the keyboard alo
   assert.equal(await page.textContent("dialog[open] h3"), "Sign out the other device?");
   await reach(/^Sign out$/);
   await page.keyboard.press("Enter");
-  await page.waitForSelector("text=Only this device is signed in.").catch(async (error) => {
-    throw new Error(`${error.message}; the page says: ${await page.locator("latchkey-settings .content").first().textContent()}`);
-  });
+  await page.waitForSelector("text=Only this device is signed in.");
   assert.equal(await focused(page), "only-this");
+  await page.waitForSelector("[aria-live]:has-text('One device has been signed out.')", { state: "attached" });
   await page.reload();
   await page.waitForSelector("[part=device] .name >> text=The green laptop");
   await page.waitForSelector("text=Only this device is signed in.");

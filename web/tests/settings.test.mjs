@@ -84,7 +84,7 @@ test("a profile says what is wrong at the field, and never overwrites what anoth
   await page.click("text=Save changes");
   await page.waitForSelector("text=This was changed in another window");
   await look(page, "profile-conflict");
-  await page.click("text=Reload");
+  await page.click("role=button[name=Reload]");
   await page.waitForFunction(() => document.querySelector("latchkey-settings").shadowRoot.querySelector("#occupation").value === "Programmer");
   assert.deepEqual([await page.inputValue("#occupation"), await page.inputValue("#age"), await page.inputValue("#speaking_language")], ["Programmer", "85", "de"]);
   await show(page, "preferences");

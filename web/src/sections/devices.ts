@@ -160,7 +160,7 @@ export class Devices implements Section {
       confirm: words.signOut,
       danger: true,
       content: () => html`<p class="muted">${words.signOutOthersText}</p>`,
-      submit: () => void this.end(others, () => this.host.latchkey.revokeSessions({ query: { scope: "others" } }), words.signedOutOthers(others.length)),
+      submit: () => void this.end(others, () => this.host.latchkey.revokeSessions({ query: { scope: "others" }, keepalive: true }), words.signedOutOthers(others.length)),
       then: () => this.focusAfter(),
     });
   }
@@ -171,14 +171,14 @@ export class Devices implements Section {
 
   private async revoke(device: Device): Promise<void> {
     try {
-      await this.host.latchkey.revokeSession({ path: { session_id: device.id } });
+      await this.host.latchkey.revokeSession({ path: { session_id: device.id }, keepalive: true });
     } catch (error) {
       // It has ended already: what was asked for is so.
       if (codeOf(error) !== "SESSION_NOT_FOUND") throw error;
     }
   }
 
-  /** They leave the list at once, and come back if the service says no. */
+  /** They leave the list at once, and come back if the service says no. It is asked even if the page is left meanwhile. */
   private async end(devices: Device[], call: () => Promise<unknown>, said: string): Promise<void> {
     const gone = new Set(devices.map((device) => device.id));
     this.failure = undefined;
