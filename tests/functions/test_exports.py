@@ -67,7 +67,9 @@ def test_a_request_becomes_a_file(service, token):
     addresses = [row["ip_address"] for row in archive.csv("security-history.csv")]
     assert addresses == ["203.0.113.7"] * 3
     assert [row["status"] for row in archive.json("exports.json")] == ["running"]
-    assert b"Ada Lovelace" in archive.files["README.html"]
+    page = archive.files["README.html"].decode()
+    assert "<th scope=row>Full name</th><td>Ada Lovelace</td>" in page
+    assert "<th scope=row>Created at</th><td>2 January 2026, 03:04 UTC</td>" in page
     # Nothing but the file is left.
     assert list(service.export_files.objects) == [archive_key(asked.data["id"])]
 

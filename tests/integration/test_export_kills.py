@@ -54,7 +54,7 @@ def kill_and_redeliver(campaign, environment, point, rows, nth):
     """Kill the first worker; return how many redeliveries the export took."""
     # Hex packs to half of its size, and is four times in the file: two parts of 8 MiB, and a rest.
     big = point == "part_uploaded"
-    asked = campaign.ask(60, row_bytes=200_000) if big else campaign.ask(rows)
+    asked = campaign.ask(80, row_bytes=120_000) if big else campaign.ask(rows)
     looks = 200 if point in OUT_OF_TIME else None
     code = deliver(environment, asked.message_id, kill_at=point, nth=nth, looks=looks)
     assert code == KILLED, f"{point} was not passed {nth} times"

@@ -20,13 +20,13 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.flows.export_parts import PARTS, Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
 
     from latchkey.domain.export import Export, Segment
     from latchkey.flows.export_parts import Part
@@ -229,10 +229,10 @@ class _Packer:
         known = {name: value for name, value in fields.items() if value is not None}
         return _README.format(
             email=html.escape(str(known.get("email", ""))),
-            date=f"{self._at:%-d %B %Y, %H:%M} UTC",
+            date=_date(self._at),
             export_id=html.escape(self._export.id),
             profile="\n".join(
-                f"<tr><th scope=row>{_words(name)}</th><td>{_shown(value)}</td></tr>"
+                f"<tr><th scope=row>{_words(name)}</th><td>{_shown(_told(name, value))}</td></tr>"
                 for name, value in known.items()
             ),
             parts="\n".join(self._readme_part(part) for part in PARTS),
@@ -248,9 +248,10 @@ class _Packer:
             names = [f"{part.name}.{suffix}" for suffix in _SUFFIXES[part.form]]
             entries = "1 entry." if rows == 1 else f"{rows:,} entries."
             count = "" if part.form is Form.DOCUMENT else entries
-        links = ", ".join(f'<a href="{_shown(name)}">{_shown(name)}</a>' for name in names)
-        words = " ".join(filter(None, (_shown(part.about), count, links)))
-        return f"<dt>{_shown(part.title)}</dt><dd>{words}</dd>"
+        words = " ".join(filter(None, (_shown(part.about), count)))
+        links = "\n".join(f'<a href="{_shown(name)}">{_shown(name)}</a>' for name in names)
+        files = f"<dd>{links}</dd>" if links else ""
+        return f"<dt>{_shown(part.title)}</dt><dd>{words}</dd>{files}"
 
 
 _README = """<!doctype html>
@@ -270,6 +271,14 @@ th {{ font-weight: 500; white-space: nowrap }}
 td, code {{ overflow-wrap: anywhere }}
 dt {{ font-weight: 600; margin-top: 1rem }}
 dd {{ margin: 0 }}
+a {{ color: light-dark(#0b57d0, #a8c7fa) }}
+dd a {{ display: inline-block; margin-right: 1rem }}
+@media (max-width: 32rem) {{
+  body {{ margin-top: 1.5rem }}
+  th, td {{ display: block; padding-right: 0 }}
+  th {{ border: 0; padding-bottom: 0; white-space: normal }}
+  td {{ padding-top: 0 }}
+}}
 </style>
 <h1>Your data</h1>
 <p>This is everything that we keep about the account of <strong>{email}</strong>, as it was on
@@ -338,5 +347,31 @@ def _shown(value: Any) -> str:
     return html.escape(str(value))
 
 
+def _told(name: str, value: Any) -> Any:
+    """Write a time as people do."""
+    if isinstance(value, str) and name.endswith(("_at", "_until")):
+        return _date(datetime.fromisoformat(value))
+    return value
+
+
+def _date(at: datetime) -> str:
+    return f"{at:%-d %B %Y, %H:%M} UTC"
+
+
 def _words(name: str) -> str:
-    return html.escape(name.replace("_", " ").capitalize())
+    return html.escape(_LABELS.get(name, name.replace("_", " ").capitalize()))
+
+
+_LABELS = {
+    "id": "Account ID",
+    "email": "E-mail address",
+    "is_verified": "E-mail address is confirmed",
+    "avatar_id": "Picture's ID",
+    "transactional_consent": "Messages about what you do here",
+    "marketing_consent": "News and offers",
+    "updated_at": "Changed at",
+    "purge_at": "To be erased at",
+    "former_email": "Former e-mail address",
+    "former_email_until": "Former e-mail address is kept until",
+}
+"""Of the profile's fields whose names say little to who is no programmer."""

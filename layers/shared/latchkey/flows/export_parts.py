@@ -11,13 +11,13 @@ import base64
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR
 from latchkey.domain.audit_words import Language, describe_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from latchkey.domain.account import Account
     from latchkey.domain.request import Location
@@ -127,8 +127,7 @@ PROFILE_WITHHELD = {
 
 def _profile(_sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
     if after is None:
-        content = {name: _plain(getattr(account, name)) for name in PROFILE_FIELDS}
-        yield Row(cursor=account.id, content=content)
+        yield Row(cursor=account.id, content=_fields(account, PROFILE_FIELDS))
 
 
 PREFERENCES_FIELDS = ("document", "updated_at")
@@ -137,18 +136,15 @@ PREFERENCES_FIELDS = ("document", "updated_at")
 def _preferences(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
     preferences = sources.preferences.find(account.id)
     if preferences is not None and after is None:
-        content = {name: _plain(getattr(preferences, name)) for name in PREFERENCES_FIELDS}
-        yield Row(cursor=account.id, content=content)
+        yield Row(cursor=account.id, content=_fields(preferences, PREFERENCES_FIELDS))
 
 
 CONSENT_FIELDS = ("id", "kind", "given", "decided_at", "session_id", "text_version")
 
 
 def _consents(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for consent in sources.consents.all(account.id):
-        if after is None or consent.id > after:
-            content = {name: _plain(getattr(consent, name)) for name in CONSENT_FIELDS}
-            yield Row(cursor=consent.id, content=content)
+    for consent in _beyond(after, sources.consents.all(account.id)):
+        yield Row(cursor=consent.id, content=_fields(consent, CONSENT_FIELDS))
 
 
 SESSION_FIELDS = (
@@ -179,10 +175,8 @@ SESSION_WITHHELD = {
 
 
 def _sessions(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for session in sources.sessions.list_by_account(account.id):
-        if after is not None and session.id <= after:
-            continue
-        content = {name: _plain(getattr(session, name)) for name in SESSION_FIELDS}
+    for session in _beyond(after, sources.sessions.list_by_account(account.id)):
+        content = _fields(session, SESSION_FIELDS)
         content |= {f"device_{name}": getattr(session.device, name) for name in DEVICE_FIELDS}
         content["location"] = _place(session.location)
         yield Row(cursor=session.id, content=content)
@@ -296,10 +290,8 @@ EXPORT_WITHHELD = {
 
 
 def _exports(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for export in reversed(sources.exports.list_by_account(account.id)):
-        if after is None or export.id > after:
-            content = {name: _plain(getattr(export, name)) for name in EXPORT_FIELDS}
-            yield Row(cursor=export.id, content=content)
+    for export in _beyond(after, reversed(sources.exports.list_by_account(account.id))):
+        yield Row(cursor=export.id, content=_fields(export, EXPORT_FIELDS))
 
 
 PARTS: tuple[Part, ...] = (
@@ -315,7 +307,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="preferences",
         title="Preferences",
-        about="How you like things to be; an empty object if you never said.",
+        about="How you like the places where you work to be, if you ever said.",
         form=Form.DOCUMENT,
         holds=("preferences",),
         columns=PREFERENCES_FIELDS,
@@ -388,6 +380,20 @@ LEFT_OUT = {
     "task_lease": "of the service's own schedule",
 }
 """What `storage/keys.py` has beside the parts, and why a person misses nothing by it."""
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def _beyond[T: _Identified](after: str | None, found: Iterable[T]) -> Iterator[T]:
+    """Go on after a cursor in what is too little to be asked for in pages."""
+    return (thing for thing in found if after is None or thing.id > after)
+
+
+def _fields(thing: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _plain(getattr(thing, name)) for name in names}
 
 
 def _plain(value: Any) -> Any:
