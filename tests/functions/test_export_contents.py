@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 
 import pytest
 
 from latchkey.domain.account import Role
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects
 from latchkey.domain.export import Export, Segment
 from latchkey.domain.ids import new_id
+from latchkey.domain.preferences import Preferences
 from latchkey.domain.request import Caller, Location, RequestContext
 from latchkey.flows.export_archive import encode_row, pack
 from latchkey.flows.export_parts import PARTS, PROFILE_WITHHELD, SESSION_WITHHELD
 from latchkey.storage import keys
+from latchkey.storage.consents import record
 from latchkey.storage.export_files import MemoryExportFiles, archive_key
 from latchkey.storage.records import to_item
 from latchkey.storage.table import Put
@@ -72,9 +76,14 @@ class Person:
             age=self.maybe(chance.randrange(18, 99)),
             occupation=self.maybe(f"<b>{self.word()}</b>"),
             location=self.maybe(f"{self.word()}, {self.word()}"),
+            avatar_id=self.maybe(new_id("avt", now)),
         )
         service.services.accounts.put_new(self.account, self.effects(1))
+        self.picture = f"a picture of {self.word()}"
+        if self.account.avatar_id is not None:
+            service.media.avatars[self.account.avatar_id] = self.picture.encode()
         self.sessions = [self._session() for _ in range(chance.randrange(1, 6))]
+        self._say_what_it_likes()
         service.services.table.transact(
             service.services._effects.writes(self.effects(chance.randrange(1, 60)))
         )
@@ -121,6 +130,33 @@ class Person:
         self._service.table.put(Put(keys.session(self.account.id, session.id), to_item(session)))
         return session
 
+    def _say_what_it_likes(self):
+        now = self._service.clock.now()
+        writes = [
+            record(
+                self.account.id,
+                Consent(
+                    id=new_id("con", now),
+                    kind=self._chance.choice(list(ConsentKind)),
+                    given=self._chance.random() < 0.5,
+                    decided_at=now,
+                    session_id=self._chance.choice(self.sessions).id,
+                    text_version=f"wording of {self.word()}",
+                ),
+            )
+            for _ in range(self._chance.randrange(4))
+        ]
+        for write in writes:
+            self._service.table.put(write)
+        document = {
+            "seating": f"beside {self.word()}",
+            self.word(): [self.word(), {"a": self.word()}],
+        }
+        if self.maybe(document):
+            preferences = Preferences(document=document, updated_at=now)
+            store = self._service.services.preference_store
+            store.put(self.account.id, preferences, Effects())
+
     def export(self):
         caller = Caller(
             account_id=self.account.id,
@@ -161,13 +197,18 @@ def compare_with_a_full_scan(people_count, seed):
         require_everything(text, stored[person])
         require_no_secret(text, stored[person])
         require_whole_history(archive, own_items(service, person))
+        require_the_picture(archive, person)
         for other in people:
-            strange = known[other] - known[person]
+            strange = known[other] - known[person] - set(ConsentKind)
             assert other is person or not [word for word in strange if word in text]
+            assert other is person or other.picture not in text
     return sum(map(len, stored.values()))
 
 
 def shown(item):
+    # The table has a person's own document as text.
+    if "document" in item:
+        item = item | {"document": json.loads(item["document"])}
     return {name: value for name, value in item.items() if name not in WITHHELD}
 
 
@@ -194,6 +235,11 @@ def require_whole_history(archive, items):
     assert {row["id"] for row in rows} == trail
     assert all(row["ip_address"] for row in rows)
     assert all(row["device"] for row in rows if row["action"] == "session.started")
+
+
+def require_the_picture(archive, person):
+    shows = person.account.avatar_id is not None
+    assert archive.files.get("avatar.webp") == (person.picture.encode() if shows else None)
 
 
 def escaped(word):

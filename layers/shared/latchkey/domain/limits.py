@@ -197,9 +197,6 @@ for the ones that did hold good links. Source: OWASP Forgot Password Cheat Sheet
 REDEEM_PER_ADDRESS = Quota(name="redeem", amount=60, window_seconds=15 * _MINUTE)
 """Links that are redeemed: their tokens can't be guessed, but looking one up costs a read."""
 
-EXPORTS_PER_ACCOUNT = Quota(name="export", amount=5, window_seconds=_DAY)
-"""One is enough; each reads all that there is of a person. Our choice."""
-
 # Signing keys --------------------------------------------------------------------------------
 
 KEY_CACHE_SECONDS = 300
