@@ -1,4 +1,4 @@
-"""`python -m tools.audit fetch` and `python -m tools.audit verify`."""
+"""`python -m tools.audit fetch`, `verify` and `redrive`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from tools.audit.verify import read_anchors, read_lines, verify
+from tools.audit.verify import read_anchors, read_lines, read_witnesses, verify
 
 
 def main(arguments: list[str]) -> int:
@@ -16,22 +16,55 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     fetch = commands.add_parser("fetch", help="write a copy of a deployment's trail")
     fetch.add_argument("directory", type=Path)
-    fetch.add_argument("--table", required=True, help="the output AuditTableName")
-    fetch.add_argument("--bucket", required=True, help="the output AuditBucketName")
-    fetch.add_argument("--prefix", required=True, help="/latchkey/<stack>")
+    fetch.add_argument("--stack", required=True, help="the stack's name")
     check = commands.add_parser("verify", help="verify a copy, offline")
     check.add_argument("directory", type=Path)
     check.add_argument("--keys", type=Path, required=True, help="the public keys, as JWKS")
+    again = commands.add_parser("redrive", help="record the requests that are dead letters")
+    again.add_argument("--stack", required=True, help="the stack's name")
     options = parser.parse_args(arguments)
     if options.command == "fetch":
         return _fetch(options)
+    if options.command == "redrive":
+        return _redrive(options)
+    return _verify(parser, options)
+
+
+def _verify(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    directory: Path = options.directory
+    for path in (directory, options.keys):
+        if not path.exists():
+            parser.error(f"there is no {path}")
     jwks = json.loads(options.keys.read_text())
-    report = verify(read_lines(options.directory), read_anchors(options.directory), jwks)
+    report = verify(read_lines(directory), read_anchors(directory), jwks, read_witnesses(directory))
     for finding in report.findings:
         print(finding.line())
-    print(f"{report.rows} rows, {report.blocks} blocks, {report.anchors} anchors:", end=" ")
-    print(f"{len(report.findings)} findings" if report.findings else "as they were written")
+    print(
+        f"{report.rows} rows, {report.blocks} blocks, {report.anchors} anchors, "
+        f"{report.witnesses} lines of the log:",
+        f"{len(report.findings)} findings" if report.findings else "as they were written",
+    )
+    if report.rows and not report.anchors:
+        print("There is no anchor: rows cut off the end could not be missed.", file=sys.stderr)
     return 1 if report.findings else 0
+
+
+def _outputs(stack: str) -> dict[str, str]:
+    from latchkey.storage.boto_client import aws_client  # noqa: PLC0415
+
+    found = aws_client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    return {output["OutputKey"]: output["OutputValue"] for output in found}
+
+
+def _redrive(options: argparse.Namespace) -> int:
+    from tools.audit.redrive import redrive  # noqa: PLC0415
+
+    outputs = _outputs(options.stack)
+    done, failed = redrive(
+        outputs["RecordRequestsDeadLettersUrl"], outputs["RecordRequestsFunctionName"]
+    )
+    print(f"{done} batches recorded, {failed} failed again")
+    return 1 if failed else 0
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -40,10 +73,14 @@ def _fetch(options: argparse.Namespace) -> int:
     from latchkey.storage.dynamodb import DynamoDBTable  # noqa: PLC0415
     from tools.audit import export  # noqa: PLC0415
 
+    outputs = _outputs(options.stack)
     options.directory.mkdir(parents=True, exist_ok=True)
-    table = DynamoDBTable(BotoClient(), {"main": "", "audit": options.table})
-    export.fetch(options.directory, table=table, bucket=options.bucket)
-    export.fetch_keys(options.directory / "public-keys.json", prefix=options.prefix)
+    table = DynamoDBTable(BotoClient(), {"main": "", "audit": outputs["AuditTableName"]})
+    export.fetch(options.directory, table=table, bucket=outputs["AuditBucketName"])
+    export.fetch_witnesses(options.directory, log_group=outputs["LogGroupName"])
+    keys = options.directory / "public-keys.json"
+    export.fetch_keys(keys, prefix=f"/latchkey/{options.stack}")
+    print(f"{options.directory}: verify it with --keys {keys}, or with keys of an earlier day")
     return 0
 
 

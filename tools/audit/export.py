@@ -1,4 +1,4 @@
-"""Fetches a copy of the audit trail: what was archived to S3, and what has come since."""
+"""Fetches a copy of the audit trail: what was archived, what has come since, and the witnesses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from latchkey.domain.limits import AUDIT_CHAINS
 from latchkey.flows.audit_chain import block_line
 from latchkey.storage.audit_chain import AuditChainStore
 from latchkey.storage.boto_client import aws_client
+from tools.audit.verify import WITNESSES, read_anchors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,16 +18,26 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Table
 
 
+ANCHOR_OVERLAP_SECONDS = 900
+"""The log is read from so long before the newest anchor on: three anchors may have been lost."""
+
+
 def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> None:
-    """Write a copy into a directory: archive/, anchors/ and live.ndjson."""
+    """Write a copy into a directory: archive/, anchors/ and live.ndjson.
+
+    Of an object that was put more than once, or removed, every version is fetched: the lock keeps
+    the first one, and whoever can write the bucket can only put others over it.
+    """
     s3 = s3 or aws_client("s3")
     archived = dict.fromkeys(range(AUDIT_CHAINS), 0)
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for entry in page.get("Contents", []):
-            name = entry["Key"]
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for entry in page.get("Versions", []):
+            name, version = entry["Key"], entry["VersionId"]
             path = directory / name
+            path = path.with_name(f"{version}-{path.name}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(s3.get_object(Bucket=bucket, Key=name)["Body"].read())
+            answer = s3.get_object(Bucket=bucket, Key=name, VersionId=version)
+            path.write_bytes(answer["Body"].read())
             if name.startswith("archive/"):
                 chain = int(name.split("/")[1])
                 last = int(name.rpartition("-")[2].partition(".")[0])
@@ -45,3 +56,29 @@ def fetch_keys(path: Path, *, prefix: str) -> None:
     """Write the public keys as they are now. A copy of an earlier day is worth more."""
     answer = aws_client("ssm").get_parameter(Name=f"{prefix}/audit-public-keys")
     path.write_text(json.dumps(json.loads(answer["Parameter"]["Value"]), indent=2))
+
+
+def fetch_witnesses(directory: Path, *, log_group: str, logs: Any = None) -> None:
+    """Write the heads that the chainer has told the log, since shortly before the newest anchor."""
+    logs = logs or aws_client("logs")
+    newest = max((anchor["at"] for anchor in read_anchors(directory)), default=0)
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=log_group,
+        filterPattern='"chained"',
+        startTime=max(0, newest - ANCHOR_OVERLAP_SECONDS * 1000),
+    )
+    with (directory / WITNESSES).open("w") as file:
+        for page in pages:
+            for event in page["events"]:
+                for head in _heads(event["message"]):
+                    file.write(f"{head}\n")
+
+
+def _heads(message: str) -> list[str]:
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return []
+    if not isinstance(line, dict) or line.get("message") != "chained":
+        return []
+    return [str(head) for head in line["heads"]]

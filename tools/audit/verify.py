@@ -30,6 +30,7 @@ type RowKey = tuple[str, str]
 
 FORMAT = "latchkey-audit-1"
 START = bytes(32)
+WITNESSES = "witnesses.jsonl"
 LATE_MILLISECONDS = 48 * 3600 * 1000
 """A stream keeps its records for a day, a log subscription tries for less: no row comes later."""
 EARLY_MILLISECONDS = 60 * 1000
@@ -56,6 +57,7 @@ class Report:
     rows: int = 0
     blocks: int = 0
     anchors: int = 0
+    witnesses: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, kind: str, where: str, words: str) -> None:
@@ -63,8 +65,14 @@ class Report:
         self.findings.append(Finding(kind, where, words))
 
 
-def verify(lines: Iterable[Json], anchors: Iterable[Json], jwks: Json) -> Report:
-    """Verify a copy: `{"block": …}` and `{"row": …}` lines in any order, and the anchors."""
+def verify(
+    lines: Iterable[Json], anchors: Iterable[Json], jwks: Json, witnesses: Iterable[Json] = ()
+) -> Report:
+    """Verify a copy: `{"block": …}` and `{"row": …}` lines in any order, against its witnesses.
+
+    anchors    heads of all chains, from the bucket
+    witnesses  heads of blocks, as the log was told of them when they were made
+    """
     report = Report()
     keys = {jwk["kid"]: _public_key(jwk) for jwk in jwks["keys"]}
     rows, chains = _sort(lines, report)
@@ -74,6 +82,8 @@ def verify(lines: Iterable[Json], anchors: Iterable[Json], jwks: Json) -> Report
         report.add("inserted", row_id, f"a row of {row.get('action')} that no block has")
     for anchor in anchors:
         _verify_anchor(anchor, chains, keys, report)
+    for witness in witnesses:
+        _verify_witness(witness, chains, keys, report)
     return report
 
 
@@ -152,14 +162,32 @@ def _verify_anchor(
         report.add("forged", name, "it says what no known key has signed")
         return
     for head in anchor["heads"]:
-        blocks = chains.get(head["chain"], {})
-        where = f"chain {head['chain']}"
-        block = blocks.get(head["number"])
-        if block is None and max(blocks, default=0) < head["number"]:
-            words = f"{name} has seen it up to position {head['last']}, which is gone"
-            report.add("cut", where, words)
-        elif block is not None and block["head"] != head["head"]:
-            report.add("rewritten", where, f"{name} has seen another position {head['last']}")
+        _verify_head(head, head["last"], name, chains, report)
+
+
+def _verify_witness(
+    witness: Json, chains: dict[int, dict[int, Json]], keys: Json, report: Report
+) -> None:
+    report.witnesses += 1
+    name = f"the log's line of {_name(witness)}"
+    statement = {n: value for n, value in witness.items() if n not in {"kid", "signature"}}
+    if statement["kind"] != "block" or not _is_signed(statement, witness, keys):
+        report.add("forged", name, "it says what no known key has signed")
+        return
+    last = witness["first"] + witness["count"] - 1
+    _verify_head(witness, last, name, chains, report)
+
+
+def _verify_head(
+    head: Json, last: int, name: str, chains: dict[int, dict[int, Json]], report: Report
+) -> None:
+    blocks = chains.get(head["chain"], {})
+    where = f"chain {head['chain']}"
+    block = blocks.get(head["number"])
+    if block is None and max(blocks, default=0) < head["number"]:
+        report.add("cut", where, f"{name} has seen it up to position {last}, which is gone")
+    elif block is not None and block["head"] != head["head"]:
+        report.add("rewritten", where, f"{name} has seen another position {last}")
 
 
 def _block_statement(block: Json) -> Json:
@@ -232,3 +260,10 @@ def read_anchors(directory: Path) -> Iterator[Json]:
     """Read every anchor of the copy, oldest first."""
     for path in sorted((directory / "anchors").rglob("*.json")):
         yield json.loads(path.read_text())
+
+
+def read_witnesses(directory: Path) -> Iterator[Json]:
+    """Read every head that the copy has from the log."""
+    path = directory / WITNESSES
+    if path.is_file():
+        yield from (json.loads(line) for line in path.read_text().splitlines())

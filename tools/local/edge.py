@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mypy_boto3_s3 import S3Client
+
+    from tools.local.access_log import AccessLog
 
 BODY_MAX_BYTES = 10 * 1024 * 1024
 """As API Gateway, which answers 413 beyond it."""
@@ -104,6 +107,7 @@ class Edge:
         secret: str,
         pages: Path,
         mailbox: MailSource,
+        access_log: AccessLog,
     ) -> None:
         self._emulator_url = emulator_url
         # How one emulator on one address tells its APIs apart.
@@ -114,6 +118,7 @@ class Edge:
         self._secret = secret
         self._pages = pages
         self._mailbox = mailbox
+        self._access_log = access_log
 
     def application(self) -> web.Application:
         """Put the routes together."""
@@ -139,6 +144,15 @@ class Edge:
             yield
 
     async def _forward(self, request: web.Request) -> web.Response:
+        started = time.perf_counter()
+        try:
+            answer = await self._ask(request)
+        except web.HTTPRequestEntityTooLarge:
+            answer = web.json_response({"message": "Request Entity Too Large"}, status=413)
+        self._access_log.note(answer, (time.perf_counter() - started) * 1000)
+        return answer
+
+    async def _ask(self, request: web.Request) -> web.Response:
         # The target as it came: decoding and encoding it again would hide what a client can send.
         target = URL(self._emulator_url + request.rel_url.raw_path_qs, encoded=True)
         body = await request.read()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.local import deployment, edge, emulator, lambda_logs, permissions, processes, routes
+from tools.local.access_log import AccessLog
 from tools.local.console import QuietConsole
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class LocalStack:
                 routes.import_routes(aws, deployed)
                 permissions.translate(aws, deployed)
             with console.step(f"the edge, port {port}"):
+                access_log = AccessLog(aws, deployed)
+                up.enter_context(access_log.writing())
                 front = edge.Edge(
                     emulator_url=aws.url,
                     api_id=deployed.outputs["ApiId"],
@@ -80,6 +83,7 @@ class LocalStack:
                     secret=edge_secret,
                     pages=emulator.REPOSITORY / "web" / "dist",
                     mailbox=aws,
+                    access_log=access_log,
                 )
                 up.enter_context(edge.serving(front, port))
             yield cls(base_url, aws, deployed, edge_secret)

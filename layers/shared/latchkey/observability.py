@@ -17,6 +17,9 @@ logger = Logger(service="latchkey")
 REQUEST_LINE = "audited request"
 """The message of the line that each request leaves. The template's subscription looks for it."""
 
+GATEWAY_LINE = "gateway answer"
+"""The message of the line that API Gateway leaves of each request. The template has its format."""
+
 
 class Units(threading.local):
     """DynamoDB capacity units that this thread's request has consumed, computed from item sizes.

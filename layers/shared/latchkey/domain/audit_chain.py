@@ -80,19 +80,27 @@ class Block:
 
     def statement(self) -> bytes:
         """Return what is signed."""
-        return canonical(
-            {
-                "format": FORMAT,
-                "kind": "block",
-                "chain": self.chain,
-                "number": self.number,
-                "first": self.first,
-                "count": len(self.entries),
-                "previous": self.previous,
-                "head": self.head,
-                "at": self.at,
-            }
-        )
+        return canonical(self.content())
+
+    def content(self) -> dict[str, Any]:
+        """Return what it says of itself; of its entries, their number and the head."""
+        return {
+            "format": FORMAT,
+            "kind": "block",
+            "chain": self.chain,
+            "number": self.number,
+            "first": self.first,
+            "count": len(self.entries),
+            "previous": self.previous,
+            "head": self.head,
+            "at": self.at,
+        }
+
+    def witness(self) -> str:
+        """Return what is signed, and its signature, without the entries: for the log."""
+        assert self.signature is not None  # noqa: S101 - an unsigned block is a bug of ours
+        signature = {"kid": self.signature.kid, "signature": self.signature.value}
+        return canonical({**self.content(), **signature}).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,23 +50,24 @@ class AuditChain:
     signer: Signer
     vault: AuditVault
 
-    def append(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+    def append(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> list[Block]:
         """Chain rows, each once, however often and to however many of us it is delivered.
 
         rows  as they are stored, in the order in which the stream told of them
 
-        Returns how many were new. Raises TemporarilyUnavailable when a chain stays contended.
+        Returns the new blocks, signed. Raises TemporarilyUnavailable when a chain stays contended.
         """
         by_chain: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
             by_chain[audit_chain_of(row["pk"])].append(row)
-        return sum(
+        blocks = (
             self._append(chain, list(part), now)
             for chain, group in by_chain.items()
             for part in batched(group, AUDIT_BLOCK_MAX_ROWS, strict=False)
         )
+        return [block for block in blocks if block is not None]
 
-    def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+    def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> Block | None:
         # A row can have been chained only after it was made.
         oldest = min(int(now.timestamp() * 1000), *(row["at"] for row in rows))
         since = oldest - AUDIT_CLOCK_SKEW_SECONDS * 1000
@@ -76,16 +77,17 @@ class AuditChain:
             chained = {(e.partition, e.row_id) for block in known for e in block.entries}
             new = [Entry(*key, digest) for key, digest in entries.items() if key not in chained]
             if not new:
-                return 0
-            if self._put_after(known[0] if known else None, chain, new, now):
-                return len(new)
+                return None
+            block = self._sign_after(known[0] if known else None, chain, new, now)
+            if self.store.put(block):
+                return block
         raise TemporarilyUnavailable(
             retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="chain contention"
         )
 
-    def _put_after(
+    def _sign_after(
         self, newest: Block | None, chain: int, entries: Iterable[Entry], now: datetime
-    ) -> bool:
+    ) -> Block:
         at = int(now.timestamp() * 1000)
         block = Block(
             chain=chain,
@@ -95,8 +97,7 @@ class AuditChain:
             at=at if newest is None else max(at, newest.at),
             entries=tuple(entries),
         )
-        signed = dataclasses.replace(block, signature=self.signer.sign(block.statement()))
-        return self.store.put(signed)
+        return dataclasses.replace(block, signature=self.signer.sign(block.statement()))
 
     def anchor(self, now: datetime) -> Anchor | None:
         """Keep every chain's head where nobody can change it; None when nothing is new.

@@ -8,16 +8,22 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from latchkey import bootstrap
-from latchkey.observability import REQUEST_LINE, logger, record_findings, units
+from latchkey.domain.audit import OK
+from latchkey.observability import GATEWAY_LINE, REQUEST_LINE, logger, record_findings, units
 from latchkey.storage.streams import read_image
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from latchkey.flows.audit_chain import AuditChain
     from latchkey.flows.request_trail import RequestTrail
     from latchkey.http.request import Event
 
 _TTL = "dynamodb.amazonaws.com"
 _ROWS = ("SUBJECT#", "REQUESTS#")
+_NOTHING = "-"
+"""What API Gateway writes for a variable that has no value."""
+_ERROR = 400
 
 
 def chain_stream_records(event: Event, flow: AuditChain) -> dict[str, int]:
@@ -37,7 +43,8 @@ def chain_stream_records(event: Event, flow: AuditChain) -> dict[str, int]:
                 rows.append(read_image(change["NewImage"]))
         elif (record.get("userIdentity") or {}).get("principalId") != _TTL:
             touched.append({"pk": keys["pk"], "sk": keys["sk"], "event": record["eventName"]})
-    chained = flow.append(rows, bootstrap.services().clock.now()) if rows else 0
+    blocks = flow.append(rows, bootstrap.services().clock.now()) if rows else []
+    chained = sum(len(block.entries) for block in blocks)
     for item in touched:
         logger.error("audit trail touched", operation="chain_audit", **item)
     if touched:
@@ -48,6 +55,8 @@ def chain_stream_records(event: Event, flow: AuditChain) -> dict[str, int]:
         rows=chained,
         repeated=len(rows) - chained,
         touched=len(touched),
+        # A second witness: who can write the tables can't change what CloudWatch has been told.
+        heads=[block.witness() for block in blocks],
         read_units=units.read,
         write_units=units.write,
     )
@@ -61,7 +70,7 @@ def record_request_lines(event: Event, flow: RequestTrail) -> dict[str, int]:
     """
     units.reset()
     batch = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
-    lines = [_line(entry["message"]) for entry in batch["logEvents"]]
+    lines = [_line(entry) for entry in batch["logEvents"]]
     recorded = flow.record([line for line in lines if line is not None])
     logger.info(
         "recorded",
@@ -73,10 +82,29 @@ def record_request_lines(event: Event, flow: RequestTrail) -> dict[str, int]:
     return {"recorded": recorded}
 
 
-def _line(message: str) -> dict[str, Any] | None:
-    """Read a line of ours; None for any other that has the same words in it."""
+def _line(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read a line of ours, or of API Gateway's where no function answered; None for any other."""
     try:
-        line = json.loads(message)
+        line = json.loads(entry["message"])
     except ValueError:
         return None
-    return line if isinstance(line, dict) and line.get("message") == REQUEST_LINE else None
+    match line:
+        case {"message": message} if message == REQUEST_LINE:
+            return dict(line)
+        case {"message": message, "function_status": answered} if (
+            message == GATEWAY_LINE and answered == _NOTHING
+        ):
+            return _gateway_line(line, entry["timestamp"])
+    return None
+
+
+def _gateway_line(line: Mapping[str, str], at: int) -> dict[str, Any]:
+    status = int(line["status"])
+    error = line["error"] if line["error"] != _NOTHING else f"HTTP_{status}"
+    return {
+        "at": at,
+        "operation": "gateway",
+        "request_id": line["request_id"],
+        "status": status,
+        "outcome": error if status >= _ERROR else OK,
+    }
