@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import random
+import re
 import threading
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.audit import audit_rows, audited, captured_log, copy_of, log_
 from tests.support.service import IPHONE, InProcessService
 from tools.audit.__main__ import main
 from tools.audit.verify import verify
+from tools.template import load
 
 
 @pytest.fixture
@@ -366,3 +368,68 @@ def test_what_the_service_authorizer_denies_is_recorded_and_what_it_allows_is_no
 def test_a_log_line_that_only_looks_like_ours_is_no_row(service):
     odd = ["audited request", '"audited request"', '{"message": "audited request, almost"}', "{}"]
     assert service._handler("record_requests")(log_event(odd), None) == {"recorded": 0}
+
+
+def gateway_line(status, *, function_status="-", error="-"):
+    """What API Gateway writes, in the template's own format."""
+    context = {
+        "requestId": f"gateway-{status}-{function_status}",
+        "status": str(status),
+        "integration.status": str(function_status),
+        "error.responseType": error,
+    }
+    api = load()["Resources"]["Api"]["Properties"]
+    return re.sub(
+        r"\$context\.([A-Za-z.]+)",
+        lambda found: context.get(found[1], "-"),
+        api["AccessLogSettings"]["Format"],
+    )
+
+
+def test_what_no_function_has_answered_becomes_a_row_by_the_gateways_line(service):
+    lines = [
+        gateway_line(404, error="ROUTE_NOT_FOUND"),
+        gateway_line(429, error="THROTTLED"),
+        gateway_line(503, error="INTEGRATION_FAILURE"),
+        gateway_line(413),
+        gateway_line(204),  # CORS
+        gateway_line(401, function_status=401),
+        gateway_line(200, function_status=200),
+    ]
+    recorder = service._handler("record_requests")
+    assert recorder(log_event(lines), None) == {"recorded": 5}
+    assert recorder(log_event(lines), None) == {"recorded": 0}
+    assert sorted(
+        (row["request_id"], row["action"], row["outcome"]) for row in audit_rows(service.table)
+    ) == [
+        ("gateway-204--", "request.served", "OK"),
+        ("gateway-404--", "request.refused", "ROUTE_NOT_FOUND"),
+        ("gateway-413--", "request.refused", "HTTP_413"),
+        ("gateway-429--", "request.refused", "THROTTLED"),
+        ("gateway-503--", "request.failed", "INTEGRATION_FAILURE"),
+    ]
+
+
+# Witnesses ---------------------------------------------------------------------------------------
+
+
+def test_a_tail_cut_off_before_its_anchor_is_missed_by_the_logs_line(service):
+    live(service)
+    with captured_log() as log:
+        chain(service)
+    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    witnesses = [
+        json.loads(head) for line in told if line["message"] == "chained" for head in line["heads"]
+    ]
+    jwks, lines = service.audit_key.jwks, list(copy_of(service.table))
+    report = verify(lines, [], jwks, witnesses)
+    assert (report.findings, report.witnesses) == ([], len({w["chain"] for w in witnesses}))
+
+    for seed in range(10):
+        short = copy.deepcopy(lines)
+        cut(short, random.Random(seed))
+        assert verify(short, [], jwks).findings == []  # without anchors, nobody knows
+        assert [f.kind for f in verify(short, [], jwks, witnesses).findings] == ["cut"]
+
+    forged = [{**witnesses[0], "number": 99}]
+    assert [f.kind for f in verify(lines, [], jwks, forged).findings] == ["forged"]

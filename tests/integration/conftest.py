@@ -26,8 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    # Every test comes from one address, and many at once.
-    parameters = {"RateLimitFactor": "100", "SelfServiceRestore": "on"}
+    # Every test comes from one address, and many at once. The lock is tried as it is on AWS.
+    parameters = {"RateLimitFactor": "100", "SelfServiceRestore": "on", "AuditLockDays": "1"}
     with LocalStack.start(parameters=parameters) as running:
         yield running
 

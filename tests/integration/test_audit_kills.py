@@ -1,0 +1,199 @@
+"""SIGKILL of handlers and workers at random instants: no change without its row, and it verifies.
+
+Each is a process of its own with the real handler in it, on an emulator that goes on living.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from latchkey import bootstrap
+from latchkey.storage import boto_client, keys
+from latchkey.storage.boto_client import aws_client
+from latchkey.storage.table import Query, read_all
+from tests.support.audit import copy_of, log_event
+from tests.support.audit_process import EmulatedService, Person, run_act, run_worker
+from tests.support.recorded_service import create_tables
+from tests.support.service import ENVIRONMENT
+from tools.audit.verify import verify
+from tools.local import emulator
+from tools.local.processes import free_port
+
+KILLED = -9
+SEED = 20260207
+SIMULTANEOUS = 4
+LONGEST_ACT_SECONDS = 0.15
+UNAUDITED = {"last_activity_at", "used_generation", "generation", "rotated_at", "session_version"}
+"""Use, and not change."""
+
+
+class Campaign:
+    """People on an emulator, and what is seen of them from outside the processes."""
+
+    def __init__(self, environment) -> None:
+        self.environment = environment
+        self.service = EmulatedService()
+        self.service._handler("rotate_signing_keys")({"RequestType": "Create"}, None)
+        bootstrap.audit_key().ensure()
+        self.chance = random.Random(SEED)
+        self.outcomes = Counter()
+        self.found = []
+        self._delivered = set()
+
+    def person(self, number):
+        email = f"kill-{number}-{time.time_ns()}@example.com"
+        data = self.service.register(email).data
+        return Person(email, data["user"]["id"], data["access_token"])
+
+    def kill_handler(self, person, number, wait):
+        before = self._state(person), self._rows(person)
+        code = run_act(self.environment, person, number, kill=wait)
+        # What the emulator had received when its client died, it does.
+        time.sleep(0.05)
+        after = self._state(person), self._rows(person)
+        changed, recorded = before[0] != after[0], after[1] - before[1]
+        self.outcomes["killed" if code == KILLED else "was done before"] += 1
+        if code == KILLED and changed:
+            self.outcomes["killed after the change"] += 1
+        if changed != bool(recorded):
+            self.found.append((number, changed, recorded))
+
+    def kill_chainer(self, wait):
+        """Kill the chainer over rows that are not chained; then let the stream bring them again."""
+        items = [item for item in self._trail() if item["sk"]["S"] not in self._delivered]
+        event = {"Records": [_record(item) for item in items]}
+        code = run_worker(self.environment, "chain_audit", event, kill=wait)
+        self.outcomes["chainer killed" if code == KILLED else "was done before"] += 1
+        assert run_worker(self.environment, "chain_audit", event) == 0
+        self._delivered |= {item["sk"]["S"] for item in items}
+
+    def kill_recorder(self, number, wait):
+        """Kill the recorder over lines of the log; then let CloudWatch bring them again."""
+        wanted = {f"line-{number}-{line}" for line in range(20)}
+        event = log_event(
+            json.dumps(
+                {
+                    "message": "audited request",
+                    "at": int(time.time() * 1000),
+                    "operation": "get_me",
+                    "request_id": request_id,
+                    "status": 200,
+                    "outcome": "OK",
+                }
+            )
+            for request_id in sorted(wanted)
+        )
+        code = run_worker(self.environment, "record_requests", event, kill=wait)
+        self.outcomes["recorder killed" if code == KILLED else "was done before"] += 1
+        assert run_worker(self.environment, "record_requests", event) == 0
+        found = Counter(item["request_id"]["S"] for item in self._trail())
+        assert {found[request_id] for request_id in wanted} == {1}
+
+    def verify(self):
+        """Chain what is left and anchor it; return what an auditor says, and how many rows."""
+        items = self._trail()
+        event = {"Records": [_record(item) for item in items]}
+        assert run_worker(self.environment, "chain_audit", event) == 0
+        assert run_worker(self.environment, "anchor_audit", {}) == 0
+        table = self.service.services.table
+        s3, bucket = aws_client("s3"), ENVIRONMENT["AUDIT_BUCKET"]
+        anchors = [
+            json.loads(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+            for entry in s3.list_objects_v2(Bucket=bucket, Prefix="anchors/")["Contents"]
+        ]
+        name = f"{ENVIRONMENT['KEY_PARAMETER_PREFIX']}/audit-public-keys"
+        jwks = json.loads(aws_client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+        return verify(copy_of(table), anchors, jwks), len(items)
+
+    def _state(self, person):
+        items = read_all(
+            self.service.services.table, Query(partition=keys.account(person.account_id).pk)
+        )
+        return {
+            item["sk"]: {n: v for n, v in item.items() if n not in UNAUDITED}
+            for item in items
+            if str(item["sk"]).startswith(("ACCOUNT", "SESSION#", "PREFERENCES"))
+        }
+
+    def _rows(self, person):
+        account = self.service.services.accounts.get(person.account_id)
+        return sum(1 for _ in self.service.services.audit.read_all(account.audit.id))
+
+    def _trail(self):
+        pages = (
+            aws_client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=ENVIRONMENT["AUDIT_TABLE_NAME"])
+        )
+        rows = ("SUBJECT#", "REQUESTS#")
+        return [i for page in pages for i in page["Items"] if i["pk"]["S"].startswith(rows)]
+
+
+def _record(item):
+    image = json.loads(json.dumps(item, default=lambda raw: base64.b64encode(raw).decode()))
+    names = {name: image[name] for name in ("pk", "sk")}
+    return {"eventName": "INSERT", "dynamodb": {"Keys": names, "NewImage": image}}
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    with (
+        emulator.start(free_port(), tmp_path_factory.mktemp("emulator")) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        environment = {**ENVIRONMENT, **running.environment, "REQUEST_RETENTION_DAYS": "90"}
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        boto_client._session.cache_clear()
+        create_tables()
+        region = {"LocationConstraint": "eu-west-1"}
+        aws_client("s3").create_bucket(
+            Bucket=ENVIRONMENT["AUDIT_BUCKET"], CreateBucketConfiguration=region
+        )
+        yield Campaign(environment)
+        boto_client._session.cache_clear()
+        bootstrap.use(None)
+
+
+def kill(campaign, handlers, workers):
+    """Kill so many handlers, several people's at once, and so many workers in between."""
+    people = [campaign.person(number) for number in range(SIMULTANEOUS)]
+    number = 0
+    while campaign.outcomes["killed"] < handlers:
+        waits = [campaign.chance.uniform(0, LONGEST_ACT_SECONDS) for _ in people]
+        with ThreadPoolExecutor(SIMULTANEOUS) as pool:
+            jobs = zip(people, range(number, number + len(people)), waits, strict=True)
+            list(pool.map(lambda job: campaign.kill_handler(*job), jobs))
+        number += len(people)
+        if number % (SIMULTANEOUS * 50) == 0:
+            people = [campaign.person(number + index) for index in range(SIMULTANEOUS)]
+        done = campaign.outcomes["chainer killed"] + campaign.outcomes["recorder killed"]
+        if done < workers * campaign.outcomes["killed"] / handlers:
+            campaign.kill_chainer(campaign.chance.uniform(0, 0.2))
+            campaign.kill_recorder(number, campaign.chance.uniform(0, 0.2))
+    report, rows = campaign.verify()
+    print(f"\n{dict(campaign.outcomes)}, {rows} rows, {report.blocks} blocks")  # noqa: T201
+    assert campaign.found == []
+    assert report.findings == []
+    assert report.rows == rows
+
+
+@pytest.mark.timeout(280)
+def test_a_killed_process_leaves_no_change_without_its_row(campaign):
+    kill(campaign, 12, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_of_five_hundred_killed_processes_none_leaves_a_change_without_its_row(campaign):
+    kill(campaign, 420, 90)
+    assert campaign.outcomes["killed after the change"] > 20
+    kills = ("killed", "chainer killed", "recorder killed")
+    assert sum(campaign.outcomes[name] for name in kills) >= 500
