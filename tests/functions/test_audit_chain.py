@@ -345,7 +345,9 @@ def test_reads_and_refusals_become_rows_by_their_log_lines(service):
     assert "203.0.113.7" not in repr(rows)
 
     history = service.request("GET", "/api/v1/users/me/activity", token=token).data["activity"]
-    assert history[0]["description"] == "Sign-in refused on Chrome on Windows"
+    assert history[0]["description"] == (
+        "Refused a sign-in with a wrong password on Chrome on Windows"
+    )
     assert history[0]["ip_address"] == "203.0.113.7"
     chain(service)
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []

@@ -43,9 +43,9 @@ class Campaign:
         self.service._handler("rotate_signing_keys")({"RequestType": "Create"}, None)
         bootstrap.audit_key().ensure()
         self.chance = random.Random(SEED)
-        self.outcomes = Counter()
-        self.found = []
-        self._delivered = set()
+        self.outcomes: Counter[str] = Counter()
+        self.found: list[tuple[int, bool, int]] = []
+        self._delivered: set[str] = set()
 
     def person(self, number):
         email = f"kill-{number}-{time.time_ns()}@example.com"

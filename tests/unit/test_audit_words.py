@@ -54,6 +54,28 @@ def test_a_sentence_says_so_when_it_was_not_the_person():
 
 
 @pytest.mark.parametrize(
+    ("count", "english", "german"),
+    [
+        (0, "Changed the password", "Passwort geändert"),
+        (
+            1,
+            "Changed the password and signed out 1 device",
+            "Passwort geändert, 1 Gerät abgemeldet",
+        ),
+        (
+            2,
+            "Changed the password and signed out 2 devices",
+            "Passwort geändert, 2 Geräte abgemeldet",
+        ),
+    ],
+)
+def test_a_sentence_counts_the_devices_as_people_do(count, english, german):
+    changed = row(Action.PASSWORD_CHANGED, targets=("ses_1",) * count)
+    assert describe_row(changed, {}, Language.ENGLISH) == english
+    assert describe_row(changed, {}, Language.GERMAN) == german
+
+
+@pytest.mark.parametrize(
     ("wanted", "language"),
     [
         (["de-AT", "en"], Language.GERMAN),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tools.local import deployment, edge, emulator, lambda_logs, permissions, processes, routes
 from tools.local.access_log import AccessLog
 from tools.local.console import QuietConsole
+from tools.local.object_lock import lock_audit_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,6 +73,7 @@ class LocalStack:
             with console.step("the API's routes, the permissions"):
                 routes.import_routes(aws, deployed)
                 permissions.translate(aws, deployed)
+                lock_audit_bucket(aws, deployed)
             with console.step(f"the edge, port {port}"):
                 access_log = AccessLog(aws, deployed)
                 up.enter_context(access_log.writing())

@@ -24,7 +24,11 @@ class Language(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One sentence in each language. `{device}` is the device acted on, `{count}` how many."""
+    """One sentence in each language.
+
+    `{device}` is the device acted on, `{devices}` how many there were, and `{ended}` says that they
+    were signed out, too, if any were.
+    """
 
     en: str
     de: str
@@ -36,84 +40,87 @@ WORDS: dict[Action, Words] = {
     Action.ACCOUNT_DELETED_BY_ADMIN: Words("Deleted the account", "Konto gelöscht"),
     Action.ACCOUNT_RESTORED_BY_ADMIN: Words("Restored the account", "Konto wiederhergestellt"),
     Action.ACCOUNT_RESTORED_BY_LINK: Words(
-        "Restored the account with the link of a mail",
+        "Restored the account with a link from an e-mail",
         "Konto über den Link einer E-Mail wiederhergestellt",
     ),
     Action.ACCOUNT_SUSPENDED_BY_ADMIN: Words("Suspended the account", "Konto gesperrt"),
-    Action.ACCOUNT_UNSUSPENDED_BY_ADMIN: Words("Unsuspended the account", "Konto entsperrt"),
+    Action.ACCOUNT_UNSUSPENDED_BY_ADMIN: Words("Lifted the suspension", "Konto entsperrt"),
     Action.ACCOUNT_ERASURE_ORDERED: Words(
-        "Ordered the account to be erased", "Löschung aller Daten verlangt"
+        "Asked for all data to be erased", "Löschung aller Daten verlangt"
     ),
     Action.ACCOUNT_ERASURE_ORDERED_BY_ADMIN: Words(
-        "Ordered the account to be erased", "Löschung aller Daten verlangt"
+        "Asked for all data to be erased", "Löschung aller Daten verlangt"
     ),
-    Action.ACCOUNT_ERASURE_STARTED: Words("Began to erase the account", "Löschung begonnen"),
-    Action.ACCOUNT_ERASED: Words("Erased the account", "Alle Daten gelöscht"),
+    Action.ACCOUNT_ERASURE_STARTED: Words(
+        "Began to erase all data", "Löschung aller Daten begonnen"
+    ),
+    Action.ACCOUNT_ERASED: Words("Erased all data", "Alle Daten gelöscht"),
     Action.ROLE_CHANGED_BY_ADMIN: Words("Changed the role", "Rolle geändert"),
     Action.ROLE_CHANGED_BY_OPERATOR: Words("Changed the role", "Rolle geändert"),
     Action.PROFILE_READ_BY_ADMIN: Words("Looked at the profile", "Profil angesehen"),
     Action.USERS_LISTED_BY_ADMIN: Words("Searched the users", "Benutzer durchsucht"),
     Action.SESSIONS_READ_BY_ADMIN: Words("Looked at the devices", "Geräte angesehen"),
     Action.SESSIONS_SEARCHED_BY_ADMIN: Words("Searched devices", "Geräte durchsucht"),
-    Action.SESSIONS_REVOKED_BY_ADMIN: Words(
-        "Signed out devices: {count}", "Abgemeldete Geräte: {count}"
-    ),
+    Action.SESSIONS_REVOKED_BY_ADMIN: Words("Signed out {devices}", "{devices} abgemeldet"),
     Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN: Words(
         "Looked up which devices to sign out", "Abzumeldende Geräte ermittelt"
     ),
     Action.PROFILE_CHANGED: Words("Changed the profile", "Profil geändert"),
     Action.PROFILE_CHANGED_BY_ADMIN: Words("Changed the profile", "Profil geändert"),
-    Action.PREFERENCES_READ_BY_ADMIN: Words("Looked at the preferences", "Vorlieben angesehen"),
-    Action.PREFERENCES_CHANGED: Words("Changed the preferences", "Vorlieben geändert"),
-    Action.PREFERENCES_CHANGED_BY_ADMIN: Words("Changed the preferences", "Vorlieben geändert"),
-    Action.PREFERENCES_RESET: Words("Reset the preferences", "Vorlieben zurückgesetzt"),
-    Action.PREFERENCES_RESET_BY_ADMIN: Words("Reset the preferences", "Vorlieben zurückgesetzt"),
-    Action.SIGN_IN_REFUSED: Words("Sign-in refused on {device}", "Anmeldung abgelehnt: {device}"),
+    Action.PREFERENCES_READ_BY_ADMIN: Words("Looked at the preferences", "Einstellungen angesehen"),
+    Action.PREFERENCES_CHANGED: Words("Changed the preferences", "Einstellungen geändert"),
+    Action.PREFERENCES_CHANGED_BY_ADMIN: Words("Changed the preferences", "Einstellungen geändert"),
+    Action.PREFERENCES_RESET: Words("Reset the preferences", "Einstellungen zurückgesetzt"),
+    Action.PREFERENCES_RESET_BY_ADMIN: Words(
+        "Reset the preferences", "Einstellungen zurückgesetzt"
+    ),
+    Action.SIGN_IN_REFUSED: Words(
+        "Refused a sign-in with a wrong password on {device}",
+        "Anmeldung mit falschem Passwort abgelehnt: {device}",
+    ),
     Action.EMAIL_VERIFIED: Words("Confirmed the e-mail address", "E-Mail-Adresse bestätigt"),
     Action.EMAIL_CHANGE_REQUESTED: Words(
-        "Asked for another e-mail address", "Andere E-Mail-Adresse gewünscht"
+        "Asked to change the e-mail address", "Änderung der E-Mail-Adresse angefordert"
     ),
     Action.EMAIL_CHANGED: Words("Changed the e-mail address", "E-Mail-Adresse geändert"),
     Action.EMAIL_CHANGE_UNDONE: Words(
-        "Undid the change of the e-mail address, and signed out devices: {count}",
-        "Änderung der E-Mail-Adresse rückgängig gemacht, abgemeldete Geräte: {count}",
+        "Undid the change of the e-mail address{ended}",
+        "Änderung der E-Mail-Adresse rückgängig gemacht{ended}",
     ),
-    Action.PASSWORD_CHANGED: Words(
-        "Changed the password, and signed out devices: {count}",
-        "Passwort geändert, abgemeldete Geräte: {count}",
-    ),
+    Action.PASSWORD_CHANGED: Words("Changed the password{ended}", "Passwort geändert{ended}"),
     Action.PASSWORD_RESET: Words(
-        "Chose a new password by mail, and signed out devices: {count}",
-        "Neues Passwort per Mail gewählt, abgemeldete Geräte: {count}",
+        "Set a new password with a link from an e-mail{ended}",
+        "Neues Passwort über den Link einer E-Mail gesetzt{ended}",
     ),
     Action.SESSION_STARTED: Words("Signed in on {device}", "Angemeldet: {device}"),
     Action.SESSION_REVOKED_BY_OWNER: Words("Signed out {device}", "Abgemeldet: {device}"),
     Action.SESSION_ENDED_BY_LOGOUT: Words("Signed out {device}", "Abgemeldet: {device}"),
     Action.SESSION_ENDED_BY_LIMIT: Words(
-        "Signed out {device}, unused the longest of too many",
-        "Abgemeldet: {device}, von zu vielen am längsten nicht benutzt",
+        "Signed out {device}, the one unused for longest of too many",
+        "Abgemeldet: {device}, das am längsten unbenutzte von zu vielen",
     ),
     Action.SESSION_SUPERSEDED: Words(
         "Replaced the earlier sign-in on {device}", "Frühere Anmeldung ersetzt: {device}"
     ),
     Action.SESSION_ENDED_BY_REUSE: Words(
-        "Signed out {device}, because a copy of its access was used",
-        "Abgemeldet: {device}, weil eine Kopie seines Zugangs benutzt wurde",
+        "Signed out {device}, because somebody used a copy of its sign-in",
+        "Abgemeldet: {device}, weil jemand eine Kopie der Anmeldung benutzt hat",
     ),
-    Action.SESSIONS_REVOKED_BY_OWNER: Words(
-        "Signed out devices: {count}", "Abgemeldete Geräte: {count}"
-    ),
-    Action.SESSION_RENAMED: Words("Named a device {device}", "Gerät benannt: {device}"),
+    Action.SESSIONS_REVOKED_BY_OWNER: Words("Signed out {devices}", "{devices} abgemeldet"),
+    Action.SESSION_RENAMED: Words("Renamed a device to {device}", "Gerät umbenannt in {device}"),
     Action.SESSION_REAUTHENTICATED: Words(
         "Entered the password again on {device}", "Passwort erneut eingegeben: {device}"
     ),
-    Action.EXPORT_REQUESTED: Words("Asked for an export", "Datenexport angefordert"),
-    Action.EXPORT_COMPLETED: Words("Finished an export", "Datenexport fertiggestellt"),
-    Action.EXPORT_FAILED: Words("Could not make an export", "Datenexport fehlgeschlagen"),
-    Action.EXPORT_EXPIRED: Words("Removed an export's file", "Datei eines Datenexports entfernt"),
-    Action.EXPORT_REDRIVEN: Words("Started an export over", "Datenexport neu begonnen"),
+    Action.EXPORT_REQUESTED: Words("Asked for a data export", "Datenexport angefordert"),
+    Action.EXPORT_COMPLETED: Words("Finished a data export", "Datenexport fertiggestellt"),
+    Action.EXPORT_FAILED: Words("A data export failed", "Datenexport fehlgeschlagen"),
+    Action.EXPORT_EXPIRED: Words(
+        "Removed the file of a data export", "Datei eines Datenexports entfernt"
+    ),
+    Action.EXPORT_REDRIVEN: Words("Started a data export again", "Datenexport neu begonnen"),
     Action.EXPORT_LINK_ISSUED: Words(
-        "Made a link to download an export", "Link zum Herunterladen eines Datenexports erstellt"
+        "Got a download link for a data export",
+        "Link zum Herunterladen eines Datenexports erhalten",
     ),
     Action.SIGNING_KEY_ROTATED: Words("Renewed the signing keys", "Signaturschlüssel erneuert"),
     Action.AUDIT_READ_BY_ADMIN: Words("Read this history", "Diesen Verlauf gelesen"),
@@ -126,6 +133,10 @@ _BY_ADMIN = Words("{what} (by an administrator)", "{what} (durch die Verwaltung)
 _BY_SYSTEM = Words("{what} (automatically)", "{what} (automatisch)")
 _FROM_DEVICE = Words("{what} from {from_device}", "{what} (von: {from_device})")
 _A_DEVICE = Words("a device", "ein Gerät")
+_NO_DEVICE = Words("no device", "Kein Gerät")
+_ONE_DEVICE = Words("1 device", "1 Gerät")
+_DEVICES = Words("{count} devices", "{count} Geräte")
+_ENDED = Words(" and signed out {devices}", ", {devices} abgemeldet")
 
 
 def describe_row(row: AuditRecord, personal: Mapping[str, str], language: Language) -> str:
@@ -134,7 +145,10 @@ def describe_row(row: AuditRecord, personal: Mapping[str, str], language: Langua
     personal  what was sealed in the row; empty where it can't be read
     """
     device = personal.get("device") or _in(_A_DEVICE, language)
-    what = _in(WORDS[row.action], language).format(device=device, count=len(row.targets))
+    counted = {0: _NO_DEVICE, 1: _ONE_DEVICE}.get(len(row.targets), _DEVICES)
+    devices = _in(counted, language).format(count=len(row.targets))
+    ended = _in(_ENDED, language).format(devices=devices) if row.targets else ""
+    what = _in(WORDS[row.action], language).format(device=device, devices=devices, ended=ended)
     if row.actor == SYSTEM_ACTOR:
         return _in(_BY_SYSTEM, language).format(what=what)
     if row.actor == UNKNOWN_ACTOR:

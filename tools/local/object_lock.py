@@ -1,0 +1,27 @@
+"""Gives the audit bucket the Object Lock that MiniStack's CloudFormation leaves out.
+
+Days and mode are the template's; the lock itself is then the emulator's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tools.local.deployment import Deployment
+    from tools.local.emulator import Emulator
+
+
+def lock_audit_bucket(emulator: Emulator, deployment: Deployment) -> None:
+    """Lock it, if the stack was deployed with days to lock it for."""
+    stack = emulator.client("cloudformation").describe_stacks(StackName=deployment.name)["Stacks"]
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack[0]["Parameters"]}
+    days = int(given["AuditLockDays"])
+    if days:
+        bucket = deployment.template["Resources"]["AuditBucket"]["Properties"]
+        _, configuration, _ = bucket["ObjectLockConfiguration"]["Fn::If"]
+        retention = {**configuration["Rule"]["DefaultRetention"], "Days": days}
+        emulator.client("s3").put_object_lock_configuration(
+            Bucket=deployment.outputs["AuditBucketName"],
+            ObjectLockConfiguration={**configuration, "Rule": {"DefaultRetention": retention}},
+        )
