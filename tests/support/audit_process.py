@@ -8,7 +8,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -97,8 +96,8 @@ def _run(
     ready.recv()  # from here on it is at work
     if kill is not None:
         time.sleep(kill)
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)  # it is not reaped yet, so the id is still its own
+        if process.is_alive():
+            process.kill()  # SIGKILL
     process.join()
     assert process.exitcode is not None
     return process.exitcode

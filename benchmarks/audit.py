@@ -1,0 +1,100 @@
+"""What the audit trail adds to a million requests: units, bytes and dollars, for a mix of requests.
+
+Run: PYTHONPATH=.:layers/shared python -m benchmarks.audit
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from contextlib import redirect_stdout
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit import OK
+from latchkey.http.audit_feeds import chain_stream_records, record_request_lines
+from latchkey.observability import REQUEST_LINE
+from latchkey.storage.dynamodb import item_bytes
+from latchkey.storage.keys import audit_chain_partition
+from tests.functions.test_audit_campaigns import mixed_requests
+from tests.support.audit import audit_rows, captured_log, log_event, stream_event
+from tests.support.service import InProcessService
+from tools.template import load
+
+if TYPE_CHECKING:
+    from latchkey.storage.table import Item
+
+BLOCKS = audit_chain_partition(0)[:-1]
+REQUESTS = 10_000
+BATCH = 100
+"""How many log lines, or rows, a busy deployment hands to a function at once."""
+
+# us-east-1, on demand, dollars.
+WRITE_UNIT = 0.625e-6
+READ_UNIT = 0.125e-6
+LOG_BYTE = 0.50 / 1e9
+STORED_BYTE_MONTH = 0.25 / 1e9
+LAMBDA_SECOND = 0.25 * 13.3334e-6  # 256 MB, arm64
+LAMBDA_CALL = 0.20e-6
+SECONDS_A_BATCH = {"record_requests": 0.5, "chain_audit": 0.1}
+"""On Lambda: 100 PutItem of 5 ms one after the other; a query, a signature and a put a chain."""
+INDEXES = ("gsi1pk", "gsi2pk", "gsi3pk")
+MIX = {"reads": 0.95, "refusals": 0.03, "changes": 0.02}
+
+
+def row_dollars(rows: list[Item], *, transacted: bool) -> float:
+    """Say what writing such a row costs on average, its indexes of keys included."""
+    units = 0
+    for row in rows:
+        size = math.ceil(item_bytes(row) / 1024)
+        units += (2 * size if transacted else size) + sum(name in row for name in INDEXES)
+    return WRITE_UNIT * units / len(rows)
+
+
+def main() -> None:
+    """Send the requests, record and chain them, and print the table."""
+    service = InProcessService()
+    with redirect_stdout(io.StringIO()), captured_log() as log:
+        mixed_requests(service, REQUESTS, seed=7)
+    lines = [line for line in log.getvalue().splitlines() if REQUEST_LINE in line]
+    changes = audit_rows(service.table)
+    with captured_log() as told:
+        for batch in batched(lines, BATCH, strict=False):
+            record_request_lines(log_event(batch), service.services.request_trail)
+        rows = audit_rows(service.table)
+        for part in batched(rows, BATCH, strict=False):
+            chain_stream_records(stream_event(part), service.services.audit_chain)
+    requests = [row for row in rows if "operation" in row]
+    items = service.table.all_items()
+    blocks = [item for item in items if str(item["pk"]).startswith(BLOCKS)]
+    block_units = sum(math.ceil(item_bytes(block) / 1024) for block in blocks)
+    heads = [line for line in told.getvalue().splitlines() if '"heads"' in line]
+    access_line = len(load()["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"])
+    kinds = {
+        "reads": row_dollars([r for r in requests if r["outcome"] == OK], transacted=False),
+        "refusals": row_dollars([r for r in requests if r["outcome"] != OK], transacted=False),
+        "changes": row_dollars(changes, transacted=True),
+    }
+    each = {
+        "blocks": (WRITE_UNIT * block_units + READ_UNIT * len(blocks)) / len(rows),
+        "the requests' log lines": LOG_BYTE * sum(map(len, lines)) / len(lines),
+        "the access log": LOG_BYTE * access_line,
+        "the blocks' heads in the log": LOG_BYTE * sum(map(len, heads)) / len(rows),
+        "Lambda": sum(LAMBDA_CALL + LAMBDA_SECOND * s for s in SECONDS_A_BATCH.values()) / BATCH,
+    }
+    stored = 3 * STORED_BYTE_MONTH * sum(map(item_bytes, rows)) / len(rows)
+    mix = {f"rows: {share:.0%} {kind}": share * kinds[kind] for kind, share in MIX.items()}
+    print(f"{len(requests)} requests, {len(rows)} rows, {len(blocks)} blocks")
+    _show("A million of each", {f"rows of {kind}": price for kind, price in kinds.items()} | each)
+    _show("A million requests", mix | each | {"together": sum((mix | each).values())})
+    _show("Kept", {"ninety days of rows in the table": stored})
+
+
+def _show(title: str, dollars: dict[str, float]) -> None:
+    print(title)
+    for name, price in dollars.items():
+        print(f"  {name:34} ${price * 1e6:.2f}")
+
+
+if __name__ == "__main__":
+    main()
