@@ -300,6 +300,11 @@ def life_cycles(service):
     service.table.put(issue(token))
     export = leaving.request("POST", "/api/v1/users/me/export").data["id"]
     service._files.stage(export, "left-behind", b"")
+    form, content_type = multipart(avatar=("me.png", png()))
+    headers = {"content-type": content_type}
+    me = "/api/v1/users/me"
+    assert leaving.request("PATCH", me, raw_body=form, headers=headers).status == 200
+    aws_client("s3").put_object(Bucket=MEDIA, Key=f"incoming/{leaving.id}/upl_1", Body=b"")
     leaving.request("DELETE", "/api/v1/users/me")
     # What was ordered for later is claimed first.
     service.clock.advance(days=31)

@@ -16,6 +16,7 @@ from latchkey.storage.single_use_tokens import issue
 from latchkey.storage.table import Put
 from tests.support.outbox import sqs_record
 from tests.support.person import ME, Person, audit_rows
+from tests.support.pictures import multipart, png
 from tests.support.service import ENVIRONMENT, InProcessService
 
 IP = "198.51.100.77"
@@ -134,6 +135,29 @@ def test_nothing_is_left_but_a_receipt(service, items):
     assert claims["erased"]["account"] == 1
     assert service.services.deletions.find_receipt(claims["jti"]) == mail["receipt"]
     assert service.register(EMAIL, username="canaryname").status == 201
+
+
+def test_no_picture_is_left_when_the_receipt_is_signed(service):
+    ada = somebody(service, 1)
+    shown, content_type = multipart(avatar=("me.png", png()))
+    headers = {"content-type": content_type}
+    assert ada.request("PATCH", ME, raw_body=shown, headers=headers).status == 200
+    for _ in range(2):
+        offered = ada.request(
+            "POST", f"{ME}/avatar/uploads", json_body={"content_type": "image/png"}
+        ).data
+        service.media.uploads[offered["upload_id"]] = png()
+    other = Person(service, "grace@example.com")
+    assert other.request("PATCH", ME, raw_body=shown, headers=headers).status == 200
+    ada.request("DELETE", ME, query={"hard": "true"})
+    deliver(service)
+    (mail,) = [mail for mail in receive_mail(service) if mail["kind"] == "account_erased"]
+    public = service.keys.ring().keys[0].public_jwk
+    erased = read_receipt(mail["receipt"], public, issuer=ENVIRONMENT["ISSUER"])["erased"]
+    assert erased["picture"] == 3
+    assert service.media.uploads == {}
+    assert len(service.media.avatars) == 1
+    assert service.login("grace@example.com").data["user"]["avatar_url"] is not None
 
 
 def test_a_receipt_that_was_altered_is_none(service):

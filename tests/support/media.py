@@ -22,6 +22,7 @@ class MemoryMedia:
     def __init__(self) -> None:
         """Start empty."""
         self.uploads: dict[str, bytes] = {}
+        self.owners: dict[str, str] = {}
         self.avatars: dict[str, bytes] = {}
         self.failure: tuple[str, BaseException] | None = None
 
@@ -31,6 +32,7 @@ class MemoryMedia:
 
     def presign_upload(self, upload: AvatarUpload, now: datetime) -> PresignedPost:
         assert now < upload.expires_at
+        self.owners[upload.id] = upload.account_id
         fields = {"key": upload.id, "Content-Type": upload.content_type.value}
         return PresignedPost(url="https://bucket.test/", fields=fields)
 
@@ -41,6 +43,15 @@ class MemoryMedia:
     def delete_upload(self, upload: AvatarUpload) -> None:
         self._perhaps_fail("delete_upload")
         self.uploads.pop(upload.id, None)
+        self.owners.pop(upload.id, None)
+
+    def list_uploads(self, account_id: str) -> list[str]:
+        return [name for name, owner in self.owners.items() if owner == account_id]
+
+    def delete_uploads(self, account_id: str) -> None:
+        for upload_id in self.list_uploads(account_id):
+            del self.owners[upload_id]
+            self.uploads.pop(upload_id, None)
 
     def put_avatar(self, avatar_id: str, webp: bytes) -> None:
         self._perhaps_fail("put_avatar")

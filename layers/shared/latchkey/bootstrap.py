@@ -479,13 +479,17 @@ class Services:
     def erasure(self) -> Erasure:
         """What is stored of a person outside the table is one line here."""
         from latchkey.flows.erasure import Erasure
+        from latchkey.flows.picture_erasure import PictureErasure
         from latchkey.security.receipts import ReceiptSigner
 
         return Erasure(
             accounts=self.accounts,
             deletions=self.deletions,
             outbox=self.outbox,
-            elsewhere=(self.export_upkeep,),
+            elsewhere=(
+                self.export_upkeep,
+                PictureErasure(accounts=self.accounts, media=lambda: self.media),
+            ),
             sign=ReceiptSigner(self.signing_key_store.ring, issuer=self.config.issuer).sign,
         )
 

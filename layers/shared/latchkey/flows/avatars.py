@@ -70,6 +70,14 @@ class Media(Protocol):
         """Forget what came."""
         ...
 
+    def list_uploads(self, account_id: str) -> list[str]:
+        """Name what a person has uploaded and nothing has taken."""
+        ...
+
+    def delete_uploads(self, account_id: str) -> None:
+        """Forget all of it."""
+        ...
+
     def put_avatar(self, avatar_id: str, webp: bytes) -> None:
         """Store a picture."""
         ...

@@ -53,12 +53,18 @@ class Elsewhere(Protocol):
         ...
 
 
+def _unwatched(_point: str) -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
     """The flows, and what they need.
 
     elsewhere  what lies outside the table; a new kind is one more here
     sign       makes the receipt's proof
+    passing    is told the name of each point that the work passes; nobody listens but tests that
+               kill a worker there, as with `flows.export_worker`
     """
 
     accounts: AccountStore
@@ -66,6 +72,7 @@ class Erasure:
     outbox: OutboxStore
     elsewhere: tuple[Elsewhere, ...]
     sign: Callable[[Receipt], str]
+    passing: Callable[[str], None] = _unwatched
 
     def erase(self, account_id: str, now: datetime) -> None:
         """Erase an account that is due, from wherever the last worker has come to.
@@ -74,22 +81,27 @@ class Erasure:
 
         Raises ErasureHeldUp when it has to be continued later.
         """
+        self.passing("received")
         try:
             account = self._claimed(account_id, now)
         except AccountNotFound:
             return
         if account is None:
             return
+        self.passing("claimed")
         self._erase_elsewhere(account, now)
         while self.deletions.erase_page(account_id):
-            pass
+            self.passing("page_erased")
         while tokens := self.deletions.list_tokens(account_id):
             self.deletions.erase(account_id, tokens)
+            self.passing("tokens_erased")
         words = frozenset({account_id, email_key(account.email)})
         while keys := list(self.outbox.list_about(words, now)):
             messages = [(key, "queued_message") for key in keys[:ERASURE_PAGE_ITEMS]]
             self.deletions.erase(account_id, messages)
+            self.passing("messages_erased")
         self._finish(account, now)
+        self.passing("finished")
 
     def start_due(self, now: datetime) -> int:
         """Have every account erased whose grace is over, or whose worker was lost; say how many.
@@ -125,7 +137,9 @@ class Erasure:
         waiting = []
         for place in self.elsewhere:
             self.deletions.note(account.id, place.kind, place.count(account.id))
+            self.passing("counted")
             waiting.append(place.remove_all(account.id, now))
+            self.passing("removed")
         if any(waiting):
             raise ErasureHeldUp
 
@@ -141,6 +155,7 @@ class Erasure:
             erased={**erased, "account": 1},
         )
         signed = self.sign(receipt)
+        self.passing("signed")
         context = _context(now)
         row = audit_row(Action.ACCOUNT_ERASED, account.audit, context, actor=SYSTEM_ACTOR)
         mail = AccountErased(

@@ -63,6 +63,18 @@ class MediaBucket:
         """Forget what was uploaded."""
         self._call("delete_object", Key=_incoming(upload.account_id, upload.id))
 
+    def list_uploads(self, account_id: str) -> list[str]:
+        """Name every upload of a person that is there, 1,000 of them: a day's are dozens."""
+        prefix = _incoming(account_id, "")
+        listed = self._call("list_objects_v2", Prefix=prefix).get("Contents", [])
+        return [entry["Key"].removeprefix(prefix) for entry in listed]
+
+    def delete_uploads(self, account_id: str) -> None:
+        """Forget every upload of a person; that there is none is no error."""
+        while upload_ids := self.list_uploads(account_id):
+            for upload_id in upload_ids:
+                self._call("delete_object", Key=_incoming(account_id, upload_id))
+
     def put_avatar(self, avatar_id: str, webp: bytes) -> None:
         """Store a picture to be shown."""
         self._call(
@@ -91,9 +103,9 @@ class MediaBucket:
             raise unavailable(error) from error
         return content
 
-    def _call(self, method: str, **request: Any) -> None:
+    def _call(self, method: str, **request: Any) -> Any:
         try:
-            getattr(self._s3, method)(Bucket=self._bucket, **request)
+            return getattr(self._s3, method)(Bucket=self._bucket, **request)
         except (ClientError, BotoCoreError) as error:
             raise unavailable(error) from error
 
