@@ -18,6 +18,7 @@ from tests.support.outbox import sqs_record
 from tests.support.person import ME, Person, audit_rows
 from tests.support.pictures import multipart, png
 from tests.support.service import ENVIRONMENT, InProcessService
+from tools.receipt import main as check_receipt
 
 IP = "198.51.100.77"
 EMAIL = "Ada.Canary@example.com"
@@ -207,6 +208,34 @@ def test_whoever_dies_at_any_step_is_followed(items, after):
             return
         # 292 of the calls look through the outbox, one like the other.
         step += 1 if not 20 < step < 290 else 30
+
+
+def test_a_receipt_outlives_the_key_that_signed_it(service, tmp_path, capsys):
+    """With the keys that were published at the time; never with the one that it brings."""
+    ada = somebody(service, 1)
+    published = service.request("GET", "/.well-known/jwks.json").body
+    ada.request("DELETE", ME, query={"hard": "true"})
+    deliver(service)
+    (mail,) = [m for m in receive_mail(service) if m["kind"] == "account_erased"]
+    signing_keys = service.services.signing_keys
+    for _ in range(3):
+        signing_keys.rotate(service.clock.now(), force=True)
+        service.clock.advance(hours=2)
+    signing_keys.rotate(service.clock.now())
+    later = service.request("GET", "/.well-known/jwks.json").body
+    assert published["keys"][0]["kid"] not in {key["kid"] for key in later["keys"]}
+    receipt = tmp_path / "receipt.txt"
+    middle = len(mail["receipt"]) // 2
+    # As a mail program breaks it.
+    receipt.write_text(f"{mail['receipt'][:middle]}\n  {mail['receipt'][middle:]}\n")
+    answers = []
+    for name, jwks in (("then", published), ("later", later)):
+        path = tmp_path / name
+        path.write_text(json.dumps(jwks))
+        arguments = [str(receipt), "--keys", str(path), "--issuer", ENVIRONMENT["ISSUER"]]
+        answers.append(check_receipt(arguments))
+    assert answers == [0, 1]
+    assert '"consent": 2' in capsys.readouterr().out
 
 
 def test_the_end_of_grace_is_found_by_the_schedule(service):

@@ -1,0 +1,116 @@
+"""Who may do what, as the contract says it: every operation, every kind of caller, whose object."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tools.template import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTRACT = json.loads((ROOT / "openapi.json").read_text())
+OUT = {
+    "suspended": "ACCOUNT_SUSPENDED",
+    "deleted": "ACCOUNT_DELETED",
+    "revoked": "SESSION_REVOKED",
+}
+CALLERS = ("anonymous", "a", "b", "admin", *OUT)
+OWNERS = ("a", "b")
+NOT_FOUND = {
+    "user_id": "ACCOUNT_NOT_FOUND",
+    "session_id": "SESSION_NOT_FOUND",
+    "export_id": "EXPORT_NOT_FOUND",
+}
+BODIES = {"renameSession": {"device_name": "Mine"}}
+"""Where whose it is comes to light only behind a body that is accepted."""
+
+MAY_BE_DONE_TWICE = {"logout"}
+"""Operations that an ended session may repeat."""
+
+
+def _operations() -> dict[str, tuple[str, str, Any]]:
+    return {
+        operation["operationId"]: (method.upper(), path, operation)
+        for path, methods in CONTRACT["paths"].items()
+        for method, operation in methods.items()
+        if method in {"get", "put", "post", "patch", "delete"}
+    }
+
+
+OPERATIONS = _operations()
+
+
+def codes(operation: Any) -> set[str]:
+    """Every error code that the contract lets an operation answer with."""
+    found: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if "$ref" in node and node["$ref"].startswith("#/components/responses/"):
+                walk(CONTRACT["components"]["responses"][node["$ref"].rpartition("/")[2]])
+            found.update(c for c in node.get("enum", []) if isinstance(c, str) and c.isupper())
+            for part in node.values():
+                walk(part)
+        elif isinstance(node, list):
+            for part in node:
+                walk(part)
+
+    walk(operation["responses"])
+    return found
+
+
+def kind(operation_id: str) -> str:
+    """Say who may call an operation, by what the contract says."""
+    _, path, operation = OPERATIONS[operation_id]
+    if not operation.get("security", CONTRACT.get("security")):
+        return "public"
+    if "ADMINISTRATORS_ONLY" in codes(operation):
+        return "admin"
+    return "owner" if "{user_id}" in path else "signed in"
+
+
+def expected_refusal(operation_id: str, caller: str, owner: str) -> tuple[int, str] | None:
+    """Say how the contract's rules refuse this, or None if they let it pass."""
+    _, path, _ = OPERATIONS[operation_id]
+    rule = kind(operation_id)
+    if rule == "public":
+        return None
+    if caller == "anonymous":
+        return 401, "TOKEN_MISSING"
+    if caller in OUT:
+        return None if operation_id in MAY_BE_DONE_TWICE else (401, OUT[caller])
+    if rule == "admin":
+        return None if caller == "admin" else (403, "ADMINISTRATORS_ONLY")
+    if rule == "owner":
+        return None if caller in ("admin", owner) else (404, "ACCOUNT_NOT_FOUND")
+    for name in ("session_id", "export_id"):
+        if "{" + name + "}" in path and caller != owner:
+            return 404, NOT_FOUND[name]
+    return None
+
+
+CELLS = [
+    (operation_id, caller, owner)
+    for operation_id in OPERATIONS
+    for caller in CALLERS
+    for owner in OWNERS
+    if "{" in OPERATIONS[operation_id][1] or owner == "a"
+]
+
+
+def request_of(
+    operation_id: str, objects: Mapping[str, str]
+) -> tuple[str, str, dict[str, Any] | None]:
+    """Say how an operation is asked for on somebody's objects: method, path and body."""
+    method, path, operation = OPERATIONS[operation_id]
+    for name, value in objects.items():
+        path = path.replace("{" + name + "}", value)
+    return method, path, BODIES.get(operation_id, {}) if "requestBody" in operation else None
+
+
+def lets_pass(operation_id: str, status: int, code: str | None) -> bool:
+    """Tell whether an answer is one to somebody who may: whatever it says, it is no refusal."""
+    public = kind(operation_id) == "public"
+    return public or not (status in {401, 403, 500} or code in NOT_FOUND.values())
