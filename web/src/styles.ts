@@ -94,10 +94,11 @@ export const styles = css`
   .field { display: grid; gap: 0.4rem; align-content: start; min-width: 0; }
   .fields { display: grid; gap: 1.25rem; }
   @container (min-width: 34rem) { .fields.two { grid-template-columns: 1fr 1fr; } .wide { grid-column: 1 / -1; } }
-  input:not([type="radio"], [type="checkbox"], [type="file"]), select, textarea {
+  input:not([type="radio"], [type="checkbox"], [type="file"], [type="range"]), select, textarea {
     width: 100%; min-height: 44px; padding: 0.55rem 0.8rem; border: 1px solid var(--_edge); border-radius: 10px;
     background: var(--_bg); color: var(--_text); font: inherit; font-size: 1rem;
   }
+  input[type="range"] { width: 100%; min-height: 44px; margin: 0; accent-color: var(--_accent); }
   select { appearance: none; padding-inline-end: 2.4rem; background-repeat: no-repeat;
     background-image: linear-gradient(45deg, transparent 50%, var(--_muted) 50%), linear-gradient(-45deg, transparent 50%, var(--_muted) 50%);
     background-size: 6px 6px; background-position: right 21px center, right 15px center; }

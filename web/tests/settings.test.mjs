@@ -37,11 +37,11 @@ test("a picture is cropped, shown before it is sent, replaced by all of it, and 
   const page = await signIn(context, email);
   await settled(page);
   const picture = { name: "me.png", mimeType: "image/png", buffer: Buffer.from(await drawn(page)) };
-  const upload = async (frame) => {
+  const upload = async (name, frame) => {
     await page.setInputFiles("input[type=file]", picture);
     await page.waitForSelector("canvas.preview");
-    if (frame) await page.check(`text=${frame}`);
-    await look(page, `picture-${frame ? "fit" : "crop"}`);
+    await frame?.();
+    await look(page, `picture-${name}`);
     await page.click("text=Use this picture");
     await page.waitForSelector("dialog", { state: "detached" });
     return page.getAttribute("img.avatar", "src");
@@ -49,11 +49,19 @@ test("a picture is cropped, shown before it is sent, replaced by all of it, and 
   await page.setInputFiles("input[type=file]", { name: "notes.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await page.waitForSelector("[role=alert] >> text=can’t be read as a picture");
   // The middle square: from the 300th pixel on, so black for 100 of 600.
-  const cropped = await upload();
+  const cropped = await upload("crop");
   const [edge, black, white] = await colours(page, cropped);
   assert.ok(edge < 40 && black < 40 && white > 215, `cropped: ${[edge, black, white]}`);
+  // Its beginning, by the keyboard: black for 400 of 600.
+  const beginning = await upload("beginning", async () => {
+    await page.focus("#part");
+    await page.keyboard.press("Home");
+  });
+  assert.notEqual(beginning, cropped);
+  const start = await colours(page, beginning);
+  assert.ok(start[0] < 40 && start[2] < 40 && start[3] > 215, `beginning: ${start}`);
   // All of it, on blurred colours of its own: white starts a third into the picture.
-  const whole = await upload("Show all of it");
+  const whole = await upload("fit", () => page.check("text=Show all of it"));
   assert.notEqual(whole, cropped);
   const [, first, second, last] = await colours(page, whole);
   assert.ok(first < 60 && second < 60 && last > 120, `whole: ${[first, second, last]}`);

@@ -267,7 +267,11 @@ export class Profile implements Section {
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", words.picturePreview);
     let whole = false;
-    const draw = () => drawPicture(canvas, bitmap, whole);
+    let part = 0.5;
+    const draw = () => {
+      drawPicture(canvas, bitmap, whole, part);
+      this.host.changed();
+    };
     draw();
     const choice = (fit: boolean, label: string) => html`<label><input type="radio" name="frame" .checked=${whole === fit}
       @change=${() => { whole = fit; draw(); }} />${label}</label>`;
@@ -275,7 +279,10 @@ export class Profile implements Section {
       title: words.pictureDialog,
       confirm: words.pictureUse,
       content: () => html`${canvas}<fieldset class="choices" aria-label=${words.pictureDialog}>
-        ${choice(false, words.pictureCrop)}${choice(true, words.pictureFit)}</fieldset>`,
+        ${choice(false, words.pictureCrop)}${choice(true, words.pictureFit)}</fieldset>
+        ${whole || bitmap.width === bitmap.height ? nothing : html`<div class="field"><label for="part">${words.picturePart}</label>
+          <input id="part" type="range" min="0" max="1" step="0.01" .value=${String(part)}
+            @input=${(event: Event) => { part = (event.target as HTMLInputElement).valueAsNumber; draw(); }} /></div>`}`,
       submit: async () => {
         const picture = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/webp", 0.92));
         if (!picture) throw new Told(words.pictureUnreadable);
@@ -298,18 +305,19 @@ export class Profile implements Section {
   }
 }
 
-/** The middle of it, or all of it before its own colours. */
-function drawPicture(canvas: HTMLCanvasElement, bitmap: ImageBitmap, whole: boolean): void {
+/** A square of it, from its one end (0) to the other (1), or all of it before its own colours. */
+function drawPicture(canvas: HTMLCanvasElement, bitmap: ImageBitmap, whole: boolean, part: number): void {
   const pen = canvas.getContext("2d")!;
   const size = canvas.width;
-  const place = (scale: number) => {
+  const place = (scale: number, at = 0.5) => {
     const [width, height] = [bitmap.width * scale, bitmap.height * scale];
-    pen.drawImage(bitmap, (size - width) / 2, (size - height) / 2, width, height);
+    pen.drawImage(bitmap, (size - width) * at, (size - height) * at, width, height);
   };
   pen.clearRect(0, 0, size, size);
   const [cover, contain] = [size / Math.min(bitmap.width, bitmap.height), size / Math.max(bitmap.width, bitmap.height)];
   if (whole) pen.filter = "blur(28px) brightness(0.85)";
-  place(whole ? cover * 1.15 : cover);
+  if (whole) place(cover * 1.15);
+  else place(cover, part);
   pen.filter = "none";
   if (whole) place(contain * 0.82);
 }
