@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
@@ -13,6 +16,7 @@ from latchkey.flows.cleanup import Cleanup, Task
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW
+from tests.support.person import ME, Person
 from tests.support.service import InProcessService
 
 
@@ -110,3 +114,44 @@ def test_a_closed_accounts_export_fails_and_leaves_nothing():
     export = service.services.exports.find(account_id, export_id)
     assert (export.status, export.failure) == ("failed", "account_closed")
     assert service.export_files.objects == {}
+
+
+# Everything that is due, in the function itself ---------------------------------------------------
+
+
+def test_five_runs_at_once_get_everything_done_once(capsys):
+    """A due purge, an expired export, a stuck one, a lost message: and a metric for each."""
+    service = InProcessService()
+    leaving, keeping = Person(service, "leaving@example.com"), Person(service, "bob@example.com")
+    export = keeping.request("POST", f"{ME}/export").data["id"]
+    service.work()
+    leaving.request("DELETE", ME)
+    service.clock.advance(days=31)
+    stuck = Person(service, "carol@example.com")
+    waiting = stuck.request("POST", f"{ME}/export").data["id"]
+    service.clock.advance(minutes=40)
+    capsys.readouterr()
+    handler = importlib.import_module("functions.cleanup.app").handler
+    started = Barrier(5)
+
+    def run(_number):
+        started.wait(5)
+        return handler({}, None)
+
+    with ThreadPoolExecutor(5) as pool:
+        runs = list(pool.map(run, range(5)))
+    done = {task: sum(answer[task] or 0 for answer in runs) for task in runs[0]}
+    once = ("requeue_exports", "expire_exports", "erase_due_accounts")
+    assert {task: done[task] for task in once} == dict.fromkeys(once, 1)
+    assert done["relay_overdue"] >= 1
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    counted = Counter()
+    for metric in metrics:
+        if "TaskDone" in metric:
+            counted[metric["task"]] += sum(metric["TaskDone"])
+    assert counted == done
+    assert [metric for metric in metrics if sum(metric.get("TaskFailures", [0]))] == []
+    service.work()
+    assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
+    assert service.services.exports.find(keeping.id, export).status == "expired"
+    assert service.services.exports.find(stuck.id, waiting).status == "ready"
