@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from latchkey.bootstrap import avatars, services
-from latchkey.observability import logger
+from latchkey.observability import logger, record_task
 
 if TYPE_CHECKING:
     from latchkey.http.request import Event
@@ -16,4 +16,5 @@ def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
     del event, lambda_context
     deleted = avatars().sweep(services().clock.now())
     logger.info("unshown avatars deleted", deleted=deleted)
+    record_task("sweep_avatars", done=deleted)
     return {"deleted": deleted}

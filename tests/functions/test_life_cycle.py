@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from latchkey.domain.limits import SESSION_LIMIT_MAX
 from latchkey.storage import keys
+from latchkey.storage.table import Put
 from tests.support.person import ME, Person, audit_rows, kept
 from tests.support.service import PASSWORD, InProcessService
 
@@ -182,3 +184,27 @@ def test_a_sign_in_that_commits_in_between_is_ended_too(service, ada):
     assert ada.request("DELETE", ME).status == 200
     assert service.request("GET", ME, token=signed_in[1]).code == "ACCOUNT_DELETED"
     assert PASSWORD
+
+
+@pytest.mark.parametrize(("method", "action"), [("DELETE", ""), ("POST", "/suspend")])
+def test_as_many_sessions_as_anybody_may_have_end_in_one_transaction(
+    service, ada, admin, method, action
+):
+    """DynamoDB takes 100 actions: 90 sessions, the account, the trail, the order, the mail."""
+    (item,) = [i for i in service.table.all_items() if i.get("id") == ada.session_id]
+    for number in range(SESSION_LIMIT_MAX - 1):
+        key = keys.session(ada.id, f"ses_{number:026}")
+        service.table.put(Put(key, {**item, "id": f"ses_{number:026}", "sk": key.sk}))
+    transact, sizes = service.table.transact, []
+
+    def counting(writes):
+        sizes.append(len(writes))
+        transact(writes)
+
+    service.table.transact = counting
+    assert admin.request(method, user(ada, action)).status == 200
+    assert SESSION_LIMIT_MAX < max(sizes) <= 100
+    sessions = [i for i in service.table.all_items() if i.get("account_id") == ada.id]
+    sessions = [i for i in sessions if str(i["sk"]).startswith("SESSION#")]
+    assert len(sessions) == SESSION_LIMIT_MAX
+    assert [i for i in sessions if "ended_at" not in i] == []

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from latchkey.storage.dynamodb import DynamoDBError
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
@@ -241,9 +242,15 @@ class TableContract:
         assert table.get(first) is None
         assert table.get(second)["n"] == 1
 
-    def test_a_hundred_writes_fit_into_a_transaction(self, table, partition):
-        table.transact([Put(Key(partition, f"{n:03}"), {"n": n}, ABSENT) for n in range(100)])
-        assert len(self.names(table, partition=partition)) == 100
+    @pytest.mark.parametrize("count", [99, 100, 101])
+    def test_a_transaction_takes_a_hundred_writes_and_no_more(self, table, partition, count):
+        puts = [Put(Key(partition, f"{n:03}"), {"n": n}, ABSENT) for n in range(count)]
+        if count <= 100:
+            table.transact(puts)
+        else:
+            with pytest.raises((ValueError, DynamoDBError)):
+                table.transact(puts)
+        assert len(self.names(table, partition=partition)) == (count if count <= 100 else 0)
 
 
 class RacingTableContract:
