@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 EXPORT = "/api/v1/users/me/export"
 EXPORTS = "/api/v1/users/me/exports"
 READY_SECONDS = 120
+"""Generous: a cold relay and a cold worker behind everything else that runs."""
+
+pytestmark = pytest.mark.timeout(300)
 FILES = {
     "README.html",
     "profile.json",
@@ -334,12 +337,12 @@ def test_a_link_ends_with_the_credentials_that_signed_it(stack, bucket, owner, m
         monkeypatch.setenv(name, value)
     boto_client._session.cache_clear()
     now = datetime.now(UTC)
-    files = S3ExportFiles(bucket, credentials_end=lambda: now + timedelta(seconds=4))
+    files = S3ExportFiles(bucket, credentials_end=lambda: now + timedelta(seconds=8))
     url, seconds = files.link(export_id, file_name="your-data.zip", now=now)
     boto_client._session.cache_clear()
-    assert seconds == 4
+    assert seconds == 8
     assert httpx.get(url).status_code == 200
-    time.sleep(5)
+    time.sleep(9)
     late = httpx.get(url)
     assert (late.status_code, "expired" in late.text) == (403, True)
 
@@ -466,6 +469,7 @@ def test_a_poisoned_export_fails_after_five_deliveries_and_can_be_redriven(
     assert view["failure"]["code"] == "INTERRUPTED"
     assert "ask for another export" in view["failure"]["message"]
     until(lambda: outcomes(stack, "export_dead_letters", message_id).get("worked"))
+    until(lambda: outcomes(stack, "export_worker", message_id).total() >= 5)
     assert outcomes(stack, "export_worker", message_id).total() == 5
     assert owner.actions()["export.failed"] == 1
     assert objects(stack, bucket, export_id) == []
