@@ -46,6 +46,12 @@ def test_a_sentence_says_which_device_was_signed_out_from_which():
     assert german == "Abgemeldet: iPhone (von: Chrome on Windows)"
 
 
+def test_a_sentence_does_not_sound_as_if_the_device_were_what_it_is_about():
+    personal = {"device": "Ada's phone", "from_device": "Chrome on Windows"}
+    renamed = describe_row(row(Action.SESSION_RENAMED), personal, Language.ENGLISH)
+    assert renamed == "Renamed a device to “Ada's phone” (from Chrome on Windows)"
+
+
 def test_a_sentence_says_so_when_it_was_not_the_person():
     by_admin = row(Action.AUDIT_READ_BY_ADMIN, actor="sub_2")
     assert describe_row(by_admin, {}, Language.ENGLISH) == "Read this history (by an administrator)"

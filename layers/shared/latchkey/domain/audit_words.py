@@ -96,8 +96,8 @@ WORDS: dict[Action, Words] = {
     Action.SESSION_REVOKED_BY_OWNER: Words("Signed out {device}", "Abgemeldet: {device}"),
     Action.SESSION_ENDED_BY_LOGOUT: Words("Signed out {device}", "Abgemeldet: {device}"),
     Action.SESSION_ENDED_BY_LIMIT: Words(
-        "Signed out {device}, the one unused for longest of too many",
-        "Abgemeldet: {device}, das am längsten unbenutzte von zu vielen",
+        "Signed out {device}: too many devices were signed in, and it was unused for longest",
+        "Abgemeldet: {device}, weil zu viele angemeldet waren und es am längsten unbenutzt war",
     ),
     Action.SESSION_SUPERSEDED: Words(
         "Replaced the earlier sign-in on {device}", "Frühere Anmeldung ersetzt: {device}"
@@ -107,7 +107,9 @@ WORDS: dict[Action, Words] = {
         "Abgemeldet: {device}, weil jemand eine Kopie der Anmeldung benutzt hat",
     ),
     Action.SESSIONS_REVOKED_BY_OWNER: Words("Signed out {devices}", "{devices} abgemeldet"),
-    Action.SESSION_RENAMED: Words("Renamed a device to {device}", "Gerät umbenannt in {device}"),
+    Action.SESSION_RENAMED: Words(
+        "Renamed a device to “{device}”", "Gerät umbenannt in „{device}“"
+    ),
     Action.SESSION_REAUTHENTICATED: Words(
         "Entered the password again on {device}", "Passwort erneut eingegeben: {device}"
     ),
@@ -131,7 +133,9 @@ WORDS: dict[Action, Words] = {
 
 _BY_ADMIN = Words("{what} (by an administrator)", "{what} (durch die Verwaltung)")
 _BY_SYSTEM = Words("{what} (automatically)", "{what} (automatisch)")
-_FROM_DEVICE = Words("{what} from {from_device}", "{what} (von: {from_device})")
+_FROM_DEVICE = Words("{what} (from {from_device})", "{what} (von: {from_device})")
+_SIGNED_OUT_FROM = Words("{what} from {from_device}", _FROM_DEVICE.de)
+_SIGN_OUTS = {Action.SESSION_REVOKED_BY_OWNER, Action.SESSIONS_REVOKED_BY_OWNER}
 _A_DEVICE = Words("a device", "ein Gerät")
 _NO_DEVICE = Words("no device", "Kein Gerät")
 _ONE_DEVICE = Words("1 device", "1 Gerät")
@@ -157,7 +161,8 @@ def describe_row(row: AuditRecord, personal: Mapping[str, str], language: Langua
         return _in(_BY_ADMIN, language).format(what=what)
     from_device = personal.get("from_device")
     if from_device and from_device != device:
-        return _in(_FROM_DEVICE, language).format(what=what, from_device=from_device)
+        where = _SIGNED_OUT_FROM if row.action in _SIGN_OUTS else _FROM_DEVICE
+        return _in(where, language).format(what=what, from_device=from_device)
     return what
 
 
