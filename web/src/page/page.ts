@@ -36,6 +36,7 @@ const REASONS: Record<string, keyof Words> = {
   PASSWORD_NOT_ACCEPTED: "weak",
   SINGLE_USE_TOKEN_INVALID: "stale",
   EMAIL_NOT_VERIFIED: "unverified",
+  PASSWORD_RESET_REQUIRED: "resetFirst",
   ACCOUNT_DELETED: "deleted",
   ACCOUNT_SUSPENDED: "suspended",
   VALIDATION_ERROR: "invalid",
@@ -158,7 +159,7 @@ class Page extends LitElement {
   /** Another link, for whom the present one is of no use. */
   private remedy(door: Door) {
     const path = this.wrong === "unverified" || (this.wrong === "stale" && door === DOORS["/verify-email"]) ? "/resend-verification"
-      : this.wrong === "stale" && door === DOORS["/reset-password"] ? "/forgot-password" : null;
+      : this.wrong === "resetFirst" || (this.wrong === "stale" && door === DOORS["/reset-password"]) ? "/forgot-password" : null;
     return path ? html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${this.words.send}</a>` : nothing;
   }
 
