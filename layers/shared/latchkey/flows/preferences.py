@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.preferences import Preferences
+from latchkey.flows.acting import row_by
 
 if TYPE_CHECKING:
     from latchkey.domain.request import Caller, RequestContext
@@ -71,10 +72,6 @@ class PreferenceFlows:
         own: Action,
         by_admin: Action,
     ) -> Effects:
-        subject = self.accounts.get(account_id).audit
-        if caller.account_id == account_id:
-            row = audit_row(own, subject, context, session_id=caller.session_id)
-        else:
-            actor = self.accounts.get(caller.account_id).audit.id
-            row = audit_row(by_admin, subject, context, session_id=caller.session_id, actor=actor)
+        account = self.accounts.get(account_id)
+        row = row_by(caller, account, context, own=own, by_admin=by_admin)
         return Effects(audit=(row,))

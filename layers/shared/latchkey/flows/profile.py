@@ -11,13 +11,13 @@ from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import PreconditionFailed, TemporarilyUnavailable
 from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.flows.acting import row_by
 from latchkey.storage import consents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from latchkey.domain.account import Account
-    from latchkey.domain.audit import AuditRow
     from latchkey.domain.paging import Slice
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
@@ -78,7 +78,14 @@ class Profile:
                 account, **changed, version=account.version + 1, updated_at=context.now
             )
             names = tuple(sorted(_SHOWN_AS.get(name, name) for name in changed))
-            row = self._row(account, names, caller, context)
+            row = row_by(
+                caller,
+                account,
+                context,
+                own=Action.PROFILE_CHANGED,
+                by_admin=Action.PROFILE_CHANGED_BY_ADMIN,
+                changed=names,
+            )
             decisions = self._decisions(new, changed, caller, context)
             writes = [*(consents.record(account_id, c) for c in decisions), *also]
             if self.accounts.update(account, new, Effects(audit=(row,)), also=writes):
@@ -92,19 +99,6 @@ class Profile:
     ) -> Slice[Consent]:
         """List the caller's decisions, newest first. Raises InvalidCursor."""
         return self.consents.page(caller.account_id, limit=limit, cursor=cursor)
-
-    def _row(
-        self, account: Account, changed: tuple[str, ...], caller: Caller, context: RequestContext
-    ) -> AuditRow:
-        own = caller.account_id == account.id
-        return audit_row(
-            Action.PROFILE_CHANGED if own else Action.PROFILE_CHANGED_BY_ADMIN,
-            account.audit,
-            context,
-            actor=None if own else self.accounts.get(caller.account_id).audit.id,
-            session_id=caller.session_id,
-            changed=changed,
-        )
 
     def _decisions(
         self, new: Account, changed: Mapping[str, Any], caller: Caller, context: RequestContext
