@@ -98,9 +98,22 @@ class Block:
 
     def witness(self) -> str:
         """Return what is signed, and its signature, without the entries: for the log."""
+        return canonical({**self.content(), **self._signature()}).decode()
+
+    def document(self) -> dict[str, Any]:
+        """Return what is kept of it, under its chain and number."""
+        return {
+            "first": self.first,
+            "previous": self.previous,
+            "head": self.head,
+            "at": self.at,
+            "entries": [[e.partition, e.row_id, e.digest] for e in self.entries],
+            **self._signature(),
+        }
+
+    def _signature(self) -> dict[str, Any]:
         assert self.signature is not None  # noqa: S101 - an unsigned block is a bug of ours
-        signature = {"kid": self.signature.kid, "signature": self.signature.value}
-        return canonical({**self.content(), **signature}).decode()
+        return {"kid": self.signature.kid, "signature": self.signature.value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,19 +163,5 @@ class AuditChain:
 
 def block_line(block: Block) -> bytes:
     """Write a block as a line of an archive."""
-    assert block.signature is not None  # noqa: S101 - read from storage, which has none without
-    return canonical(
-        {
-            "block": {
-                "chain": block.chain,
-                "number": block.number,
-                "first": block.first,
-                "previous": block.previous,
-                "head": block.head,
-                "at": block.at,
-                "entries": [[e.partition, e.row_id, e.digest] for e in block.entries],
-                "kid": block.signature.kid,
-                "signature": block.signature.value,
-            }
-        }
-    )
+    document = {"chain": block.chain, "number": block.number, **block.document()}
+    return canonical({"block": document})

@@ -76,18 +76,9 @@ class AuditChainStore:
         Condition    no block has its number
         Race         of any number who add to one chain at once, one succeeds; the others read again
         """
-        assert block.signature is not None  # noqa: S101 - an unsigned block is a bug of ours
-        attributes: Item = {
-            "first": block.first,
-            "previous": block.previous,
-            "head": block.head,
-            "at": block.at,
-            "entries": [[e.partition, e.row_id, e.digest] for e in block.entries],
-            "kid": block.signature.kid,
-            "signature": block.signature.value,
-        }
+        key = keys.audit_block(block.chain, block.number)
         try:
-            self._table.put(Put(keys.audit_block(block.chain, block.number), attributes, ABSENT))
+            self._table.put(Put(key, block.document(), ABSENT))
         except ConditionFailed:
             return False
         return True
