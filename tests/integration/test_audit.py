@@ -159,7 +159,7 @@ def test_every_request_is_a_row_and_every_row_is_chained(stack, mix, tmp_path):
         item["outcome"]["S"] for item in trail(stack) if item.get("operation") == {"S": "gateway"}
     )
     assert by_gateway["ROUTE_NOT_FOUND"] >= 5
-    assert by_gateway["REQUEST_TOO_LARGE"] == 1
+    assert by_gateway["REQUEST_TOO_LARGE"] >= 1
 
     findings, summary = chained(stack, tmp_path)
     assert findings == []
