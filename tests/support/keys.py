@@ -11,17 +11,13 @@ from latchkey.security.key_pairs import new_refresh_pepper, new_signing_key
 class MemorySigningKeyStore:
     """What SigningKeyStore does, without SSM and without caches."""
 
-    def __init__(self, *, empty: bool = False) -> None:
-        """Start with one key, or with none."""
-        self._ring: KeyRing | None = None
-        self._published: list[dict[str, str]] = []
-        if not empty:
-            start = datetime(2020, 1, 1, tzinfo=UTC)
-            key = new_signing_key(created_at=start, active_at=start)
-            self.create(KeyRing(keys=(key,), refresh_pepper=new_refresh_pepper()))
+    def __init__(self) -> None:
+        """Start with one key."""
+        start = datetime(2020, 1, 1, tzinfo=UTC)
+        key = new_signing_key(created_at=start, active_at=start)
+        self.replace(KeyRing(keys=(key,), refresh_pepper=new_refresh_pepper()))
 
     def ring(self) -> KeyRing:
-        assert self._ring is not None
         return self._ring
 
     def read_now(self) -> KeyRing | None:
@@ -32,13 +28,6 @@ class MemorySigningKeyStore:
 
     def find_public(self, kid: str) -> dict[str, str] | None:
         return next((jwk for jwk in self._published if jwk["kid"] == kid), None)
-
-    def create(self, ring: KeyRing) -> bool:
-        if self._ring is not None:
-            return False
-        self._ring = ring
-        self.publish(ring)
-        return True
 
     def replace(self, ring: KeyRing) -> None:
         self._ring = ring

@@ -195,7 +195,7 @@ class Services:
     def signing_key_store(self) -> SigningKeyStore:
         from latchkey.storage.signing_keys import SigningKeyStore
 
-        return SigningKeyStore(self.config.key_prefix)
+        return SigningKeyStore(self.config.key_prefix, epoch=self.config.key_epoch)
 
     @cached_property
     def outbox(self) -> OutboxStore:
@@ -608,9 +608,12 @@ class Services:
     @cached_property
     def signing_keys(self) -> SigningKeys:
         from latchkey.flows.signing_keys import SigningKeys
+        from latchkey.storage.task_leases import TaskLeases
 
         return SigningKeys(
             store=self.signing_key_store,
+            leases=TaskLeases(self.table),
+            epoch=self.config.key_epoch,
             rotation_interval=self.config.key_rotation_interval,
             access_token_lifetime=self.config.access_token_lifetime,
         )

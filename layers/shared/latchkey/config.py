@@ -61,6 +61,7 @@ class Config:
     session_limit: int
     password_min_length: int
     key_rotation_interval: timedelta
+    key_epoch: int
     media_bucket: str
     media_url: str
     consent_text_version: str
@@ -101,6 +102,7 @@ class Config:
             absolute_timeout=timedelta(seconds=int(env["SESSION_ABSOLUTE_SECONDS"])),
             session_limit=int(env["SESSION_LIMIT"]),
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
+            key_epoch=int(env.get("KEY_EPOCH", "1")),
             key_rotation_interval=timedelta(days=int(env.get("SIGNING_KEY_ROTATION_DAYS", "30"))),
             media_bucket=env.get("MEDIA_BUCKET", ""),
             media_url=env["MEDIA_URL"].rstrip("/"),

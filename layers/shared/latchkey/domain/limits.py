@@ -202,8 +202,18 @@ REDEEM_PER_ADDRESS = Quota(name="redeem", amount=60, window_seconds=15 * _MINUTE
 KEY_CACHE_SECONDS = 300
 """How long a warm function trusts the keys that it has read."""
 
-KEY_ACTIVATION_DELAY_SECONDS = 2 * KEY_CACHE_SECONDS
-"""A new key signs only when every cache that lacks it has run out: no request fails."""
+KEY_ACTIVATION_DELAY_SECONDS = 3 * KEY_CACHE_SECONDS
+"""A new key signs only when every cache that lacks it has run out: ours, then that of a client of
+the key set which asked in the last second of ours, and as much again for clocks and slow caches."""
+
+KEYS_MAX = 5
+"""A parameter takes 4 KB, a key 600 bytes of it. Two are live at most unless somebody hurries."""
+
+KEY_LEASE_SECONDS = 30
+"""The function's timeout: who holds the lease longer than that is dead."""
+
+KEY_WAIT_SECONDS = 20
+"""For somebody else to finish with the keys, which takes a second: within the function's time."""
 
 # Audit trail ---------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """The key ring in SSM: private keys in a SecureString, public ones in a plain parameter.
 
 Both are read at most once in KEY_CACHE_SECONDS by a warm function. Writers go public first, so
-that a signature never appears before the key that verifies it.
+that a signature never appears before the key that verifies it; and one at a time, which is up to
+them. What is of an earlier epoch than the deployment's is not used: it is a moment's 503 until the
+deployment has made new keys.
 """
 
 from __future__ import annotations
@@ -44,8 +46,9 @@ class _Cached[Content]:
 class SigningKeyStore:
     """The keys of one deployment."""
 
-    def __init__(self, prefix: str) -> None:
-        """Keep them under this SSM path."""
+    def __init__(self, prefix: str, *, epoch: int) -> None:
+        """Keep them under this SSM path; use none of an earlier epoch."""
+        self._epoch = epoch
         self._private_name = f"{prefix}/signing-keys"
         self._public_name = f"{prefix}/public-keys"
         self._ssm = aws_client("ssm")
@@ -73,26 +76,16 @@ class SigningKeyStore:
                     return jwk
         return None
 
-    def create(self, ring: KeyRing) -> bool:
-        """Store the first ring of a deployment; False if there is one already."""
-        try:
-            self._write(self._private_name, _dump_ring(ring), secret=True, replace=False)
-        except ClientError as error:
-            if error_code(error) == "ParameterAlreadyExists":
-                return False
-            raise
-        self.publish(ring)
-        return True
-
     def replace(self, ring: KeyRing) -> None:
-        """Store a changed ring: what verifies first, what signs second."""
+        """Store a ring: what verifies first, what signs second."""
         self.publish(ring)
-        self._write(self._private_name, _dump_ring(ring), secret=True, replace=True)
+        self._write(self._private_name, _dump_ring(ring), secret=True)
 
     def publish(self, ring: KeyRing) -> None:
         """Store the ring's public half."""
         keys = [key.public_jwk for key in ring.keys]
-        self._write(self._public_name, json.dumps({"keys": keys}), secret=False, replace=True)
+        document = json.dumps({"keys": keys, "epoch": ring.epoch})
+        self._write(self._public_name, document, secret=False)
 
     def read_now(self) -> KeyRing | None:
         """Read the ring past every cache; None before the first one is created."""
@@ -108,7 +101,7 @@ class SigningKeyStore:
 
     def _read(self, name: str) -> str:
         text = self._find(name)
-        if text is None:
+        if text is None or json.loads(text).get("epoch", 1) < self._epoch:
             # The deployment is still under way.
             raise TemporarilyUnavailable(
                 retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="no keys yet"
@@ -125,9 +118,9 @@ class SigningKeyStore:
         value: str = answer["Parameter"]["Value"]
         return value
 
-    def _write(self, name: str, value: str, *, secret: bool, replace: bool) -> None:
+    def _write(self, name: str, value: str, *, secret: bool) -> None:
         kind = "SecureString" if secret else "String"
-        self._ssm.put_parameter(Name=name, Value=value, Type=kind, Overwrite=replace)
+        self._ssm.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
 
 
 REREAD_SECONDS = 30
@@ -138,6 +131,7 @@ def _dump_ring(ring: KeyRing) -> str:
         {
             "keys": [to_item(key) for key in ring.keys],
             "refresh_pepper": base64.b64encode(ring.refresh_pepper).decode(),
+            "epoch": ring.epoch,
         }
     )
 
@@ -147,4 +141,5 @@ def _load_ring(text: str) -> KeyRing:
     return KeyRing(
         keys=tuple(from_item(SigningKey, key) for key in content["keys"]),
         refresh_pepper=base64.b64decode(content["refresh_pepper"]),
+        epoch=content.get("epoch", 1),
     )

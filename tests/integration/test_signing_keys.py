@@ -1,0 +1,74 @@
+"""The signing keys on the deployed stack: rotated under load, and retired all at once."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.api import Api, error_code, until_available
+from tools.local.stack import LocalStack
+
+
+def kids(api):
+    return [key["kid"] for key in api.call("GET", "/.well-known/jwks.json").json()["keys"]]
+
+
+def test_a_rotation_under_load_refuses_nobody(api, stack):
+    email = api.register().json()["data"]["user"]["email"]
+    done = threading.Event()
+
+    def live():
+        statuses = []
+        while not done.is_set():
+            pair = api.login(email).json()["data"]
+            statuses.append(api.me(pair["access_token"]).status_code)
+            pair = api.refresh(pair["refresh_token"]).json()["data"]
+            statuses.append(api.me(pair["access_token"]).status_code)
+        return statuses
+
+    before = kids(api)
+    with ThreadPoolExecutor(2) as pool:
+        lives = [pool.submit(live) for _ in range(2)]
+        try:
+            rotated = stack.invoke("rotate_signing_keys", {"force": True})["kids"]
+            again = [stack.invoke("rotate_signing_keys", {}) for _ in range(3)]
+        finally:
+            done.set()
+        statuses = [status for each in lives for status in each.result()]
+    assert set(statuses) == {200}
+    assert rotated[:-1] == before
+    assert [answer["kids"] for answer in again] == [rotated] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_new_epoch_retires_every_token_and_no_session():
+    with LocalStack.start(parameters={"RateLimitFactor": "100"}) as stack:
+        api = Api(stack.emulator_url, host=urlsplit(stack.api_url).netloc)
+        devices = [api.register().json()["data"] for _ in range(5)]
+        before = kids(api)
+        deploy_epoch(stack, 2)
+        for device in devices:
+            refused = until_available(lambda t=device["access_token"]: api.me(t))
+            assert (refused.status_code, error_code(refused)) == (401, "TOKEN_INVALID")
+        for device in devices:
+            answer = until_available(lambda t=device["refresh_token"]: api.refresh(t))
+            assert api.me(answer.json()["data"]["access_token"]).status_code == 200
+        assert set(kids(api)).isdisjoint(before)
+
+
+def deploy_epoch(stack, epoch):
+    """Do what a deployment does: each function's environment first, then the keys."""
+    functions = stack.client("lambda")
+    for page in functions.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            variables = function["Environment"]["Variables"]
+            if "KEY_EPOCH" in variables:
+                functions.update_function_configuration(
+                    FunctionName=function["FunctionName"],
+                    Environment={"Variables": {**variables, "KEY_EPOCH": str(epoch)}},
+                )
+    stack.invoke("rotate_signing_keys", {"RequestType": "Update"})

@@ -1,0 +1,211 @@
+"""The signing keys' life: whatever interleaves or dies, no token is signed that nobody verifies."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import KEY_ACTIVATION_DELAY_SECONDS, KEY_LEASE_SECONDS, KEYS_MAX
+from latchkey.flows.signing_keys import SigningKeys
+from latchkey.storage import signing_keys
+from latchkey.storage.memory import MemoryTable
+from latchkey.storage.signing_keys import SigningKeyStore
+from latchkey.storage.task_leases import TaskLeases
+from tests.support.builders import NOW
+
+MONTH = timedelta(days=30)
+ACTIVE = timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
+
+
+class KilledError(Exception):
+    """The process is gone."""
+
+
+class Parameters:
+    """Parameter Store: what is called between two of its requests may interfere."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.between = lambda: None
+
+    def get_parameter(self, *, Name, WithDecryption):  # noqa: N803 - AWS's names
+        assert WithDecryption
+        self.between()
+        if Name not in self.values:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Value": self.values[Name]}}
+
+    def put_parameter(self, *, Name, Value, Type, Overwrite):  # noqa: N803 - AWS's names
+        assert Overwrite
+        assert Type == ("SecureString" if Name.endswith("signing-keys") else "String")
+        assert len(Value) <= 4096, "a standard parameter's limit"
+        self.between()
+        self.values[Name] = Value
+
+    def kids(self, name):
+        keys = json.loads(self.values[f"/any/{name}"])["keys"]
+        return [key.get("kid") for key in keys]
+
+
+@pytest.fixture
+def parameters(monkeypatch):
+    made = Parameters()
+    monkeypatch.setattr(signing_keys, "aws_client", lambda _: made)
+    return made
+
+
+@pytest.fixture
+def flow(parameters):
+    return make_flow(TaskLeases(MemoryTable()))
+
+
+def make_flow(leases, *, epoch=1, sleep=lambda _: None):
+    return SigningKeys(
+        store=SigningKeyStore("/any", epoch=epoch),
+        leases=leases,
+        rotation_interval=MONTH,
+        access_token_lifetime=timedelta(minutes=10),
+        epoch=epoch,
+        sleep=sleep,
+    )
+
+
+def require_verifiable(parameters):
+    assert set(parameters.kids("signing-keys")) <= set(parameters.kids("public-keys"))
+
+
+def test_the_first_key_signs_at_once_and_is_made_once(flow, parameters):
+    ring = flow.ensure(NOW)
+    assert ring.signing_key(NOW) is ring.keys[0]
+    assert flow.ensure(NOW) == ring
+    require_verifiable(parameters)
+
+
+def test_a_key_is_replaced_when_it_is_due_and_forgotten_when_no_token_needs_it(flow, parameters):
+    (old,) = flow.ensure(NOW).keys
+    assert flow.rotate(NOW + MONTH - timedelta(seconds=1)).keys == (old,)
+    ring = flow.rotate(NOW + MONTH)
+    assert ring.signing_key(NOW + MONTH) == old
+    assert ring.signing_key(NOW + MONTH + ACTIVE) == ring.keys[1]
+    still = NOW + MONTH + ACTIVE + timedelta(minutes=10)
+    assert flow.rotate(still).keys == ring.keys
+    assert flow.rotate(still + timedelta(minutes=6)).keys == ring.keys[1:]
+    require_verifiable(parameters)
+
+
+def test_hurrying_fills_no_parameter(flow, parameters):
+    moment = NOW
+    flow.ensure(moment)
+    for _ in range(200):
+        moment += timedelta(minutes=1)
+        ring = flow.rotate(moment, force=True)
+        require_verifiable(parameters)
+        assert sum(key.active_at > moment for key in ring.keys) <= 1
+        assert len(ring.keys) <= KEYS_MAX
+
+
+@pytest.mark.parametrize("other", ["ensure", "rotate"])
+def test_no_run_comes_between_the_steps_of_another(flow, parameters, other):
+    flow.ensure(NOW)
+    steps, refused = 0, 0
+
+    def interfere():
+        nonlocal steps, refused
+        steps += 1
+        intruder = make_flow(flow.leases)
+        try:
+            intruder.rotate(NOW, force=True) if other == "rotate" else intruder.ensure(NOW)
+        except TemporarilyUnavailable:
+            refused += 1
+
+    parameters.between = interfere
+    flow.rotate(NOW, force=True)
+    assert steps == refused >= 3
+    require_verifiable(parameters)
+
+
+def test_who_waits_gets_its_turn(flow, parameters):
+    flow.ensure(NOW)
+    assert flow.leases.take("signing_keys", NOW, timedelta(seconds=KEY_LEASE_SECONDS))
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            flow.leases.release("signing_keys")
+
+    assert len(make_flow(flow.leases, sleep=sleep).rotate(NOW, force=True).keys) == 2
+    assert slept == [1, 1, 1]
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_run_that_dies_half_way_harms_nothing(flow, parameters, step):
+    flow.ensure(NOW)
+    count = itertools.count(1)
+
+    def die():
+        if next(count) == step:
+            raise KilledError
+
+    parameters.between = die
+    try:
+        flow.rotate(NOW, force=True)
+    except KilledError:
+        assert step <= 4
+    parameters.between = lambda: None
+    require_verifiable(parameters)
+    later = NOW + timedelta(seconds=KEY_LEASE_SECONDS)
+    assert flow.rotate(later, force=True).keys[0] == flow.ensure(later).keys[0]
+    require_verifiable(parameters)
+    assert sorted(parameters.kids("public-keys")) == sorted(parameters.kids("signing-keys"))
+
+
+def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, parameters):
+    flow.ensure(NOW)
+    old = flow.rotate(NOW, force=True)
+    later = NOW + timedelta(hours=1)
+    # Functions of the new deployment, before it has made its keys: nobody signs and nobody is let
+    # in, for the moment that this takes.
+    functions = SigningKeyStore("/any", epoch=2)
+    for read in (functions.ring, functions.public_jwks, lambda: functions.find_public("any")):
+        with pytest.raises(TemporarilyUnavailable):
+            read()
+    new = make_flow(flow.leases, epoch=2).ensure(later)
+    (key,) = new.keys
+    assert new.signing_key(later) == key
+    assert new.refresh_pepper == old.refresh_pepper
+    assert functions.ring() == new
+    assert [functions.find_public(old_key.kid) for old_key in old.keys] == [None, None]
+    assert functions.find_public(key.kid) == key.public_jwk
+    # Going back to the deployment before it brings nothing back.
+    assert make_flow(flow.leases, epoch=1).ensure(later) == new
+
+
+def test_rotating_under_load_refuses_nobody(flow, parameters, monkeypatch):
+    """A day of functions that start, read the keys whenever they happen to, and get old."""
+    chance = random.Random(20260102)
+    seconds = 0
+    monkeypatch.setattr(signing_keys.time, "monotonic", lambda: float(seconds))
+    flow.ensure(NOW)
+    functions = [SigningKeyStore("/any", epoch=1) for _ in range(40)]
+    in_use: list[tuple[int, str]] = []
+    signed_with = set()
+    while seconds < 24 * 3600:
+        seconds += chance.randint(1, 20)
+        now = NOW + timedelta(seconds=seconds)
+        if chance.random() < 0.01:
+            flow.rotate(now, force=True)
+        if chance.random() < 0.05:
+            functions[chance.randrange(40)] = SigningKeyStore("/any", epoch=1)
+        key = chance.choice(functions).ring().signing_key(now)
+        signed_with.add(key.kid)
+        in_use = [token for token in in_use if token[0] > seconds] + [(seconds + 600, key.kid)]
+        for _, kid in (in_use[0], in_use[-1], chance.choice(in_use)):
+            assert chance.choice(functions).find_public(kid) is not None
+    assert len(signed_with) > 20
