@@ -59,11 +59,17 @@ def png_with_text_bomb() -> bytes:
     return plain[:33] + text + plain[33:]
 
 
-def jpeg_with_scans(count: int = 20_000) -> bytes:
-    """Repeat the last scan of a progressive JPEG, each of which is a pass over all its pixels."""
-    plain = jpeg((2000, 2000), progressive=True)
-    last = plain.rindex(b"\xff\xda")
-    return plain[:last] + plain[last:-2] * count + plain[-2:]
+def jpeg_with_scans(count: int, size: tuple[int, int] = (5000, 5000), mode: str = "RGB") -> bytes:
+    """Repeat the last scan of a progressive JPEG, each of which is a pass over all its pixels.
+
+    It is of one colour, so that a scan is a few bytes, and not subsampled, so that it is largest.
+    """
+    plain = io.BytesIO()
+    image = Image.new(mode, size, "white" if mode != "CMYK" else 0)
+    image.save(plain, "JPEG", progressive=True, subsampling=0)
+    content = plain.getvalue()
+    last = content.rindex(b"\xff\xda")
+    return content[:last] + content[last:-2] * count + content[-2:]
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
