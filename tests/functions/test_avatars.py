@@ -386,13 +386,27 @@ def transaction_dies(service, *, after):
     service.table.transact = dying
 
 
+def ledger_dies(service, step):
+    """Let the process die before it writes to the ledger of files."""
+    ledger = service.services.avatars.store
+
+    def dying(avatar_id):
+        delattr(ledger, step)
+        raise Crash
+
+    setattr(ledger, step, dying)
+
+
 @pytest.mark.parametrize(
     ("step", "new_shown", "left_unshown"),
     [
+        ("read_upload", False, 0),
+        ("expect_file", False, 0),
         ("put_avatar", False, 1),
         ("before the transaction", False, 1),
         ("after the transaction", True, 1),
         ("delete_avatar", True, 1),
+        ("forget_file", True, 1),
         ("delete_upload", True, 0),
     ],
 )
@@ -403,6 +417,8 @@ def test_a_crash_leaves_a_working_avatar_and_the_sweep_finds_the_rest(
     upload_id = upload(ada, jpeg())
     if "transaction" in step:
         transaction_dies(service, after=step.startswith("after"))
+    elif step.endswith("_file"):
+        ledger_dies(service, step)
     else:
         service.media.fail_at(step, Crash())
     with pytest.raises(Crash):
@@ -421,6 +437,60 @@ def test_a_crash_leaves_a_working_avatar_and_the_sweep_finds_the_rest(
     ada.token = service.login().data["access_token"]
     assert (len(service.media.avatars), unshown(service)) == (1, [])
     assert shown_file(ada)
+
+
+@pytest.mark.parametrize(
+    "step", ["before the transaction", "after the transaction", "delete_avatar"]
+)
+def test_a_crash_while_an_avatar_is_removed_shows_it_or_none(service, ada, step):
+    show(ada, upload(ada, png()))
+    if "transaction" in step:
+        transaction_dies(service, after=step.startswith("after"))
+    else:
+        service.media.fail_at(step, Crash())
+    with pytest.raises(Crash):
+        ada.request("DELETE", AVATAR)
+    assert (shown_file(ada) is None) is (step != "before the transaction")
+    assert ada.request("DELETE", AVATAR).data["avatar_url"] is None
+    service.clock.advance(seconds=AVATAR_UNSHOWN_GRACE_SECONDS + 1)
+    service.services.avatars.sweep(service.clock.now())
+    assert (service.media.avatars, unshown(service)) == ({}, [])
+
+
+def test_of_two_who_show_one_upload_at_once_one_succeeds(service, ada):
+    """The second comes when the first has written its file and not yet switched to it."""
+    upload_id = upload(ada, png())
+    put_avatar, second = service.media.put_avatar, []
+
+    def overtaken(avatar_id, webp):
+        service.media.put_avatar = put_avatar
+        put_avatar(avatar_id, webp)
+        second.append(show(ada, upload_id))
+
+    service.media.put_avatar = overtaken
+    first = show(ada, upload_id)
+    assert (first.status, first.code, second[0].status) == (404, "UPLOAD_NOT_FOUND", 200)
+    assert ada.get().data["avatar_url"] == second[0].data["avatar_url"]
+    assert shown_file(ada)
+    assert (len(service.media.avatars), unshown(service)) == (1, [])
+
+
+def test_of_two_requests_with_one_key_at_once_both_get_what_one_created(service, ada):
+    """The second comes when the first has looked for the key and not yet claimed it."""
+    key = {"idempotency-key": '"one-key"'}
+    ledger = service.services.avatars.store
+    second = []
+
+    def overtaken(leave, *, also=()):
+        del ledger.put_upload
+        second.append(offer(ada, **key))
+        ledger.put_upload(leave, also=also)
+
+    ledger.put_upload = overtaken
+    first = offer(ada, **key)
+    assert (first.status, second[0].status) == (201, 201)
+    assert first.data["upload_id"] == second[0].data["upload_id"]
+    assert [offer(ada).status for _ in range(3)] == [201, 201, 429]
 
 
 @pytest.mark.parametrize("step", ["delete_avatar", "delete_upload"])
