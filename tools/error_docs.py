@@ -34,6 +34,7 @@ ADVICE = {
     "REFRESH_TOKEN_INVALID": "Forget all tokens and sign in.",
     "REFRESH_TOKEN_REUSED": "Forget all tokens and sign in, and say why: somebody had a copy.",
     "ORIGIN_NOT_ALLOWED": "Call from an allowed origin, or send the token in the body.",
+    "PASSWORD_RESET_REQUIRED": "Offer to send the link to choose a new password.",
     "EMAIL_NOT_VERIFIED": "Ask the person to follow the link in the mail, or offer a new one.",
     "ACCOUNT_DELETED": "Say so; an administrator can restore it within the grace period.",
     "ACCOUNT_SUSPENDED": "Say so, and whom to ask.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import email_address
+from latchkey.domain.errors import PasswordResetRequired
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.auth import EmailBody
 from latchkey.http.endpoint import endpoint
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in(recently=True), needs=email_address, body=EmailBody, returns={202: None})
+@endpoint(
+    caller=signed_in(recently=True),
+    needs=email_address,
+    body=EmailBody,
+    returns={202: None},
+    errors=(PasswordResetRequired,),
+)
 def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:
     """Ask for another e-mail address; a link goes to it, and nothing changes until it is used.
 

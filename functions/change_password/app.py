@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import password
-from latchkey.domain.errors import InvalidCredentials, TooManyAttempts, WeakPassword
+from latchkey.domain.errors import (
+    InvalidCredentials,
+    PasswordResetRequired,
+    TooManyAttempts,
+    WeakPassword,
+)
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.auth import ChangePasswordBody
 from latchkey.http.endpoint import endpoint
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     needs=password,
     body=ChangePasswordBody,
     returns=EndedSessionsView,
-    errors=(InvalidCredentials, TooManyAttempts, WeakPassword),
+    errors=(InvalidCredentials, PasswordResetRequired, TooManyAttempts, WeakPassword),
 )
 def handler(request: Request[ChangePasswordBody], flow: Password) -> Response:
     """Replace your password; your other devices are signed out, this one stays."""

@@ -10,6 +10,7 @@ from latchkey.domain.errors import (
     AccountSuspended,
     EmailNotVerified,
     InvalidCredentials,
+    PasswordResetRequired,
 )
 from latchkey.domain.limits import LOGIN_PER_ADDRESS
 from latchkey.http.auth import public
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
     needs=sign_in,
     body=LoginBody,
     returns=TokensView,
-    errors=(InvalidCredentials, EmailNotVerified, AccountDeleted, AccountSuspended),
+    errors=(
+        InvalidCredentials,
+        EmailNotVerified,
+        PasswordResetRequired,
+        AccountDeleted,
+        AccountSuspended,
+    ),
     limits=(LOGIN_PER_ADDRESS,),
 )
 def handler(request: Request[LoginBody], flow: SignIn) -> Response:

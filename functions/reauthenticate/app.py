@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import reauthentication
-from latchkey.domain.errors import AccountNotFound, InvalidCredentials, TooManyAttempts
+from latchkey.domain.errors import (
+    AccountNotFound,
+    InvalidCredentials,
+    PasswordResetRequired,
+    TooManyAttempts,
+)
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.auth import ReauthenticateBody
 from latchkey.http.endpoint import endpoint
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     needs=reauthentication,
     body=ReauthenticateBody,
     returns=ReauthenticatedView,
-    errors=(InvalidCredentials, AccountNotFound, TooManyAttempts),
+    errors=(InvalidCredentials, PasswordResetRequired, AccountNotFound, TooManyAttempts),
 )
 def handler(request: Request[ReauthenticateBody], flow: Reauthentication) -> Response:
     """Get an access token with a fresh `auth_time`, for what asks for one."""

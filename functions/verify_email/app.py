@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import email_address
-from latchkey.domain.errors import EmailAlreadyRegistered, InvalidCredentials, SingleUseTokenInvalid
+from latchkey.domain.errors import (
+    EmailAlreadyRegistered,
+    InvalidCredentials,
+    PasswordResetRequired,
+    SingleUseTokenInvalid,
+)
 from latchkey.domain.limits import REDEEM_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import ConfirmEmailBody
@@ -22,7 +27,12 @@ if TYPE_CHECKING:
     caller=public(),
     needs=email_address,
     body=ConfirmEmailBody,
-    errors=(EmailAlreadyRegistered, InvalidCredentials, SingleUseTokenInvalid),
+    errors=(
+        EmailAlreadyRegistered,
+        InvalidCredentials,
+        PasswordResetRequired,
+        SingleUseTokenInvalid,
+    ),
     limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[ConfirmEmailBody], flow: EmailAddress) -> Response:

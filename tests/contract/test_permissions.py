@@ -348,7 +348,7 @@ def addresses_and_passwords(service):
         assert answer.status == 202
     service.configure(email_verification=EmailVerification.REQUIRED)
     assert service.register(ada).status == 202
-    service.deliver()
+    use_links(service, "disown_session", {})
 
 
 def use_links(service, operation, fields):
@@ -366,6 +366,7 @@ PURPOSES = {
     "undo_email_change": (Purpose.UNDO_EMAIL_CHANGE,),
     "reset_password": (Purpose.RESET_PASSWORD,),
     "restore_account": (Purpose.RESTORE_ACCOUNT,),
+    "disown_session": (Purpose.NOT_ME,),
 }
 
 

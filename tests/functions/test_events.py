@@ -69,6 +69,7 @@ LINKS = {
     "<reset token>": "reset-password",
     "<undo token>": "undo-email-change",
     "<restore token>": "restore-account",
+    "<not-me token>": "not-me",
 }
 """The page that the link of a mail leads to, whose token an event has."""
 

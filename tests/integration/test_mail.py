@@ -121,6 +121,24 @@ def test_who_has_left_comes_back_by_the_link_of_the_mail(api, stack):
     assert error_code(restore(api, link)) == "SINGLE_USE_TOKEN_INVALID"
 
 
+def disown(api: Api, token: str) -> Any:
+    return api.call("POST", "/api/v1/auth/not-me", json={"token": token})
+
+
+def test_a_sign_in_that_was_not_ones_own_is_ended_by_the_link_of_its_mail(api, stack):
+    email = a_fresh_address()
+    hers = api.register(email).json()["data"]["access_token"]
+    theirs = api.login(email).json()["data"]["access_token"]
+    link = link_token(stack, email, "not-me")
+    assert disown(api, link).status_code == 200
+    assert error_code(api.me(theirs)) == "SESSION_REVOKED"
+    assert api.me(hers).status_code == 200
+    assert error_code(api.login(email)) == "PASSWORD_RESET_REQUIRED"
+    assert reset(api, link_token(stack, email, "reset-password")).status_code == 202
+    assert api.login(email, password=ANOTHER).status_code == 200
+    assert error_code(disown(api, link)) == "SINGLE_USE_TOKEN_INVALID"
+
+
 def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack):
     """Twenty copies of every delivery, while the worker is at it."""
     people = [a_fresh_address() for _ in range(5)]
@@ -177,6 +195,8 @@ def issue(api, stack):
         signed_in = api.register(email).json()["data"]
         if page == "restore-account":
             api.call("DELETE", "/api/v1/users/me", token=signed_in["access_token"])
+        if page == "not-me":
+            api.login(email)
         if page == "reset-password":
             api.call("POST", "/api/v1/auth/password/forgot", json={"email": email})
         return link_token(stack, email, page)
@@ -185,13 +205,14 @@ def issue(api, stack):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", ["verify-email", "reset-password", "restore-account"])
+@pytest.mark.parametrize("page", ["verify-email", "reset-password", "restore-account", "not-me"])
 @pytest.mark.parametrize(("ways", "rounds"), [SMALL, pytest.param(*FULL, marks=pytest.mark.slow)])
 def test_of_many_who_use_a_link_at_once_one_succeeds(wide_api, issue, page, ways, rounds):
     use = {
         "verify-email": lambda token: confirm(wide_api, token),
         "reset-password": lambda token: reset(wide_api, token),
         "restore-account": lambda token: restore(wide_api, token),
+        "not-me": lambda token: disown(wide_api, token),
     }[page]
     for _ in range(rounds):
         redeem_at_once(ways, page, issue, use)

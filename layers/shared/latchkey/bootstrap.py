@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.avatars import Avatars, Media
     from latchkey.flows.cleanup import Cleanup
+    from latchkey.flows.disowning import Disowning
     from latchkey.flows.email_address import EmailAddress
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.erasure import Erasure
@@ -512,6 +513,12 @@ class Services:
         )
 
     @cached_property
+    def disowning(self) -> Disowning:
+        from latchkey.flows.disowning import Disowning
+
+        return Disowning(sessions=self.sessions, links=self._links, ending=self.session_ending)
+
+    @cached_property
     def password(self) -> Password:
         from latchkey.flows.password import Password
 
@@ -742,6 +749,11 @@ def signing_key_store() -> SigningKeyStore:
 def life_cycle() -> LifeCycle:
     """Deleting, restoring and suspending accounts."""
     return services().life_cycle
+
+
+def disowning() -> Disowning:
+    """Saying that a sign-in was somebody else's."""
+    return services().disowning
 
 
 def self_restore() -> SelfRestore:

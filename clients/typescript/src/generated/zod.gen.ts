@@ -190,6 +190,7 @@ export const zErrorCode = z.enum([
     'SESSION_IDLE_TIMEOUT',
     'ORIGIN_NOT_ALLOWED',
     'EMAIL_NOT_VERIFIED',
+    'PASSWORD_RESET_REQUIRED',
     'REAUTHENTICATION_REQUIRED',
     'ADMINISTRATORS_ONLY',
     'ACCOUNT_NOT_FOUND',
@@ -670,6 +671,13 @@ export const zResetPasswordBody2 = zResetPasswordBody;
  */
 export const zResetPasswordResponse = z.null();
 
+export const zDisownSessionBody = zTokenBody;
+
+/**
+ * OK
+ */
+export const zDisownSessionResponse = z.null();
+
 export const zRestoreAccountBody = zTokenBody;
 
 /**
@@ -1024,6 +1032,7 @@ export const zListAuditQuery = z.object({
         'account.password.changed',
         'account.password.reset',
         'session.started',
+        'session.disowned',
         'session.revoked.by_owner',
         'session.ended.by_logout',
         'session.ended.by_limit',

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from latchkey.domain.errors import PasswordResetRequired
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -49,6 +51,9 @@ class Account:
 
     former_email is kept for its owner until former_email_until, in case the change to the present
     one has to be undone: nobody else can register it so long.
+
+    must_reset_password is set when its owner has said that a sign-in was not theirs: whoever it was
+    knows the password, so it is good for nothing until it is replaced by mail.
     """
 
     id: str
@@ -71,6 +76,7 @@ class Account:
     is_verified: bool = False
     role: Role = Role.USER
     status: AccountStatus = AccountStatus.ACTIVE
+    must_reset_password: bool = False
     session_version: int = 0
     version: int = 0
     former_email: str | None = None
@@ -83,6 +89,11 @@ class Account:
     def is_working_admin(self) -> bool:
         """Whether this is one of the administrators of whom there must always be one."""
         return self.role is Role.ADMIN and self.status is AccountStatus.ACTIVE
+
+    def require_good_password(self) -> None:
+        """Raise PasswordResetRequired if the right password is not enough any more."""
+        if self.must_reset_password:
+            raise PasswordResetRequired
 
     def has_former_email(self, now: datetime) -> bool:
         """Tell whether an address is kept in case the change to the present one is undone."""

@@ -54,6 +54,7 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "account.password.changed"  # noqa: S105 - what happened, not a secret
     PASSWORD_RESET = "account.password.reset"  # noqa: S105 - as above
     SESSION_STARTED = "session.started"
+    SESSION_DISOWNED = "session.disowned"
     SESSION_REVOKED_BY_OWNER = "session.revoked.by_owner"
     SESSION_ENDED_BY_LOGOUT = "session.ended.by_logout"
     SESSION_ENDED_BY_LIMIT = "session.ended.by_limit"

@@ -93,6 +93,10 @@ WORDS: dict[Action, Words] = {
         "Neues Passwort über den Link einer E-Mail gesetzt{ended}",
     ),
     Action.SESSION_STARTED: Words("Signed in on {device}", "Angemeldet: {device}"),
+    Action.SESSION_DISOWNED: Words(
+        "Said that the sign-in on {device} was somebody else's",
+        "Anmeldung als fremd gemeldet: {device}",
+    ),
     Action.SESSION_REVOKED_BY_OWNER: Words("Signed out {device}", "Abgemeldet: {device}"),
     Action.SESSION_ENDED_BY_LOGOUT: Words("Signed out {device}", "Abgemeldet: {device}"),
     Action.SESSION_ENDED_BY_LIMIT: Words(

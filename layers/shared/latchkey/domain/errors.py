@@ -175,6 +175,12 @@ class EmailNotVerified(DomainError):
     code = "EMAIL_NOT_VERIFIED"
 
 
+class PasswordResetRequired(DomainError):
+    """The right password, but its owner has said that somebody else used it: reset it by mail."""
+
+    code = "PASSWORD_RESET_REQUIRED"
+
+
 class AccountDeleted(DomainError):
     """The right password of an account that its owner has deleted."""
 

@@ -38,6 +38,7 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, not a secret
     PASSWORD_RESET = "password_reset"  # noqa: S105 - as above
     EMAIL_CHANGE_UNDONE = "email_change_undone"
+    DISOWNED = "disowned"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason, not a secret
 
 

@@ -72,8 +72,10 @@ class EmailAddress:
 
         Race: of any number that use the link at once one succeeds.
 
-        Raises SingleUseTokenInvalid, InvalidCredentials, and EmailAlreadyRegistered if somebody
-        else has registered the new address in the meantime; the token is used up by success only.
+        Raises SingleUseTokenInvalid, InvalidCredentials, PasswordResetRequired if it would change
+        the address of an account that somebody else got into, and EmailAlreadyRegistered if
+        somebody else has registered the new address in the meantime; the token is used up by
+        success only.
         """
         purposes = Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL
         token = self.links.accept(token_text, context.now, *purposes)
@@ -85,6 +87,7 @@ class EmailAddress:
         if token.purpose is Purpose.VERIFY_EMAIL:
             done = self._verify(account, token, context)
         else:
+            account.require_good_password()
             done = self._change(account, token, context)
         if not done:
             raise no_longer_good()
@@ -95,12 +98,14 @@ class EmailAddress:
         Whether somebody has it already is told only to who reads its mail. An address that was
         written to too often gets no further mail, and nobody is told.
 
-        Raises InvalidInput for what can't be an address, or is the caller's already.
+        Raises PasswordResetRequired, and InvalidInput for what can't be an address, or is the
+        caller's already.
         """
         new = normalise_email(address)
         account = self.accounts.get(caller.account_id)
         if email_key(new) == email_key(account.email):
             raise InvalidInput(Problem("email", "UNCHANGED", "This is your address already."))
+        account.require_good_password()
         if not self.throttling.may_mail(new, context.now):
             return
         row = audit_row(

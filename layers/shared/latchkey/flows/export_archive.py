@@ -366,6 +366,7 @@ _LABELS = {
     "id": "Account ID",
     "email": "E-mail address",
     "is_verified": "E-mail address is confirmed",
+    "must_reset_password": "Password has to be replaced",
     "avatar_id": "Picture's ID",
     "transactional_consent": "Messages about what you do here",
     "marketing_consent": "News and offers",

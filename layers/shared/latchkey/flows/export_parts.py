@@ -106,6 +106,7 @@ PROFILE_FIELDS = (
     "transactional_consent",
     "marketing_consent",
     "is_verified",
+    "must_reset_password",
     "role",
     "status",
     "created_at",

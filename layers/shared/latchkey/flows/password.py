@@ -78,6 +78,7 @@ class Password:
                 raise no_longer_good()
             return {
                 "password_hash": new_hash,
+                "must_reset_password": False,
                 "is_verified": True,
                 "updated_at": to_milliseconds(context.now),
             }
@@ -113,7 +114,7 @@ class Password:
 
         Race: of two changes at once one finds that the current password is not current any more.
 
-        Raises TooManyAttempts, InvalidCredentials, WeakPassword.
+        Raises TooManyAttempts, InvalidCredentials, PasswordResetRequired, WeakPassword.
         """
         account = self.accounts.get(caller.account_id)
         known_hash = account.password_hash
@@ -126,6 +127,7 @@ class Password:
         def changes(account: Account) -> Mapping[str, Value]:
             if account.password_hash != known_hash:
                 raise InvalidCredentials
+            account.require_good_password()
             return {"password_hash": new_hash, "updated_at": to_milliseconds(context.now)}
 
         def effects(account: Account, chosen: Sequence[Session]) -> Effects:

@@ -44,14 +44,15 @@ class Reauthentication:
     ) -> Reauthenticated:
         """Check the caller's password and issue a fresh token for the same session.
 
-        Raises TooManyAttempts, InvalidCredentials, or SessionRevoked if the session ended in the
-        meantime.
+        Raises TooManyAttempts, InvalidCredentials, PasswordResetRequired, or SessionRevoked if the
+        session ended in the meantime.
         """
         account = self.accounts.get(caller.account_id)
         counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(account.password_hash, password):
             raise InvalidCredentials
         self.throttling.after_success(counted)
+        account.require_good_password()
         session = self.sessions.find(caller.account_id, caller.session_id)
         if session is None:
             raise SessionRevoked

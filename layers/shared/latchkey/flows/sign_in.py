@@ -27,6 +27,7 @@ from latchkey.domain.limits import (
     TRANSACTION_ATTEMPTS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
+from latchkey.domain.mail import NewDevice
 from latchkey.domain.session import EndReason, LoginMethod, Session
 from latchkey.observability import concern, logger
 from latchkey.security import refresh_tokens
@@ -37,6 +38,7 @@ from latchkey.storage.devices import remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from latchkey.domain.request import Location, RequestContext
     from latchkey.domain.session import Device
@@ -96,7 +98,7 @@ class SignIn:
         same requests and takes the same time as one that somebody has.
 
         Raises TooManyAttempts, InvalidCredentials, AccountSuspended, AccountDeleted,
-        EmailNotVerified.
+        PasswordResetRequired, EmailNotVerified.
         """
         kind, key = _fold(identifier)
         account = self._find(kind, key)
@@ -122,10 +124,15 @@ class SignIn:
     ) -> SignedIn:
         """Start a session for a person whose identity has just been proven.
 
-        Raises AccountSuspended or AccountDeleted if the account became so in the meantime.
+        Its owner gets a mail if the device is new to the account, but for the very first sign-in.
+
+        Raises AccountSuspended, AccountDeleted or PasswordResetRequired if the account became so in
+        the meantime.
         """
         session = self._new_session(account, context, device_name)
-        also = self._remember_device(session)
+        seen_at = self.devices.last_seen(session.account_id, session.device_id, context.now)
+        also = _remember_device(session, seen_at)
+        told = NewDevice(account_id=account.id, session_id=session.id).message(context)
         for _ in range(TRANSACTION_ATTEMPTS):
             existing = self.sessions.list_by_account(account.id)
             ending = self._superseded_by(session, existing)
@@ -154,7 +161,11 @@ class SignIn:
                 session,
                 session_version=account.session_version,
                 ending=ending,
-                effects=Effects(audit=tuple(rows)),
+                # What never changed its sessions never had one: this is the first.
+                effects=Effects(
+                    audit=tuple(rows),
+                    outbox=(told,) if seen_at is None and account.session_version else (),
+                ),
                 also=also,
             )
             if started:
@@ -179,18 +190,12 @@ class SignIn:
         pepper = self.ring().refresh_pepper
         return hmac.digest(pepper, b"nobody|" + key.encode(), hashlib.sha256).hex()[:32]
 
-    def _remember_device(self, session: Session) -> list[Write]:
-        seen_at = self.devices.last_seen(session.account_id, session.device_id, session.created_at)
-        interval = timedelta(seconds=DEVICE_SEEN_INTERVAL_SECONDS)
-        if seen_at is not None and session.created_at - seen_at < interval:
-            return []
-        return [remember(session.account_id, session.device_id, session.created_at)]
-
     def _require_usable(self, account: Account) -> None:
         if account.status is AccountStatus.SUSPENDED:
             raise AccountSuspended
         if account.status in {AccountStatus.DELETED, AccountStatus.ERASING}:
             raise AccountDeleted
+        account.require_good_password()
         if self.email_verification is EmailVerification.REQUIRED and not account.is_verified:
             raise EmailNotVerified
 
@@ -253,6 +258,13 @@ class SignIn:
             access_token_lifetime=self.signer.lifetime,
             refresh_token=refresh_tokens.mint(session, self.ring().refresh_pepper),
         )
+
+
+def _remember_device(session: Session, seen_at: datetime | None) -> list[Write]:
+    interval = timedelta(seconds=DEVICE_SEEN_INTERVAL_SECONDS)
+    if seen_at is not None and session.created_at - seen_at < interval:
+        return []
+    return [remember(session.account_id, session.device_id, session.created_at)]
 
 
 def _device(context: RequestContext, device_name: str | None) -> Device:

@@ -48,6 +48,7 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.SessionIdleTimeout: Row(401, "This session was unused for too long; sign in again."),
     domain.OriginNotAllowed: Row(403, "Requests with cookies are taken from our own pages only."),
     domain.EmailNotVerified: Row(403, "Confirm your e-mail address first."),
+    domain.PasswordResetRequired: Row(403, "Choose a new password by mail first."),
     domain.AccountDeleted: Row(403, "This account has been deleted."),
     domain.AccountSuspended: Row(403, "This account has been suspended."),
     domain.ReauthenticationRequired: Row(403, "Enter your password again first."),

@@ -20,6 +20,7 @@ from latchkey.storage.table import (
     Compare,
     ConditionFailed,
     Delete,
+    Lacks,
     Put,
     Update,
     equals,
@@ -243,7 +244,8 @@ class AccountStore:
         Cost         12 WRU: account, two claims, token, audit row and mail; and 1 for the index of
                      addresses
         Condition    the token is still there; nobody has the new address; the account has the
-                     address, the password and the state that it was read with
+                     address, the password and the state that it was read with, and its password
+                     has not become void
         Race         of two that use the token one gets True
         Raises       EmailAlreadyRegistered
         """
@@ -367,8 +369,11 @@ def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
         }
         leave = Put(present, reserved, own)
         assign |= {"former_email": account.email, "former_email_until": to_milliseconds(until)}
+    stands = Lacks("must_reset_password") | equals("must_reset_password", False)
     change = Update(
-        keys.account(account.id), Change(assign=assign, add={"version": 1}), _is_unchanged(account)
+        keys.account(account.id),
+        Change(assign=assign, add={"version": 1}),
+        _is_unchanged(account) & stands,
     )
     return [leave, change]
 

@@ -1,0 +1,34 @@
+"""POST /api/v1/auth/not-me: say that a sign-in was somebody else's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.bootstrap import disowning
+from latchkey.domain.errors import SingleUseTokenInvalid
+from latchkey.domain.limits import REDEEM_PER_ADDRESS
+from latchkey.http.auth import public
+from latchkey.http.bodies.auth import TokenBody
+from latchkey.http.endpoint import endpoint
+from latchkey.http.response import ok
+
+if TYPE_CHECKING:
+    from latchkey.flows.disowning import Disowning
+    from latchkey.http.request import Request
+    from latchkey.http.response import Response
+
+
+@endpoint(
+    caller=public(),
+    needs=disowning,
+    body=TokenBody,
+    errors=(SingleUseTokenInvalid,),
+    limits=(REDEEM_PER_ADDRESS,),
+)
+def handler(request: Request[TokenBody], flow: Disowning) -> Response:
+    """Say that a sign-in was not yours, with the link of the mail that told of it.
+
+    The device is signed out and the password is void; a mail with a link to choose another follows.
+    """
+    flow.disown(request.body.token, request.context)
+    return ok(message="The device is signed out. Check your mail to choose a new password.")

@@ -1,0 +1,87 @@
+"""Saying that a sign-in was somebody else's, by the link of the mail that told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus
+from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import AccountNotFound
+from latchkey.domain.mail import ResetPassword
+from latchkey.domain.session import EndReason
+from latchkey.domain.single_use import Purpose
+from latchkey.flows.links import no_longer_good
+from latchkey.storage.records import to_milliseconds
+from latchkey.storage.single_use_tokens import redeem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.request import RequestContext
+    from latchkey.domain.session import Session
+    from latchkey.flows.ending import SessionEnding
+    from latchkey.flows.links import Links
+    from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.table import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disowning:
+    """The flow, and what it needs."""
+
+    sessions: SessionStore
+    links: Links
+    ending: SessionEnding
+
+    def disown(self, token_text: str, context: RequestContext) -> None:
+        """Sign the device out that the mail was about, and make the password void.
+
+        Whoever signed in knows the password. It opens nothing more until it is replaced by mail,
+        which ends every other session as well; the link to do it is sent at once. A device that
+        is not known any more may be any of them, so all are signed out then.
+
+        Race: of any number that use the link at once one succeeds. A sign-in that commits at the
+        same time cancels this, and is among the sessions when it is decided again.
+
+        Raises SingleUseTokenInvalid.
+        """
+        token = self.links.accept(token_text, context.now, Purpose.NOT_ME)
+        reported = self.sessions.find(token.account_id, token.subject or "")
+
+        def which(active: Sequence[Session]) -> Sequence[Session]:
+            if reported is None:
+                return active
+            return [session for session in active if session.device_id == reported.device_id]
+
+        def changes(account: Account) -> Mapping[str, Value]:
+            self.links.require(token, context.now)
+            if account.status is AccountStatus.ERASING:
+                raise no_longer_good()
+            return {"must_reset_password": True, "updated_at": to_milliseconds(context.now)}
+
+        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+            row = audit_row(
+                Action.SESSION_DISOWNED,
+                account.audit,
+                context,
+                targets=tuple(session.id for session in chosen),
+                device=None if reported is None else reported.device.name,
+            )
+            mail = ResetPassword(address=account.email)
+            return Effects(audit=(row,), outbox=(mail.message(context),))
+
+        try:
+            self.ending.end(
+                token.account_id,
+                EndReason.DISOWNED,
+                context,
+                which=which,
+                effects=effects,
+                changes=changes,
+                also=(redeem(token),),
+            )
+        except AccountNotFound:
+            raise no_longer_good() from None

@@ -1,0 +1,178 @@
+"""A sign-in on a device that is new: its owner hears of it, and can say that it was not theirs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.person import audit_rows
+from tests.support.service import IPHONE, PASSWORD, InProcessService
+
+ADA, ANOTHER = "ada@example.com", "seven lanterns on the quay"
+REQUIRED = (403, "PASSWORD_RESET_REQUIRED")
+GONE = (400, "SINGLE_USE_TOKEN_INVALID")
+HER_LAPTOP, A_PHONE = ("dev_" + digit * 26 for digit in "12")
+
+
+@pytest.fixture
+def service():
+    return InProcessService()
+
+
+def post(service, path, body, *, method="POST", token=None):
+    return service.request(method, f"/api/v1/{path}", json_body=body, token=token)
+
+
+def disown(service, token):
+    return post(service, "auth/not-me", {"token": token})
+
+
+def told(service):
+    """Every mail about a new device, in order."""
+    service.work()
+    return [mail for mail in service.mailbox.to(ADA) if "/not-me#" in mail.letter.text]
+
+
+def sign_in(service, device_id=A_PHONE, password=PASSWORD, **options):
+    fields = {"device_id": device_id, "password": password}
+    return service.login(fields=fields, **options)
+
+
+def refused(answer):
+    return answer.status, answer.code
+
+
+@pytest.fixture
+def intrusion(service):
+    """Ada registers; somebody else signs in. Her token, the intruder's, and the mail's."""
+    hers = service.register().data["access_token"]
+    theirs = sign_in(service, user_agent=IPHONE).data["access_token"]
+    (mail,) = told(service)
+    return hers, theirs, mail.token
+
+
+# The mail ------------------------------------------------------------------------------------
+
+
+def test_the_first_sign_in_is_no_news(service):
+    service.register()
+    assert told(service) == []
+
+
+def test_a_new_device_is_told_once_with_what_where_and_when(service):
+    service.register()
+    session = sign_in(service, user_agent=IPHONE).data["session"]
+    sign_in(service, user_agent=IPHONE)
+    (mail,) = told(service)
+    text = mail.letter.text
+    assert mail.letter.subject == "New sign-in to your account"
+    assert session["device_name"] in text
+    assert session["ip_address"] in text
+    assert f"{service.clock.now():%Y}" in text
+    assert "https://accounts.test/not-me#token=tok_" in text
+
+
+def test_another_device_is_told_as_well(service):
+    service.register()
+    sign_in(service, A_PHONE)
+    sign_in(service, HER_LAPTOP)
+    assert len(told(service)) == 2
+
+
+def test_a_device_that_was_not_seen_for_too_long_is_new_again(service):
+    service.register()
+    sign_in(service)
+    service.clock.advance(days=401)
+    sign_in(service)
+    assert len(told(service)) == 2
+
+
+def test_a_wrong_password_is_not_told(service):
+    service.register()
+    sign_in(service, password="a wrong guess at a password")
+    assert told(service) == []
+
+
+# "This wasn't me" ----------------------------------------------------------------------------
+
+
+def test_the_device_is_signed_out_and_the_others_are_not(service, intrusion):
+    hers, theirs, link = intrusion
+    assert disown(service, link).status == 200
+    assert refused(service.request("GET", "/api/v1/users/me", token=theirs)) == (
+        401,
+        "SESSION_REVOKED",
+    )
+    assert service.request("GET", "/api/v1/users/me", token=hers).status == 200
+    (row,) = audit_rows(service, "session.disowned")
+    assert len(row["targets"]) == 1
+    (ended,) = [i for i in service.table.all_items() if i.get("end_reason") == "disowned"]
+    assert ended["id"] == row["targets"][0]
+
+
+def test_a_later_session_of_the_device_ends_as_well(service, intrusion):
+    _, _, link = intrusion
+    later = sign_in(service, user_agent=IPHONE).data["access_token"]
+    assert disown(service, link).status == 200
+    assert service.request("GET", "/api/v1/users/me", token=later).status == 401
+
+
+def test_the_password_is_good_for_nothing_until_it_is_reset(service, intrusion):
+    hers, _, link = intrusion
+    disown(service, link)
+    change = {"current_password": PASSWORD, "new_password": ANOTHER}
+    proof, address = {"password": PASSWORD}, {"email": "mallory@example.com"}
+    assert refused(sign_in(service)) == REQUIRED
+    assert refused(post(service, "auth/reauthenticate", proof, token=hers)) == REQUIRED
+    assert refused(post(service, "users/me/email", address, token=hers)) == REQUIRED
+    changed = post(service, "users/me/password", change, method="PUT", token=hers)
+    assert refused(changed) == REQUIRED
+
+    service.work()
+    body = {"token": service.mailbox.last(ADA).token, "new_password": ANOTHER}
+    assert post(service, "auth/password/reset", body).status == 202
+    assert service.request("GET", "/api/v1/users/me", token=hers).status == 401
+    assert sign_in(service, password=ANOTHER).status == 200
+
+
+def test_a_wrong_password_is_told_nothing_of_it(service, intrusion):
+    disown(service, intrusion[2])
+    wrong = sign_in(service, password="a wrong guess at a password")
+    assert refused(wrong) == (401, "INVALID_CREDENTIALS")
+
+
+def test_an_address_that_the_intruder_asked_for_is_not_confirmed(service, intrusion):
+    _, theirs, link = intrusion
+    post(service, "users/me/email", {"email": "mallory@example.com"}, token=theirs)
+    service.work()
+    disown(service, link)
+    proof = {"token": service.mailbox.last("mallory@example.com").token, "password": PASSWORD}
+    assert refused(post(service, "auth/email/verify", proof)) == REQUIRED
+
+
+def test_the_link_works_once_and_for_a_week(service, intrusion):
+    link = intrusion[2]
+    service.clock.advance(days=6)
+    assert disown(service, link).status == 200
+    assert refused(disown(service, link)) == GONE
+    sign_in(service, HER_LAPTOP)
+
+
+def test_a_week_later_the_link_is_too_old(service, intrusion):
+    service.clock.advance(days=7)
+    assert refused(disown(service, intrusion[2])) == GONE
+    assert sign_in(service).status == 200
+
+
+def test_of_two_who_use_the_link_at_once_one_succeeds(service, intrusion):
+    transact, others = service.table.transact, []
+
+    def overtaken(writes):
+        if not others:
+            others.append(None)
+            others[0] = disown(service, intrusion[2])
+        return transact(writes)
+
+    service.table.transact = overtaken
+    answer = disown(service, intrusion[2])
+    assert sorted((answer.status, others[0].status)) == [200, 400]
+    assert len(audit_rows(service, "session.disowned")) == 1
