@@ -77,20 +77,12 @@ build: $(SAM) ## Build what `sam deploy` uploads to AWS
 	.tools/sam/bin/sam build
 
 .PHONY: admin
-admin: ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
-	aws lambda invoke /dev/stdout --cli-binary-format raw-in-base64-out \
-	  --payload '{"email": "$(EMAIL)"}' --function-name "$$(aws cloudformation \
-	    describe-stack-resource --stack-name $(or $(STACK),latchkey) \
-	    --logical-resource-id GrantAdminFunction \
-	    --query StackResourceDetail.PhysicalResourceId --output text)"
+admin: $(VENV) ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
+	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) GrantAdminFunction '{"email": "$(EMAIL)"}'
 
 .PHONY: redrive-exports
-redrive-exports: ## Start failed exports over, once what made them fail is repaired (STACK=latchkey)
-	aws lambda invoke /dev/stdout --cli-binary-format raw-in-base64-out \
-	  --payload '{"task": "redrive_exports"}' --function-name "$$(aws cloudformation \
-	    describe-stack-resource --stack-name $(or $(STACK),latchkey) \
-	    --logical-resource-id CleanupFunction \
-	    --query StackResourceDetail.PhysicalResourceId --output text)"
+redrive-exports: $(VENV) ## Start failed exports over, once what made them fail is repaired (STACK=latchkey)
+	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) CleanupFunction '{"task": "redrive_exports"}'
 
 .PHONY: lock
 lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRADE=1: newest of all)
