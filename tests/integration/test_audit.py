@@ -27,6 +27,7 @@ from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.storage.boto_client import BotoClient
 from latchkey.storage.dynamodb import DynamoDBTable, to_wire
 from tests.support.audit import log_event
+from tools.local import lambda_logs
 from tools.local.emulator import REPOSITORY
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -429,10 +430,7 @@ def leaks(stack, api, people):
     logs = stack.client("logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     lines = [
-        event["message"]
-        for group in groups
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        for event in page["events"]
+        event["message"] for group in groups for event in lambda_logs.events(stack.emulator, group)
     ]
     canaries.places |= {
         "logs": "".join(lines),

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tools.local import lambda_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,3 +185,23 @@ def _session_that_may(stack: LocalStack, actions: list[str]) -> Any:
 
 def _policy(statement: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_log_is_read_beyond_the_emulators_ten_thousand_events(stack: LocalStack) -> None:
+    group, lines = f"/canary/{secrets.token_hex(8)}", [f"line {number}" for number in range(20_500)]
+    logs = stack.client("logs")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="canary")
+    now = int(time.time() * 1000)
+    for first in range(0, len(lines), lambda_logs.EVENTS_OF_A_PAGE):
+        logs.put_log_events(
+            logGroupName=group,
+            logStreamName="canary",
+            logEvents=[
+                # Eleven lines have one time, and a page ends in their midst.
+                {"timestamp": now + number // 11, "message": lines[number]}
+                for number in range(first, min(first + lambda_logs.EVENTS_OF_A_PAGE, len(lines)))
+            ],
+        )
+    assert lambda_logs.read(stack.emulator, group) == lines
+    assert lambda_logs.read(stack.emulator, group, "20499") == ["line 20499"]

@@ -489,7 +489,7 @@ def test_a_poisoned_export_fails_after_five_deliveries_and_can_be_redriven(
 
 def outcomes(stack, operation, message_id):
     """How a message's deliveries to a function ended, by its log."""
-    lines = [json.loads(line) for line in stack.logs() if message_id in line]
+    lines = [json.loads(line) for line in stack.logs(message_id)]
     return Counter(
         line["outcome"] for line in lines if "outcome" in line and line["operation"] == operation
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 FIELDS = ("level", "message", "route", "status", "outcome", "ms", "error", "request_id")
 METRIC = "_aws"
+EVENTS_OF_A_PAGE = 10_000
+LATE_MILLISECONDS = 10_000
+"""An event may arrive after later ones: each Lambda hands in its lines when it has finished."""
 PLATFORM_LINES = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
 
 
@@ -35,13 +38,34 @@ def following(emulator: Emulator, group: str, show: Callable[[str], None]) -> It
         thread.join()
 
 
-def read(emulator: Emulator, group: str) -> list[str]:
+def events(
+    emulator: Emulator, group: str, *, since: int = 0, containing: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Yield a log group's events from a time on (in milliseconds), oldest first.
+
+    The emulator's FilterLogEvents ends after 10,000 events and gives no token to go on with, so
+    each further page begins at the last event's time.
+    """
+    logs, seen = emulator.client("logs"), set[str]()
+    while True:
+        page = logs.filter_log_events(
+            logGroupName=group,
+            startTime=since,
+            **({"filterPattern": f'"{containing}"'} if containing else {}),
+        )["events"]
+        new = [event for event in page if event["eventId"] not in seen]
+        yield from new
+        if not new or len(page) < EVENTS_OF_A_PAGE:
+            return
+        since = page[-1]["timestamp"]
+        seen = {event["eventId"] for event in page if event["timestamp"] == since}
+
+
+def read(emulator: Emulator, group: str, containing: str = "") -> list[str]:
     """Return every line that the Lambdas have logged, without the platform's own."""
-    pages = emulator.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
     return [
         event["message"].rstrip()
-        for page in pages
-        for event in page["events"]
+        for event in events(emulator, group, containing=containing)
         if not event["message"].startswith(PLATFORM_LINES)
     ]
 
@@ -55,14 +79,19 @@ def read_all(emulator: Emulator) -> list[str]:
 def _follow(
     emulator: Emulator, group: str, show: Callable[[str], None], stop: threading.Event
 ) -> None:
-    shown = 0
+    since, seen = 0, set[str]()
     while not stop.wait(POLL_SECONDS):
         with contextlib.suppress(BotoCoreError, ClientError):  # the emulator is being stopped
-            lines = read(emulator, group)
-            for line in lines[shown:]:
-                if text := _readable(line):
+            recent = list(events(emulator, group, since=since))
+            for event in recent:
+                message = event["message"].rstrip()
+                if event["eventId"] in seen or message.startswith(PLATFORM_LINES):
+                    continue
+                if text := _readable(message):
                     show(text)
-            shown = len(lines)
+            if recent:
+                since = max(0, recent[-1]["timestamp"] - LATE_MILLISECONDS)
+            seen = {event["eventId"] for event in recent if event["timestamp"] >= since}
 
 
 def _readable(line: str) -> str | None:

@@ -130,9 +130,9 @@ class LocalStack:
             raise LambdaError(payload)
         return payload
 
-    def logs(self) -> list[str]:
-        """Return every line that the Lambdas have logged."""
-        return lambda_logs.read(self.emulator, self.deployment.outputs["LogGroupName"])
+    def logs(self, containing: str = "") -> list[str]:
+        """Return every line that the Lambdas have logged, or those that hold a text."""
+        return lambda_logs.read(self.emulator, self.deployment.outputs["LogGroupName"], containing)
 
     def mails(self) -> list[dict[str, Any]]:
         """Return the mails that would have been sent, newest first."""
