@@ -457,19 +457,28 @@ def test_a_crash_while_an_avatar_is_removed_shows_it_or_none(service, ada, step)
     assert (service.media.avatars, unshown(service)) == ({}, [])
 
 
-def test_of_two_who_show_one_upload_at_once_one_succeeds(service, ada):
-    """The second comes when the first has written its file and not yet switched to it."""
+@pytest.mark.parametrize("conditional", [False, True], ids=["any version", "If-Match"])
+@pytest.mark.parametrize("step", ["read_upload", "put_avatar"])
+def test_of_two_who_show_one_upload_at_once_one_succeeds(service, ada, step, conditional):
+    """The second comes when the first has found its upload, or has written its file.
+
+    It takes the uploaded file away, or changes the account, under the first; who lost is told the
+    same, and the same as whoever comes later.
+    """
     upload_id = upload(ada, png())
-    put_avatar, second = service.media.put_avatar, []
+    options = {"headers": {"if-match": ada.get().headers["etag"]}} if conditional else {}
+    undisturbed, second = getattr(service.media, step), []
 
-    def overtaken(avatar_id, webp):
-        service.media.put_avatar = put_avatar
-        put_avatar(avatar_id, webp)
-        second.append(show(ada, upload_id))
+    def overtaken(*arguments):
+        setattr(service.media, step, undisturbed)
+        second.append(show(ada, upload_id, **options))
+        return undisturbed(*arguments)
 
-    service.media.put_avatar = overtaken
-    first = show(ada, upload_id)
-    assert (first.status, first.code, second[0].status) == (404, "UPLOAD_NOT_FOUND", 200)
+    setattr(service.media, step, overtaken)
+    first, later = show(ada, upload_id, **options), show(ada, upload_id, **options)
+    assert second[0].status == 200
+    for lost in (first, later):
+        assert (lost.status, lost.code) == (404, "UPLOAD_NOT_FOUND")
     assert ada.get().data["avatar_url"] == second[0].data["avatar_url"]
     assert shown_file(ada)
     assert (len(service.media.avatars), unshown(service)) == (1, [])

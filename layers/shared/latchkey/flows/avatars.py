@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.flows.profile import Profile
-    from latchkey.storage.avatars import AvatarStore
+    from latchkey.storage.avatars import AvatarStore, Pending
     from latchkey.storage.idempotency import IdempotencyStore
     from latchkey.storage.table import Write
 
@@ -158,14 +158,16 @@ class Avatars:
 
         A file that is no picture is forgotten at once, and its upload with it.
 
+        Race: who comes second gets UploadNotFound, wherever the first was when they overtook.
+
         Raises UploadNotFound (also for somebody else's), UploadNotComplete, UnusablePicture,
         PreconditionFailed.
         """
-        pending = self.store.find_upload(caller.account_id, upload_id, context.now)
-        if pending is None:
-            raise UploadNotFound
+        pending = self._pending(caller, upload_id, context)
         content = self.media().read_upload(pending.upload)
         if content is None:
+            # Another request may have taken the file away: it used the upload up before.
+            self._pending(caller, upload_id, context)
             raise UploadNotComplete
         try:
             webp = self.render(content)
@@ -173,9 +175,19 @@ class Avatars:
             self.store.discard_upload(pending)
             self._tidy(lambda: self.media().delete_upload(pending.upload))
             raise
-        account = self._show(
-            webp, {}, caller, context, expected_versions=expected_versions, also=[spend(pending)]
-        )
+        try:
+            account = self._show(
+                webp,
+                {},
+                caller,
+                context,
+                expected_versions=expected_versions,
+                also=[spend(pending)],
+            )
+        except PreconditionFailed:
+            # What changed the account may have been another request with this very upload.
+            self._pending(caller, upload_id, context)
+            raise
         self._tidy(lambda: self.media().delete_upload(pending.upload))
         return account
 
@@ -229,6 +241,12 @@ class Avatars:
             self.media().delete_avatar(avatar_id)
             self.store.forget_file(avatar_id)
         return len(unshown)
+
+    def _pending(self, caller: Caller, upload_id: str, context: RequestContext) -> Pending:
+        pending = self.store.find_upload(caller.account_id, upload_id, context.now)
+        if pending is None:
+            raise UploadNotFound
+        return pending
 
     def _created(
         self, caller: Caller, key: IdempotencyKey | None, context: RequestContext

@@ -75,7 +75,7 @@ class AvatarStore:
         wait = max(1, int((first_free - upload.created_at).total_seconds()))
         raise TooManyPendingUploads(retry_after_seconds=wait)
 
-    def find_upload(self, account_id: str, upload_id: str, now: datetime) -> _Pending | None:
+    def find_upload(self, account_id: str, upload_id: str, now: datetime) -> Pending | None:
         """Find leave to upload that can still be used.
 
         Pattern      V2, finish an upload
@@ -89,7 +89,7 @@ class AvatarStore:
                 return pending
         return None
 
-    def discard_upload(self, pending: _Pending) -> None:
+    def discard_upload(self, pending: Pending) -> None:
         """Free a slot: what came was no picture.
 
         Pattern      V3
@@ -133,17 +133,17 @@ class AvatarStore:
         ids = (str(item["sk"]) for item in self._table.query(query).items)
         return list(takewhile(lambda avatar_id: minted_at(avatar_id) < before, ids))
 
-    def _pending(self, account_id: str) -> list[_Pending]:
+    def _pending(self, account_id: str) -> list[Pending]:
         query = Query(
             partition=keys.account_partition(account_id), prefix=keys.AVATAR_UPLOAD_PREFIX
         )
         return [
-            _Pending(from_item(AvatarUpload, item), int(str(item["sk"]).rpartition("#")[2]))
+            Pending(from_item(AvatarUpload, item), int(str(item["sk"]).rpartition("#")[2]))
             for item in self._table.query(query).items
         ]
 
 
-class _Pending:
+class Pending:
     """An upload, and its slot."""
 
     def __init__(self, upload: AvatarUpload, slot: int) -> None:
@@ -151,7 +151,7 @@ class _Pending:
         self.slot = slot
 
 
-def spend(pending: _Pending) -> Delete:
+def spend(pending: Pending) -> Delete:
     """Make the write that uses an upload up, for the transaction that shows its picture.
 
     Race: of two that use it, one transaction is cancelled.
