@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tools.local.emulator import Emulator
 
+type Identity = tuple[str, int, str]
+
 POLL_SECONDS = 0.5
 FIELDS = ("level", "message", "route", "status", "outcome", "ms", "error", "request_id")
 METRIC = "_aws"
@@ -46,19 +48,24 @@ def events(
     The emulator's FilterLogEvents ends after 10,000 events and gives no token to go on with, so
     each further page begins at the last event's time.
     """
-    logs, seen = emulator.client("logs"), set[str]()
+    logs, seen = emulator.client("logs"), set[Identity]()
     while True:
         page = logs.filter_log_events(
             logGroupName=group,
             startTime=since,
             **({"filterPattern": f'"{containing}"'} if containing else {}),
         )["events"]
-        new = [event for event in page if event["eventId"] not in seen]
+        new = [event for event in page if _identity(event) not in seen]
         yield from new
         if not new or len(page) < EVENTS_OF_A_PAGE:
             return
         since = page[-1]["timestamp"]
-        seen = {event["eventId"] for event in page if event["timestamp"] == since}
+        seen = {_identity(event) for event in page if event["timestamp"] == since}
+
+
+def _identity(event: dict[str, Any]) -> Identity:
+    # The emulator gives an id to events that were put, and none to those of its Lambdas.
+    return event["logStreamName"], event["timestamp"], event["message"]
 
 
 def read(emulator: Emulator, group: str, containing: str = "") -> list[str]:
@@ -79,19 +86,19 @@ def read_all(emulator: Emulator) -> list[str]:
 def _follow(
     emulator: Emulator, group: str, show: Callable[[str], None], stop: threading.Event
 ) -> None:
-    since, seen = 0, set[str]()
+    since, seen = 0, set[Identity]()
     while not stop.wait(POLL_SECONDS):
         with contextlib.suppress(BotoCoreError, ClientError):  # the emulator is being stopped
             recent = list(events(emulator, group, since=since))
             for event in recent:
                 message = event["message"].rstrip()
-                if event["eventId"] in seen or message.startswith(PLATFORM_LINES):
+                if _identity(event) in seen or message.startswith(PLATFORM_LINES):
                     continue
                 if text := _readable(message):
                     show(text)
             if recent:
                 since = max(0, recent[-1]["timestamp"] - LATE_MILLISECONDS)
-            seen = {event["eventId"] for event in recent if event["timestamp"] >= since}
+            seen = {_identity(event) for event in recent if event["timestamp"] >= since}
 
 
 def _readable(line: str) -> str | None:
