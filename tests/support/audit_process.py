@@ -5,16 +5,17 @@ The real handlers behind the real authorizer, wired as in production.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latchkey import bootstrap
 from latchkey.bootstrap import Services
+from latchkey.storage import boto_client
 from tests.support.service import CHROME, IPHONE, PASSWORD, InProcessService
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 ME = "/api/v1/users/me"
+READY = "ready"
 
 
 class EmulatedService(InProcessService):
@@ -66,8 +68,21 @@ def act(service: EmulatedService, person: Person, number: int) -> Callable[[], o
     return chance.choice(acts)
 
 
-def run_act(environment: dict[str, str], person: Person, number: int, *, kill: float) -> int:
-    """Do something as a person in a process that is killed after so many seconds, if still there.
+@dataclass(frozen=True)
+class Kill:
+    """When a process is killed.
+
+    seconds  after it has set to work
+    request  after it has sent its n-th request of this kind to the table, instead
+    """
+
+    seconds: float
+    request: str | None = None
+    nth: int = 1
+
+
+def run_act(environment: dict[str, str], person: Person, number: int, *, kill: Kill) -> int:
+    """Do something as a person in a process that is killed, if it is still there.
 
     Returns its exit code: -9 when it was killed in the middle.
     """
@@ -75,9 +90,9 @@ def run_act(environment: dict[str, str], person: Person, number: int, *, kill: f
 
 
 def run_worker(
-    environment: dict[str, str], function: str, event: dict[str, Any], *, kill: float | None = None
+    environment: dict[str, str], function: str, event: dict[str, Any], *, kill: Kill | None = None
 ) -> int:
-    """Hand an event to a function in a process that is killed after so many seconds, if at all."""
+    """Hand an event to a function in a process that is killed, if at all."""
     return _run(environment, _invoke, (function, event), kill)
 
 
@@ -85,37 +100,61 @@ def _run(
     environment: dict[str, str],
     target: Callable[..., None],
     arguments: tuple[object, ...],
-    kill: float | None,
+    kill: Kill | None,
 ) -> int:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "latchkey.http.endpoint", "botocore.session"])
-    ready, told = context.Pipe(duplex=False)
-    process = context.Process(target=target, args=(environment, told, *arguments))
+    hears, tells = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(environment, tells, *arguments))
     process.start()
-    told.close()
-    ready.recv()  # from here on it is at work
-    if kill is not None:
-        time.sleep(kill)
-        if process.is_alive():
-            process.kill()  # SIGKILL
-    process.join()
+    tells.close()
+    with hears:
+        _hear(hears, READY)
+        if kill is not None:
+            for _ in range(kill.nth if kill.request else 0):
+                _hear(hears, kill.request)
+            time.sleep(kill.seconds)
+            if process.is_alive():
+                process.kill()  # SIGKILL
+        process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
-def _act(environment: dict[str, str], told: Connection, person: Person, number: int) -> None:
+def _hear(hears: Connection, word: str | None) -> None:
+    """Wait until the process has said it, or has ended."""
+    with contextlib.suppress(EOFError):
+        while hears.recv() != word:
+            pass
+
+
+def _tell_of_requests(tells: Connection) -> None:
+    """Say which request to the table is being sent, from the moment on in which it is."""
+
+    def tell(**event: Any) -> None:
+        target = event["request"].headers["X-Amz-Target"]
+        text = target.decode() if isinstance(target, bytes) else str(target)
+        tells.send(text.rpartition(".")[2])
+
+    # A client takes its session's hooks along, so this comes before there is any.
+    boto_client._session().register("before-send.dynamodb", tell)
+
+
+def _act(environment: dict[str, str], tells: Connection, person: Person, number: int) -> None:
     os.environ.update(environment)
+    _tell_of_requests(tells)
     chosen = act(EmulatedService(), person, number)
-    told.send("ready")
+    tells.send(READY)
     chosen()
-    sys.exit(0)
+    os._exit(0)
 
 
 def _invoke(
-    environment: dict[str, str], told: Connection, function: str, event: dict[str, Any]
+    environment: dict[str, str], tells: Connection, function: str, event: dict[str, Any]
 ) -> None:
     os.environ.update(environment)
+    _tell_of_requests(tells)
     handler = EmulatedService()._handler(function)
-    told.send("ready")
+    tells.send(READY)
     handler(event, None)
-    sys.exit(0)
+    os._exit(0)
