@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import gzip
 import json
@@ -12,14 +13,25 @@ import threading
 import pytest
 
 from latchkey import bootstrap
-from latchkey.domain.audit_chain import canonical
+from latchkey.domain.audit_chain import canonical, row_digest
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import AUDIT_CHAINS
 from latchkey.storage import keys
-from latchkey.storage.table import Delete
-from tests.support.audit import audit_rows, audited, captured_log, copy_of, log_event, stream_event
+from latchkey.storage.audit_chain import AuditChainStore
+from latchkey.storage.dynamodb import item_bytes
+from latchkey.storage.streams import read_image
+from latchkey.storage.table import Delete, Put
+from tests.support.audit import (
+    audit_rows,
+    audited,
+    captured_log,
+    copy_of,
+    log_event,
+    stream_event,
+    verified,
+)
 from tests.support.service import IPHONE, InProcessService
 from tools.audit.__main__ import main
-from tools.audit.verify import verify
 from tools.template import load
 
 
@@ -168,6 +180,97 @@ def test_an_archive_names_the_row_that_was_changed_and_goes_on(service):
     assert service._handler("archive_audit")({}, None) == {"rows": 15, "wrong": [row["sk"]]}
 
 
+# Whoever can write the tables tries to stop the chain --------------------------------------------
+
+ODD_ROWS = [
+    {},
+    {"at": None},
+    {"at": "now"},
+    {"at": 0},
+    {"at": -(10**15)},
+    {"at": 10**20},
+    {"at": True, "deep": [[{"x": [None, True, b"\x00"]}]]},
+    {"at": "1.5", "numbers": ["1", "1.5"]},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_ROWS)
+def test_a_row_that_we_did_not_write_is_chained_like_any_other(service, odd):
+    live(service, people=1)
+    service.table.put(Put(keys.Key("SUBJECT#sub_x", "\ud7ff", "audit"), odd))
+    assert chain(service)["chained"] == 6
+    service.clock.advance(seconds=90)
+    assert chain(service) == {"chained": 0, "repeated": 6, "touched": 0}
+    report = audited(service.table, service.audit_vault, service.audit_key)
+    assert {finding.kind for finding in report.findings} == {"misdated"}
+    service.clock.advance(hours=2)
+    assert service._handler("archive_audit")({}, None) == {"rows": 6, "wrong": []}
+
+
+def test_numbers_and_sets_that_we_never_store_are_read_all_the_same():
+    image = {
+        "n": {"N": "-1.5"},
+        "e": {"N": "1E-30"},
+        "w": {"N": "-7"},
+        "ss": {"SS": ["b", "a"]},
+        "ns": {"NS": ["1.5", "2"]},
+        "bs": {"BS": [base64.b64encode(b"z").decode(), base64.b64encode(b"a").decode()]},
+    }
+    row = read_image(image)
+    assert row == {
+        "n": "-1.5",
+        "e": "1E-30",
+        "w": -7,
+        "ss": ["a", "b"],
+        "ns": ["1.5", "2"],
+        "bs": [b"a", b"z"],
+    }
+    assert row_digest(row)
+
+
+def test_rows_with_the_longest_keys_fit_into_blocks(service):
+    for number in range(300):
+        key = keys.Key("SUBJECT#" + "p" * 2040, f"{number:01024}", "audit")
+        service.table.put(Put(key, {"at": to_milliseconds(service.clock.now())}))
+    assert chain(service)["chained"] == 300
+    chained_once(service)
+    blocks = [i for i in service.table.all_items() if str(i["pk"]).startswith("CHAIN#")]
+    assert max(item_bytes(block) for block in blocks) < 400 * 1024
+    assert audited(service.table, service.audit_vault, service.audit_key).findings == []
+
+
+def test_a_row_of_long_ago_does_not_make_the_chainer_read_the_whole_chain(service, monkeypatch):
+    read = []
+    back_to = AuditChainStore.back_to
+
+    def spy(*arguments):
+        read.append(back_to(*arguments))
+        return read[-1]
+
+    monkeypatch.setattr(AuditChainStore, "back_to", spy)
+    for number in range(40):
+        row = {"pk": "SUBJECT#sub_x", "sk": f"aud_{number}", "at": 0}
+        assert chain(service, [row])["chained"] == 1
+        service.clock.advance(hours=6)
+    assert max(map(len, read)) <= 6
+
+
+def test_archives_that_others_have_put_do_not_stop_ours(service):
+    live(service)
+    chain(service)
+    for name in (
+        "archive/0/x.ndjson.gz",
+        "archive/0/000000000001-000000999999.ndjson.gz",
+        "archive/1/000000000002-000000000003.ndjson.gz",
+        "archive/2/1-2.ndjson.gz",
+        "archive/3/",
+    ):
+        service.audit_vault.objects[name] = b"evil"
+    service.clock.advance(hours=2)
+    assert service._handler("archive_audit")({}, None) == {"rows": 15, "wrong": []}
+    assert service._handler("archive_audit")({}, None) == {"rows": 0, "wrong": []}
+
+
 # The campaign ------------------------------------------------------------------------------------
 
 
@@ -186,16 +289,19 @@ def edit(lines, chance):
             row[name] = text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
         case _:
             del row[name]
+    return [("changed", row["sk"])]
 
 
 def remove(lines, chance):
-    del lines[_row(lines, chance)]
+    row = lines.pop(_row(lines, chance))["row"]
+    return [("removed", row["sk"])]
 
 
 def insert(lines, chance):
     row = copy.deepcopy(lines[_row(lines, chance)]["row"])
     row["sk"] = f"aud_{chance.randrange(10**26):026}"
     lines.append({"row": row})
+    return [("inserted", row["sk"])]
 
 
 def swap(lines, chance):
@@ -210,15 +316,7 @@ def swap(lines, chance):
     first.update(one)
     second.clear()
     second.update(two)
-
-
-def reorder(lines, chance):
-    """Two entries of a block change places."""
-    block = chance.choice(
-        [x["block"] for x in lines if len(x.get("block", {"entries": []})["entries"]) > 1]
-    )
-    one, two = chance.sample(range(len(block["entries"])), 2)
-    block["entries"][one], block["entries"][two] = block["entries"][two], block["entries"][one]
+    return [("changed", first["sk"]), ("changed", second["sk"])]
 
 
 def cut(lines, chance):
@@ -236,6 +334,18 @@ def cut(lines, chance):
         if line.get("block") not in gone
         and ("row" not in line or (line["row"]["pk"], line["row"]["sk"]) not in rows)
     ]
+    last = gone[-1]["first"] + len(gone[-1]["entries"]) - 1
+    return [("cut", f"chain {number}: positions {gone[0]['first']} to {last} are gone,")]
+
+
+def reorder(lines, chance):
+    """Two entries of a block change places."""
+    block = chance.choice(
+        [x["block"] for x in lines if len(x.get("block", {"entries": []})["entries"]) > 1]
+    )
+    one, two = chance.sample(range(len(block["entries"])), 2)
+    block["entries"][one], block["entries"][two] = block["entries"][two], block["entries"][one]
+    return [("broken", f"block {block['number']} of chain {block['chain']}:")]
 
 
 def rehash(lines, chance):
@@ -244,6 +354,7 @@ def rehash(lines, chance):
 
     edited = lines[_row(lines, chance)]["row"]
     edited["outcome"] = "FORGED"
+    forged = []
     blocks = sorted(
         (line["block"] for line in lines if "block" in line),
         key=lambda block: (block["chain"], block["number"]),
@@ -253,18 +364,22 @@ def rehash(lines, chance):
         for entry in block["entries"]:
             if entry[:2] == [edited["pk"], edited["sk"]]:
                 entry[2] = _wrapped(arithmetic._digest(edited))
+                forged = [("forged", f"block {block['number']} of chain {block['chain']}:")]
         previous = heads.get(block["chain"], arithmetic.START)
         digests = [arithmetic._bytes(digest) for _, _, digest in block["entries"]]
         block["previous"] = _wrapped(previous)
         heads[block["chain"]] = arithmetic._extend(previous, digests)
         block["head"] = _wrapped(heads[block["chain"]])
+    return forged
 
 
 def _wrapped(content):
     return json.loads(canonical({"it": content}))["it"]
 
 
-ATTACKS = [edit, remove, insert, swap, reorder, cut, rehash]
+ON_ROWS = [edit, remove, insert, swap, cut]
+"""What each of them changes is all that is found, and is named."""
+ATTACKS = [*ON_ROWS, reorder, rehash]
 
 
 @pytest.fixture(scope="module")
@@ -284,39 +399,34 @@ def trail():
 
 
 def attacked(trail, attack, seed):
+    """Attack a copy; return what should be found, and what an auditor is told."""
     lines, anchors, jwks = trail
     lines = copy.deepcopy(lines)
-    attack(lines, random.Random(seed))
-    return verify(lines, anchors, jwks)
+    wanted = attack(lines, random.Random(seed))
+    return wanted, [finding.line() for finding in verified(lines, anchors, jwks).findings]
+
+
+def unnoticed(trail, attack, seed):
+    """Say whether an attack was missed, or told of another row than the one that it was on."""
+    wanted, told = attacked(trail, attack, seed)
+    named = [any(line.startswith(f"{kind}: {name}") for line in told) for kind, name in wanted]
+    alone = attack not in ON_ROWS or len(told) == len(wanted)
+    return not (wanted and all(named) and alone)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_attack_goes_unnoticed(trail, attack):
-    assert verify(*trail).findings == []
-    for seed in range(5):
-        assert attacked(trail, attack, seed).findings, f"{attack.__name__} {seed}"
+def test_no_attack_goes_unnoticed_and_the_row_is_named(trail, attack):
+    assert verified(*trail).findings == []
+    assert [seed for seed in range(5) if unnoticed(trail, attack, seed)] == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_of_a_thousand_attacks_none_goes_unnoticed(trail):
-    unnoticed = [
-        (attack.__name__, seed)
-        for seed in range(1000)
-        for attack in [ATTACKS[seed % len(ATTACKS)]]
-        if not attacked(trail, attack, seed).findings
-    ]
-    assert unnoticed == []
-
-
-def test_an_edited_row_is_named_and_no_other(trail):
-    lines, anchors, jwks = trail
-    lines = copy.deepcopy(lines)
-    row = lines[_row(lines, random.Random(1))]["row"]
-    row["actor"] = "sub_x"
-    (finding,) = verify(lines, anchors, jwks).findings
-    assert finding.kind == "changed"
-    assert finding.where.startswith(row["sk"])
+    attacks = [(ON_ROWS[seed % len(ON_ROWS)], seed) for seed in range(1000)]
+    missed = [(attack.__name__, seed) for attack, seed in attacks if unnoticed(trail, attack, seed)]
+    print(f"\n{len(attacks)} attacks, {len(missed)} missed")  # noqa: T201
+    assert missed == []
 
 
 # Requests ----------------------------------------------------------------------------------------
@@ -424,14 +534,14 @@ def test_a_tail_cut_off_before_its_anchor_is_missed_by_the_logs_line(service):
         json.loads(head) for line in told if line["message"] == "chained" for head in line["heads"]
     ]
     jwks, lines = service.audit_key.jwks, list(copy_of(service.table))
-    report = verify(lines, [], jwks, witnesses)
+    report = verified(lines, [], jwks, witnesses)
     assert (report.findings, report.witnesses) == ([], len({w["chain"] for w in witnesses}))
 
     for seed in range(10):
         short = copy.deepcopy(lines)
         cut(short, random.Random(seed))
-        assert verify(short, [], jwks).findings == []  # without anchors, nobody knows
-        assert [f.kind for f in verify(short, [], jwks, witnesses).findings] == ["cut"]
+        assert verified(short, [], jwks).findings == []  # without anchors, nobody knows
+        assert [f.kind for f in verified(short, [], jwks, witnesses).findings] == ["cut"]
 
     forged = [{**witnesses[0], "number": 99}]
-    assert [f.kind for f in verify(lines, [], jwks, forged).findings] == ["forged"]
+    assert [f.kind for f in verified(lines, [], jwks, forged).findings] == ["forged"]

@@ -19,11 +19,10 @@ from latchkey.storage import boto_client, keys
 from latchkey.storage.boto_client import aws_client
 from latchkey.storage.dynamodb import WRITE_ID
 from latchkey.storage.table import Query, read_all
-from tests.support.audit import copy_of, log_event
+from tests.support.audit import copy_of, log_event, verified
 from tests.support.audit_process import EmulatedService, Kill, Person, run_act, run_worker
 from tests.support.recorded_service import create_tables
 from tests.support.service import ENVIRONMENT
-from tools.audit.verify import verify
 from tools.local import emulator
 from tools.local.processes import free_port
 
@@ -128,7 +127,7 @@ class Campaign:
         ]
         name = f"{ENVIRONMENT['KEY_PARAMETER_PREFIX']}/audit-public-keys"
         jwks = json.loads(aws_client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
-        return verify(copy_of(table), anchors, jwks), len(items)
+        return verified(copy_of(table), anchors, jwks), len(items)
 
     def _state(self, person):
         items = read_all(

@@ -18,8 +18,8 @@ from latchkey.security.audit_signatures import (
 )
 from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
 from latchkey.storage.boto_client import aws_client
+from tests.support.audit import verified
 from tests.support.builders import NOW
-from tools.audit.verify import verify
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def published(prefix):
 
 def findings(signature, prefix):
     block = Block(chain=0, number=1, first=1, previous=START, at=1, entries=(), signature=signature)
-    report = verify([json.loads(block_line(block))], [], published(prefix))
+    report = verified([json.loads(block_line(block))], [], published(prefix))
     return [finding.kind for finding in report.findings]
 
 

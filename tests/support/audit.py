@@ -16,9 +16,9 @@ from latchkey.flows.audit_chain import block_line
 from latchkey.observability import logger
 from latchkey.security.audit_signatures import LocalSigner, new_audit_key
 from latchkey.storage.audit_chain import AuditChainStore
-from latchkey.storage.audit_vault import anchor_name, segment_name
+from latchkey.storage.audit_vault import anchor_name, last_of_segments, segment_name
 from latchkey.storage.dynamodb import to_wire
-from tools.audit.verify import Report, verify
+from tools.audit.verify import Line, Report, read_keys, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,8 +60,7 @@ class MemoryVault:
         self.objects[segment_name(chain, first, last)] = content
 
     def last_archived(self, chain: int) -> int:
-        names = [name for name in self.objects if name.startswith(f"archive/{chain}/")]
-        return max((int(n.rpartition("-")[2].partition(".")[0]) for n in names), default=0)
+        return last_of_segments(n for n in self.objects if n.startswith(f"archive/{chain}/"))
 
     @property
     def anchors(self) -> list[dict[str, Any]]:
@@ -126,6 +125,17 @@ def copy_of(table: Table) -> Iterator[dict[str, Any]]:
                     yield json.loads(canonical({"row": row}))
 
 
+def verified(
+    lines: Iterable[Any], anchors: Iterable[Any], jwks: Any, witnesses: Iterable[Any] = ()
+) -> Report:
+    """Verify what would be in a copy: everything goes through its text, as it would there."""
+    copy = [
+        [Line(f"line {n}", json.dumps(document).encode()) for n, document in enumerate(part, 1)]
+        for part in (lines, anchors, witnesses)
+    ]
+    return verify(copy[0], copy[1], read_keys(json.dumps(jwks).encode()), copy[2])
+
+
 def audited(table: Table, vault: MemoryVault, key: MemoryAuditKey) -> Report:
     """Verify the trail as it is now."""
-    return verify(copy_of(table), vault.anchors, key.jwks)
+    return verified(copy_of(table), vault.anchors, key.jwks)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from tools.audit.verify import read_anchors, read_lines, read_witnesses, verify
+from tools.audit import verify
 
 
 def main(arguments: list[str]) -> int:
@@ -18,8 +17,7 @@ def main(arguments: list[str]) -> int:
     fetch.add_argument("directory", type=Path)
     fetch.add_argument("--stack", required=True, help="the stack's name")
     check = commands.add_parser("verify", help="verify a copy, offline")
-    check.add_argument("directory", type=Path)
-    check.add_argument("--keys", type=Path, required=True, help="the public keys, as JWKS")
+    verify.add_arguments(check)
     again = commands.add_parser("redrive", help="record the requests that are dead letters")
     again.add_argument("--stack", required=True, help="the stack's name")
     options = parser.parse_args(arguments)
@@ -27,26 +25,7 @@ def main(arguments: list[str]) -> int:
         return _fetch(options)
     if options.command == "redrive":
         return _redrive(options)
-    return _verify(parser, options)
-
-
-def _verify(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    directory: Path = options.directory
-    for path in (directory, options.keys):
-        if not path.exists():
-            parser.error(f"there is no {path}")
-    jwks = json.loads(options.keys.read_text())
-    report = verify(read_lines(directory), read_anchors(directory), jwks, read_witnesses(directory))
-    for finding in report.findings:
-        print(finding.line())
-    print(
-        f"{report.rows} rows, {report.blocks} blocks, {report.anchors} anchors, "
-        f"{report.witnesses} lines of the log:",
-        f"{len(report.findings)} findings" if report.findings else "as they were written",
-    )
-    if report.rows and not report.anchors:
-        print("There is no anchor: rows cut off the end could not be missed.", file=sys.stderr)
-    return 1 if report.findings else 0
+    return verify.run(options)
 
 
 def _outputs(stack: str) -> dict[str, str]:
@@ -76,11 +55,13 @@ def _fetch(options: argparse.Namespace) -> int:
     outputs = _outputs(options.stack)
     options.directory.mkdir(parents=True, exist_ok=True)
     table = DynamoDBTable(BotoClient(), {"main": "", "audit": outputs["AuditTableName"]})
-    export.fetch(options.directory, table=table, bucket=outputs["AuditBucketName"])
-    export.fetch_witnesses(options.directory, log_group=outputs["LogGroupName"])
-    keys = options.directory / "public-keys.json"
-    export.fetch_keys(keys, prefix=f"/latchkey/{options.stack}")
-    print(f"{options.directory}: verify it with --keys {keys}, or with keys of an earlier day")
+    strange = export.fetch(options.directory, table=table, bucket=outputs["AuditBucketName"])
+    path = options.directory / "public-keys.json"
+    keys = export.fetch_keys(path, prefix=f"/latchkey/{options.stack}")
+    export.fetch_witnesses(options.directory, log_group=outputs["LogGroupName"], keys=keys)
+    for name in strange:
+        print(f"not ours, and left in the bucket: {name!r}", file=sys.stderr)
+    print(f"{options.directory}: verify it with --keys {path}, or with keys of an earlier day")
     return 0
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
+import re
+import zlib
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit_chain import canonical
@@ -10,41 +15,57 @@ from latchkey.domain.limits import AUDIT_CHAINS
 from latchkey.flows.audit_chain import block_line
 from latchkey.storage.audit_chain import AuditChainStore
 from latchkey.storage.boto_client import aws_client
-from tools.audit.verify import WITNESSES, read_anchors
+from tools.audit.verify import WITNESSES, newest_anchor, read_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from latchkey.storage.table import Table
-
+    from tools.audit.verify import Keys
 
 ANCHOR_OVERLAP_SECONDS = 900
 """The log is read from so long before the newest anchor on: three anchors may have been lost."""
 
 
-def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> None:
+SEGMENT = re.compile(r"archive/(\d+)/\d+-\d+\.ndjson\.gz")
+OURS = re.compile(rf"{SEGMENT.pattern}|anchors/\d{{4}}/\d\d/\d\d/[\d.]+Z\.json")
+"""What is ours in the bucket. Who can write it can name an object `../../anything`."""
+
+
+def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> list[str]:
     """Write a copy into a directory: archive/, anchors/ and live.ndjson.
 
     Of an object that was put more than once, or removed, every version is fetched: the lock keeps
     the first one, and whoever can write the bucket can only put others over it.
+
+    Returns the names of objects that are not ours; they are not fetched.
     """
     s3 = s3 or aws_client("s3")
-    archived = dict.fromkeys(range(AUDIT_CHAINS), 0)
+    archived: dict[int, set[int]] = defaultdict(set)
+    strange = []
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         for entry in page.get("Versions", []):
             name, version = entry["Key"], entry["VersionId"]
+            if not OURS.fullmatch(name):
+                strange.append(name)
+                continue
             path = directory / name
             path = path.with_name(f"{version}-{path.name}")
             path.parent.mkdir(parents=True, exist_ok=True)
             answer = s3.get_object(Bucket=bucket, Key=name, VersionId=version)
             path.write_bytes(answer["Body"].read())
-            if name.startswith("archive/"):
-                chain = int(name.split("/")[1])
-                last = int(name.rpartition("-")[2].partition(".")[0])
-                archived[chain] = max(archived[chain], last)
-    store = AuditChainStore(table)
-    with (directory / "live.ndjson").open("wb") as live:
-        for chain, last in archived.items():
+            if segment := SEGMENT.fullmatch(name):
+                archived[int(segment[1])] |= _blocks_in(path)
+    _write_live(directory / "live.ndjson", AuditChainStore(table), archived)
+    return strange
+
+
+def _write_live(path: Path, store: AuditChainStore, archived: dict[int, set[int]]) -> None:
+    """Write the blocks after those that the archive has, each with its rows."""
+    with path.open("wb") as live:
+        for chain in range(AUDIT_CHAINS):
+            # What is in the archive counts, not what its parts are called; and without a gap.
+            last = next(n for n in itertools.count() if n + 1 not in archived[chain])
             for block in store.after(chain, last):
                 live.write(block_line(block) + b"\n")
                 for start in range(0, len(block.entries), 100):
@@ -52,16 +73,31 @@ def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> None
                         live.write(canonical({"row": row}) + b"\n")
 
 
-def fetch_keys(path: Path, *, prefix: str) -> None:
+def _blocks_in(path: Path) -> set[int]:
+    """Return the numbers of a segment's blocks; none of one that can't be read."""
+    numbers = set()
+    try:
+        with gzip.open(path) as lines:
+            for line in lines:
+                if line.startswith(b'{"block":'):
+                    numbers.add(int(json.loads(line)["block"]["number"]))
+    except (EOFError, KeyError, OSError, TypeError, ValueError, zlib.error):
+        return set()
+    return numbers
+
+
+def fetch_keys(path: Path, *, prefix: str) -> Keys:
     """Write the public keys as they are now. A copy of an earlier day is worth more."""
     answer = aws_client("ssm").get_parameter(Name=f"{prefix}/audit-public-keys")
     path.write_text(json.dumps(json.loads(answer["Parameter"]["Value"]), indent=2))
+    return read_keys(path.read_bytes())
 
 
-def fetch_witnesses(directory: Path, *, log_group: str, logs: Any = None) -> None:
+def fetch_witnesses(directory: Path, *, log_group: str, keys: Keys, logs: Any = None) -> None:
     """Write the heads that the chainer has told the log, since shortly before the newest anchor."""
     logs = logs or aws_client("logs")
-    newest = max((anchor["at"] for anchor in read_anchors(directory)), default=0)
+    # Of those with our signature: a forged one, of tomorrow, would hide the log's lines of today.
+    newest = newest_anchor(directory, keys)
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=log_group,
         filterPattern='"chained"',
@@ -81,4 +117,4 @@ def _heads(message: str) -> list[str]:
         return []
     if not isinstance(line, dict) or line.get("message") != "chained":
         return []
-    return [str(head) for head in line["heads"]]
+    return [str(head) for head in line.get("heads", [])]

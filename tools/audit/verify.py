@@ -1,20 +1,27 @@
 """Verifies a copy of the audit trail with nothing but public keys: no AWS, none of our code.
 
 It needs Python and `cryptography`. What it checks is written down in docs/audit.md, and done here a
-second time on purpose: an auditor reads this one file.
+second time on purpose: an auditor reads this one file, and may run it alone.
 
-    python -m tools.audit verify DIRECTORY --keys public-keys.json
+    python verify.py DIRECTORY --keys public-keys.json
+
+Whoever wrote the copy may be the attacker. So nothing in it is believed before it has been looked
+at: what can't be read is a finding, like what is not as it was.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import gzip
 import hashlib
 import json
+import sys
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -22,19 +29,88 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
 type Json = dict[str, Any]
 type RowKey = tuple[str, str]
+type Keys = dict[str, ec.EllipticCurvePublicKey]
 
 FORMAT = "latchkey-audit-1"
 START = bytes(32)
 WITNESSES = "witnesses.jsonl"
 LATE_MILLISECONDS = 48 * 3600 * 1000
-"""A stream keeps its records for a day, a log subscription tries for less: no row comes later."""
+"""A stream keeps its records for a day: no row of a change comes later."""
+LATE_REQUEST_MILLISECONDS = 15 * 24 * 3600 * 1000
+"""A request's line may have been a dead letter for two weeks before it became a row."""
 EARLY_MILLISECONDS = 60 * 1000
 """No row is from after it was chained, but for the clocks of two machines."""
+LONGEST_WORDS = 300
+"""Of what a finding quotes: a row's id is 30 characters, but an attacker's may be a thousand."""
+
+BLOCK_NAMES = {"chain", "number", "first", "previous", "head", "at", "entries", "kid", "signature"}
+HEAD_NAMES = {"chain", "number", "last", "head"}
+ANCHOR_NAMES = {"format", "kind", "at", "heads", "kid", "signature"}
+WITNESS_NAMES = (BLOCK_NAMES - {"entries"}) | {"format", "kind", "count"}
+
+
+class UnreadableError(Exception):
+    """Something is not what it should be the text of. Says why, in words."""
+
+
+class Line(NamedTuple):
+    """A part of the copy: where it stands, and what stands there."""
+
+    where: str
+    text: bytes | UnreadableError
+
+
+class Row(NamedTuple):
+    """What is kept of a row: a copy may have millions."""
+
+    digest: bytes
+    at: int | None
+    action: str
+    is_request: bool
+
+
+class Entry(NamedTuple):
+    """A row's place in a block."""
+
+    key: RowKey
+    digest: bytes
+
+
+class Block(NamedTuple):
+    """A block, read."""
+
+    chain: int
+    number: int
+    first: int
+    previous: bytes
+    head: bytes
+    at: int
+    entries: list[Entry]
+    is_signed: bool
+
+    @property
+    def name(self) -> str:
+        """Name it to an auditor."""
+        return f"block {self.number} of chain {self.chain}"
+
+    @property
+    def last(self) -> int:
+        """Position of its last row."""
+        return self.first + len(self.entries) - 1
+
+
+class Head(NamedTuple):
+    """How far a chain had come, as an anchor or a line of the log says."""
+
+    chain: int
+    number: int
+    last: int
+    head: bytes
+    told_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +122,19 @@ class Finding:
     words: str
 
     def line(self) -> str:
-        """Say it in a line."""
-        return f"{self.kind}: {self.where}: {self.words}"
+        """Say it in one line, whatever an attacker has put into a name."""
+        text = f"{self.kind}: {self.where}: {self.words}"
+        if len(text) > LONGEST_WORDS:
+            text = text[:LONGEST_WORDS] + "…"
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+@dataclass(slots=True)
+class Copy:
+    """The rows and blocks of a copy. Of one row there may be several that contradict each other."""
+
+    rows: dict[RowKey, list[Row]] = field(default_factory=dict)
+    chains: dict[int, dict[int, Block]] = field(default_factory=lambda: defaultdict(dict))
 
 
 @dataclass(slots=True)
@@ -64,148 +151,277 @@ class Report:
         """Note a finding."""
         self.findings.append(Finding(kind, where, words))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to look at."""
+        return not (self.rows or self.blocks or self.anchors or self.witnesses or self.findings)
+
+    def summary(self) -> str:
+        """Count it all in one line."""
+        counts = (
+            f"{self.rows} rows, {self.blocks} blocks, {self.anchors} anchors, "
+            f"{self.witnesses} lines of the log: "
+        )
+        return counts + (
+            f"{len(self.findings)} findings" if self.findings else "as they were written"
+        )
+
 
 def verify(
-    lines: Iterable[Json], anchors: Iterable[Json], jwks: Json, witnesses: Iterable[Json] = ()
+    lines: Iterable[Line], anchors: Iterable[Line], keys: Keys, witnesses: Iterable[Line] = ()
 ) -> Report:
-    """Verify a copy: `{"block": …}` and `{"row": …}` lines in any order, against its witnesses.
+    """Verify a copy: lines `{"block": …}` and `{"row": …}` in any order, against its witnesses.
 
     anchors    heads of all chains, from the bucket
     witnesses  heads of blocks, as the log was told of them when they were made
     """
-    report = Report()
-    keys = {jwk["kid"]: _public_key(jwk) for jwk in jwks["keys"]}
-    rows, chains = _sort(lines, report)
-    for chain, blocks in sorted(chains.items()):
-        _verify_chain(chain, blocks, rows, keys, report)
-    for (_, row_id), row in rows.items():
-        report.add("inserted", row_id, f"a row of {row.get('action')} that no block has")
-    for anchor in anchors:
-        _verify_anchor(anchor, chains, keys, report)
-    for witness in witnesses:
-        _verify_witness(witness, chains, keys, report)
+    report, copy = Report(), Copy()
+    for line in lines:
+        try:
+            _sort(line, copy, keys, report)
+        except UnreadableError as error:
+            report.add("unreadable", line.where, str(error))
+    report.rows = len(copy.rows)
+    report.blocks = sum(len(blocks) for blocks in copy.chains.values())
+    for chain, blocks in sorted(copy.chains.items()):
+        _verify_chain(chain, blocks, copy, report)
+    for (_, row_id), (row, *_) in copy.rows.items():
+        report.add("inserted", row_id, f"a row of {row.action} that no block has")
+    heads = []
+    for line in anchors:
+        report.anchors += 1
+        heads += _read_signed(line, _read_anchor, keys, report)
+    for line in witnesses:
+        report.witnesses += 1
+        heads += _read_signed(line, _read_witness, keys, report)
+    _verify_heads(heads, copy.chains, report)
     return report
 
 
-def _sort(
-    lines: Iterable[Json], report: Report
-) -> tuple[dict[RowKey, Json], dict[int, dict[int, Json]]]:
-    rows: dict[RowKey, Json] = {}
-    chains: dict[int, dict[int, Json]] = defaultdict(dict)
-    for line in lines:
-        if "row" in line:
-            row = line["row"]
-            known = rows.setdefault((row["pk"], row["sk"]), row)
-            if known != row:
-                report.add("contradiction", row["sk"], "two rows under one key")
-        else:
-            block = line["block"]
-            known = chains[block["chain"]].setdefault(block["number"], block)
-            if known != block:
-                report.add("contradiction", _name(block), "two blocks with one number")
-    report.rows = len(rows)
-    report.blocks = sum(len(blocks) for blocks in chains.values())
-    return rows, chains
+def _sort(line: Line, copy: Copy, keys: Keys, report: Report) -> None:
+    document = _parse(line.text)
+    if document.keys() == {"row"}:
+        key, row = _read_row(document["row"])
+        known = copy.rows.setdefault(key, [])
+        if row not in known:
+            known.append(row)
+        return
+    if document.keys() != {"block"}:
+        raise UnreadableError("it is neither a row nor a block")
+    block = _read_block(document["block"], keys)
+    other = copy.chains[block.chain].setdefault(block.number, block)
+    if other != block:
+        report.add("contradiction", block.name, f"there are two; one is in {line.where}")
+        if not other.is_signed:
+            copy.chains[block.chain][block.number] = block
 
 
-def _verify_chain(
-    chain: int, blocks: dict[int, Json], rows: dict[RowKey, Json], keys: Json, report: Report
-) -> None:
-    """Walk a chain from its start; take the rows that it accounts for out of `rows`."""
+def _verify_chain(chain: int, blocks: dict[int, Block], copy: Copy, report: Report) -> None:
+    """Walk a chain from its start; take the rows that it accounts for out of the copy's."""
     number, position, head, at = 1, 1, START, 0
     chained: set[RowKey] = set()
     for block in (blocks[found] for found in sorted(blocks)):
-        if block["number"] != number:
-            words = f"blocks {number} to {block['number'] - 1} are gone"
+        if block.number != number:
+            words = f"blocks {number} to {block.number - 1} are gone"
             report.add("gap", f"chain {chain}", words)
-        elif block["first"] != position or _bytes(block["previous"]) != head:
-            report.add("broken", _name(block), "it does not follow from the block before")
-        if block["at"] < at:
-            report.add("broken", _name(block), "it is older than the block before")
-        _verify_block(block, keys, report)
-        for offset, (partition, row_id, digest) in enumerate(block["entries"]):
-            key = (partition, row_id)
-            where = f"{row_id} (chain {chain}, position {block['first'] + offset})"
-            if key in chained:
-                report.add("repeated", where, "it is in the chain twice")
-            else:
-                _verify_row(rows.pop(key, None), _bytes(digest), block["at"], where, report)
-            chained.add(key)
-        number, position = block["number"] + 1, block["first"] + len(block["entries"])
-        head, at = _bytes(block["head"]), block["at"]
+        elif block.first != position or block.previous != head:
+            report.add("broken", block.name, "it does not follow from the block before")
+        if block.at < at:
+            report.add("broken", block.name, "it is older than the block before")
+        _verify_block(block, copy, chained, report)
+        number, position, head, at = block.number + 1, block.last + 1, block.head, block.at
 
 
-def _verify_block(block: Json, keys: Json, report: Report) -> None:
-    digests = [_bytes(digest) for _, _, digest in block["entries"]]
-    if _extend(_bytes(block["previous"]), digests) != _bytes(block["head"]):
-        report.add("broken", _name(block), "its entries do not make its head")
-    if not _is_signed(_block_statement(block), block, keys):
-        report.add("forged", _name(block), "it says what no known key has signed")
+def _verify_block(block: Block, copy: Copy, chained: set[RowKey], report: Report) -> None:
+    if _extend(block.previous, (entry.digest for entry in block.entries)) != block.head:
+        report.add("broken", block.name, "its entries do not make its head")
+    if not block.is_signed:
+        report.add("forged", block.name, "it says what no known key has signed")
+    for position, entry in enumerate(block.entries, block.first):
+        where = f"{entry.key[1]} (chain {block.chain}, position {position})"
+        if entry.key in chained:
+            report.add("repeated", where, "it is in the chain twice")
+            continue
+        chained.add(entry.key)
+        _verify_row(copy.rows.pop(entry.key, []), entry.digest, block.at, where, report)
 
 
-def _verify_row(row: Json | None, digest: bytes, came_at: int, where: str, report: Report) -> None:
-    if row is None:
+def _verify_row(found: list[Row], digest: bytes, came_at: int, where: str, report: Report) -> None:
+    if not found:
         report.add("removed", where, "the row is gone")
-    elif _digest(row) != digest:
+        return
+    row = next((row for row in found if row.digest == digest), None)
+    if row is None:
         report.add("changed", where, "the row is not what was chained")
-    elif not -EARLY_MILLISECONDS <= came_at - row["at"] <= LATE_MILLISECONDS:
+        return
+    if len(found) > 1:
+        report.add(
+            "contradiction", where, "there is another row in its place, beside the right one"
+        )
+    latest = LATE_REQUEST_MILLISECONDS if row.is_request else LATE_MILLISECONDS
+    if row.at is None or not -EARLY_MILLISECONDS <= came_at - row.at <= latest:
         report.add("misdated", where, "its time is not when it came")
 
 
-def _verify_anchor(
-    anchor: Json, chains: dict[int, dict[int, Json]], keys: Json, report: Report
-) -> None:
-    report.anchors += 1
-    name = f"anchor {anchor['at']}"
-    statement = {n: anchor[n] for n in ("format", "kind", "at", "heads")}
-    if statement["kind"] != "anchor" or not _is_signed(statement, anchor, keys):
-        report.add("forged", name, "it says what no known key has signed")
-        return
-    for head in anchor["heads"]:
-        _verify_head(head, head["last"], name, chains, report)
+def _verify_heads(heads: list[Head], chains: dict[int, dict[int, Block]], report: Report) -> None:
+    """Hold what witnesses have seen against what is there; each thing is said once."""
+    furthest: dict[int, Head] = {}
+    rewritten: set[tuple[int, int]] = set()
+    for head in heads:
+        blocks = chains.get(head.chain, {})
+        block = blocks.get(head.number)
+        if block is None and head.number > max(blocks, default=0):
+            known = furthest.setdefault(head.chain, head)
+            if head.number > known.number:
+                furthest[head.chain] = head
+        elif (
+            block is not None
+            and block.head != head.head
+            and (head.chain, head.number) not in rewritten
+        ):
+            rewritten.add((head.chain, head.number))
+            words = f"{head.told_by} has seen another position {head.last}"
+            report.add("rewritten", f"chain {head.chain}", words)
+    for chain, head in sorted(furthest.items()):
+        blocks = chains.get(chain, {})
+        kept = blocks[max(blocks)].last if blocks else 0
+        words = f"positions {kept + 1} to {head.last} are gone, which {head.told_by} has seen"
+        report.add("cut", f"chain {chain}", words)
 
 
-def _verify_witness(
-    witness: Json, chains: dict[int, dict[int, Json]], keys: Json, report: Report
-) -> None:
-    report.witnesses += 1
-    name = f"the log's line of {_name(witness)}"
-    statement = {n: value for n, value in witness.items() if n not in {"kid", "signature"}}
-    if statement["kind"] != "block" or not _is_signed(statement, witness, keys):
-        report.add("forged", name, "it says what no known key has signed")
-        return
-    last = witness["first"] + witness["count"] - 1
-    _verify_head(witness, last, name, chains, report)
+# Reading -----------------------------------------------------------------------------------------
 
 
-def _verify_head(
-    head: Json, last: int, name: str, chains: dict[int, dict[int, Json]], report: Report
-) -> None:
-    blocks = chains.get(head["chain"], {})
-    where = f"chain {head['chain']}"
-    block = blocks.get(head["number"])
-    if block is None and max(blocks, default=0) < head["number"]:
-        report.add("cut", where, f"{name} has seen it up to position {last}, which is gone")
-    elif block is not None and block["head"] != head["head"]:
-        report.add("rewritten", where, f"{name} has seen another position {last}")
+def _parse(text: bytes | UnreadableError) -> Json:
+    if isinstance(text, UnreadableError):
+        raise text
+    try:
+        document = json.loads(text, object_pairs_hook=_named_once)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("it is not JSON") from error
+    if not isinstance(document, dict):
+        raise UnreadableError("it is not a JSON object")
+    return document
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> Json:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        # Of two values, a person may read the one, and a program the other.
+        raise UnreadableError("a name is in it twice")
+    return document
+
+
+def _read_row(row: Any) -> tuple[RowKey, Row]:
+    if not isinstance(row, dict):
+        raise UnreadableError("its row is none")
+    key = _text(row.get("pk")), _text(row.get("sk"))
+    at, is_request = row.get("at"), "operation" in row
+    has_time = isinstance(at, int) and not isinstance(at, bool)
+    return key, Row(_digest(row), at if has_time else None, str(row.get("action")), is_request)
+
+
+def _read_block(block: Any, keys: Keys) -> Block:
+    _require(block, BLOCK_NAMES)
+    if not isinstance(block["entries"], list):
+        raise UnreadableError("its entries are no list")
+    return Block(
+        chain=_whole(block["chain"]),
+        number=_whole(block["number"]),
+        first=_whole(block["first"]),
+        previous=_bytes(block["previous"]),
+        head=_bytes(block["head"]),
+        at=_whole(block["at"]),
+        entries=[_read_entry(entry) for entry in block["entries"]],
+        is_signed=_is_signed(_block_statement(block), block, keys),
+    )
+
+
+def _read_entry(entry: Any) -> Entry:
+    match entry:
+        case [str(partition), str(row_id), digest]:
+            return Entry((partition, row_id), _bytes(digest))
+    raise UnreadableError("an entry of it is none")
 
 
 def _block_statement(block: Json) -> Json:
-    return {
-        "format": FORMAT,
-        "kind": "block",
-        "chain": block["chain"],
-        "number": block["number"],
-        "first": block["first"],
-        "count": len(block["entries"]),
-        "previous": block["previous"],
-        "head": block["head"],
-        "at": block["at"],
-    }
+    signed = {name: block[name] for name in BLOCK_NAMES - {"entries", "kid", "signature"}}
+    return {**signed, "format": FORMAT, "kind": "block", "count": len(block["entries"])}
 
 
-def _is_signed(statement: Json, signed: Json, keys: Json) -> bool:
-    key, signature = keys.get(signed["kid"]), _bytes(signed["signature"])
+def _read_signed(
+    line: Line, read: Callable[[Json, str], list[Head]], keys: Keys, report: Report
+) -> list[Head]:
+    """Read an anchor, or a line of the log; no heads of one that is not ours."""
+    try:
+        document = _parse(line.text)
+        heads = read(document, line.where)
+        statement = {n: value for n, value in document.items() if n not in {"kid", "signature"}}
+        if _is_signed(statement, document, keys):
+            return heads
+    except UnreadableError as error:
+        report.add("unreadable", line.where, str(error))
+    else:
+        report.add("forged", line.where, "it says what no known key has signed")
+    return []
+
+
+def _read_anchor(anchor: Json, where: str) -> list[Head]:
+    _require(anchor, ANCHOR_NAMES, kind="anchor")
+    _whole(anchor["at"])
+    if not isinstance(anchor["heads"], list):
+        raise UnreadableError("its heads are no list")
+    heads = []
+    for head in anchor["heads"]:
+        _require(head, HEAD_NAMES)
+        chain, number, last = (_whole(head[name]) for name in ("chain", "number", "last"))
+        heads.append(Head(chain, number, last, _bytes(head["head"]), where))
+    return heads
+
+
+def _read_witness(witness: Json, where: str) -> list[Head]:
+    del where
+    _require(witness, WITNESS_NAMES, kind="block")
+    names = ("chain", "number", "first", "count")
+    chain, number, first, count = (_whole(witness[name]) for name in names)
+    name = f"the log's line of block {number} of chain {chain}"
+    return [Head(chain, number, first + count - 1, _bytes(witness["head"]), name)]
+
+
+def _require(document: Any, names: set[str], *, kind: str | None = None) -> None:
+    if not isinstance(document, dict) or document.keys() != names:
+        raise UnreadableError(f"it does not have just {', '.join(sorted(names))}")
+    if kind is not None and (document["format"], document["kind"]) != (FORMAT, kind):
+        raise UnreadableError(f"it is no {kind} of {FORMAT}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise UnreadableError("its key is no text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UnreadableError("a number of it is none")
+    return value
+
+
+def _bytes(value: Any) -> bytes:
+    match value:
+        case {"$bytes": str(text), **more} if not more:
+            try:
+                return base64.b64decode(text, validate=True)
+            except ValueError as error:
+                raise UnreadableError("bytes of it are not in base 64") from error
+    raise UnreadableError("bytes of it are none")
+
+
+# Arithmetic --------------------------------------------------------------------------------------
+
+
+def _is_signed(statement: Json, signed: Json, keys: Keys) -> bool:
+    key, signature = keys.get(_text(signed["kid"])), _bytes(signed["signature"])
     if key is None or len(signature) != 64:  # noqa: PLR2004 - r and s of P-256
         return False
     r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
@@ -217,8 +433,12 @@ def _is_signed(statement: Json, signed: Json, keys: Json) -> bool:
 
 
 def _canonical(document: Json) -> bytes:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
+    try:
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("it can't be written again") from error
+    # No row of ours has half a character; one that has is another row.
+    return text.encode(errors="surrogatepass")
 
 
 def _digest(row: Json) -> bytes:
@@ -231,39 +451,115 @@ def _extend(head: bytes, digests: Iterable[bytes]) -> bytes:
     return head
 
 
-def _bytes(value: Json) -> bytes:
-    return base64.b64decode(value["$bytes"])
-
-
-def _name(block: Json) -> str:
-    return f"block {block['number']} of chain {block['chain']}"
-
-
-def _public_key(jwk: Json) -> ec.EllipticCurvePublicKey:
-    x, y = (int.from_bytes(base64.urlsafe_b64decode(jwk[name] + "=="), "big") for name in "xy")
-    return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-
-
 # A copy in a directory ---------------------------------------------------------------------------
 
 
-def read_lines(directory: Path) -> Iterator[Json]:
+def read_keys(text: bytes) -> Keys:
+    """Read public keys, as a JWKS. Raises UnreadableError."""
+    listed = _parse(text).get("keys")
+    if not isinstance(listed, list):
+        raise UnreadableError("it is no set of keys")
+    keys: Keys = {}
+    for jwk in listed:
+        match jwk:
+            case {"kty": "EC", "crv": "P-256", "kid": str(kid), "x": str(x), "y": str(y)}:
+                if kid in keys:
+                    raise UnreadableError(f"there are two keys {kid!r}")
+                keys[kid] = _public_key(x, y)
+            case _:
+                raise UnreadableError("a key of it is none for ES256")
+    return keys
+
+
+def _public_key(*coordinates: str) -> ec.EllipticCurvePublicKey:
+    try:
+        x, y = (int.from_bytes(base64.urlsafe_b64decode(text + "==")) for text in coordinates)
+        return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    except ValueError as error:
+        raise UnreadableError("a key of it is no point of P-256") from error
+
+
+def read_lines(directory: Path) -> Iterator[Line]:
     """Read every line of the copy's archives."""
-    for path in sorted(directory.rglob("*.ndjson*")):
-        content = path.read_bytes()
-        text = gzip.decompress(content) if path.suffix == ".gz" else content
-        for line in text.splitlines():
-            yield json.loads(line)
+    for path in sorted(directory.rglob("*")):
+        if path.name.endswith((".ndjson", ".ndjson.gz")):
+            yield from _lines(path, str(path.relative_to(directory)))
 
 
-def read_anchors(directory: Path) -> Iterator[Json]:
+def read_anchors(directory: Path) -> Iterator[Line]:
     """Read every anchor of the copy, oldest first."""
     for path in sorted((directory / "anchors").rglob("*.json")):
-        yield json.loads(path.read_text())
+        where = str(path.relative_to(directory))
+        try:
+            yield Line(where, path.read_bytes())
+        except OSError:
+            yield Line(where, UnreadableError("it is no file that can be read"))
 
 
-def read_witnesses(directory: Path) -> Iterator[Json]:
+def newest_anchor(directory: Path, keys: Keys) -> int:
+    """Return when the newest anchor was made that is ours, in milliseconds; 0 without any."""
+    newest = 0
+    for line in read_anchors(directory):
+        if _read_signed(line, _read_anchor, keys, Report()):
+            newest = max(newest, _parse(line.text)["at"])
+    return newest
+
+
+def read_witnesses(directory: Path) -> Iterator[Line]:
     """Read every head that the copy has from the log."""
-    path = directory / WITNESSES
-    if path.is_file():
-        yield from (json.loads(line) for line in path.read_text().splitlines())
+    if (directory / WITNESSES).exists():
+        yield from _lines(directory / WITNESSES, WITNESSES)
+
+
+def _lines(path: Path, where: str) -> Iterator[Line]:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            # Lines end with \n and nothing else: what people write may have other ends of lines.
+            for number, text in enumerate(file, 1):
+                yield Line(f"{where}, line {number}", text)
+    except (EOFError, OSError, zlib.error):
+        yield Line(where, UnreadableError("it is cut off, or no file that can be read"))
+
+
+def main(arguments: list[str]) -> int:
+    """Verify a copy. 1: something is not as it was. 2: there is nothing that can be verified."""
+    parser = argparse.ArgumentParser(description="Verify a copy of the audit trail, offline.")
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be asked."""
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--keys", type=Path, required=True, help="the public keys, as JWKS")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify what is asked; print what was found."""
+    directory: Path = options.directory
+    if not directory.is_dir():
+        return _refuse(f"there is no directory {directory}")
+    try:
+        keys = read_keys(options.keys.read_bytes())
+    except OSError:
+        return _refuse(f"there is no file {options.keys}")
+    except UnreadableError as error:
+        return _refuse(f"{options.keys} can't be used: {error}")
+    report = verify(read_lines(directory), read_anchors(directory), keys, read_witnesses(directory))
+    if report.is_empty:
+        return _refuse(f"there is nothing to verify in {directory}")
+    for finding in report.findings:
+        print(finding.line())
+    print(report.summary())
+    if report.rows and not report.anchors:
+        print("There is no anchor: rows cut off the end could not be missed.", file=sys.stderr)
+    return 1 if report.findings else 0
+
+
+def _refuse(words: str) -> int:
+    print(words, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -229,6 +229,13 @@ AUDIT_CHAINS = 4
 AUDIT_BLOCK_MAX_ROWS = 500
 """A block of 500 entries has 60 KB, an item at most 400; a stream's batch brings up to 500."""
 
+AUDIT_BLOCK_MAX_KEY_BYTES = 250_000
+"""Of all the keys in a block. Ours have 60; somebody else's row could have one of 3 KB, 500 rows
+more than the 400 KB of an item."""
+
+AUDIT_STREAM_SECONDS = 24 * 3600
+"""How long DynamoDB keeps a stream's records: nothing older comes again."""
+
 AUDIT_SEARCH_DAYS = 31
 """Days that one page of a search walks back: 124 small reads at most, if nothing is found."""
 

@@ -24,16 +24,18 @@ from latchkey.domain.limits import (
     AUDIT_ANCHOR_REPEAT_SECONDS,
     AUDIT_ARCHIVE_DELAY_SECONDS,
     AUDIT_ARCHIVE_SEGMENT_ROWS,
+    AUDIT_BLOCK_MAX_KEY_BYTES,
     AUDIT_BLOCK_MAX_ROWS,
     AUDIT_CHAIN_ATTEMPTS,
     AUDIT_CHAINS,
     AUDIT_CLOCK_SKEW_SECONDS,
+    AUDIT_STREAM_SECONDS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.storage.keys import audit_chain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -61,16 +63,18 @@ class AuditChain:
         for row in rows:
             by_chain[audit_chain_of(row["pk"])].append(row)
         blocks = (
-            self._append(chain, list(part), now)
+            self._append(chain, part, now)
             for chain, group in by_chain.items()
-            for part in batched(group, AUDIT_BLOCK_MAX_ROWS, strict=False)
+            for part in _parts(group)
         )
         return [block for block in blocks if block is not None]
 
     def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> Block | None:
-        # A row can have been chained only after it was made.
-        oldest = min(int(now.timestamp() * 1000), *(row["at"] for row in rows))
-        since = oldest - AUDIT_CLOCK_SKEW_SECONDS * 1000
+        # A row can have been chained only after it was put into the table: when it was made, or
+        # later; and, whatever it says, not so long ago that the stream could not tell of it.
+        present = int(now.timestamp() * 1000)
+        since = max(present - AUDIT_STREAM_SECONDS * 1000, min(present, _made_at(rows)))
+        since -= AUDIT_CLOCK_SKEW_SECONDS * 1000
         entries = {(row["pk"], row["sk"]): row_digest(row) for row in rows}
         for _ in range(AUDIT_CHAIN_ATTEMPTS):
             known = self.store.back_to(chain, since)
@@ -159,6 +163,25 @@ class AuditChain:
                 if row is not None:
                     lines.append(canonical({"row": row}))
         return lines, wrong
+
+
+def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Part rows into such numbers as fit into a block, whatever their keys are."""
+    part: list[Mapping[str, Any]] = []
+    size = 0
+    for row in rows:
+        size += len(row["pk"].encode()) + len(row["sk"].encode())
+        if part and (size > AUDIT_BLOCK_MAX_KEY_BYTES or len(part) == AUDIT_BLOCK_MAX_ROWS):
+            yield part
+            part, size = [], len(row["pk"].encode()) + len(row["sk"].encode())
+        part.append(row)
+    yield part
+
+
+def _made_at(rows: Iterable[Mapping[str, Any]]) -> int:
+    """Return when the oldest row says that it was made; 0 where one does not say."""
+    times = [row.get("at") for row in rows]
+    return min((at if isinstance(at, int) else 0 for at in times), default=0)
 
 
 def block_line(block: Block) -> bytes:

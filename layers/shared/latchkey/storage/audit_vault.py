@@ -9,15 +9,21 @@ removed before its time by anybody, the account's root included.
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from latchkey.domain.limits import AUDIT_ARCHIVE_SEGMENT_ROWS
 from latchkey.storage.boto_client import aws_client, unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
+
+
+_SEGMENT = re.compile(r"archive/\d+/(\d{12})-(\d{12})\.ndjson\.gz")
 
 
 def anchor_name(at: datetime) -> str:
@@ -28,6 +34,24 @@ def anchor_name(at: datetime) -> str:
 def segment_name(chain: int, first: int, last: int) -> str:
     """Name a part of an archive by the blocks that are in it."""
     return f"archive/{chain}/{first:012d}-{last:012d}.ndjson.gz"
+
+
+def last_of_segments(names: Iterable[str]) -> int:
+    """Return up to which block segments follow each other without a gap, by their names.
+
+    Who can write the bucket can put what they like there. What does not follow is not believed: a
+    segment of blocks to come, and nothing would be archived any more.
+    """
+    last = 0
+    for name in sorted(names):
+        found = _SEGMENT.fullmatch(name)
+        if (
+            found
+            and int(found[1]) <= last + 1
+            and int(found[2]) - last <= AUDIT_ARCHIVE_SEGMENT_ROWS
+        ):
+            last = max(last, int(found[2]))
+    return last
 
 
 class AuditVault(Protocol):
@@ -68,14 +92,13 @@ class S3AuditVault:
 
     def last_archived(self, chain: int) -> int:
         """See AuditVault.last_archived. Cost: a request per 1,000 segments, of a day or more."""
-        last = 0
+        names: list[str] = []
         token: dict[str, str] = {}
         while True:
             page = self._call("list_objects_v2", Prefix=f"archive/{chain}/", **token)
-            for entry in page.get("Contents", []):
-                last = max(last, int(entry["Key"].rpartition("-")[2].partition(".")[0]))
+            names += [entry["Key"] for entry in page.get("Contents", [])]
             if not page.get("IsTruncated"):
-                return last
+                return last_of_segments(names)
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _call(self, operation: str, **parameters: Any) -> Any:

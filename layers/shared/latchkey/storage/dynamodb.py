@@ -96,13 +96,19 @@ def to_wire(value: Value) -> Wire:
 
 
 def from_wire(wire: Wire) -> Value:
-    """Read a value of DynamoDB's JSON; every number that we store is whole."""
+    """Read a value of DynamoDB's JSON.
+
+    We store whole numbers and no sets. What else there is, somebody has put there who went around
+    us: it is read as text and as a list, so that the audit trail can chain it like anything.
+    """
     ((kind, content),) = wire.items()
     match kind:
         case "S" | "BOOL" | "B":
             return content  # type: ignore[no-any-return]
         case "N":
-            return int(content)
+            return int(content) if content.lstrip("-").isdecimal() else content
+        case "SS" | "NS" | "BS":
+            return sorted(content)
         case "NULL":
             return None
         case "L":

@@ -21,6 +21,8 @@ def _with_bytes(wire: dict[str, Any]) -> dict[str, Any]:
     match kind:
         case "B":
             return {"B": base64.b64decode(content)}
+        case "BS":
+            return {"BS": [base64.b64decode(part) for part in content]}
         case "L":
             return {"L": [_with_bytes(part) for part in content]}
         case "M":
