@@ -6,6 +6,8 @@ import gzip
 import os
 import shutil
 import subprocess
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from tools.template import ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tools.local.stack import LocalStack
 
@@ -22,6 +24,7 @@ PAGE = WEB / "dist" / "index.html"
 ELEMENT_MAX_BYTES = 35_000
 SUITE_SECONDS = 300
 """Generous: the slowest takes a minute, and everything is cold at first."""
+SUITES_AT_ONCE = 3
 SUITES = sorted((WEB / "tests").glob("*.test.mjs"))
 
 
@@ -49,10 +52,34 @@ def test_the_element_is_small():
     assert len(gzip.compress(built, 9, mtime=0)) <= ELEMENT_MAX_BYTES
 
 
+@pytest.fixture(scope="module")
+def under_way(
+    request: pytest.FixtureRequest, stack: LocalStack, chromium: str
+) -> Iterator[dict[Path, Future[None]]]:
+    """Run the suites beside each other: each waits for pages more than it computes."""
+    chosen = {
+        suite
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        if isinstance(suite := item.callspec.params.get("suite"), Path)
+    }
+    pool = ThreadPoolExecutor(SUITES_AT_ONCE)
+    yield {
+        suite: pool.submit(_run, stack, chromium, suite) for suite in sorted(chosen, reverse=True)
+    }
+    pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.timeout(SUITE_SECONDS + 10)
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name.partition(".")[0])
-def test_the_page_in_a_browser(stack: LocalStack, chromium: str, suite: Path):
-    _run(stack, chromium, suite)
+def test_the_page_in_a_browser(under_way: dict[Path, Future[None]], suite: Path):
+    under_way[suite].result()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SUITE_SECONDS + 10)
+def test_every_state_in_every_look(stack: LocalStack, chromium: str):
+    _run(stack, chromium, WEB / "tests" / "states.test.mjs", LOOKS="all")
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
 /** What the tests share: a browser, people, and a look at every state. */
+import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -71,18 +72,21 @@ export function refusal(status, code, requestId) {
 
 /** What a person does with a mail: wait for it, and take the address of its link. */
 export async function linkTo(email, door) {
-  for (let turn = 0; turn < 120; turn += 1) {
+  for (const end = Date.now() + 60_000; Date.now() < end; ) {
     const { mails } = await (await fetch(`${BASE}/_dev/mail.json`)).json();
     const mail = mails.find(({ To, BodyText }) => To[0] === email && BodyText.includes(`/${door}#token=`));
     if (mail) return new RegExp(`https?://\\S+/${door}#token=\\S+`).exec(mail.BodyText)[0];
-    await new Promise((done) => setTimeout(done, 500));
+    await new Promise((done) => setTimeout(done, 150));
   }
   throw new Error(`no mail with a link to ${door} came to ${email}`);
 }
 
 export async function show(page, section) {
-  await page.evaluate((wanted) => { document.querySelector("latchkey-settings").show(wanted); }, section);
-  await page.waitForTimeout(50);
+  await page.evaluate((wanted) => {
+    const element = document.querySelector("latchkey-settings");
+    element.show(wanted);
+    return element.updateComplete;
+  }, section);
   await settled(page);
 }
 
@@ -97,16 +101,20 @@ export async function settled(page) {
   });
 }
 
-/** Keep a picture, if somebody wants to see them, and what axe has to say. */
-export async function look(page, name, violations) {
+/** Keep a picture, if somebody wants to see them, and have axe find nothing. */
+export async function look(page, name) {
   if (SHOTS) {
     await mkdir(SHOTS, { recursive: true });
-    await page.waitForTimeout(250);
-    await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+    await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true, animations: "disabled" });
   }
-  if (!violations) return;
   // By the debugger's way in, which the page's own policy does not concern.
-  const found = await page.evaluate(`${AXE}; axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.map((v) =>
-    v.id + ": " + v.nodes.map((n) => n.target.join(" ") + " " + (n.failureSummary || "").slice(0, 200)).join(" | ")))`);
-  violations.push(...found.map((text) => `${name}: ${text}`));
+  if (!(await page.evaluate("!!window.axe"))) await page.evaluate(AXE);
+  const found = await page.evaluate(`(async () => {
+    // What still fades in has not its colours yet. Skeletons never end, and may breathe.
+    for (const root of [document, document.querySelector("latchkey-settings")?.shadowRoot])
+      for (const animation of root?.getAnimations() ?? []) if (animation.effect.getComputedTiming().endTime !== Infinity) animation.finish();
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target.join(" ") + " " + (n.failureSummary || "").slice(0, 200)).join(" | "));
+  })()`);
+  assert.deepEqual(found, [], name);
 }

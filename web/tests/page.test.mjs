@@ -17,7 +17,8 @@ function observe() {
 }
 
 async function figures(page) {
-  await page.waitForTimeout(500);
+  // Idle twice: what was still to be laid out is.
+  await page.evaluate(async () => { for (let turn = 0; turn < 2; turn += 1) await new Promise((done) => requestIdleCallback(done)); });
   return page.evaluate((api) => {
     const fetched = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((entry) => !entry.name.includes(api));
     const paint = performance.getEntriesByName("first-contentful-paint")[0];
@@ -93,8 +94,8 @@ test("nothing of the page is inline, and its policy allows nothing that would be
     document.head.append(script);
     try { document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.taken = true'>"); } catch { /* Trusted Types */ }
   });
-  await page.waitForTimeout(300);
-  assert.equal(await page.evaluate(() => window.taken), undefined);
+  for (const end = Date.now() + 5_000; context.complaints.length === 0 && Date.now() < end; ) await page.evaluate(() => new Promise(requestAnimationFrame));
   assert.ok(context.complaints.length > 0);
+  assert.equal(await page.evaluate(() => window.taken), undefined);
   await context.close();
 });
