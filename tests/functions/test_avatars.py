@@ -10,14 +10,13 @@ from PIL import Image
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import (
     AVATAR_FORM_MAX_BYTES,
-    AVATAR_MAX_BYTES,
     AVATAR_UNSHOWN_GRACE_SECONDS,
     AVATAR_UPLOAD_FINISH_SECONDS,
 )
 from latchkey.storage.table import Query
 from tests.support.media import Crash
 from tests.support.person import ME, Person, audit_rows, kept
-from tests.support.pictures import HTML, SVG, jpeg, multipart, png, png_bomb, webp
+from tests.support.pictures import HOSTILE, jpeg, multipart, png, webp
 from tests.support.service import InProcessService
 
 UPLOADS = f"{ME}/avatar/uploads"
@@ -225,23 +224,6 @@ def test_nothing_that_opens_anything_is_kept_with_a_key(service, ada):
 
 
 # What is no picture --------------------------------------------------------------------------
-
-HOSTILE = {
-    "svg": SVG,
-    "html": HTML,
-    "html that starts like a gif": b"GIF89a" + HTML,
-    "svg, then a png": SVG + png(),
-    "pdf, then a jpeg": b"%PDF-1.7\n" + jpeg(),
-    "zip": b"PK\x03\x04" + b"\0" * 64,
-    "empty": b"",
-    "one byte": b"\x89",
-    "a signature alone": b"\x89PNG\r\n\x1a\n",
-    "half a png": png((400, 400))[:-200],
-    "half a jpeg": jpeg((400, 400))[:1000],
-    "half a webp": webp((400, 400))[:100],
-    "a bomb": png_bomb(),
-    "a byte too much": png() + b"\0" * (AVATAR_MAX_BYTES + 1 - len(png())),
-}
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)

@@ -6,6 +6,12 @@ import threading
 
 import pytest
 
+from tests.support.bad_input import (
+    BAD_PROFILES,
+    HOSTILE_JSON,
+    NO_LANGUAGES,
+    NOT_THEIRS_TO_SET,
+)
 from tests.support.person import ME, Person, audit_rows, kept
 from tests.support.service import InProcessService
 
@@ -25,6 +31,10 @@ def ada(service):
 @pytest.fixture
 def bob(service):
     return Person(service, "bob@example.com")
+
+
+def problems(answer):
+    return {(problem["field"], problem["code"]) for problem in answer.body["error"]["details"]}
 
 
 def at_once(*calls):
@@ -89,31 +99,12 @@ def test_updated_at_tells_the_last_change(service, ada):
     assert ada.patch({"age": 36}).data["updated_at"] > before
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        "id",
-        "email",
-        "role",
-        "is_verified",
-        "is_active",
-        "avatar_url",
-        "avatar_id",
-        "status",
-        "password_hash",
-        "created_at",
-        "updated_at",
-        "version",
-        "session_version",
-        "__proto__",
-    ],
-)
+@pytest.mark.parametrize("field", NOT_THEIRS_TO_SET)
 def test_what_a_person_may_not_set_is_no_field(service, ada, field):
     before = kept(service)
     answer = ada.patch({field: "admin", "age": 36})
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
-    details = answer.body["error"]["details"]
-    assert [(d["field"], d["code"]) for d in details] == [(field, "UNKNOWN_FIELD")]
+    assert problems(answer) == {(field, "UNKNOWN_FIELD")}
     assert kept(service) == before
 
 
@@ -126,90 +117,36 @@ def test_languages_come_out_canonical(ada, sent, canonical):
     assert answer.data["speaking_language"] == answer.data["listening_language"] == canonical
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        "en_US",
-        "english",
-        "xx",
-        "",
-        "-",
-        "en-",
-        "x-klingon",
-        "qaa",
-        "qtz-DE",
-        "root",
-        "\uff50\uff54",
-        "e" * 4000,
-        "en-US\n",
-        "pt-BR-pt",
-    ],
-)
+@pytest.mark.parametrize("sent", NO_LANGUAGES)
 def test_what_is_no_registered_language_is_refused(service, ada, sent):
     before = kept(service)
     answer = ada.patch({"speaking_language": sent, "age": 36})
     assert (answer.status, answer.code) == (400, "INVALID_LANGUAGE_CODE")
+    assert problems(answer) == {("speaking_language", "INVALID_LANGUAGE_CODE")}
     assert kept(service) == before
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"display_name": "Ada\u0000"},
-        {"display_name": "Ada\nLovelace"},
-        {"display_name": "\u202egnp.ecalevol"},
-        {"display_name": "Ada\u2066x\u2069"},
-        {"full_name": "Ada\u200b"},
-        {"display_name": "\u0085"},
-        {"display_name": "   "},
-        {"display_name": "x" * 101},
-        {"display_name": ["Ada"]},
-        {"display_name": {"$ne": None}},
-        {"age": -1},
-        {"age": 151},
-        {"age": "36"},
-        {"age": 36.5},
-        {"age": True},
-        {"marketing_consent": None},
-        {"marketing_consent": "true"},
-        {"marketing_consent": 1},
-        {"username": "a@b"},
-        {"username": "ab"},
-        {"username": "\u0430da"},
-        [],
-        "text",
-        42,
-    ],
-)
-def test_bad_input_is_refused_and_the_old_state_whole(service, ada, body):
+@pytest.mark.parametrize(("body", "field", "code"), BAD_PROFILES)
+def test_bad_input_is_refused_and_the_old_state_whole(service, ada, body, field, code):
     before = kept(service)
     answer = ada.patch(body)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert (field, code) in problems(answer)
     assert kept(service) == before
 
 
 def test_an_email_that_is_an_array_is_refused(service):
     answer = service.register(email=["ada@example.com"])
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert problems(answer) == {("email", "WRONG_TYPE")}
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        "null",
-        '{"age": 1e999}',
-        '{"age": NaN}',
-        '{"age": 36, "age": 37}',
-        '{"display_name": "\\ud800"}',
-        '{"occupation": ' + "[" * 40 + "]" * 40 + "}",
-        "[" * 60_000,
-        '{"age": ' + "9" * 5000 + "}",
-    ],
-)
-def test_hostile_json_is_refused_and_the_old_state_whole(service, ada, raw):
+@pytest.mark.parametrize(("raw", "code"), HOSTILE_JSON)
+def test_hostile_json_is_refused_and_the_old_state_whole(service, ada, raw, code):
     before = kept(service)
     answer = ada.request("PATCH", ME, raw_body=raw)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert problems(answer) == {("body", code)}
     assert kept(service) == before
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from latchkey.domain.limits import AVATAR_MAX_BYTES
+
 
 def picture(
     kind: str = "PNG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **save: Any
@@ -42,12 +44,18 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png_bomb(side: int = 30_000) -> bytes:
-    """Make a genuine PNG of side x side black pixels: 0.9 gigapixels in about a megabyte."""
+    """Make a genuine PNG of side x side black pixels: 0.9 gigapixels in about a megabyte.
+
+    Its rows are packed a thousand at a time, each time afresh, so that the same bytes do for all.
+    """
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    packer = zlib.compressobj(9)
-    row = b"\0" * (side + 1)
-    packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", packed), _chunk(b"IEND", b""))
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    rows = 1000
+    packed = packer.compress(b"\0" * (side + 1) * rows) + packer.flush(zlib.Z_FULL_FLUSH)
+    length = (side + 1) * side
+    checksum = struct.pack(">HH", length % 65_521, 1)  # Adler-32 of so many zeros
+    stream = b"\x78\xda" + packed * (side // rows) + packer.flush() + checksum
+    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", stream), _chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -94,3 +102,22 @@ def multipart(**parts: str | tuple[str, bytes]) -> tuple[bytes, str]:
         lines.append(b"\r\n")
     lines.append(f"--{boundary}--\r\n".encode())
     return b"".join(lines), f"multipart/form-data; boundary={boundary}"
+
+
+HOSTILE = {
+    "svg": SVG,
+    "html": HTML,
+    "html that starts like a gif": b"GIF89a" + HTML,
+    "svg, then a png": SVG + png(),
+    "pdf, then a jpeg": b"%PDF-1.7\n" + jpeg(),
+    "zip": b"PK\x03\x04" + b"\0" * 64,
+    "empty": b"",
+    "one byte": b"\x89",
+    "a signature alone": b"\x89PNG\r\n\x1a\n",
+    "half a png": png((400, 400))[:-200],
+    "half a jpeg": jpeg((400, 400))[:1000],
+    "half a webp": webp((400, 400))[:100],
+    "a bomb": png_bomb(),
+    "a byte too much": png() + b"\0" * (AVATAR_MAX_BYTES + 1 - len(png())),
+}
+"""What is no picture that we take, by what it is."""

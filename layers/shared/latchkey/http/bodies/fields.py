@@ -18,7 +18,7 @@ from latchkey.domain.limits import (
 )
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Bring text that people will see into one form, and refuse what could deceive them.
 
     Control characters break logs and pages; direction overrides make one name read as another.
@@ -46,11 +46,11 @@ PasswordText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 """Bounded before anything looks at it; `security.passwords` decides on new ones."""
 
 PersonName = Annotated[
-    str, StringConstraints(max_length=NAME_MAX_CHARACTERS), AfterValidator(_shown)
+    str, StringConstraints(max_length=NAME_MAX_CHARACTERS), AfterValidator(shown)
 ]
 
 DeviceName = Annotated[
-    str, StringConstraints(max_length=DEVICE_NAME_MAX_CHARACTERS), AfterValidator(_shown)
+    str, StringConstraints(max_length=DEVICE_NAME_MAX_CHARACTERS), AfterValidator(shown)
 ]
 
 DeviceId = Annotated[str, StringConstraints(max_length=30), AfterValidator(_device_id)]

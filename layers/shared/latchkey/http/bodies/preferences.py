@@ -10,14 +10,26 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, JsonValue, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from latchkey.domain.limits import PREFERENCES_MAX_BYTES
-from latchkey.http.bodies.fields import PersonName
+from latchkey.domain.limits import NAME_MAX_CHARACTERS, PREFERENCES_MAX_BYTES
+from latchkey.http.bodies.fields import PersonName, shown
 from latchkey.http.bodies.validation import Body
 
-type Wish = bool | int | PersonName
+
+def _wish(value: Any) -> Any:
+    """Find what is wrong before the union does, which names its members as if they were fields."""
+    if isinstance(value, str):
+        if len(value) > NAME_MAX_CHARACTERS:
+            raise PydanticCustomError("TOO_LONG", "This is too long.")
+        return shown(value)
+    if not isinstance(value, int):
+        raise PydanticCustomError("WRONG_TYPE", "Send true, false, a whole number or a few words.")
+    return value
+
+
+type Wish = Annotated[bool | int | PersonName, BeforeValidator(_wish)]
 """Yes or no, a degree, or a word or two."""
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

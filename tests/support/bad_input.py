@@ -1,0 +1,107 @@
+"""What people, and attackers, send that is no profile and no preferences: what is refused, and how.
+
+Each is shown twice: in process, against everything that is kept, and over HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+NO_LANGUAGES = [
+    "en_US",
+    "english",
+    "xx",
+    "",
+    "-",
+    "en-",
+    "x-klingon",
+    "qaa",
+    "qtz-DE",
+    "root",
+    "\uff50\uff54",
+    "e" * 4000,
+    "en-US\n",
+    "pt-BR-pt",
+]
+
+NOT_THEIRS_TO_SET = [
+    "id",
+    "email",
+    "role",
+    "is_verified",
+    "is_active",
+    "avatar_url",
+    "avatar_id",
+    "status",
+    "password_hash",
+    "created_at",
+    "updated_at",
+    "version",
+    "session_version",
+    "__proto__",
+]
+
+BAD_PROFILES: list[tuple[Any, str, str]] = [
+    ({"display_name": "Ada\u0000"}, "display_name", "FORBIDDEN_CHARACTER"),
+    ({"display_name": "Ada\nLovelace"}, "display_name", "FORBIDDEN_CHARACTER"),
+    ({"display_name": "\u202egnp.ecalevol"}, "display_name", "FORBIDDEN_CHARACTER"),
+    ({"display_name": "Ada\u2066x\u2069"}, "display_name", "FORBIDDEN_CHARACTER"),
+    ({"full_name": "Ada\u200b"}, "full_name", "FORBIDDEN_CHARACTER"),
+    ({"display_name": "\u0085"}, "display_name", "TOO_SHORT"),
+    ({"display_name": "   "}, "display_name", "TOO_SHORT"),
+    ({"display_name": "x" * 101}, "display_name", "TOO_LONG"),
+    ({"display_name": ["Ada"]}, "display_name", "WRONG_TYPE"),
+    ({"display_name": {"$ne": None}}, "display_name", "WRONG_TYPE"),
+    ({"age": -1}, "age", "OUT_OF_RANGE"),
+    ({"age": 151}, "age", "OUT_OF_RANGE"),
+    ({"age": "36"}, "age", "WRONG_TYPE"),
+    ({"age": 36.5}, "age", "WRONG_TYPE"),
+    ({"age": True}, "age", "WRONG_TYPE"),
+    ({"marketing_consent": None}, "marketing_consent", "WRONG_TYPE"),
+    ({"marketing_consent": "true"}, "marketing_consent", "WRONG_TYPE"),
+    ({"marketing_consent": 1}, "marketing_consent", "WRONG_TYPE"),
+    ({"username": "a@b"}, "username", "INVALID"),
+    ({"username": "ab"}, "username", "TOO_SHORT"),
+    ({"username": "\u0430da"}, "username", "INVALID"),
+    ([], "body", "WRONG_TYPE"),
+    ("text", "body", "WRONG_TYPE"),
+    (42, "body", "WRONG_TYPE"),
+]
+"""What is sent, and which field is refused for what."""
+
+DEEP = "[" * 40 + "]" * 40
+
+HOSTILE_JSON = [
+    ("null", "WRONG_TYPE"),
+    ('{"age": 1e999}', "MALFORMED_JSON"),
+    ('{"age": NaN}', "MALFORMED_JSON"),
+    ('{"age": 36, "age": 37}', "MALFORMED_JSON"),
+    ('{"display_name": "\\ud800"}', "MALFORMED_JSON"),
+    ('{"occupation": ' + DEEP + "}", "TOO_DEEP"),
+    ("[" * 60_000, "MALFORMED_JSON"),
+    ('{"age": ' + "9" * 5000 + "}", "MALFORMED_JSON"),
+]
+"""A profile's text, and what is wrong with the body as a whole."""
+
+BAD_PREFERENCES: list[tuple[Any, str, str]] = [
+    ({"wifi": ["fast"]}, "wifi", "WRONG_TYPE"),
+    ({"wifi": 1.5}, "wifi", "WRONG_TYPE"),
+    ({"noise_level": "a\u202eb"}, "noise_level", "FORBIDDEN_CHARACTER"),
+    ({"seating": "x" * 101}, "seating", "TOO_LONG"),
+    ({"": 1}, "body", "INVALID"),
+    ({"Upper": 1}, "Upper", "INVALID"),
+    ({"__proto__": {"admin": True}}, "__proto__", "INVALID"),
+    ({"with space": 1}, "with space", "INVALID"),
+    ({"\u0000": 1}, "\u0000", "INVALID"),
+    ({"x" * 65: 1}, "x" * 64, "INVALID"),
+    (["wifi"], "body", "WRONG_TYPE"),
+    ("wifi", "body", "WRONG_TYPE"),
+]
+
+HOSTILE_PREFERENCES = [
+    ('{"other_preferences": ' + DEEP + "}", "TOO_DEEP"),
+    ('{"a":' * 40 + "1" + "}" * 40, "TOO_DEEP"),
+    ('{"coffee": 1e999}', "MALFORMED_JSON"),
+    ('{"coffee": 1, "coffee": 2}', "MALFORMED_JSON"),
+    ('{"coffee": "\\udead"}', "MALFORMED_JSON"),
+]
