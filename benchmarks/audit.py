@@ -24,6 +24,7 @@ from tools.template import load
 if TYPE_CHECKING:
     from latchkey.storage.table import Item
 
+AUTHORIZER_LINE = '"message":"authorization"'
 BLOCKS = audit_chain_partition(0)[:-1]
 REQUESTS = 10_000
 BATCH = 100
@@ -36,6 +37,14 @@ LOG_BYTE = 0.50 / 1e9
 STORED_BYTE_MONTH = 0.25 / 1e9
 LAMBDA_SECOND = 0.25 * 13.3334e-6  # 256 MB, arm64
 LAMBDA_CALL = 0.20e-6
+S3_PUT = 5e-6
+S3_BYTE_MONTH = 0.023 / 1e9
+KMS_SIGNATURE = 15e-6
+ALARM_MONTH = 0.10
+METRIC_MONTH = 0.30
+METRICS_OF_AN_OPERATION = 2
+"""Requests and Latency; CloudWatch asks for the hours in which there were any."""
+ANCHOR_SECONDS = 0.1
 SECONDS_A_BATCH = {"record_requests": 0.5, "chain_audit": 0.1}
 """On Lambda: 100 PutItem of 5 ms one after the other; a query, a signature and a put a chain."""
 INDEXES = ("gsi1pk", "gsi2pk", "gsi3pk")
@@ -54,9 +63,12 @@ def row_dollars(rows: list[Item], *, transacted: bool) -> float:
 def main() -> None:
     """Send the requests, record and chain them, and print the table."""
     service = InProcessService()
-    with redirect_stdout(io.StringIO()), captured_log() as log:
+    with redirect_stdout(io.StringIO()) as metrics, captured_log() as log:
         mixed_requests(service, REQUESTS, seed=7)
-    lines = [line for line in log.getvalue().splitlines() if REQUEST_LINE in line]
+    logged = log.getvalue().splitlines()
+    lines = [line for line in logged if REQUEST_LINE in line]
+    authorizer = [line for line in logged if AUTHORIZER_LINE in line]
+    embedded = metrics.getvalue().splitlines()
     changes = audit_rows(service.table)
     with captured_log() as told:
         for batch in batched(lines, BATCH, strict=False):
@@ -70,6 +82,9 @@ def main() -> None:
     block_units = sum(math.ceil(item_bytes(block) / 1024) for block in blocks)
     heads = [line for line in told.getvalue().splitlines() if '"heads"' in line]
     access_line = len(load()["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"])
+    service.clock.advance(hours=2)
+    service.services.audit_chain.archive(service.clock.now())
+    archived = sum(len(service.audit_vault.objects[n]) for n in service.audit_vault.objects)
     kinds = {
         "reads": row_dollars([r for r in requests if r["outcome"] == OK], transacted=False),
         "refusals": row_dollars([r for r in requests if r["outcome"] != OK], transacted=False),
@@ -80,20 +95,39 @@ def main() -> None:
         "the requests' log lines": LOG_BYTE * sum(map(len, lines)) / len(lines),
         "the access log": LOG_BYTE * access_line,
         "the blocks' heads in the log": LOG_BYTE * sum(map(len, heads)) / len(rows),
+        "the stream, and the log's subscription": 0.0,
         "Lambda": sum(LAMBDA_CALL + LAMBDA_SECOND * s for s in SECONDS_A_BATCH.values()) / BATCH,
+        "archive: reading rows and blocks": READ_UNIT
+        * sum(math.ceil(item_bytes(item) / 4096) for item in [*rows, *blocks])
+        / len(rows),
+        "archive: a year in S3": 12 * S3_BYTE_MONTH * archived / len(rows),
+    }
+    logs = {
+        "the authorizer's line": LOG_BYTE * sum(map(len, authorizer)) / len(lines),
+        "embedded metrics": LOG_BYTE * sum(map(len, embedded)) / len(lines),
     }
     stored = 3 * STORED_BYTE_MONTH * sum(map(item_bytes, rows)) / len(rows)
+    runs = 30 * 24 * 12
+    monthly = {
+        "anchors, every five minutes": runs
+        * (S3_PUT + LAMBDA_CALL + LAMBDA_SECOND * ANCHOR_SECONDS),
+        "five alarms": 5 * ALARM_MONTH,
+        "metrics of an operation that is used": METRICS_OF_AN_OPERATION * METRIC_MONTH,
+    }
     mix = {f"rows: {share:.0%} {kind}": share * kinds[kind] for kind, share in MIX.items()}
     print(f"{len(requests)} requests, {len(rows)} rows, {len(blocks)} blocks")
     _show("A million of each", {f"rows of {kind}": price for kind, price in kinds.items()} | each)
     _show("A million requests", mix | each | {"together": sum((mix | each).values())})
-    _show("Kept", {"ninety days of rows in the table": stored})
+    _show("What a million requests log besides", logs)
+    _show("Kept", {"ninety days of a million rows in the table": stored})
+    _show("A month", {name: price / 1e6 for name, price in monthly.items()})
+    _show("With KMS", {"blocks of 50 rows, signed": KMS_SIGNATURE * len(blocks) / len(rows)})
 
 
 def _show(title: str, dollars: dict[str, float]) -> None:
     print(title)
     for name, price in dollars.items():
-        print(f"  {name:34} ${price * 1e6:.2f}")
+        print(f"  {name:44} ${price * 1e6:.2f}")
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from latchkey import bootstrap
 from latchkey.domain.audit_chain import canonical, row_digest
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import AUDIT_CHAINS
+from latchkey.security.sealing import unseal
 from latchkey.storage import keys
 from latchkey.storage.audit_chain import AuditChainStore
 from latchkey.storage.dynamodb import item_bytes
 from latchkey.storage.streams import read_image
-from latchkey.storage.table import Delete, Put
+from latchkey.storage.table import Put
 from tests.support.audit import (
     audit_rows,
     audited,
@@ -30,6 +31,8 @@ from tests.support.audit import (
     stream_event,
     verified,
 )
+from tests.support.outbox import sqs_record
+from tests.support.person import ME, Person
 from tests.support.service import IPHONE, InProcessService
 from tools.audit.__main__ import main
 from tools.template import load
@@ -114,15 +117,36 @@ def test_chainers_at_the_same_time_chain_each_row_once(service):
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []
 
 
-def test_erasing_a_person_leaves_the_chain_valid(service):
-    account_id = service.register().data["user"]["id"]
+def test_erasing_a_person_leaves_the_chain_valid_and_their_rows_unreadable(service):
+    person = Person(service)
+    subject = service.services.accounts.get(person.id).audit
+    service.login(user_agent=IPHONE)
     live(service)
     chain(service)
     anchor(service)
-    for item in service.table.all_items():
-        if item["pk"] == keys.account_partition(account_id):
-            service.table.delete(Delete(keys.Key(item["pk"], item["sk"])))
+    about = f"SUBJECT#{subject.id}"
+    before = [row for row in audit_rows(service.table) if row["pk"] == about]
+    assert "203.0.113.7" in str(unseal(subject.key, before[0]["sealed"]))
+    assert holders(service, subject.key)
+
+    assert person.request("DELETE", ME, query={"hard": "true"}).status == 200
+    for _ in range(3):
+        for item in [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]:
+            message = sqs_record(str(item["sk"]).partition("#")[2])
+            service._handler("purge_worker")({"Records": [message]}, None)
+        service.clock.advance(minutes=13)
+    after = [row for row in audit_rows(service.table) if row["pk"] == about]
+    assert after[: len(before)] == before
+    assert after[-1]["action"] == "account.erased"
+    assert holders(service, subject.key) == []
+    assert not [item for item in service.table.all_items() if person.id in repr(item)]
+    chain(service)
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []
+
+
+def holders(service, key):
+    """Whatever has a key in it."""
+    return [item for item in service.table.all_items() if repr(key)[2:-1] in repr(item)]
 
 
 def test_whoever_touches_the_trail_is_noticed_at_once(service, capsys):

@@ -1,0 +1,125 @@
+"""One structured line and one embedded metric for each request, and nothing in them but ours."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from moto import mock_aws
+
+from latchkey.observability import REQUEST_LINE
+from tests.support.audit import captured_log
+from tests.support.recorded_service import RecordedService
+from tests.support.service import InProcessService
+
+ME = "/api/v1/users/me"
+ALWAYS = {
+    "level",
+    "location",
+    "message",
+    "timestamp",
+    "service",
+    "at",
+    "operation",
+    "request_id",
+    "route",
+    "status",
+    "outcome",
+    "ms",
+    "read_units",
+    "write_units",
+}
+SOMETIMES = {"reason", "account_id", "session_id", "subject", "origin"}
+
+
+class Watched:
+    """A service, and what it writes while one request is answered."""
+
+    def __init__(self, service, capsys) -> None:
+        self.service, self._capsys = service, capsys
+
+    def request(self, method, path, **options):
+        """Return the answer, the lines of the log, and the embedded metrics."""
+        self._capsys.readouterr()
+        with captured_log() as log:
+            answer = self.service.request(method, path, **options)
+        lines = [json.loads(line) for line in log.getvalue().splitlines()]
+        printed = self._capsys.readouterr().out.splitlines()
+        return answer, lines, [json.loads(line) for line in printed]
+
+
+@pytest.fixture
+def watched(capsys):
+    return Watched(InProcessService(), capsys)
+
+
+def requests(token):
+    wrong = {"email": "ada@example.com", "password": "not the password at all"}
+    return [
+        ("GET", ME, {"token": token}, "get_me", 200, "OK"),
+        ("GET", ME, {}, "get_me", 401, "TOKEN_MISSING"),
+        ("GET", ME, {"token": "forged"}, "get_me", 401, "TOKEN_INVALID"),
+        ("POST", "/api/v1/auth/login", {"raw_body": "{"}, "login", 400, "VALIDATION_ERROR"),
+        ("POST", "/api/v1/auth/login", {"json_body": wrong}, "login", 401, "INVALID_CREDENTIALS"),
+        ("GET", f"{ME}/activity", {"token": token, "query": {"limit": "0"}}, "list_activity", 400,
+         "VALIDATION_ERROR"),
+        ("GET", "/api/v1/audit", {"token": token}, "list_audit", 403, "ADMINISTRATORS_ONLY"),
+        ("GET", "/api/v1/health", {}, "get_health", 200, "OK"),
+    ]  # fmt: skip
+
+
+def test_a_request_leaves_one_line_that_says_what_it_was(watched):
+    token = watched.service.register().data["access_token"]
+    for method, path, options, operation, status, outcome in requests(token):
+        answer, lines, metrics = watched.request(method, path, **options)
+        (line,) = [line for line in lines if line["message"] == REQUEST_LINE]
+        assert (answer.status, line["status"]) == (status, status)
+        assert (line["operation"], line["outcome"]) == (operation, outcome)
+        assert line["request_id"] == answer.headers["x-request-id"]
+        assert line["ms"] >= 0
+        assert set(line) >= ALWAYS, set(line) ^ ALWAYS
+        assert set(line) - ALWAYS <= SOMETIMES
+        # Besides it, the authorizer's, where there was one; never a third.
+        assert {rest["message"] for rest in lines if rest is not line} <= {"authorization"}
+        assert len(lines) <= 2
+        (metric,) = [metric for metric in metrics if metric["operation"] == operation]
+        assert metric["Requests"] == [1.0]
+        assert metric["Latency"][0] == pytest.approx(line["ms"], abs=0.06)
+        (declared,) = metric["_aws"]["CloudWatchMetrics"]
+        assert declared["Namespace"] == "Latchkey"
+        assert declared["Dimensions"] == [["operation", "service"]]
+        assert {entry["Name"]: entry["Unit"] for entry in declared["Metrics"]} == {
+            "Requests": "Count",
+            "Latency": "Milliseconds",
+        }
+
+
+def test_a_failure_of_ours_counts_as_one(watched):
+    token = watched.service.register().data["access_token"]
+    (key,) = (key for key in watched.service.table._items if key.sk == "ACCOUNT")
+    watched.service.table._items[key]["created_at"] = "not a number"
+    _, lines, metrics = watched.request("GET", ME, token=token)
+    (line,) = [line for line in lines if line["message"] == REQUEST_LINE]
+    assert (line["level"], line["outcome"]) == ("ERROR", "INTERNAL_ERROR")
+    (metric,) = [metric for metric in metrics if metric["operation"] == "get_me"]
+    assert metric["ServerErrors"] == [1.0]
+
+
+def test_the_line_has_the_units_that_the_request_has_consumed(monkeypatch, capsys):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        watched = Watched(RecordedService(), capsys)
+        token = watched.service.register().data["access_token"]
+        read = units(watched, "GET", ME, token=token)
+        changed = units(watched, "PATCH", ME, token=token, json_body={"age": 30})
+        refused = units(watched, "GET", ME, token="forged")
+    # The account; the account, its change and the change's row of the audit trail; nothing.
+    assert read == (1, 0)
+    assert changed[1] >= 4
+    assert refused == (0, 0)
+
+
+def units(watched, method, path, **options):
+    _, lines, _ = watched.request(method, path, **options)
+    (line,) = [line for line in lines if line["message"] == REQUEST_LINE]
+    return line["read_units"], line["write_units"]
