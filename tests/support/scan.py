@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,14 +43,27 @@ def _items(dynamodb: Any) -> Iterator[tuple[str, str]]:
 def _objects(s3: Any) -> Iterator[tuple[str, str]]:
     for bucket in s3.list_buckets()["Buckets"]:
         name = bucket["Name"]
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
-            for entry in page.get("Contents", []):
-                body = s3.get_object(Bucket=name, Key=entry["Key"])["Body"].read()
-                yield name, f"{entry['Key']} {body.decode(errors='replace')}"
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            for entry in page.get("Versions", []):
+                which = {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+                if entry["VersionId"] == "null":
+                    del which["VersionId"]
+                body = s3.get_object(Bucket=name, **which)["Body"].read()
+                yield name, f"{entry['Key']} {_text(body)}"
+
+
+def _text(body: bytes) -> str:
+    if body.startswith(b"\x1f\x8b"):
+        body = gzip.decompress(body)
+    if body.startswith(b"PK\x03\x04"):
+        archive = zipfile.ZipFile(io.BytesIO(body))
+        body = b"".join(archive.read(name) for name in archive.namelist())
+    return body.decode(errors="replace")
 
 
 def _messages(sqs: Any) -> Iterator[tuple[str, str]]:
     for url in sqs.list_queues().get("QueueUrls", []):
+        handles = []
         while True:
             answer = sqs.receive_message(
                 QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=30, WaitTimeSeconds=0
@@ -56,4 +72,8 @@ def _messages(sqs: Any) -> Iterator[tuple[str, str]]:
             if not messages:
                 break
             for message in messages:
+                handles.append(message["ReceiptHandle"])
                 yield url, message["Body"]
+        # As if nobody had looked: their workers go on.
+        for handle in handles:
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)

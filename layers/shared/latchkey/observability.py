@@ -1,8 +1,9 @@
 """Logs, metrics and the units that a request consumed.
 
 One structured line and one embedded metric for each request. Nothing that is logged comes from a
-body, a header or a token; ids and codes do. The line of a request is also its row of the audit
-trail: `functions/record_requests` gets it from CloudWatch Logs.
+body, a header or a token; ids and codes do. No account's id, though: the log outlives an account
+that is erased, and must not say whose the trail's pseudonym was. The line of a request is also its
+row of the audit trail: `functions/record_requests` gets it from CloudWatch Logs.
 """
 
 from __future__ import annotations

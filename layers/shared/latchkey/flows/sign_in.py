@@ -248,7 +248,7 @@ class SignIn:
             self.sessions.delete_history(surplus)
         except TemporarilyUnavailable:
             # The person is signed in; the next sign-in sweeps again.
-            logger.warning("ended sessions not forgotten", account_id=surplus[0].account_id)
+            logger.warning("ended sessions not forgotten", session_id=surplus[0].id)
 
     def _issue(self, account: Account, session: Session, context: RequestContext) -> SignedIn:
         return SignedIn(

@@ -75,7 +75,6 @@ class Authorizer:
             ms=round(milliseconds, 1),
             read_units=units.read,
             write_units=units.write,
-            account_id=answer["context"].get("account_id"),
             session_id=answer["context"].get("session_id"),
         )
         record_request(_OPERATION, status, milliseconds)

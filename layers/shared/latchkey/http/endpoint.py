@@ -152,7 +152,6 @@ class Endpoint:
             "ms": round(milliseconds, 1),
             "read_units": units.read,
             "write_units": units.write,
-            "account_id": authorizer.get("account_id"),
             "session_id": authorizer.get("session_id") or concern.session_id,
             "subject": authorizer.get("audit_subject") or concern.subject_id,
             "origin": authorizer.get("origin") or concern.origin,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, email_key, username_key
@@ -184,14 +185,17 @@ class DeletionStore:
         Pattern      R8, the worker
         Request      Query, BatchGetItem
         Consistency  eventual: one that is issued this very second is not seen, and goes with TTL.
-                     Those that are seen are read again: the index lags behind the last page
+                     Those that are seen are read again: the index lags behind the last page, and
+                     may show a page of what is gone before what is not
         Cost         0.5 RRU, and 1 RRU for each
         """
         partition = keys.account_tokens_partition(account_id)
         query = Query(partition=partition, limit=ERASURE_PAGE_ITEMS, index="gsi1")
-        listed = [Key(str(i["pk"]), str(i["sk"])) for i in self._table.query(query).items]
-        items = self._table.get_many(listed) if listed else []
-        return [(Key(str(item["pk"]), str(item["sk"])), "single_use_token") for item in items]
+        seen = (Key(str(i["pk"]), str(i["sk"])) for i in read_all(self._table, query))
+        for listed in batched(seen, ERASURE_PAGE_ITEMS, strict=False):
+            if items := self._table.get_many(listed):
+                return [(Key(str(i["pk"]), str(i["sk"])), "single_use_token") for i in items]
+        return []
 
     def finish(self, account: Account, receipt: Receipt, signed: str, effects: Effects) -> bool:
         """Remove what is left of an account and keep the receipt; its address is free again.
