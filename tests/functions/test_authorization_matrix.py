@@ -1,6 +1,6 @@
 """Who may do what: every operation of the contract, for every kind of caller, on own and others'.
 
-What is expected is read from `openapi.json`, what happens from the handlers behind the authorizer.
+The operations are read from `openapi.json`; what happens, from the handlers behind the authorizer.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tests.support.authorization import (
     CALLERS,
     CELLS,
     OPERATIONS,
-    OWNERS,
+    RULES,
     expected_refusal,
-    kind,
+    kind_of_contract,
     lets_pass,
     request_of,
 )
@@ -39,9 +39,9 @@ class World:
                 "session_id": people[name].session_id,
                 "export_id": people[name].request("POST", f"{ME}/export").data["id"],
             }
-            for name in OWNERS
+            for name in people
         }
-        for name in OWNERS:
+        for name in people:
             # The present session must outlive its own revocation for the test to see an answer.
             second = self.service.login(f"{name}@example.com").data
             self.objects[name]["session_id"] = second["session"]["id"]
@@ -79,20 +79,22 @@ def send(world, operation_id, caller, owner):
     return world.service.request(method, path, token=world.tokens[caller], json_body=body)
 
 
-def test_the_matrix_has_every_operation_and_every_caller():
-    assert {cell[0] for cell in CELLS} == set(OPERATIONS)
-    assert {kind(operation_id) for operation_id in OPERATIONS} == {
-        "public",
-        "admin",
-        "owner",
-        "signed in",
-    }
-    assert len(CELLS) >= len(OPERATIONS) * len(CALLERS)
+def test_every_operation_of_the_contract_has_the_rule_that_the_contract_says():
+    """A new one has none until somebody says whose it is."""
+    assert {name: kind_of_contract(name) for name in OPERATIONS} == RULES
 
 
-@pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_who_may_do_what(world, operation_id):
-    deviations = []
+def test_the_matrix_has_every_operation_every_caller_and_own_and_foreign_objects():
+    for operation_id, (_, path, _) in OPERATIONS.items():
+        tried = [(caller, owner) for name, caller, owner in CELLS if name == operation_id]
+        assert {caller for caller, _ in tried} == set(CALLERS)
+        if "{" in path:
+            assert {caller for caller, owner in tried if caller == owner} == {*CALLERS[1:]}
+            assert {caller for caller, owner in tried if caller != owner} == {*CALLERS}
+
+
+def deviations(world, operation_id):
+    found = []
     for _, caller, owner in [cell for cell in CELLS if cell[0] == operation_id]:
         world.reset()
         answer = send(world, operation_id, caller, owner)
@@ -100,7 +102,21 @@ def test_who_may_do_what(world, operation_id):
         code = answer.body["error"]["code"] if answer.status >= 400 else None
         if refusal is not None:
             if (answer.status, code) != refusal or world.changed():
-                deviations.append((caller, owner, answer.status, code, world.changed()))
+                found.append((caller, owner, answer.status, code, world.changed()))
         elif not lets_pass(operation_id, answer.status, code):
-            deviations.append((caller, owner, answer.status, code))
-    assert deviations == []
+            found.append((caller, owner, answer.status, code))
+    return found
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_who_may_do_what(world, operation_id):
+    assert deviations(world, operation_id) == []
+
+
+@pytest.mark.parametrize("operation_id", ["getHealth", "listSessions", "getUser", "listUsers"])
+@pytest.mark.parametrize("rule", sorted({*RULES.values()}))
+def test_any_other_rule_than_the_right_one_is_noticed(world, monkeypatch, operation_id, rule):
+    """One operation of each kind, held against each of the rules."""
+    right = RULES[operation_id]
+    monkeypatch.setitem(RULES, operation_id, rule)
+    assert (deviations(world, operation_id) != []) == (rule != right)
