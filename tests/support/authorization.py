@@ -24,9 +24,9 @@ CALLERS = ("anonymous", "a", "b", "admin", *OUT)
 PUBLIC = """register login refresh verifyEmail resendVerification undoEmailChange forgotPassword
     resetPassword disownSession restoreAccount getJwks getHealth"""
 SIGNED_IN = """reauthenticate logout getMe updateMe deleteMe getMeAtAuthMe changePassword
-    changeEmail createAvatarUpload replaceAvatar deleteAvatar listConsents getPreferences replacePreferences
-    resetPreferences listSessions revokeSessions revokeSession renameSession revokeAllSessions
-    listActivity requestExport listExports getExport"""
+    changeEmail createAvatarUpload replaceAvatar deleteAvatar listConsents getPreferences
+    replacePreferences resetPreferences listSessions revokeSessions revokeSession renameSession
+    revokeAllSessions listActivity requestExport listExports getExport"""
 OWNER = """getUser replaceUser deleteUser getPreferencesAtUsersUserIdPreferences
     replacePreferencesAtUsersUserIdPreferences resetPreferencesAtUsersUserIdPreferences"""
 ADMIN = """restoreUser suspendUser unsuspendUser listUsers searchSessions revokeFoundSessions
