@@ -25,7 +25,6 @@ from hypothesis.stateful import (
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.storage.keys import LIMIT_PREFIX
 from latchkey.storage.memory import MemoryTable
-from tests.support.passwords import CheapPasswords
 from tests.support.service import InProcessService
 
 if TYPE_CHECKING:
@@ -152,7 +151,6 @@ class SessionMachine(RuleBasedStateMachine):
         super().__init__()
         self.table = CrashingTable()
         self.service = InProcessService(table=self.table, SESSION_LIMIT=str(LIMIT))
-        self.service.put_in_place(passwords=CheapPasswords())
         self.model = Model()
         self.devices = 0
         answer = self.service.register()

@@ -23,6 +23,7 @@ from tests.support.keys import MemorySigningKeyStore
 from tests.support.mail import MemoryMailbox
 from tests.support.media import MemoryMedia
 from tests.support.outbox import MemoryQueues, OutboxPump
+from tests.support.passwords import QuickPasswords
 from tools.template import routes
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ class InProcessService:
             export_files=self.export_files,
             media=self.media,
             mailer=self.mailbox,
-            **self._parts,
+            **{"passwords": QuickPasswords(min_length=config.password_min_length)} | self._parts,
         )
         bootstrap.use(self.services)
 
