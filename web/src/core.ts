@@ -90,12 +90,16 @@ export class Loaded<T> {
     this.busy = false;
   }
 
-  /** Skeleton, error card, or what is known, with a word if it is out of date. */
-  render(skeleton: () => View, view: (data: T) => View): View {
+  /**
+   * What is known, with a word if it is out of date; an error card; or a skeleton, which is the view
+   * of `ghost` with bars for words, so that it has the height of what comes at any width.
+   */
+  render(ghost: T, view: (data: T) => View): View {
     const failed = this.error !== undefined && !this.busy;
     if (this.data === undefined) {
       return failed ? this.problem(this.host.words.errorLoad) : html`<div aria-busy="true" class="content">
-        <span class="visually-hidden">${this.host.words.loading}</span>${skeleton()}
+        <span class="visually-hidden">${this.host.words.loading}</span>
+        <div class="ghost content" aria-hidden="true" inert>${view(ghost)}</div>
       </div>`;
     }
     return html`${failed ? this.problem(this.host.words.errorStale) : nothing}${view(this.data)}`;

@@ -2,7 +2,7 @@ import { LitElement } from "lit";
 import { LatchkeyError, createLatchkey, type Latchkey, type SignedOutReason } from "latchkey";
 import { Cancelled, button, codeOf, describe, html, nothing, secret, submitted, type DialogSpec, type Host, type Section, type View } from "./core.js";
 import { Format } from "./format.js";
-import { LANGUAGES, lookUp, pickLanguage, type Messages } from "./messages.js";
+import { lookUp, pickLanguage, wordsIn, type Language, type Messages } from "./messages.js";
 import { Activity } from "./sections/activity.js";
 import { Data } from "./sections/data.js";
 import { Devices } from "./sections/devices.js";
@@ -40,14 +40,15 @@ export class LatchkeySettings extends LitElement implements Host {
   declare section: string;
   declare lang: string;
 
-  words: Messages = LANGUAGES.en;
-  format = new Format("en");
+  words!: Messages;
+  format!: Format;
   private readonly sections: Section[];
   private shown: Section | undefined;
   private dialogs: OpenDialog[] = [];
   private spoken = "";
   private over: SignedOutReason | null = null;
   private purgeAt: string | null = null;
+  private wanted: Language = "en";
   private wantedFocus: string | null = null;
   private heard: Latchkey | undefined;
   private unsubscribe: (() => void) | undefined;
@@ -104,10 +105,18 @@ export class LatchkeySettings extends LitElement implements Host {
 
   private language(): void {
     const wishes = this.lang ? [this.lang] : [document.documentElement.lang, ...navigator.languages].filter(Boolean);
-    const language = pickLanguage(wishes);
-    this.words = LANGUAGES[language];
+    const language = (this.wanted = pickLanguage(wishes));
+    const words = wordsIn(language);
+    if ("then" in words) words.then((loaded) => this.read(language, loaded), () => this.read("en", wordsIn("en") as Messages));
+    else this.read(language, words);
+  }
+
+  private read(language: Language, words: Messages): void {
+    if (this.words && language !== this.wanted) return; // another one was asked for meanwhile
+    this.words = words;
     // The reader's region decides on dates: "en" on the page is "en-GB" to somebody in Leeds.
     this.format = new Format([...navigator.languages, language].find((wish) => wish.split("-")[0] === language)!);
+    this.changed();
   }
 
   // --- Host ---
@@ -192,7 +201,7 @@ export class LatchkeySettings extends LitElement implements Host {
   protected override willUpdate(changes: Map<string, unknown>): void {
     if (changes.has("lang")) this.language();
     this.listen();
-    if (!this.latchkey || this.over) return;
+    if (!this.latchkey || this.over || !this.words) return;
     const wanted = this.sections.find((section) => section.name === this.section) ?? this.sections[0];
     if (wanted === this.shown) return;
     this.shown?.close?.();
@@ -217,6 +226,7 @@ export class LatchkeySettings extends LitElement implements Host {
 
   protected override render(): View {
     const { words } = this;
+    if (!words) return nothing;
     if (this.over) return this.farewell(this.over);
     if (!this.shown) return nothing;
     const lead = this.shown.lead(words);
@@ -320,7 +330,7 @@ declare global {
   }
 }
 
-export { LatchkeyError, createLatchkey, pickLanguage };
+export { LatchkeyError, createLatchkey, pickLanguage, wordsIn };
 export type { Latchkey };
 // For the page beside it, which so loads nothing twice.
 export { LitElement, html, nothing };

@@ -70,6 +70,7 @@ export const styles = css`
   .row.tight { gap: 0.35rem 0.75rem; }
   .row.end { justify-content: flex-end; }
   .row.apart { justify-content: space-between; }
+  .row.tight > .button { flex: 1 1 auto; }
   @container (min-width: 34rem) { .card:not(.flush) { padding: 1.75rem; } }
 
   /* --- controls --- */
@@ -88,6 +89,8 @@ export const styles = css`
   .button.danger.solid:hover { background: color-mix(in srgb, var(--_danger) 88%, var(--_text)); }
   .button.quiet { border-color: transparent; background: none; color: var(--_muted); padding-inline: 0.7rem; }
   .button.quiet:hover { background: var(--_sunken); color: var(--_text); }
+  .button[aria-expanded]::after { content: ""; width: 0.4em; height: 0.4em; margin-block-end: 0.2em; border: solid; border-width: 0 2px 2px 0; transform: rotate(45deg); }
+  .button[aria-expanded="true"]::after { margin-block: 0.2em 0; transform: rotate(225deg); }
   .button[aria-disabled="true"] { opacity: 0.6; cursor: default; }
   label, .label { font-size: 0.9375rem; font-weight: 550; }
   label .muted { font-weight: 400; }
@@ -98,7 +101,7 @@ export const styles = css`
     width: 100%; min-height: 44px; padding: 0.55rem 0.8rem; border: 1px solid var(--_edge); border-radius: 10px;
     background: var(--_bg); color: var(--_text); font: inherit; font-size: 1rem;
   }
-  input[type="range"] { width: 100%; min-height: 44px; margin: 0; accent-color: var(--_accent); }
+  input[type="range"] { width: 100%; min-height: 44px; margin: 0; border-radius: 10px; accent-color: var(--_accent); }
   select { appearance: none; padding-inline-end: 2.4rem; background-repeat: no-repeat;
     background-image: linear-gradient(45deg, transparent 50%, var(--_muted) 50%), linear-gradient(-45deg, transparent 50%, var(--_muted) 50%);
     background-size: 6px 6px; background-position: right 21px center, right 15px center; }
@@ -154,6 +157,8 @@ export const styles = css`
   summary { cursor: pointer; padding-block: 0.35rem; border-radius: 6px; width: fit-content; }
   details > .steps { margin-block-start: 0.9rem; }
   .device .name { display: flex; flex-wrap: wrap; gap: 0.15rem 0.6rem; align-items: center; font-weight: 600; overflow-wrap: anywhere; }
+  .name > span, dd, .anywhere { unicode-bidi: isolate; }
+  .notice, .problem, .list > li { overflow-wrap: anywhere; }
   .device .actions { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 0.25rem 0.5rem; margin-block-start: 0.5rem; }
   .device .actions .button:not(.quiet) { flex: 1 1 8rem; }
   @container (min-width: 34rem) {
@@ -170,17 +175,18 @@ export const styles = css`
   .steps { display: grid; gap: 0.9rem; }
   .steps li { display: grid; gap: 0.1rem; padding-inline-start: 1.1rem; border-inline-start: 3px solid var(--_line); }
 
-  /* --- what is being loaded has the height of what comes --- */
-  .bone { display: block; border-radius: 7px; background: var(--_line); height: 0.8em; margin-block: 0.375em; width: 60%; }
-  .bone.short { width: 38%; }
-  .bone.box { height: 44px; width: 100%; border-radius: 10px; margin: 0; }
-  .bone.button-like { height: 44px; width: 7rem; border-radius: 10px; margin: 0; }
-  .bone.round { height: 84px; width: 84px; border-radius: 50%; margin: 0; flex: none; }
+  /* --- what is being loaded: bars for words, so that it has the height of what comes --- */
+  .ghost :is(h3, p, label, span, time) { color: transparent; text-decoration: line-through 0.75em var(--_line); text-decoration-skip-ink: none; }
+  .ghost :is(.button, .badge, .avatar, input, select, textarea), .ghost .device > .glyph {
+    color: transparent; background: var(--_line); border-color: transparent; text-decoration: none;
+  }
+  .ghost .dot { display: none; }
+  .ghost .meta > span::before { visibility: hidden; }
   @media (prefers-reduced-motion: no-preference) {
-    .bone, .glyph.bone { animation: breathe 1.6s ease-in-out infinite alternate; }
+    .ghost { animation: breathe 1.6s ease-in-out infinite alternate; }
     dialog[open] { animation: rise 160ms ease-out; }
   }
-  @media (prefers-reduced-motion: reduce) { *, ::before, ::after { transition: none !important; animation: none !important; } }
+  @media (prefers-reduced-motion: reduce) { *, ::before, ::after, ::-webkit-progress-value { transition: none !important; animation: none !important; } }
   @keyframes breathe { from { opacity: 1; } to { opacity: 0.45; } }
   @keyframes rise { from { opacity: 0; transform: translateY(8px); } }
 

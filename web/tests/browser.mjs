@@ -66,8 +66,8 @@ export async function signIn(context, email, section = "") {
 }
 
 /** The service's answer to a request of the page, where the real one can't be had on demand. */
-export function refusal(status, code, requestId) {
-  return (route) => route.fulfill({ status, json: { success: false, error: { code, message: "", request_id: requestId } } });
+export function refusal(status, code, requestId, message = "") {
+  return (route) => route.fulfill({ status, json: { success: false, error: { code, message, request_id: requestId } } });
 }
 
 /** What a person does with a mail: wait for it, and take the address of its link. */

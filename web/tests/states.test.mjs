@@ -102,10 +102,11 @@ for (const [name, options] of Object.entries(LOOKS)) {
     await dialog("data-step-up");
     await page.unroute("**/users/me/export");
     // One export in each state, as the service says it.
-    for (const [state, more] of every ? Object.entries(EXPORTS) : []) {
+    for (const [state, { sign, ...more }] of every ? Object.entries(EXPORTS) : []) {
       await page.route("**/users/me/exports", (route) => route.fulfill({ json: { success: true, data: { exports: [{ ...EXPORT, ...more }], total_count: 1 } } }));
       await page.evaluate(() => document.querySelector("latchkey-settings").show("profile"));
       await show(page, "data");
+      await page.waitForSelector(sign);
       await seen(`data-export-${state}`);
       await page.unroute("**/users/me/exports");
     }
@@ -135,9 +136,9 @@ const EXPORT = {
   failure: null, download_url: null, download_url_expires_at: null, download_blocked_by: null,
 };
 const EXPORTS = {
-  queued: {},
-  running: { status: "running", progress: 57, step: "security-history" },
-  ready: { status: "ready", progress: 100, step: "done", ready_at: at(0), expires_at: at(72), size_bytes: 48_211, sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
-  failed: { status: "failed", failure: { code: "INTERRUPTED", message: "The export was interrupted. Please request it again." } },
-  expired: { status: "expired", progress: 100, step: "done" },
+  queued: { sign: "text=0 %" },
+  running: { sign: "text=57 %", status: "running", progress: 57, step: "security-history" },
+  ready: { sign: "details", status: "ready", progress: 100, step: "done", ready_at: at(0), expires_at: at(72), size_bytes: 48_211, sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" },
+  failed: { sign: ".notice.bad", status: "failed", failure: { code: "INTERRUPTED", message: "The export was interrupted. Please request it again." } },
+  expired: { sign: "section[aria-labelledby=export-title] > p", status: "expired", progress: 100, step: "done" },
 };

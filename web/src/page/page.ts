@@ -1,6 +1,6 @@
 /** The page around the element: the doors in, and the pages that the mails' links lead to. */
 
-import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage } from "../settings.js";
+import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage, wordsIn } from "../settings.js";
 import { WORDS, type Words } from "./words.js";
 
 type Field = "email" | "login" | "password" | "new_password" | "full_name";
@@ -45,9 +45,12 @@ const REASONS: Record<string, keyof Words> = {
 
 class Page extends LitElement {
   private readonly latchkey = createLatchkey({ mode: "cookie" });
-  private readonly words = WORDS[pickLanguage(navigator.languages)];
+  private readonly language = pickLanguage(navigator.languages);
+  private readonly words = WORDS[this.language];
   private inside = false;
   private settled = false;
+  /** Whether somebody is signed in could not be asked: a form to sign in would be the wrong question. */
+  private unreached = false;
   private busy = false;
   private wrong: keyof Words | null = null;
   private done: keyof Words | null = null;
@@ -60,10 +63,13 @@ class Page extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.documentElement.lang = this.words === WORDS.de ? "de" : "en";
+    document.documentElement.lang = this.language;
+    // On their way while the service says who is here; the element sees to it if they don't come.
+    Promise.resolve(wordsIn(this.language)).catch(() => {});
     this.token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
     // It opens something: it stays neither in the address bar nor in the history.
     if (this.token) history.replaceState(null, "", location.pathname);
+    addEventListener("online", () => this.unreached && void this.settle());
     addEventListener("popstate", () => this.arrive());
     addEventListener("hashchange", () => this.requestUpdate());
     this.addEventListener("latchkey-section", (event) => {
@@ -78,22 +84,33 @@ class Page extends LitElement {
   }
 
   private async settle(): Promise<void> {
+    if (this.busy) return;
     if (!this.door.token) {
+      this.busy = true;
+      this.requestUpdate();
       try {
         this.inside = (await this.latchkey.resume()) !== null;
+        this.unreached = false;
+        this.wrong = null;
       } catch (error) {
-        this.wrong = reason(error);
+        this.unreached = this.door === DOORS["/"];
+        if (this.unreached) this.wrong = reason(error);
       }
+      this.busy = false;
     }
+    if (!this.settled) this.latchkey.subscribe(() => this.heard());
     this.settled = true;
     this.arrive();
-    // Signed in in another tab: this one is, too.
-    this.latchkey.subscribe(() => {
-      this.requestUpdate();
-      if (this.inside || this.door.token || !this.latchkey.signedIn) return;
-      this.inside = true;
-      this.arrive();
-    });
+  }
+
+  /** Signed in in another tab: this one is, too. */
+  private heard(): void {
+    this.requestUpdate();
+    if (this.inside || this.door.token || !this.latchkey.signedIn) return;
+    this.unreached = false;
+    this.wrong = null;
+    this.inside = true;
+    this.arrive();
   }
 
   private out(): void {
@@ -105,6 +122,7 @@ class Page extends LitElement {
     event?.preventDefault();
     history.pushState(null, "", path);
     this.wrong = this.done = null;
+    this.unreached = false;
     this.arrive();
   }
 
@@ -117,14 +135,13 @@ class Page extends LitElement {
 
   protected override render() {
     const { words } = this;
-    if (!this.settled) return nothing;
     const section = location.pathname === "/exports" ? "data" : location.hash.slice(1) || "profile";
     return html`
       <header class="bar">
         <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28" />Latchkey</a>
         ${this.inside && this.latchkey.signedIn ? html`<button class="link" @click=${() => void this.leave()}>${words.signOut}</button>` : nothing}
       </header>
-      <main>${this.inside ? html`${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]}</p>` : nothing}<h1 class="unseen">${words.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(words)}</main>
+      <main>${!this.settled ? html`<h1 class="unseen">${words.settings}</h1><p class="waiting" role="status">${words.wait}</p>` : this.inside ? html`${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]}</p>` : nothing}<h1 class="unseen">${words.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(words)}</main>
     `;
   }
 
@@ -134,8 +151,17 @@ class Page extends LitElement {
     const link = (path: string, text: string) =>
       html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${text}</a>`;
     const incomplete = door.token && !this.token && !ended;
+    if (this.unreached) {
+      return html`<div class="door">
+        <h1 tabindex="-1">${words.unreached}</h1>
+        <div class="sheet">
+          <p class="wrong" role="alert">${words[this.wrong ?? "failed"]}</p>
+          <button class="go" aria-disabled=${this.busy} @click=${() => void this.settle()}>${this.busy ? words.wait : words.again}</button>
+        </div>
+      </div>`;
+    }
     return html`<div class="door">
-      <div><h1 tabindex="-1">${words[door.title]}</h1><p class="lead">${words[door.lead]}</p></div>
+      <div><h1 tabindex="-1">${words[door.title]}</h1>${ended ? nothing : html`<p class="lead">${words[door.lead]}</p>`}</div>
       <form class="sheet" @submit=${(event: Event) => void this.submit(event)}>
         ${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]} ${this.remedy(door)}</p>` : nothing}
         ${this.done ? html`<p class="right" role="status">${words[this.done]}</p>` : nothing}

@@ -3,6 +3,8 @@ import { Loaded, button, html, nothing, problem, type Host, type Section, type V
 import { clock } from "../icons.js";
 import type { Messages } from "../messages.js";
 
+const GHOST = { at: new Date(0).toISOString(), description: "Signed in on Chrome", outcome: "OK" } as ActivityView;
+
 export class Activity implements Section {
   readonly name = "activity";
   readonly icon = clock;
@@ -29,9 +31,7 @@ export class Activity implements Section {
   render(): View {
     const { words } = this.host;
     return this.list.render(
-      () => html`<div class="card flush"><ul class="list">${[0, 1, 2, 3].map(
-        () => html`<li><div><span class="bone"></span><span class="bone short"></span></div></li>`,
-      )}</ul></div>`,
+      { activity: Array<ActivityView>(4).fill(GHOST), next_cursor: null },
       ({ activity, next_cursor: next }) => html`
         ${activity.length === 0
           ? html`<p class="notice muted">${words.noActivity}</p>`

@@ -47,10 +47,7 @@ export class Data implements Section {
       ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
       <section class="card" aria-labelledby="export-title" part="card">
         <header><h3 id="export-title" tabindex="-1">${words.exportTitle}</h3><p class="muted">${words.exportLead}</p></header>
-        ${this.exports.render(
-          () => html`<span class="bone button-like"></span>`,
-          (exports) => this.export_(exports[0]),
-        )}
+        ${this.exports.render([], (exports) => this.export_(exports[0]))}
       </section>
       <section class="card danger" aria-labelledby="delete-title" part="card">
         <header><h3 id="delete-title">${words.deleteTitle}</h3><p class="muted">${words.deleteLead}</p></header>
@@ -85,7 +82,7 @@ export class Data implements Section {
           ${request(words.exportAgain, "")}`;
       case "failed":
         return html`<div class="notice bad"><div><strong>${words.exportFailed}</strong>
-          <span class="small">${latest.failure?.message}</span></div></div>${request(words.exportAgain)}`;
+          <span class="small">${lookUp(words, `failed_${latest.failure?.code}`) ?? latest.failure?.message}</span></div></div>${request(words.exportAgain)}`;
       case "expired":
         return html`<p class="muted">${words.exportExpired}</p>${request(words.exportAgain)}`;
       default:

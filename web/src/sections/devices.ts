@@ -3,6 +3,8 @@ import { Cancelled, Loaded, button, codeOf, field, html, nothing, problem, type 
 import { deviceIcon, screens } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
 
+const GHOST = { id: "", device_name: "Chrome on Windows", device_info: {}, last_activity: new Date().toISOString() } as Device;
+
 export class Devices implements Section {
   readonly name = "devices";
   readonly icon = screens;
@@ -41,9 +43,7 @@ export class Devices implements Section {
     return html`
       ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
       ${this.list.render(
-        () => html`<div class="card flush"><ul class="list">${this.bone()}</ul></div>
-          <div class="row apart"><span class="bone button-like"></span><span class="bone button-like"></span></div>
-          <div class="card flush"><ul class="list">${this.bone()}${this.bone()}</ul></div>`,
+        [{ ...GHOST, is_current: true }, GHOST, GHOST],
         (devices) => {
           const others = devices.filter((device) => !device.is_current);
           const here = devices.filter((device) => device.is_current);
@@ -99,7 +99,7 @@ export class Devices implements Section {
       </div>
       ${open
         ? html`<dl class="facts" id=${facts}>
-              ${fact(words.signedInAt, format.exact(device.created_at))}
+              ${fact(words.lastActive, format.exact(device.last_activity))} ${fact(words.signedInAt, format.exact(device.created_at))}
               ${fact(words.method, lookUp(words, `method_${device.login_method}`) ?? device.login_method)}
               ${fact(words.ip, device.ip_address)} ${fact(words.endsAt, format.exact(device.expires_at))}
               <div class="wide"><dt>${words.browser}</dt><dd class="mono">${device.user_agent}</dd></div>
@@ -107,14 +107,6 @@ export class Devices implements Section {
             <div class="renaming">${button(words.rename, () => this.askName(device), { label: words.renameOf(device.device_name) })}</div>`
         : nothing}
     </li>`;
-  }
-
-  private bone(): View {
-    return html`<li><div class="device">
-      <span class="glyph bone"></span><div class="name"><span class="bone short"></span></div>
-      <div class="small"><span class="bone"></span></div>
-      <div class="actions"><span class="bone button-like"></span></div>
-    </div></li>`;
   }
 
   private toggle(device: Device): void {

@@ -52,15 +52,8 @@ export class Preferences implements Section {
   }
 
   render(): View {
-    return html`${this.document.render(
-      () => html`<div class="card"><div class="fields two">${[0, 1, 2, 3].map(
-        () => html`<div class="field"><span class="bone short"></span><span class="bone box"></span></div>`,
-      )}</div></div>`,
-      (document) => this.form(document),
-    )}${this.history.render(
-      () => html`<div class="card"><span class="bone short"></span><span class="bone"></span><span class="bone"></span></div>`,
-      ({ account, consents }) => this.consents(account, consents),
-    )}`;
+    return html`${this.document.render({} as Document, (document) => this.form(document))}
+      ${this.history.render({ account: {} as AccountView, consents: [] }, ({ account, consents }) => this.consents(account, consents))}`;
   }
 
   private form(stored: Document): View {
@@ -129,7 +122,7 @@ export class Preferences implements Section {
     return html`<section class="card" aria-labelledby="consents" part="card">
       <header><h3 id="consents">${words.consents}</h3><p class="muted">${words.consentsLead}</p></header>
       ${CONSENTS.map((name) => html`<label class="switch"><span>${words[name]}<span class="small muted">${hints[name]}</span></span>
-        <input type="checkbox" role="switch" .checked=${account[name]}
+        <input type="checkbox" role="switch" .checked=${account[name] ?? false}
           @change=${(event: Event) => void this.decide(name, event.target as HTMLInputElement)} /></label>`)}
       ${this.consentError === undefined ? nothing : problem(this.host, this.consentError)}
       ${history.length === 0 ? nothing : html`<details><summary>${words.consentHistory}</summary>

@@ -8,6 +8,7 @@ import type { Messages } from "../messages.js";
 type Text = "full_name" | "display_name" | "username" | "occupation" | "location" | "age" | "speaking_language" | "listening_language";
 
 const AVATAR_PIXELS = 512;
+const GHOST = { email: "grace@example.com", is_verified: true } as AccountView;
 
 export class Profile implements Section {
   readonly name = "profile";
@@ -50,14 +51,7 @@ export class Profile implements Section {
   }
 
   render(): View {
-    return this.loaded.render(
-      () => html`<div class="card"><div class="row"><span class="bone round"></span><span class="bone button-like"></span></div></div>
-        <div class="card"><div class="row apart"><div class="field grow"><span class="bone short"></span><span class="bone"></span></div><span class="bone button-like"></span></div></div>
-        <div class="card"><div class="fields two">${[0, 1, 2, 3, 4, 5].map(
-          () => html`<div class="field"><span class="bone short"></span><span class="bone box"></span></div>`,
-        )}</div></div>`,
-      (account) => this.form(account),
-    );
+    return this.loaded.render(GHOST, (account) => this.form(account));
   }
 
   private form(account: AccountView): View {
@@ -69,7 +63,7 @@ export class Profile implements Section {
     const text = (name: Text, label: string, options: Parameters<typeof field>[3] = {}) =>
       field(name, label, this.edits[name] ?? String(account[name] ?? ""), {
         problem: detail(this.error, name) ?? (name === "username" ? taken : undefined),
-        maxlength: 120,
+        maxlength: 100,
         ...options,
         input: (value) => this.edit(name, value),
       });
@@ -81,7 +75,7 @@ export class Profile implements Section {
           <div class="fields two">
             ${text("full_name", words.fullName, { autocomplete: "name" })}
             ${text("display_name", words.displayName, { hint: words.displayNameHint, autocomplete: "nickname" })}
-            ${text("username", words.username, { autocomplete: "username" })}
+            ${text("username", words.username, { autocomplete: "username", maxlength: 32 })}
             ${text("occupation", words.occupation, { autocomplete: "organization-title" })}
             ${text("location", words.location)}
             ${text("age", words.age, { type: "number" })}
@@ -170,7 +164,7 @@ export class Profile implements Section {
       <div class="row apart">
         <div class="field">
           <h3 id="email" tabindex="-1">${words.email}</h3>
-          <div class="row tight"><span class="anywhere">${account.email}</span>
+          <div class="row tight"><span class="anywhere">${parted(account.email)}</span>
             <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? words.verified : words.unverified}</span></div>
         </div>
         <div class="row tight">
@@ -303,6 +297,12 @@ export class Profile implements Section {
       this.host.changed();
     }
   }
+}
+
+/** An address, which may go on in a new line before its "@". */
+function parted(email: string): View {
+  const at = email.lastIndexOf("@");
+  return html`${email.slice(0, at)}<wbr />${email.slice(at)}`;
 }
 
 /** A square of it, from its one end (0) to the other (1), or all of it before its own colours. */
