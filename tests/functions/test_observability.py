@@ -119,6 +119,19 @@ def test_the_line_has_the_units_that_the_request_has_consumed(monkeypatch, capsy
     assert refused == (0, 0)
 
 
+def test_an_exception_is_named_and_located_and_what_it_says_is_not_told(watched):
+    token = watched.service.register().data["access_token"]
+    (key,) = (key for key in watched.service.table._items if key.sk == "ACCOUNT")
+    watched.service.table._items[key]["created_at"] = "canary-of-the-table"
+    answer, lines, _ = watched.request("GET", ME, token=token)
+    assert answer.status == 500
+    (told,) = [line for line in lines if line["message"] == "unexpected error"]
+    assert "canary" not in repr(lines)
+    (first, *_) = told["exceptions"]
+    assert first["name"] in {"TypeError", "ValueError"}
+    assert "records.py:" in repr(first["where"])
+
+
 def units(watched, method, path, **options):
     _, lines, _ = watched.request(method, path, **options)
     (line,) = [line for line in lines if line["message"] == REQUEST_LINE]

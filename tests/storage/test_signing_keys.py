@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
@@ -10,10 +11,14 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from latchkey.domain.audit import Action
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import KEY_ACTIVATION_DELAY_SECONDS, KEY_LEASE_SECONDS, KEYS_MAX
 from latchkey.flows.signing_keys import SigningKeys
+from latchkey.security.sealing import seal
 from latchkey.storage import signing_keys
+from latchkey.storage.audit_log import AuditLog
+from latchkey.storage.effects import EffectWriter
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.signing_keys import SigningKeyStore
 from latchkey.storage.task_leases import TaskLeases
@@ -62,13 +67,14 @@ def parameters(monkeypatch):
 
 @pytest.fixture
 def flow(parameters):
-    return make_flow(TaskLeases(MemoryTable()))
+    return make_flow(MemoryTable())
 
 
-def make_flow(leases, *, epoch=1, sleep=lambda _: None):
+def make_flow(table, *, epoch=1, sleep=lambda _: None):
     return SigningKeys(
         store=SigningKeyStore("/any", epoch=epoch),
-        leases=leases,
+        leases=TaskLeases(table),
+        audit=AuditLog(table, EffectWriter(seal)),
         rotation_interval=MONTH,
         access_token_lifetime=timedelta(minutes=10),
         epoch=epoch,
@@ -118,7 +124,7 @@ def test_no_run_comes_between_the_steps_of_another(flow, parameters, other):
     def interfere():
         nonlocal steps, refused
         steps += 1
-        intruder = make_flow(flow.leases)
+        intruder = make_flow(flow.audit._table)
         try:
             intruder.rotate(NOW, force=True) if other == "rotate" else intruder.ensure(NOW)
         except TemporarilyUnavailable:
@@ -140,7 +146,7 @@ def test_who_waits_gets_its_turn(flow, parameters):
         if len(slept) == 3:
             flow.leases.release("signing_keys")
 
-    assert len(make_flow(flow.leases, sleep=sleep).rotate(NOW, force=True).keys) == 2
+    assert len(make_flow(flow.audit._table, sleep=sleep).rotate(NOW, force=True).keys) == 2
     assert slept == [1, 1, 1]
 
 
@@ -166,6 +172,27 @@ def test_a_run_that_dies_half_way_harms_nothing(flow, parameters, step):
     assert sorted(parameters.kids("public-keys")) == sorted(parameters.kids("signing-keys"))
 
 
+@pytest.mark.parametrize("step", range(1, 8))
+def test_no_key_is_ever_believed_that_the_audit_trail_has_not_told_of(flow, parameters, step):
+    count = itertools.count(1)
+
+    def look():
+        rows = [item for item in flow.audit._table.all_items() if "action" in item]
+        told = {kid for row in rows for kid in row["targets"]}
+        assert {row["action"] for row in rows} <= {Action.SIGNING_KEY_ROTATED}
+        for name in set(parameters.values):
+            believed = set(parameters.kids(name.rpartition("/")[2])) - {None}
+            assert believed <= told
+        if next(count) == step:
+            raise KilledError
+
+    parameters.between = look
+    with contextlib.suppress(KilledError):
+        flow.ensure(NOW)
+        flow.rotate(NOW, force=True)
+    look()
+
+
 def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, parameters):
     flow.ensure(NOW)
     old = flow.rotate(NOW, force=True)
@@ -176,7 +203,7 @@ def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, par
     for read in (functions.ring, functions.public_jwks, lambda: functions.find_public("any")):
         with pytest.raises(TemporarilyUnavailable):
             read()
-    new = make_flow(flow.leases, epoch=2).ensure(later)
+    new = make_flow(flow.audit._table, epoch=2).ensure(later)
     (key,) = new.keys
     assert new.signing_key(later) == key
     assert new.refresh_pepper == old.refresh_pepper
@@ -184,7 +211,7 @@ def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, par
     assert [functions.find_public(old_key.kid) for old_key in old.keys] == [None, None]
     assert functions.find_public(key.kid) == key.public_jwk
     # Going back to the deployment before it brings nothing back.
-    assert make_flow(flow.leases, epoch=1).ensure(later) == new
+    assert make_flow(flow.audit._table, epoch=1).ensure(later) == new
 
 
 def test_rotating_under_load_refuses_nobody(flow, parameters, monkeypatch):

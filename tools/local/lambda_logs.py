@@ -111,4 +111,7 @@ def _readable(line: str) -> str | None:
     if METRIC in entry:
         return None
     shown = " ".join(str(entry[field]) for field in FIELDS if entry.get(field) is not None)
-    return f"{shown}\n{entry['exception']}" if "exception" in entry else shown
+    for error in entry.get("exceptions", []):
+        where = "".join(f"\n    {place}" for place in error["where"])
+        shown += f"\n  {error['name']} {error.get('code') or ''}{where}"
+    return shown

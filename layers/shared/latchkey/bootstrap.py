@@ -615,11 +615,13 @@ class Services:
     @cached_property
     def signing_keys(self) -> SigningKeys:
         from latchkey.flows.signing_keys import SigningKeys
+        from latchkey.storage.audit_log import AuditLog
         from latchkey.storage.task_leases import TaskLeases
 
         return SigningKeys(
             store=self.signing_key_store,
             leases=TaskLeases(self.table),
+            audit=AuditLog(self.table, self._effects),
             epoch=self.config.key_epoch,
             rotation_interval=self.config.key_rotation_interval,
             access_token_lifetime=self.config.access_token_lifetime,

@@ -9,11 +9,43 @@ row of the audit trail: `functions/record_requests` gets it from CloudWatch Logs
 from __future__ import annotations
 
 import threading
+import traceback
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+if TYPE_CHECKING:
+    from logging import LogRecord
+
 logger = Logger(service="latchkey")
+
+
+def _without_message(record: LogRecord) -> bool:
+    """Let a line say which exceptions there were, and where; not what they say.
+
+    An exception's message quotes what could not be read: a body, a token, a secret of the table.
+    """
+    if record.exc_info and isinstance(record.exc_info, tuple):
+        error = record.exc_info[1]
+        told = []
+        while error is not None:
+            frames = traceback.extract_tb(error.__traceback__)
+            where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+            told.append({"name": type(error).__name__, "code": _code(error), "where": where})
+            error = error.__cause__ or error.__context__
+        record.exc_info, record.__dict__["exceptions"] = None, told
+    return True
+
+
+def _code(error: BaseException) -> str | None:
+    """Return the code of an error of ours, or of AWS's."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return code or getattr(error, "code", None)
+
+
+logger.addFilter(_without_message)
 
 REQUEST_LINE = "audited request"
 """The message of the line that each request leaves. The template's subscription looks for it."""

@@ -96,6 +96,7 @@ OK = "OK"
 class AuditRow:
     """One row, written in the transaction of the change that it records.
 
+    subject  None for what concerns everybody, such as the signing keys
     actor    the account that acted, as its pseudonym; "system" for schedules
     outcome  OK, or the code of the error that the request was answered with
     reason   our own word on why, where there is one; never what a client sent
@@ -107,7 +108,7 @@ class AuditRow:
     id: str
     at: datetime
     action: Action
-    subject: AuditSubject
+    subject: AuditSubject | None
     actor: str
     request_id: str
     outcome: str = OK

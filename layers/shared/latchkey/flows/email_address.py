@@ -108,9 +108,7 @@ class EmailAddress:
         account.require_good_password()
         if not self.throttling.may_mail(new, context.now):
             return
-        row = audit_row(
-            Action.EMAIL_CHANGE_REQUESTED, account.audit, context, session_id=caller.session_id
-        )
+        row = audit_row(Action.EMAIL_CHANGE_REQUESTED, account.audit, context, caller=caller)
         mail = ConfirmNewEmail(account_id=account.id, address=new)
         self.accounts.record(Effects(audit=(row,), outbox=(mail.message(context),)))
 

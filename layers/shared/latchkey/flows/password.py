@@ -135,7 +135,7 @@ class Password:
                 Action.PASSWORD_CHANGED,
                 account.audit,
                 context,
-                session_id=caller.session_id,
+                caller=caller,
                 targets=tuple(session.id for session in chosen),
                 changed=("password",),
             )

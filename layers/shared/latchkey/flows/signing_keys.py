@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from latchkey.domain.audit import SYSTEM_ACTOR, Action, AuditRow
+from latchkey.domain.effects import Effects
 from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.ids import new_id, new_ordered_id
 from latchkey.domain.limits import (
     ACCESS_TOKEN_CLOCK_SKEW_SECONDS,
     KEY_ACTIVATION_DELAY_SECONDS,
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from latchkey.storage.audit_log import AuditLog
     from latchkey.storage.signing_keys import SigningKeyStore
     from latchkey.storage.task_leases import TaskLeases
 
@@ -39,6 +43,7 @@ class SigningKeys:
 
     store: SigningKeyStore
     leases: TaskLeases
+    audit: AuditLog
     rotation_interval: timedelta
     access_token_lifetime: timedelta
     epoch: int
@@ -79,7 +84,7 @@ class SigningKeys:
                 keys=tuple(keys), refresh_pepper=ring.refresh_pepper, epoch=ring.epoch
             )
             if rotated != ring:
-                self.store.replace(rotated)
+                self._replace(rotated, now)
             return rotated
 
     def _ensure(self, now: datetime) -> KeyRing:
@@ -90,11 +95,25 @@ class SigningKeys:
             pepper = new_refresh_pepper() if ring is None else ring.refresh_pepper
             key = new_signing_key(created_at=now, active_at=now)
             ring = KeyRing(keys=(key,), refresh_pepper=pepper, epoch=self.epoch)
-            self.store.replace(ring)
+            self._replace(ring, now)
         else:
             # A run that died half way may have published less than the ring has.
             self.store.publish(ring)
         return ring
+
+    def _replace(self, ring: KeyRing, now: datetime) -> None:
+        """Let these keys count; but first say so in the audit trail: no transaction joins them."""
+        row = AuditRow(
+            id=new_ordered_id("aud", now),
+            at=now,
+            action=Action.SIGNING_KEY_ROTATED,
+            subject=None,
+            actor=SYSTEM_ACTOR,
+            request_id=new_id("job", now),
+            targets=tuple(key.kid for key in ring.keys),
+        )
+        self.audit.write(Effects(audit=(row,)))
+        self.store.replace(ring)
 
     @contextlib.contextmanager
     def _alone(self, now: datetime) -> Iterator[None]:

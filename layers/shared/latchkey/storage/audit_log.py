@@ -1,4 +1,4 @@
-"""Rows of the trail that belong to no change: somebody has looked at something."""
+"""Rows of the trail that are written before what they tell of: a look, a change elsewhere."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class AuditLog:
         self._effects = effects
 
     def write(self, effects: Effects) -> None:
-        """Note that an administrator has looked, before they get to see it.
+        """Note that an administrator has looked, before they get to see it; or what is changed.
 
-        Pattern      U3, an administrator reads
+        Pattern      U3, an administrator reads; U8, the signing keys change
         Request      TransactWriteItems
         Cost         2 WRU, and 2 or 3 more for the row's indexes
         """

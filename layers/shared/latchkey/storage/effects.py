@@ -45,14 +45,14 @@ class EffectWriter:
 
     def _audit_put(self, row: AuditRow) -> Put:
         sealed = None
-        if row.personal:
+        if row.personal and row.subject is not None:
             plain = json.dumps(row.personal, ensure_ascii=False, separators=(",", ":")).encode()
             sealed = self._seal(row.subject.key, plain)
         record = AuditRecord(
             id=row.id,
             at=row.at,
             action=row.action,
-            subject_id=row.subject.id,
+            subject_id=None if row.subject is None else row.subject.id,
             actor=row.actor,
             request_id=row.request_id,
             outcome=row.outcome,
