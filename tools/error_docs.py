@@ -6,7 +6,7 @@ import inspect
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
+from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ another meaning. Its message is for people and may change. Programs decide by th
 
 With `Accept: application/problem+json` the same error is an RFC 9457 document whose `type` is
 `urn:latchkey:error:` and the code in lower case. `details` is there for errors of input only, and
-never repeats what was sent.
+never repeats what was sent; [its codes](#details) are at the end.
 
 API Gateway itself answers what reaches none of our functions, as `{"message": …}`: a route that
 does not exist (404), a request that is too large (413), and its own throttling (429 and 503).
@@ -108,7 +108,24 @@ def render_error_page(answered_by: Mapping[type[DomainError], list[str]], *, tot
             where = "every operation"
         meaning = " ".join((inspect.getdoc(kind) or "").split())
         rows.setdefault(row.status, []).append(_row(kind.code, meaning, where))
-    return "\n".join([_HEAD, *(_section(status, rows[status]) for status in sorted(rows))])
+    sections = [_section(status, rows[status]) for status in sorted(rows)]
+    return "\n".join([_HEAD, *sections, _problems()])
+
+
+def _problems() -> str:
+    lines = [
+        "## `details`",
+        "",
+        "What is wrong with which part of the request. `field` is a field of the body, a query",
+        "parameter or a header; `body` is the body as a whole. These codes are as stable as the",
+        "others.",
+        "",
+        "| code | what it says of the field |",
+        "|---|---|",
+        *(f"| `{code}` | {meaning} |" for code, meaning in PROBLEMS.items()),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _section(status: int, rows: list[str]) -> str:

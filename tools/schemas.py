@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, override
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
+from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,12 +91,17 @@ def error_schemas() -> dict[str, Schema]:
             "description": "Stable for ever; docs/errors.md says what to do about each.",
             "enum": [*dict.fromkeys(kind.code for kind in CATALOGUE), INTERNAL_ERROR],
         },
+        "ProblemCode": {
+            "type": "string",
+            "description": "Stable for ever; docs/errors.md says what each means.",
+            "enum": [code.value for code in PROBLEMS],
+        },
         "ErrorDetail": {
             "type": "object",
             "description": "One thing that is wrong with the request.",
             "properties": {
                 "field": {"type": "string", "description": "Where: a path such as `email`."},
-                "code": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"},
+                "code": reference("ProblemCode"),
                 "message": {"type": "string", "description": "For a person to read."},
             },
             "required": ["field", "code", "message"],

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import math
 import re
+from collections import Counter
+from datetime import datetime
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
+from pydantic import Field, StringConstraints
 
 from latchkey.domain import errors
-from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
+from latchkey.domain.errors import InvalidInput, ProblemCode
+from latchkey.http.bodies.validation import Body
+from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, PROBLEMS
 from tools.error_docs import ADVICE
 from tools.operations import operations
+from tools.template import ROOT
 
 SNAPSHOT = Path(__file__).parent / "error_codes.txt"
+PROBLEM_SNAPSHOT = Path(__file__).parent / "problem_codes.txt"
 
 
 def leaving_errors():
@@ -50,6 +60,53 @@ def test_no_code_was_ever_renamed_or_dropped():
 
 def test_advice_is_given_for_every_code_and_no_other():
     assert set(ADVICE) == {kind.code for kind in CATALOGUE} | {INTERNAL_ERROR}
+
+
+# The codes in `details` ------------------------------------------------------------------------
+
+
+def calls_of(*names):
+    """Every call of these in the code, with the file that it is in."""
+    for path in (ROOT / "layers/shared/latchkey").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) in names:
+                yield path.name, node
+
+
+def test_every_problem_is_explained_and_none_was_ever_renamed_or_dropped():
+    assert set(PROBLEMS) == set(ProblemCode)
+    recorded = PROBLEM_SNAPSHOT.read_text().split()
+    assert recorded == list(dict.fromkeys(recorded))
+    assert set(recorded) - set(ProblemCode) == set(), "a code that clients know is gone"
+    assert set(ProblemCode) - set(recorded) == set(), f"append it to {PROBLEM_SNAPSHOT.name}"
+
+
+def test_a_problem_has_a_code_of_the_table_and_each_code_is_some_problems():
+    """Mypy holds Problem to it; pydantic's own errors take any text, and theirs are Problem's."""
+    for file, call in calls_of("PydanticCustomError"):
+        assert ast.unparse(call.args[0]).startswith("ProblemCode."), (file, call.lineno)
+    text = "".join(path.read_text() for path in (ROOT / "layers/shared/latchkey").rglob("*.py"))
+    used = Counter(re.findall(r"\bProblemCode\.([A-Z_]+)\b", text))
+    assert [code for code in ProblemCode if used[code] < 2] == [], "in the table, and nowhere else"
+
+
+def test_what_pydantic_finds_has_a_code_of_the_table():
+    class Every(Body):
+        short: Annotated[str, StringConstraints(min_length=2, max_length=3)]
+        number: Annotated[float, Field(ge=1, le=2, allow_inf_nan=False)]
+        picked: Literal["a"]
+        at: Annotated[datetime, Field(strict=False)]
+
+    documents = [
+        {},
+        *({"short": value} for value in ("", "1234", 1)),
+        *({"number": value} for value in (0, 3, "1", math.nan)),
+        {"picked": "b", "at": "yesterday", "further": 1},
+    ]
+    for document in documents:
+        with pytest.raises(InvalidInput) as refused:
+            Every.parse(document)
+        assert {type(problem.code) for problem in refused.value.problems} == {ProblemCode}
 
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)

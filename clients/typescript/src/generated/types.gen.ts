@@ -293,7 +293,7 @@ export type ErrorDetail = {
      * Where: a path such as `email`.
      */
     field: string;
-    code: string;
+    code: ProblemCode;
     /**
      * For a person to read.
      */
@@ -458,6 +458,11 @@ export type PreferencesView = {
     other_preferences?: JsonValue;
     [key: string]: JsonValue | Wish | null | Wish | null | Wish | null | Wish | null | Wish | null | undefined;
 };
+
+/**
+ * Stable for ever; docs/errors.md says what each means.
+ */
+export type ProblemCode = 'UNSUPPORTED_MEDIA_TYPE' | 'MALFORMED_BODY' | 'MALFORMED_JSON' | 'MALFORMED_FORM' | 'TOO_DEEP' | 'TOO_LARGE' | 'REQUIRED' | 'UNKNOWN_FIELD' | 'UNKNOWN_PARAMETER' | 'WRONG_TYPE' | 'TOO_SHORT' | 'TOO_LONG' | 'OUT_OF_RANGE' | 'NOT_AN_OPTION' | 'NOT_AN_ID' | 'NOT_A_TIME' | 'FORBIDDEN_CHARACTER' | 'INVALID' | 'INVALID_EMAIL' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'TOO_COMMON' | 'UNCHANGED' | 'SINGLE_USE_TOKEN_INVALID' | 'CURRENT_SESSION_UNKNOWN' | 'ONE_FILTER_ONLY' | 'USER_REQUIRED' | 'EMPTY_PERIOD';
 
 /**
  * The password once more.

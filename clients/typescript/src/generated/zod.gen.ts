@@ -213,28 +213,6 @@ export const zErrorCode = z.enum([
 ]);
 
 /**
- * One thing that is wrong with the request.
- */
-export const zErrorDetail = z.object({
-    field: z.string(),
-    code: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
-    message: z.string()
-});
-
-/**
- * An error, unless `Accept` asks for `application/problem+json`.
- */
-export const zErrorAnswer = z.object({
-    success: z.literal(false),
-    error: z.object({
-        code: zErrorCode,
-        message: z.string(),
-        request_id: z.string(),
-        details: z.array(zErrorDetail).optional()
-    })
-});
-
-/**
  * Why there is no file, and what to do about it.
  */
 export const zExportFailureView = z.object({
@@ -340,6 +318,62 @@ export const zPictureType = z.enum([
  */
 export const zCreateAvatarUploadBody = z.object({
     content_type: zPictureType
+});
+
+/**
+ * Stable for ever; docs/errors.md says what each means.
+ */
+export const zProblemCode = z.enum([
+    'UNSUPPORTED_MEDIA_TYPE',
+    'MALFORMED_BODY',
+    'MALFORMED_JSON',
+    'MALFORMED_FORM',
+    'TOO_DEEP',
+    'TOO_LARGE',
+    'REQUIRED',
+    'UNKNOWN_FIELD',
+    'UNKNOWN_PARAMETER',
+    'WRONG_TYPE',
+    'TOO_SHORT',
+    'TOO_LONG',
+    'OUT_OF_RANGE',
+    'NOT_AN_OPTION',
+    'NOT_AN_ID',
+    'NOT_A_TIME',
+    'FORBIDDEN_CHARACTER',
+    'INVALID',
+    'INVALID_EMAIL',
+    'INVALID_LANGUAGE_CODE',
+    'INVALID_CURSOR',
+    'TOO_COMMON',
+    'UNCHANGED',
+    'SINGLE_USE_TOKEN_INVALID',
+    'CURRENT_SESSION_UNKNOWN',
+    'ONE_FILTER_ONLY',
+    'USER_REQUIRED',
+    'EMPTY_PERIOD'
+]);
+
+/**
+ * One thing that is wrong with the request.
+ */
+export const zErrorDetail = z.object({
+    field: z.string(),
+    code: zProblemCode,
+    message: z.string()
+});
+
+/**
+ * An error, unless `Accept` asks for `application/problem+json`.
+ */
+export const zErrorAnswer = z.object({
+    success: z.literal(false),
+    error: z.object({
+        code: zErrorCode,
+        message: z.string(),
+        request_id: z.string(),
+        details: z.array(zErrorDetail).optional()
+    })
 });
 
 /**

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -26,12 +27,52 @@ class DomainError(Exception):
 # Input ---------------------------------------------------------------------------------------
 
 
+class ProblemCode(StrEnum):
+    """What can be wrong with a part of an input; public and stable for ever, as errors' codes.
+
+    `http.errors.PROBLEMS` says what each means.
+    """
+
+    # A body as a whole.
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    MALFORMED_BODY = "MALFORMED_BODY"
+    MALFORMED_JSON = "MALFORMED_JSON"
+    MALFORMED_FORM = "MALFORMED_FORM"
+    TOO_DEEP = "TOO_DEEP"
+    TOO_LARGE = "TOO_LARGE"
+    # Which fields and parameters there are.
+    REQUIRED = "REQUIRED"
+    UNKNOWN_FIELD = "UNKNOWN_FIELD"
+    UNKNOWN_PARAMETER = "UNKNOWN_PARAMETER"
+    # What is in them.
+    WRONG_TYPE = "WRONG_TYPE"
+    TOO_SHORT = "TOO_SHORT"
+    TOO_LONG = "TOO_LONG"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    NOT_AN_OPTION = "NOT_AN_OPTION"
+    NOT_AN_ID = "NOT_AN_ID"
+    NOT_A_TIME = "NOT_A_TIME"
+    FORBIDDEN_CHARACTER = "FORBIDDEN_CHARACTER"
+    INVALID = "INVALID"
+    INVALID_EMAIL = "INVALID_EMAIL"
+    INVALID_LANGUAGE_CODE = "INVALID_LANGUAGE_CODE"
+    INVALID_CURSOR = "INVALID_CURSOR"
+    TOO_COMMON = "TOO_COMMON"
+    UNCHANGED = "UNCHANGED"
+    # Where the field is right and the moment is not, or the company.
+    SINGLE_USE_TOKEN_INVALID = "SINGLE_USE_TOKEN_INVALID"  # noqa: S105 - a code
+    CURRENT_SESSION_UNKNOWN = "CURRENT_SESSION_UNKNOWN"
+    ONE_FILTER_ONLY = "ONE_FILTER_ONLY"
+    USER_REQUIRED = "USER_REQUIRED"
+    EMPTY_PERIOD = "EMPTY_PERIOD"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an input: where, which (UPPER_SNAKE), and in words."""
+    """One thing that is wrong with an input: where, which, and in words."""
 
     field: str
-    code: str
+    code: ProblemCode
     message: str
 
 

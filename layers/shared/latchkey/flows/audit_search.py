@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.storage.audit import Period
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ class AuditFilter:
         given = [name for name in ("user_id", "session_id", "action") if getattr(self, name)]
         if len(given) > 1:
             words = "Search by one of user_id, session_id and action."
-            raise InvalidInput(*(Problem(name, "ONE_FILTER_ONLY", words) for name in given))
+            raise InvalidInput(
+                *(Problem(name, ProblemCode.ONE_FILTER_ONLY, words) for name in given)
+            )
         if self.requests and self.user_id is None:
             words = "Requests that were served are listed by user_id."
-            raise InvalidInput(Problem("kind", "USER_REQUIRED", words))
+            raise InvalidInput(Problem("kind", ProblemCode.USER_REQUIRED, words))
         if self.since >= self.until:
             words = "The period ends before it begins."
-            raise InvalidInput(Problem("until", "EMPTY_PERIOD", words))
+            raise InvalidInput(Problem("until", ProblemCode.EMPTY_PERIOD, words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.account import AccountStatus, email_key
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import InvalidCredentials, InvalidInput, Problem
+from latchkey.domain.errors import InvalidCredentials, InvalidInput, Problem, ProblemCode
 from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, VerifyEmail
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
@@ -104,7 +104,9 @@ class EmailAddress:
         new = normalise_email(address)
         account = self.accounts.get(caller.account_id)
         if email_key(new) == email_key(account.email):
-            raise InvalidInput(Problem("email", "UNCHANGED", "This is your address already."))
+            raise InvalidInput(
+                Problem("email", ProblemCode.UNCHANGED, "This is your address already.")
+            )
         account.require_good_password()
         if not self.throttling.may_mail(new, context.now):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import Problem, SingleUseTokenInvalid
+from latchkey.domain.errors import Problem, ProblemCode, SingleUseTokenInvalid
 from latchkey.security.single_use_tokens import genuine_id
 
 if TYPE_CHECKING:
@@ -49,5 +49,5 @@ class Links:
 def no_longer_good() -> SingleUseTokenInvalid:
     """Say that a link does not work (any more), whatever the reason."""
     return SingleUseTokenInvalid(
-        Problem("token", "SINGLE_USE_TOKEN_INVALID", "Ask for a new link.")
+        Problem("token", ProblemCode.SINGLE_USE_TOKEN_INVALID, "Ask for a new link.")
     )

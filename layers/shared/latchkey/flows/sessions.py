@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import CurrentSessionUnknown, Problem, SessionNotFound
+from latchkey.domain.errors import CurrentSessionUnknown, Problem, ProblemCode, SessionNotFound
 from latchkey.domain.ids import is_id
 from latchkey.domain.session import EndReason, Session
 
@@ -93,7 +93,9 @@ class Sessions:
                 return active
             if caller.session_id not in {session.id for session in active}:
                 raise CurrentSessionUnknown(
-                    Problem("scope", "CURRENT_SESSION_UNKNOWN", "Sign in again, or send all.")
+                    Problem(
+                        "scope", ProblemCode.CURRENT_SESSION_UNKNOWN, "Sign in again, or send all."
+                    )
                 )
             return [session for session in active if session.id != caller.session_id]
 

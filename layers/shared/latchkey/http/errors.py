@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain import errors as domain
+from latchkey.domain.errors import ProblemCode
 from latchkey.http.response import export_path, render_json
 
 if TYPE_CHECKING:
@@ -73,6 +74,38 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.TooManyAttempts: Row(429, "Too many attempts; try again later."),
     domain.TemporarilyUnavailable: Row(503, "Something we need is not answering; try again."),
 }
+
+PROBLEMS: dict[ProblemCode, str] = {
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: "the body is of a type that this operation does not read",
+    ProblemCode.MALFORMED_BODY: "the body can't be read at all",
+    ProblemCode.MALFORMED_JSON: "no JSON as RFC 8259 has it: UTF-8, each name once, finite numbers",
+    ProblemCode.MALFORMED_FORM: "no form as RFC 7578 has it, or a field came twice",
+    ProblemCode.TOO_DEEP: "the JSON is nested too deep",
+    ProblemCode.TOO_LARGE: "more bytes than are taken",
+    ProblemCode.REQUIRED: "it has to be sent",
+    ProblemCode.UNKNOWN_FIELD: "there is no such field, or nobody may set it here",
+    ProblemCode.UNKNOWN_PARAMETER: "there is no such query parameter",
+    ProblemCode.WRONG_TYPE: "not of the type that is documented, such as a number as text",
+    ProblemCode.TOO_SHORT: "too few characters",
+    ProblemCode.TOO_LONG: "too many characters",
+    ProblemCode.OUT_OF_RANGE: "a number that is too small or too large",
+    ProblemCode.NOT_AN_OPTION: "none of the words that are documented",
+    ProblemCode.NOT_AN_ID: "no id of the kind that is wanted",
+    ProblemCode.NOT_A_TIME: "no RFC 3339 time with its zone",
+    ProblemCode.FORBIDDEN_CHARACTER: "a control, direction or invisible character is in it",
+    ProblemCode.INVALID: "it does not have the form that is documented",
+    ProblemCode.INVALID_EMAIL: "no e-mail address that mail could be sent to",
+    ProblemCode.INVALID_LANGUAGE_CODE: "no registered BCP 47 language tag",
+    ProblemCode.INVALID_CURSOR: "a cursor that this listing did not hand out to this caller",
+    ProblemCode.TOO_COMMON: "a password that many people use, or that is easily guessed",
+    ProblemCode.UNCHANGED: "it is so already",
+    ProblemCode.SINGLE_USE_TOKEN_INVALID: "the link was used already, is too old, or is not ours",
+    ProblemCode.CURRENT_SESSION_UNKNOWN: "which session is this one can't be told",
+    ProblemCode.ONE_FILTER_ONLY: "only one of these can be searched by at a time",
+    ProblemCode.USER_REQUIRED: "this is found by `user_id` only",
+    ProblemCode.EMPTY_PERIOD: "the period ends before it begins",
+}
+"""What the codes in `details` say of a field."""
 
 INTERNAL_ERROR = "INTERNAL_ERROR"
 _INTERNAL_ROW = Row(500, "Something went wrong on our side.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from multipart import MultipartError, MultipartParser, parse_options_header
 
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import BODY_MAX_BYTES, FORM_PARTS_MAX
 from latchkey.http.request import read_body
 
@@ -47,22 +47,28 @@ class Form:
         """
         content = read_body(request)
         if len(content) > self.file_max_bytes + BODY_MAX_BYTES:
-            raise _refused("TOO_LARGE", f"Send a picture of at most {self.file_max_bytes} bytes.")
+            raise _refused(
+                ProblemCode.TOO_LARGE, f"Send a picture of at most {self.file_max_bytes} bytes."
+            )
         fields: dict[str, Any] = {}
         for part in self._parts(request, content):
             if part.name in fields:
-                raise _refused("MALFORMED_FORM", "Send each field once.")
+                raise _refused(ProblemCode.MALFORMED_FORM, "Send each field once.")
             if part.name == self.file:
                 self._take_file(part, fields)
             elif part.filename is not None:
-                raise InvalidInput(Problem(part.name[:64], "UNKNOWN_FIELD", "No file is expected."))
+                raise InvalidInput(
+                    Problem(part.name[:64], ProblemCode.UNKNOWN_FIELD, "No file is expected.")
+                )
             else:
                 fields[part.name] = _text(part) or None
         return self.model.parse(fields)
 
     def _take_file(self, part: MultipartPart, fields: dict[str, Any]) -> None:
         if part.filename is None:
-            raise InvalidInput(Problem(self.file, "WRONG_TYPE", "Send a file, with its name."))
+            raise InvalidInput(
+                Problem(self.file, ProblemCode.WRONG_TYPE, "Send a file, with its name.")
+            )
         if part.filename or part.size:
             fields[self.file] = part.raw
 
@@ -82,17 +88,17 @@ class Form:
         try:
             return list(parser)
         except MultipartError as error:
-            raise _refused("MALFORMED_FORM", "This form can't be read.") from error
+            raise _refused(ProblemCode.MALFORMED_FORM, "This form can't be read.") from error
 
 
 def _text(part: MultipartPart) -> str:
     if part.size > BODY_MAX_BYTES:
-        raise InvalidInput(Problem(part.name[:64], "TOO_LONG", "This is too long."))
+        raise InvalidInput(Problem(part.name[:64], ProblemCode.TOO_LONG, "This is too long."))
     try:
         return str(part.raw, "utf-8")
     except UnicodeDecodeError:
-        raise _refused("MALFORMED_FORM", "Send text in UTF-8.") from None
+        raise _refused(ProblemCode.MALFORMED_FORM, "Send text in UTF-8.") from None
 
 
-def _refused(code: str, message: str) -> InvalidInput:
+def _refused(code: ProblemCode, message: str) -> InvalidInput:
     return InvalidInput(Problem("body", code, message))

@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.idempotency import IdempotencyKey
 from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS
 from latchkey.http.request import read_body
@@ -30,7 +30,7 @@ def read_idempotency_key(request: Request[Any]) -> IdempotencyKey | None:
     key = quoted[1] if quoted else header.strip()
     if len(key) > IDEMPOTENCY_KEY_MAX_CHARACTERS or _KEY.fullmatch(key) is None:
         words = f"Send up to {IDEMPOTENCY_KEY_MAX_CHARACTERS} visible characters, such as a UUID."
-        raise InvalidInput(Problem("Idempotency-Key", "INVALID", words))
+        raise InvalidInput(Problem("Idempotency-Key", ProblemCode.INVALID, words))
     operation = str(request.event["routeKey"])
     return IdempotencyKey(
         digest=hashlib.sha256(f"{operation}\n{key}".encode()).hexdigest(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import CURSOR_MAX_CHARACTERS, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS
 
@@ -50,7 +50,7 @@ class Choice:
         """Read what was sent."""
         if text not in self.options:
             words = f"Send one of: {', '.join(self.options)}."
-            raise InvalidInput(Problem(name, "NOT_AN_OPTION", words))
+            raise InvalidInput(Problem(name, ProblemCode.NOT_AN_OPTION, words))
         return text
 
     def schema(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Flag:
     def read(self, name: str, text: str) -> bool:
         """Read what was sent."""
         if text not in {"true", "false"}:
-            raise InvalidInput(Problem(name, "NOT_AN_OPTION", "Send true or false."))
+            raise InvalidInput(Problem(name, ProblemCode.NOT_AN_OPTION, "Send true or false."))
         return text == "true"
 
     def schema(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Text:
         if 1 <= len(text) <= self.max_characters and text.isprintable():
             return text
         words = f"Send 1 to {self.max_characters} characters."
-        raise InvalidInput(Problem(name, "INVALID", words))
+        raise InvalidInput(Problem(name, ProblemCode.INVALID, words))
 
     def schema(self) -> dict[str, Any]:
         """Describe it in JSON Schema."""
@@ -116,7 +116,7 @@ class PageSize:
             if 1 <= number <= PAGE_MAX_ITEMS:
                 return number
         words = f"Send a whole number from 1 to {PAGE_MAX_ITEMS}."
-        raise InvalidInput(Problem(name, "OUT_OF_RANGE", words))
+        raise InvalidInput(Problem(name, ProblemCode.OUT_OF_RANGE, words))
 
     def schema(self) -> dict[str, Any]:
         """Describe it in JSON Schema."""
@@ -152,7 +152,9 @@ class Identifier:
     def read(self, name: str, text: str) -> str:
         """Read what was sent; nothing is looked up."""
         if not is_id(self.prefix, text):
-            raise InvalidInput(Problem(name, "NOT_AN_ID", f"Send an id: {self.prefix}_…."))
+            raise InvalidInput(
+                Problem(name, ProblemCode.NOT_AN_ID, f"Send an id: {self.prefix}_….")
+            )
         return text
 
     def schema(self) -> dict[str, Any]:
@@ -171,7 +173,9 @@ class OneOf[Word: StrEnum]:
     def read(self, name: str, text: str) -> Word:
         """Read what was sent."""
         if text not in self.words:
-            raise InvalidInput(Problem(name, "NOT_AN_OPTION", "Send one of the documented words."))
+            raise InvalidInput(
+                Problem(name, ProblemCode.NOT_AN_OPTION, "Send one of the documented words.")
+            )
         return self.words(text)
 
     def schema(self) -> dict[str, Any]:
@@ -197,7 +201,7 @@ class Instant:
             or not _FIRST_YEAR <= instant.year <= _LAST_YEAR
         ):
             words = "Send a time with its zone: 2026-01-02T03:04:05Z."
-            raise InvalidInput(Problem(name, "NOT_A_TIME", words))
+            raise InvalidInput(Problem(name, ProblemCode.NOT_A_TIME, words))
         return instant.astimezone(UTC)
 
     def schema(self) -> dict[str, Any]:
@@ -217,7 +221,7 @@ def read_query(declared: Mapping[str, Parameter], sent: Mapping[str, str]) -> di
     for name in sent:
         if name not in declared:
             words = "This endpoint has no such query parameter."
-            raise InvalidInput(Problem(name[:64], "UNKNOWN_PARAMETER", words))
+            raise InvalidInput(Problem(name[:64], ProblemCode.UNKNOWN_PARAMETER, words))
     return {
         name: parameter.read(name, sent[name]) if name in sent else parameter.default
         for name, parameter in declared.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _LIST = re.compile(rf"\s*(?:{_TAG.pattern}\s*(?:,\s*|$))+")
@@ -25,7 +25,7 @@ def read_if_match(header: str | None) -> frozenset[int] | None:
         return None
     if _LIST.fullmatch(header) is None:
         words = 'Send the ETag of the answer that you have, such as "7".'
-        raise InvalidInput(Problem("If-Match", "INVALID", words))
+        raise InvalidInput(Problem("If-Match", ProblemCode.INVALID, words))
     tags = (match.groups() for match in _TAG.finditer(header))
     return frozenset(
         int(opaque) for weak, opaque in tags if not weak and _VERSION.fullmatch(opaque)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
     ACCEPT_LANGUAGE_MAX_TAGS,
@@ -193,20 +193,20 @@ def read_json(request: Request[Any]) -> Any:
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise _refused("UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
+        raise _refused(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send application/json.")
     raw = read_body(request)
     if len(raw) > BODY_MAX_BYTES:
-        raise _refused("TOO_LARGE", f"Send at most {BODY_MAX_BYTES} bytes.")
+        raise _refused(ProblemCode.TOO_LARGE, f"Send at most {BODY_MAX_BYTES} bytes.")
     try:
         document = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
         )
         _require_plain(document, depth=JSON_MAX_DEPTH)
     except _DeepError:
-        raise _refused("TOO_DEEP", f"Nest at most {JSON_MAX_DEPTH} levels.") from None
+        raise _refused(ProblemCode.TOO_DEEP, f"Nest at most {JSON_MAX_DEPTH} levels.") from None
     except (ValueError, RecursionError):
         # Not the parser's own words: they would repeat what was sent.
-        raise _refused("MALFORMED_JSON", "This is not valid JSON in UTF-8.") from None
+        raise _refused(ProblemCode.MALFORMED_JSON, "This is not valid JSON in UTF-8.") from None
     return document
 
 
@@ -218,7 +218,7 @@ def read_body(request: Request[Any]) -> bytes:
     try:
         return base64.b64decode(body)
     except ValueError:
-        raise _refused("MALFORMED_BODY", "The body can't be read.") from None
+        raise _refused(ProblemCode.MALFORMED_BODY, "The body can't be read.") from None
 
 
 class _DeepError(ValueError):
@@ -254,5 +254,5 @@ def _require_plain(document: Any, *, depth: int) -> None:
                 _require_plain(part, depth=depth - 1)
 
 
-def _refused(code: str, message: str) -> InvalidInput:
+def _refused(code: ProblemCode, message: str) -> InvalidInput:
     return InvalidInput(Problem("body", code, message))

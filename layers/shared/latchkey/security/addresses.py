@@ -6,7 +6,7 @@ import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
 
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import EMAIL_MAX_CHARACTERS
 
 
@@ -21,11 +21,13 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     """
     candidate = unicodedata.normalize("NFKC", text).strip()
     if len(candidate) > EMAIL_MAX_CHARACTERS:
-        raise InvalidInput(Problem(field, "TOO_LONG", "An e-mail address is shorter than this."))
+        raise InvalidInput(
+            Problem(field, ProblemCode.TOO_LONG, "An e-mail address is shorter than this.")
+        )
     try:
         valid = validate_email(candidate, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         words = "This is not an e-mail address that can be mailed."
-        raise InvalidInput(Problem(field, "INVALID_EMAIL", words)) from error
+        raise InvalidInput(Problem(field, ProblemCode.INVALID_EMAIL, words)) from error
     # Never None here: without SMTPUTF8 every accepted address has an ASCII form.
     return valid.ascii_email or valid.normalized

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
 
-from latchkey.domain.errors import Problem, WeakPassword
+from latchkey.domain.errors import Problem, ProblemCode, WeakPassword
 from latchkey.domain.limits import (
     ARGON2_ITERATIONS,
     ARGON2_MEMORY_KIB,
@@ -44,15 +44,15 @@ class Passwords:
         normal = _normalise(password)
         if len(normal) < self._min_length:
             words = f"Use at least {self._min_length} characters."
-            raise WeakPassword(Problem(field, "TOO_SHORT", words))
+            raise WeakPassword(Problem(field, ProblemCode.TOO_SHORT, words))
         if len(normal) > PASSWORD_MAX_CHARACTERS:
             words = f"Use at most {PASSWORD_MAX_CHARACTERS} characters."
-            raise WeakPassword(Problem(field, "TOO_LONG", words))
+            raise WeakPassword(Problem(field, ProblemCode.TOO_LONG, words))
         parts = [part for text in known for part in re.split(r"[\W_]+", text) if len(part) > 1]
         result = zxcvbn(normal[:_ZXCVBN_MAX_CHARACTERS], user_inputs=[*known, *parts])
         if result["score"] < PASSWORD_MIN_SCORE:
             words = "This password is too common or too easy to guess."
-            raise WeakPassword(Problem(field, "TOO_COMMON", words))
+            raise WeakPassword(Problem(field, ProblemCode.TOO_COMMON, words))
 
     def hash(self, password: str) -> str:
         """Hash a password into a PHC string. About 20 ms and 19 MiB."""

@@ -15,7 +15,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from latchkey.domain.errors import InvalidCursor, Problem
+from latchkey.domain.errors import InvalidCursor, Problem, ProblemCode
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import CURSOR_MAX_CHARACTERS
 from latchkey.domain.paging import Slice
@@ -70,7 +70,7 @@ def read_position(cursor: str, binding: str) -> str:
     position = str(content[-1]) if isinstance(content, list) and content else ""
     if not is_id("row", f"row_{position}") or write_position(position, binding) != cursor:
         words = "Send next_cursor of the page before, unchanged, or no cursor."
-        raise InvalidCursor(Problem("cursor", InvalidCursor.code, words))
+        raise InvalidCursor(Problem("cursor", ProblemCode.INVALID_CURSOR, words))
     return position
 
 
@@ -104,7 +104,7 @@ def _decode(cursor: str, query: Query, binding: str) -> dict[str, Value]:
             start = dict(zip(names, position, strict=True))
             return {**start, _partition_name(query): query.partition}
     words = "Send next_cursor of the page before, unchanged, or no cursor."
-    raise InvalidCursor(Problem("cursor", InvalidCursor.code, words))
+    raise InvalidCursor(Problem("cursor", ProblemCode.INVALID_CURSOR, words))
 
 
 def _content(cursor: str) -> Any:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Account, AccountStatus, email_key
-from latchkey.domain.errors import InvalidInput, Problem
+from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import SEARCH_ROUNDS
 from latchkey.domain.paging import Slice
 from latchkey.domain.session import Session
@@ -153,7 +153,7 @@ def _sessions_query(wanted: SessionFilter) -> Query:
             partition, first, last = network_range(wanted.ip)
         except ValueError:
             words = "Send an address, or a network of at least /16 (IPv4) or /32 (IPv6)."
-            raise InvalidInput(Problem("ip", "INVALID", words)) from None
+            raise InvalidInput(Problem("ip", ProblemCode.INVALID, words)) from None
         return Query(partition=partition, between=(first, f"{last}~"), index="gsi2")
     return Query(
         partition=keys.SESSIONS,

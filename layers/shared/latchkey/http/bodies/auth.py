@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from latchkey.domain.errors import ProblemCode
 from latchkey.http.bodies.fields import DeviceId, DeviceName, EmailText, PasswordText
 from latchkey.http.bodies.validation import Body
 
@@ -42,7 +43,7 @@ class LoginBody(Body):
     @model_validator(mode="after")
     def _one_identifier(self) -> LoginBody:
         if (self.email is None) == (self.username is None):
-            raise PydanticCustomError("REQUIRED", "Send either email or username.")
+            raise PydanticCustomError(ProblemCode.REQUIRED, "Send either email or username.")
         return self
 
     @property

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from latchkey.domain.errors import ProblemCode
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
     DEVICE_NAME_MAX_CHARACTERS,
@@ -26,16 +27,18 @@ def shown(text: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
     if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for c in text):
         raise PydanticCustomError(
-            "FORBIDDEN_CHARACTER", "Control and direction characters are not allowed."
+            ProblemCode.FORBIDDEN_CHARACTER, "Control and direction characters are not allowed."
         )
     if not text:
-        raise PydanticCustomError("TOO_SHORT", "This is too short.")
+        raise PydanticCustomError(ProblemCode.TOO_SHORT, "This is too short.")
     return text
 
 
 def _device_id(text: str) -> str:
     if not is_id("dev", text):
-        raise PydanticCustomError("INVALID", "Send the device_id of an earlier sign-in, or none.")
+        raise PydanticCustomError(
+            ProblemCode.INVALID, "Send the device_id of an earlier sign-in, or none."
+        )
     return text
 
 

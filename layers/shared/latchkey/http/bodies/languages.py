@@ -8,7 +8,7 @@ from langcodes import standardize_tag, tag_is_valid
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from latchkey.domain.errors import InvalidLanguageCode
+from latchkey.domain.errors import ProblemCode
 
 LANGUAGE_FORMAT = "bcp47"
 """Marks languages in the contract; a body with one may be answered INVALID_LANGUAGE_CODE."""
@@ -24,7 +24,8 @@ def _language(text: str) -> str:
     plain = text.replace("-", "").isalnum() and not private and language != "root"
     if len(text) > _LANGUAGE_MAX_CHARACTERS or not plain or not tag_is_valid(text):
         raise PydanticCustomError(
-            InvalidLanguageCode.code, "Send a registered BCP 47 language tag, such as pt-BR."
+            ProblemCode.INVALID_LANGUAGE_CODE,
+            "Send a registered BCP 47 language tag, such as pt-BR.",
         )
     return standardize_tag(text)
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from latchkey.domain.errors import ProblemCode
 from latchkey.domain.limits import NAME_MAX_CHARACTERS, PREFERENCES_MAX_BYTES
 from latchkey.http.bodies.fields import PersonName, shown
 from latchkey.http.bodies.validation import Body
@@ -22,10 +23,12 @@ def _wish(value: Any) -> Any:
     """Find what is wrong before the union does, which names its members as if they were fields."""
     if isinstance(value, str):
         if len(value) > NAME_MAX_CHARACTERS:
-            raise PydanticCustomError("TOO_LONG", "This is too long.")
+            raise PydanticCustomError(ProblemCode.TOO_LONG, "This is too long.")
         return shown(value)
     if not isinstance(value, int):
-        raise PydanticCustomError("WRONG_TYPE", "Send true, false, a whole number or a few words.")
+        raise PydanticCustomError(
+            ProblemCode.WRONG_TYPE, "Send true, false, a whole number or a few words."
+        )
     return value
 
 
@@ -53,7 +56,7 @@ class PreferencesBody(Body):
         text = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode()) > PREFERENCES_MAX_BYTES:
             words = f"Preferences take at most {PREFERENCES_MAX_BYTES} bytes of JSON."
-            raise PydanticCustomError("TOO_LARGE", words)
+            raise PydanticCustomError(ProblemCode.TOO_LARGE, words)
         return self
 
     @property

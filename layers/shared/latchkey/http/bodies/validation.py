@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from latchkey.domain.errors import InvalidInput, InvalidLanguageCode, Problem
+from latchkey.domain.errors import InvalidInput, InvalidLanguageCode, Problem, ProblemCode
 
 MAX_PROBLEMS = 20
 """Enough for the largest form; a hostile body of a thousand wrong fields is not echoed back."""
@@ -34,20 +34,20 @@ class Body(BaseModel):
             found = error.errors(include_url=False, include_context=False, include_input=False)
             problems = [_problem(finding) for finding in found[:MAX_PROBLEMS]]
             kind = InvalidInput
-            if any(problem.code == InvalidLanguageCode.code for problem in problems):
+            if any(problem.code is ProblemCode.INVALID_LANGUAGE_CODE for problem in problems):
                 kind = InvalidLanguageCode
             raise kind(*problems) from None
 
 
 _CODES = {
-    "missing": ("REQUIRED", "This field is required."),
-    "extra_forbidden": ("UNKNOWN_FIELD", "There is no such field."),
-    "string_too_short": ("TOO_SHORT", "This is too short."),
-    "string_too_long": ("TOO_LONG", "This is too long."),
-    "greater_than_equal": ("OUT_OF_RANGE", "This is too small."),
-    "less_than_equal": ("OUT_OF_RANGE", "This is too large."),
-    "literal_error": ("NOT_AN_OPTION", "This is not one of the options."),
-    "string_pattern_mismatch": ("INVALID", "This has the wrong form."),
+    "missing": (ProblemCode.REQUIRED, "This field is required."),
+    "extra_forbidden": (ProblemCode.UNKNOWN_FIELD, "There is no such field."),
+    "string_too_short": (ProblemCode.TOO_SHORT, "This is too short."),
+    "string_too_long": (ProblemCode.TOO_LONG, "This is too long."),
+    "greater_than_equal": (ProblemCode.OUT_OF_RANGE, "This is too small."),
+    "less_than_equal": (ProblemCode.OUT_OF_RANGE, "This is too large."),
+    "literal_error": (ProblemCode.NOT_AN_OPTION, "This is not one of the options."),
+    "string_pattern_mismatch": (ProblemCode.INVALID, "This has the wrong form."),
 }
 
 
@@ -56,9 +56,9 @@ def _problem(finding: Any) -> Problem:
     field = ".".join(str(part)[:64] for part in finding["loc"]) or "body"
     kind: str = finding["type"]
     if kind.isupper():
-        return Problem(field, kind, finding["msg"])
+        return Problem(field, ProblemCode(kind), finding["msg"])
     if kind in _CODES:
         return Problem(field, *_CODES[kind])
     if kind.endswith("_type") or kind == "int_from_float":
-        return Problem(field, "WRONG_TYPE", "This has the wrong type.")
-    return Problem(field, "INVALID", "This is not valid.")
+        return Problem(field, ProblemCode.WRONG_TYPE, "This has the wrong type.")
+    return Problem(field, ProblemCode.INVALID, "This is not valid.")
