@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 
-from latchkey.domain.export import DONE_STEP, PACKING_STEP, WAITING_STEP
+import pytest
+
+from latchkey.domain.export import DONE_STEP, PACKING_STEP, WAITING_STEP, FailureReason
 from latchkey.flows.export_parts import PARTS
 from latchkey.flows.mailing import EXPORTS_PAGE, FORGOT_PASSWORD_PAGE, PAGES
 from tools.template import ROOT
 
 SOURCE = (ROOT / "web/src/page/page.ts").read_text(encoding="utf-8")
-MESSAGES = (ROOT / "web/src/messages.ts").read_text(encoding="utf-8")
-LANGUAGES = 2
+MESSAGES = {
+    file.name: set(re.findall(r'^  "?([\w-]+)"?:', file.read_text(encoding="utf-8"), re.MULTILINE))
+    for file in (ROOT / "web/src").glob("messages*.ts")
+}
 DOORS = dict(re.findall(r'^  "/([\w-]*)": \{ (.+) \},$', SOURCE, re.MULTILINE))
 INSIDE = {"exports"}
 """Pages for whoever is signed in."""
@@ -27,7 +31,11 @@ def test_a_page_for_a_link_takes_its_token():
     assert {name for name, door in DOORS.items() if "token: true" in door} == set(PAGES.values())
 
 
-def test_every_step_of_an_export_has_a_word_in_every_language():
+@pytest.mark.parametrize("language", sorted(MESSAGES))
+def test_every_step_and_failure_of_an_export_has_a_word_in_every_language(language: str):
     steps = {part.name for part in PARTS} | {WAITING_STEP, PACKING_STEP, DONE_STEP}
-    for step in steps:
-        assert len(re.findall(rf'^  "?step_{step}"?:', MESSAGES, re.MULTILINE)) == LANGUAGES, step
+    # Nobody is left to read of an account that was closed.
+    failures = set(FailureReason) - {FailureReason.ACCOUNT_CLOSED}
+    wanted = {f"step_{step}" for step in steps} | {f"failed_{each.upper()}" for each in failures}
+    assert wanted <= MESSAGES[language]
+    assert len(MESSAGES) > 1
