@@ -466,8 +466,11 @@ def test_of_two_who_show_one_upload_at_once_one_succeeds(service, ada, step, con
     assert (len(service.media.avatars), unshown(service)) == (1, [])
 
 
-def test_of_two_requests_with_one_key_at_once_both_get_what_one_created(service, ada):
+@pytest.mark.parametrize("others", [0, 2], ids=["three slots are free", "one slot is free"])
+def test_of_two_requests_with_one_key_at_once_both_get_what_one_created(service, ada, others):
     """The second comes when the first has looked for the key and not yet claimed it."""
+    for _ in range(others):
+        offer(ada)
     key = {"idempotency-key": '"one-key"'}
     ledger = service.services.avatars.store
     second = []
@@ -481,7 +484,7 @@ def test_of_two_requests_with_one_key_at_once_both_get_what_one_created(service,
     first = offer(ada, **key)
     assert (first.status, second[0].status) == (201, 201)
     assert first.data["upload_id"] == second[0].data["upload_id"]
-    assert [offer(ada).status for _ in range(3)] == [201, 201, 429]
+    assert [offer(ada).status for _ in range(3 - others)] == [201] * (2 - others) + [429]
 
 
 @pytest.mark.parametrize("step", ["delete_avatar", "delete_upload"])

@@ -103,6 +103,23 @@ def test_a_repeated_request_gets_what_the_first_one_made(service, token):
     assert (other.status, other.data["id"] != first.data["id"]) == (202, True)
 
 
+def test_of_two_requests_with_one_key_at_once_both_get_what_one_made(service, token):
+    """The second comes when the first has looked for the key, and before it reads the ledger."""
+    key = {"idempotency-key": '"one-key"'}
+    store, second = service.services.exports, []
+
+    def overtaken(account_id):
+        del store.ledger_version
+        second.append(service.request("POST", EXPORT, token=token, headers=key))
+        return store.ledger_version(account_id)
+
+    store.ledger_version = overtaken
+    first = service.request("POST", EXPORT, token=token, headers=key)
+    assert (first.status, second[0].status) == (202, 202)
+    assert first.data["id"] == second[0].data["id"]
+    assert service.request("GET", EXPORTS, token=token).data["total_count"] == 1
+
+
 def test_the_picture_goes_with_the_rest(service, token):
     service.media.avatars["avt_1"] = b"a picture"
     for key, item in service.table._items.items():

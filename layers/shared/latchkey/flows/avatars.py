@@ -27,6 +27,7 @@ from latchkey.domain.errors import (
     IdempotencyKeyReused,
     PreconditionFailed,
     TemporarilyUnavailable,
+    TooManyPendingUploads,
     UnusablePicture,
     UploadNotComplete,
     UploadNotFound,
@@ -139,9 +140,12 @@ class Avatars:
                 claims = [claim(caller.account_id, key, to_item(upload), context.now)]
             try:
                 self.store.put_upload(upload, also=claims)
-            except ConditionFailed:
-                # Somebody was first with this key: theirs is the upload.
+            except (ConditionFailed, TooManyPendingUploads) as refused:
+                # Somebody may have been first with this key, and taken the last slot: theirs is
+                # the upload.
                 upload = self._created(caller, key, context)
+                if upload is None and isinstance(refused, TooManyPendingUploads):
+                    raise
                 if upload is None:
                     raise IdempotencyKeyReused from None
         return OfferedUpload(upload=upload, post=self.media().presign_upload(upload, context.now))

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import ExportNotFound, TemporarilyUnavailable, TooManyAttempts
+from latchkey.domain.errors import (
+    ExportAlreadyRunning,
+    ExportNotFound,
+    TemporarilyUnavailable,
+    TooManyAttempts,
+)
 from latchkey.domain.export import Export, ExportStatus
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
@@ -22,6 +27,7 @@ from latchkey.storage.idempotency import claim
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.account import Account
     from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
@@ -74,24 +80,35 @@ class Exports:
             made = self._made(caller, key, context)
             if made is not None:
                 return made
-            version = self.store.ledger_version(account.id)
-            self._require_below_limit(account.id, context.now)
-            export = Export(id=context.new_id("exp"), account_id=account.id, created_at=context.now)
-            row = audit_row(
-                Action.EXPORT_REQUESTED,
-                account.audit,
-                context,
-                caller=caller,
-                targets=(export.id,),
-            )
-            created = {"export_id": export.id}
-            claims = [] if key is None else [claim(account.id, key, created, context.now)]
-            effects = Effects(audit=(row,), outbox=(export_message(export, context.now),))
-            if self.store.put_new(export, ledger_version=version, effects=effects, also=claims):
-                return export
+            try:
+                made = self._make(account, caller, key, context)
+            except (ExportAlreadyRunning, TooManyAttempts):
+                # What stands in the way may be what this very key has just made.
+                made = self._made(caller, key, context)
+                if made is None:
+                    raise
+            if made is not None:
+                return made
         raise TemporarilyUnavailable(
             retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="export contention"
         )
+
+    def _make(
+        self, account: Account, caller: Caller, key: IdempotencyKey | None, context: RequestContext
+    ) -> Export | None:
+        """Create an export; None when another request came in between."""
+        version = self.store.ledger_version(account.id)
+        self._require_below_limit(account.id, context.now)
+        export = Export(id=context.new_id("exp"), account_id=account.id, created_at=context.now)
+        row = audit_row(
+            Action.EXPORT_REQUESTED, account.audit, context, caller=caller, targets=(export.id,)
+        )
+        created = {"export_id": export.id}
+        claims = [] if key is None else [claim(account.id, key, created, context.now)]
+        effects = Effects(audit=(row,), outbox=(export_message(export, context.now),))
+        if self.store.put_new(export, ledger_version=version, effects=effects, also=claims):
+            return export
+        return None
 
     def _made(
         self, caller: Caller, key: IdempotencyKey | None, context: RequestContext
