@@ -99,6 +99,12 @@ def test_rows_of_one_action_come_from_many_days_in_pages(service, admin):
     assert [row["id"] for row in paged] == [row["id"] for row in whole["rows"]]
 
 
+def test_what_concerns_everybody_is_found_by_its_action(service, admin):
+    kids = service._handler("rotate_signing_keys")({"force": True}, None)["kids"]
+    (row,) = search(admin, action="signing_key.rotated")["rows"]
+    assert (row["subject"], row["actor"], row["targets"]) == (None, "system", kids)
+
+
 def test_a_search_of_years_walks_a_month_a_page(service, admin):
     service.clock.advance(days=60)
     admin.token = service.login("root@example.com").data["access_token"]

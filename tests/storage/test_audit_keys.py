@@ -20,6 +20,7 @@ from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
 from latchkey.storage.boto_client import aws_client
 from tests.support.audit import verified
 from tests.support.builders import NOW
+from tools.template import functions, load
 
 
 @pytest.fixture
@@ -58,6 +59,30 @@ def test_what_the_key_signs_verifies_with_what_it_published(prefix, make):
     statement = Block(chain=0, number=1, first=1, previous=START, at=1, entries=()).statement()
     assert findings(key.sign(statement), prefix) == []
     assert findings(key.sign(statement + b" "), prefix) == ["forged"]
+
+
+def test_the_template_allows_what_a_key_in_kms_is_asked_for_and_nothing_else(prefix):
+    key = in_kms(prefix)
+    asked = set()
+    key._kms.meta.events.register(
+        "before-call.kms", lambda *, model, **_: asked.add(f"kms:{model.name}")
+    )
+    key.ensure()
+    key.sign(b"anything")
+    policy = load()["Resources"]["UseAuditKmsKey"]
+    assert policy["Condition"] == "HasAuditKmsKey"
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert set(statement["Action"]) == asked
+    assert statement["Resource"] == {"Ref": "AuditKmsKey"}
+    # Another key is published by this: CloudFormation calls again only when a property differs.
+    published_by = load()["Resources"]["AuditKey"]["Properties"]
+    assert published_by["AuditKmsKey"] == {"Ref": "AuditKmsKey"}
+    signers = {
+        name: function
+        for name, function in functions().items()
+        if "AUDIT_KMS_KEY" in function.get("Environment", {}).get("Variables", {})
+    }
+    assert policy["Properties"]["Roles"] == [{"Ref": f"{name}Role"} for name in signers]
 
 
 def test_the_key_is_made_once(prefix):
