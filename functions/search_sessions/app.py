@@ -9,7 +9,7 @@ from latchkey.domain.errors import InvalidCursor
 from latchkey.domain.search import SessionFilter, SessionState
 from latchkey.http.auth import admin
 from latchkey.http.endpoint import endpoint
-from latchkey.http.parameters import PAGING, Choice, Instant, Text
+from latchkey.http.parameters import PAGING, Choice, Identifier, Instant, Text
 from latchkey.http.response import ok
 from latchkey.http.views.administration import FoundSessionListView
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 QUERY: Mapping[str, Parameter] = {
-    "user_id": Text(description="Whose."),
+    "user_id": Identifier(prefix="usr", description="Whose."),
     "ip": Text(
         description="The address at sign-in, or a network: at least /16 (IPv4), /32 (IPv6)."
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from latchkey.domain.errors import AccountNotFound, TemporarilyUnavailable
+from tests.support.desk import HOSTILE_FILTERS
 from tests.support.person import ME, Person, audit_rows
 from tests.support.service import IPHONE, InProcessService
 
@@ -103,6 +104,33 @@ def test_sessions_are_found_by_address_and_network(service, admin, network, foun
 @pytest.mark.parametrize("network", ["10.0.0.0/8", "2001::/16", "elsewhere", "1.2.3.4/99"])
 def test_what_is_no_network_or_too_wide_is_refused(admin, network):
     assert admin.get(SESSIONS, query={"ip": network}).code == "VALIDATION_ERROR"
+
+
+def test_of_one_user_only_the_sessions_from_a_network_are_found_and_ended(service, admin):
+    ada = Person(service)
+    for ip in ("198.51.100.1", "198.51.7.7", "2001:db8::1"):
+        service.login(source_ip=ip)
+    wanted = {"user_id": ada.id, "ip": "198.51.100.0/24"}
+    (one,) = all_pages(admin, SESSIONS, "sessions", **wanted)
+    assert one["ip_address"] == "198.51.100.1"
+    tried = admin.request("POST", REVOCATIONS, json_body=wanted).data
+    assert tried["count"] == 1
+    real = {**wanted, "dry_run": False, "confirmation": tried["confirmation"]}
+    assert admin.request("POST", REVOCATIONS, json_body=real).data["count"] == 1
+    assert len(all_pages(admin, SESSIONS, "sessions", user_id=ada.id)) == 3
+
+
+@pytest.mark.parametrize("wanted", HOSTILE_FILTERS, ids=str)
+def test_a_filter_that_is_none_is_refused(admin, wanted):
+    for method, options in (("GET", {"query": wanted}), ("POST", {"json_body": wanted})):
+        path = SESSIONS if method == "GET" else REVOCATIONS
+        answer = admin.request(method, path, **options)
+        assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+
+
+def test_everybody_is_not_signed_out_by_what_was_left_out(service, admin):
+    answer = admin.request("POST", REVOCATIONS, json_body={})
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
 
 
 def test_sessions_are_found_by_user_device_and_state(service, admin):

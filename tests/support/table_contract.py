@@ -205,6 +205,10 @@ class TableContract:
         assert pages == whole
         assert len(whole) == 5
 
+    def test_bounds_the_wrong_way_round_find_nothing(self, table, five):
+        page = table.query(Query(partition=five, between=("C", "B")))
+        assert (page.items, page.next_start) == ([], None)
+
     def test_a_page_says_where_the_next_one_starts(self, table, five):
         first = table.query(Query(partition=five, limit=3))
         assert len(first.items) == 3

@@ -457,10 +457,10 @@ export const zResetPasswordBody = z.object({
  * Which active sessions to end; the filter of `GET /sessions`, and at least one field of it.
  */
 export const zRevocationBody = z.object({
-    user_id: z.string().min(1).max(254).nullish().default(null),
+    user_id: z.string().nullish().default(null),
     ip: z.string().min(1).max(254).nullish().default(null),
     device: z.string().min(1).max(254).nullish().default(null),
-    country: z.string().min(1).max(254).nullish().default(null),
+    country: z.string().min(1).max(2).nullish().default(null),
     created_from: z.iso.datetime().nullish().default(null),
     created_to: z.iso.datetime().nullish().default(null),
     dry_run: z.boolean().optional().default(true),
@@ -933,7 +933,7 @@ export const zListUsersQuery = z.object({
 export const zListUsersResponse = zUserListView;
 
 export const zSearchSessionsQuery = z.object({
-    user_id: z.string().min(1).max(254).optional(),
+    user_id: z.string().regex(/^usr_[0-9a-z]{26}$/).optional(),
     ip: z.string().min(1).max(254).optional(),
     device: z.string().min(1).max(254).optional(),
     country: z.string().min(1).max(2).optional(),

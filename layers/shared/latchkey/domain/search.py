@@ -40,7 +40,7 @@ class SessionFilter:
     state: SessionState = SessionState.ACTIVE
 
     def matches(self, session: Session, now: datetime, idle_timeout: timedelta) -> bool:
-        """Tell whether a session is meant; where it came from is for the index to say."""
+        """Tell whether a session is meant; where it came from is for the storage to say."""
         active = session.is_active(now, idle_timeout)
         place = session.location.country if session.location else None
         return (

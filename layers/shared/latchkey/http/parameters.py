@@ -195,11 +195,7 @@ class Instant:
         instant = None
         with contextlib.suppress(ValueError):
             instant = datetime.fromisoformat(text)
-        if (
-            instant is None
-            or instant.tzinfo is None
-            or not _FIRST_YEAR <= instant.year <= _LAST_YEAR
-        ):
+        if instant is None or instant.tzinfo is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:
             words = "Send a time with its zone: 2026-01-02T03:04:05Z."
             raise InvalidInput(Problem(name, ProblemCode.NOT_A_TIME, words))
         return instant.astimezone(UTC)
@@ -209,7 +205,7 @@ class Instant:
         return {"type": "string", "format": "date-time"}
 
 
-_FIRST_YEAR, _LAST_YEAR = 2000, 9000
+FIRST_YEAR, LAST_YEAR = 2000, 9000
 """What identifiers and the calendar can hold, whatever the zone."""
 
 PAGING: Mapping[str, Parameter] = {"limit": PageSize(), "cursor": Cursor()}

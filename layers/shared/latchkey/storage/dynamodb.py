@@ -260,6 +260,8 @@ class DynamoDBTable:
 
     def query(self, query: Query) -> Page:
         """See Table.query."""
+        if query.between is not None and query.between[0] > query.between[1]:
+            return Page([], None)  # DynamoDB takes such bounds for an error
         pk, sk = (f"{query.index}pk", f"{query.index}sk") if query.index else ("pk", "sk")
         expression = _Expression()
         condition = f"{expression.name(pk)} = {expression.value(query.partition)}"

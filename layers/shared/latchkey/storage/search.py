@@ -17,7 +17,7 @@ from latchkey.domain.paging import Slice
 from latchkey.domain.session import Session
 from latchkey.storage import keys
 from latchkey.storage.cursors import read_page
-from latchkey.storage.networks import network_range
+from latchkey.storage.networks import address_place, network_range
 from latchkey.storage.records import from_item, to_milliseconds
 from latchkey.storage.table import Key, Query
 
@@ -50,8 +50,9 @@ class SearchStore:
         Consistency  eventual for what is found, strong for what is shown
         Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account
         Bounds       SEARCH_ROUNDS pages of keys; a page may have fewer entries than `limit`
-        Raises       InvalidCursor
+        Raises       InvalidCursor, InvalidInput for times that are the wrong way round
         """
+        _require_order(wanted)
         query = _users_query(wanted)
 
         def matches(item: Item) -> bool:
@@ -89,12 +90,19 @@ class SearchStore:
         Consistency  as `users`
         Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each session looked at
         Bounds       as `users`
-        Raises       InvalidCursor, InvalidInput for a network that is none or too wide
+        Raises       as `users`, and InvalidInput for a network that is none or too wide
         """
+        _require_order(wanted)
+        is_inside = _network(wanted.ip)
+
+        def is_wanted(item: Item) -> bool:
+            session = from_item(Session, item)
+            return matches(session) and is_inside(session.ip_address)
+
         return self._pages(
             _sessions_query(wanted),
             lambda item: from_item(Session, item),
-            lambda item: matches(from_item(Session, item)),
+            is_wanted,
             pattern=f"sessions|{bound_to}|{wanted.digest}",
             limit=limit,
             cursor=cursor,
@@ -149,11 +157,7 @@ def _sessions_query(wanted: SessionFilter) -> Query:
             newest_first=True,
         )
     if wanted.ip is not None:
-        try:
-            partition, first, last = network_range(wanted.ip)
-        except ValueError:
-            words = "Send an address, or a network of at least /16 (IPv4) or /32 (IPv6)."
-            raise InvalidInput(Problem("ip", ProblemCode.INVALID, words)) from None
+        partition, first, last = network_range(wanted.ip)
         return Query(partition=partition, between=(first, f"{last}~"), index="gsi2")
     return Query(
         partition=keys.SESSIONS,
@@ -161,6 +165,30 @@ def _sessions_query(wanted: SessionFilter) -> Query:
         newest_first=True,
         index="gsi1",
     )
+
+
+def _network(text: str | None) -> Callable[[str], bool]:
+    """Read a network; what tells whether an address is in it. Of one user, no index does."""
+    if text is None:
+        return lambda _address: True
+    try:
+        partition, first, last = network_range(text)
+    except ValueError:
+        words = "Send an address, or a network of at least /16 (IPv4) or /32 (IPv6)."
+        raise InvalidInput(Problem("ip", ProblemCode.INVALID, words)) from None
+
+    def is_inside(address: str) -> bool:
+        place = address_place(address)
+        return place is not None and place[0] == partition and first <= place[1] <= last
+
+    return is_inside
+
+
+def _require_order(wanted: SessionFilter | UserFilter) -> None:
+    since, until = wanted.created_from, wanted.created_to
+    if since is not None and until is not None and since > until:
+        words = "The period ends before it begins."
+        raise InvalidInput(Problem("created_to", ProblemCode.EMPTY_PERIOD, words))
 
 
 def _times(since: datetime | None, until: datetime | None) -> tuple[str, str]:
