@@ -138,7 +138,7 @@ def search() -> None:
 
 def erase() -> None:
     """Erase people with more and more items; count what it takes."""
-    print(f"{'items':>6} {'queries':>8} {'transactions':>13} {'left':>5} {'p95 s':>7}")
+    print(f"{'items':>6} {'queries':>8} {'transactions':>13} {'left':>5} {'worst s':>7}")
     for items in (1, 97, 98, 99, 100, 101, 1000, 5000):
         times = []
         left: list[Any] = []
@@ -165,10 +165,9 @@ def erase() -> None:
                 if not str(i["sk"]).startswith("mail#")
                 and any(word in json.dumps(i, default=repr) for word in words)
             ]
-        p95 = sorted(times)[int(len(times) * 0.95) - 1]
         print(
             f"{items:6} {table.calls['query']:8} {table.calls['transact']:13} "
-            f"{len(left):5} {p95:7.2f}"
+            f"{len(left):5} {max(times):7.2f}"
         )
 
 

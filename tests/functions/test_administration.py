@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from latchkey.domain.errors import AccountNotFound, TemporarilyUnavailable
+from latchkey.storage import keys
 from tests.support.desk import HOSTILE_FILTERS
 from tests.support.person import ME, Person, audit_rows
 from tests.support.service import IPHONE, InProcessService
@@ -207,6 +208,40 @@ def test_a_role_holds_from_the_next_request_on(service, admin):
     assert ada.get("/api/v1/users").code == "ADMINISTRATORS_ONLY"
     own = f"/api/v1/users/{admin.id}/role"
     assert admin.request("PUT", own, json_body={"role": "user"}).code == "LAST_ADMINISTRATOR"
+
+
+@pytest.mark.parametrize(
+    ("method", "action", "options"),
+    [
+        ("PUT", "/role", {"json_body": {"role": "user"}}),
+        ("POST", "/suspend", {}),
+        ("DELETE", "", {}),
+        ("DELETE", "", {"query": {"hard": "true"}}),
+    ],
+)
+def test_of_two_administrators_who_remove_each_other_at_once_one_stays(
+    service, admin, method, action, options
+):
+    other = Person(service)
+    other.become_admin()
+    transact, answers = service.table.transact, []
+
+    def remove(one, another):
+        path = f"/api/v1/users/{another.id}{action}"
+        return one.request(method, path, **options)
+
+    def overtaken(writes):
+        if not answers and any(write.key == keys.administrators() for write in writes):
+            answers.append(None)
+            answers.append(remove(other, admin))
+        transact(writes)
+
+    service.table.transact = overtaken
+    answer = remove(admin, other)
+    assert answers[1].status == 200
+    assert (answer.status, answer.code) == (409, "LAST_ADMINISTRATOR")
+    assert other.get("/api/v1/users").status == 200
+    assert admin.get("/api/v1/users").status in {401, 403}
 
 
 def test_changing_roles_asks_for_a_recent_authentication(service, admin):

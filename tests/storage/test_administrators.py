@@ -1,0 +1,54 @@
+"""The number of administrators: the last one can't be lost, whoever writes at the same time."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from latchkey.domain.account import AccountStatus, Role
+from latchkey.storage import keys
+from latchkey.storage.administrators import Administrators, counted
+from latchkey.storage.memory import MemoryTable
+from latchkey.storage.table import ConditionFailed, Delete
+from tests.support.builders import an_account
+
+ADMIN = an_account(role=Role.ADMIN)
+GONE = {
+    "demoted": dataclasses.replace(ADMIN, role=Role.USER),
+    "suspended": dataclasses.replace(ADMIN, status=AccountStatus.SUSPENDED),
+    "deleted": dataclasses.replace(ADMIN, status=AccountStatus.DELETED),
+    "erasing": dataclasses.replace(ADMIN, status=AccountStatus.ERASING),
+}
+
+
+@pytest.fixture(params=["memory", "moto"])
+def table(request):
+    if request.param == "memory":
+        return MemoryTable()
+    found = request.getfixturevalue("moto_table")
+    found.delete(Delete(keys.administrators()))  # the table is the whole session's
+    return found
+
+
+@pytest.mark.parametrize("first", GONE)
+@pytest.mark.parametrize("second", GONE)
+def test_of_two_who_remove_each_other_at_once_one_stays(table, first, second):
+    administrators = Administrators(table)
+    for _ in range(2):
+        table.transact(counted(dataclasses.replace(ADMIN, role=Role.USER), ADMIN))
+    # Both have seen two of them.
+    assert administrators.count() == 2
+    writes = [counted(ADMIN, GONE[how]) for how in (first, second)]
+    table.transact(writes[0])
+    with pytest.raises(ConditionFailed):
+        table.transact(writes[1])
+    assert administrators.count() == 1
+
+
+def test_what_concerns_no_administrator_costs_nothing(table):
+    user = dataclasses.replace(ADMIN, role=Role.USER)
+    assert counted(user, dataclasses.replace(user, status=AccountStatus.DELETED)) == []
+    assert counted(GONE["suspended"], GONE["deleted"]) == []
+    assert counted(ADMIN, dataclasses.replace(ADMIN, full_name="Another")) == []
+    assert Administrators(table).count() == 0
