@@ -9,6 +9,7 @@ import json
 import random
 import re
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from latchkey import bootstrap
 from latchkey.domain.audit_chain import canonical, row_digest
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import AUDIT_CHAINS
+from latchkey.flows.request_trail import UnreadableLines
 from latchkey.security.sealing import unseal
 from latchkey.storage import keys
 from latchkey.storage.audit_chain import AuditChainStore
@@ -229,6 +231,24 @@ def test_a_row_that_we_did_not_write_is_chained_like_any_other(service, odd):
     assert {finding.kind for finding in report.findings} == {"misdated"}
     service.clock.advance(hours=2)
     assert service._handler("archive_audit")({}, None) == {"rows": 6, "wrong": []}
+
+
+@pytest.mark.parametrize(
+    ("days", "fields", "kinds"),
+    [
+        (1, {}, []),
+        (3, {}, ["misdated"]),
+        (14, {"operation": "get_me"}, []),  # a dead letter that was recorded at last
+        (16, {"operation": "get_me"}, ["misdated"]),
+        (-1, {"operation": "get_me"}, ["misdated"]),
+    ],
+)
+def test_a_row_that_comes_when_no_row_of_ours_does_is_misdated(service, days, fields, kinds):
+    at = to_milliseconds(service.clock.now() - timedelta(days=days))
+    service.table.put(Put(keys.Key("SUBJECT#sub_x", "aud_1", "audit"), {"at": at, **fields}))
+    chain(service)
+    report = audited(service.table, service.audit_vault, service.audit_key)
+    assert [finding.kind for finding in report.findings] == kinds
 
 
 def test_numbers_and_sets_that_we_never_store_are_read_all_the_same():
@@ -506,6 +526,28 @@ def test_a_log_line_that_only_looks_like_ours_is_no_row(service):
     assert service._handler("record_requests")(log_event(odd), None) == {"recorded": 0}
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [{}, {"at": "now"}, {"at": 10**30}, {"status": "x"}, {"origin": "ä"}],
+)
+def test_a_line_that_can_not_be_read_waits_and_keeps_no_other_from_being_recorded(service, odd):
+    line = {
+        "message": "audited request",
+        "at": to_milliseconds(service.clock.now()),
+        "operation": "get_me",
+        "request_id": "first",
+        "status": 200,
+        "outcome": "OK",
+    }
+    broken = {**line, "outcome": "NO", **odd} if odd else {"message": "audited request"}
+    last = {**line, "request_id": "last"}
+    batch = log_event(map(json.dumps, (line, broken, last)))
+    for _ in range(2):
+        with pytest.raises(UnreadableLines):
+            service._handler("record_requests")(batch, None)
+    assert [row["request_id"] for row in audit_rows(service.table)] == ["first", "last"]
+
+
 def gateway_line(status, *, function_status="-", error="-"):
     """What API Gateway writes, in the template's own format."""
     context = {
@@ -528,16 +570,18 @@ def test_what_no_function_has_answered_becomes_a_row_by_the_gateways_line(servic
         gateway_line(429, error="THROTTLED"),
         gateway_line(503, error="INTEGRATION_FAILURE"),
         gateway_line(413),
+        gateway_line("-"),
         gateway_line(204),  # CORS
         gateway_line(401, function_status=401),
         gateway_line(200, function_status=200),
     ]
     recorder = service._handler("record_requests")
-    assert recorder(log_event(lines), None) == {"recorded": 5}
+    assert recorder(log_event(lines), None) == {"recorded": 6}
     assert recorder(log_event(lines), None) == {"recorded": 0}
     assert sorted(
         (row["request_id"], row["action"], row["outcome"]) for row in audit_rows(service.table)
     ) == [
+        ("gateway----", "request.refused", "HTTP_0"),
         ("gateway-204--", "request.served", "OK"),
         ("gateway-404--", "request.refused", "ROUTE_NOT_FOUND"),
         ("gateway-413--", "request.refused", "HTTP_413"),

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _SERVER_ERROR = 500
 
 
+class UnreadableLines(Exception):
+    """Some lines are not what a request leaves: their batch is kept until somebody has looked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTrail:
     """The flow, and what it needs."""
@@ -32,8 +36,21 @@ class RequestTrail:
     audit: AuditStore
 
     def record(self, lines: Iterable[Mapping[str, Any]]) -> int:
-        """Record requests from their log lines, each once; return how many were new."""
-        return sum(self.audit.add_request(record_of(line)) for line in lines)
+        """Record requests from their log lines, each once; return how many were new.
+
+        Raises UnreadableLines once all the others are recorded.
+        """
+        recorded = unreadable = 0
+        for line in lines:
+            try:
+                record = record_of(line)
+            except (KeyError, OverflowError, TypeError, ValueError):
+                unreadable += 1
+            else:
+                recorded += self.audit.add_request(record)
+        if unreadable:
+            raise UnreadableLines(recorded, unreadable)
+        return recorded
 
 
 def record_of(line: Mapping[str, Any]) -> AuditRecord:

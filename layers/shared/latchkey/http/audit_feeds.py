@@ -99,12 +99,13 @@ def _line(entry: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _gateway_line(line: Mapping[str, str], at: int) -> dict[str, Any]:
-    status = int(line["status"])
+    # A client that has gone may leave none.
+    status = int(line["status"]) if line["status"].isdecimal() else 0
     error = line["error"] if line["error"] != _NOTHING else f"HTTP_{status}"
     return {
         "at": at,
         "operation": "gateway",
         "request_id": line["request_id"],
         "status": status,
-        "outcome": error if status >= _ERROR else OK,
+        "outcome": OK if 0 < status < _ERROR else error,
     }
