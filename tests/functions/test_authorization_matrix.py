@@ -31,6 +31,7 @@ class World:
         self.service = InProcessService()
         people = {name: Person(self.service, f"{name}@example.com") for name in CALLERS[1:]}
         people["admin"].become_admin()
+        self.ids = {name: person.id for name, person in people.items()}
         self.tokens: dict[str, str | None] = {name: person.token for name, person in people.items()}
         self.tokens["anonymous"] = None
         self.objects = {
@@ -120,3 +121,39 @@ def test_any_other_rule_than_the_right_one_is_noticed(world, monkeypatch, operat
     right = RULES[operation_id]
     monkeypatch.setitem(RULES, operation_id, rule)
     assert (deviations(world, operation_id) != []) == (rule != right)
+
+
+# Who did it ---------------------------------------------------------------------------------------
+
+BY_ADMINISTRATORS = [name for name, rule in RULES.items() if rule in {"admin", "owner"}]
+WHOSE = {"unsuspendUser": "suspended", "restoreUser": "deleted"}
+"""Where it is done to somebody to whom there is something to do."""
+BODY_OF = {
+    "replaceUser": {"full_name": "Somebody Else"},
+    "replacePreferencesAtUsersUserIdPreferences": {"wifi": True},
+    "changeRole": {"role": "admin"},
+    "revokeFoundSessions": {"device": "Chrome"},
+}
+
+
+@pytest.mark.parametrize("operation_id", BY_ADMINISTRATORS)
+def test_whatever_an_administrator_reads_or_does_is_recorded_with_who(world, operation_id):
+    """A row is in the table when the answer leaves; a new operation of theirs is tried, too."""
+    world.reset()
+    account = world.service.services.accounts.get(world.ids["admin"])
+    before = {row["sk"] for row in rows(world)}
+    method, path, _ = request_of(operation_id, world.objects[WHOSE.get(operation_id, "a")])
+    if operation_id == "resetPreferencesAtUsersUserIdPreferences":
+        token = world.tokens["a"]
+        world.service.request("PUT", f"{ME}/preferences", token=token, json_body={"wifi": True})
+    query = {"action": "account.registered"} if operation_id == "listAudit" else None
+    answer = world.service.request(
+        method, path, token=world.tokens["admin"], json_body=BODY_OF.get(operation_id), query=query
+    )
+    assert answer.status == 200, answer.body
+    new = [row for row in rows(world) if row["sk"] not in before]
+    assert [row for row in new if row["actor"] == account.audit.id]
+
+
+def rows(world):
+    return [item for item in world.table.all_items() if str(item["sk"]).startswith("aud_")]
