@@ -342,7 +342,7 @@ def test_one_is_not_true(copy, capsys):
 
     def change(documents):
         row = rows(documents)[0]
-        documents.append({"row": {**row, "ttl": float(row["ttl"])}})
+        documents.append({"row": {**row, "at": float(row["at"])}})
 
     edit(copy / LIVE, change)
     assert audit(copy, capsys)[0] == 1
