@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
     """Run for the schedule, or by hand; any number of times, also side by side."""
     del event, lambda_context
-    deleted = avatars().sweep(services().clock.now())
+    try:
+        deleted = avatars().sweep(services().clock.now())
+    except Exception:
+        record_task("sweep_avatars", failed=True)
+        raise
     logger.info("unshown avatars deleted", deleted=deleted)
     record_task("sweep_avatars", done=deleted)
     return {"deleted": deleted}

@@ -12,11 +12,13 @@ from threading import Barrier, Event
 import pytest
 
 from latchkey.domain.export import ExportLeaseLost
+from latchkey.domain.ids import new_id
 from latchkey.flows.cleanup import Cleanup, Task
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW
 from tests.support.person import ME, Person
+from tests.support.pictures import multipart, png
 from tests.support.service import InProcessService
 
 
@@ -155,3 +157,42 @@ def test_five_runs_at_once_get_everything_done_once(capsys):
     assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
     assert service.services.exports.find(keeping.id, export).status == "expired"
     assert service.services.exports.find(stuck.id, waiting).status == "ready"
+
+
+def tasks(capsys):
+    """Add up what the metrics of tasks say."""
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    return {
+        name: sum(sum(metric[name]) for metric in metrics if metric.get("task") == "sweep_avatars")
+        for name in ("TaskDone", "TaskFailures")
+    }
+
+
+def test_five_sweeps_at_once_delete_what_nobody_is_shown_and_nothing_else(capsys):
+    """A picture that a crash has left; each sweep has a metric, one that fails has another."""
+    service = InProcessService()
+    ada = Person(service)
+    shown, content_type = multipart(avatar=("me.png", png()))
+    headers = {"content-type": content_type}
+    assert ada.request("PATCH", ME, raw_body=shown, headers=headers).status == 200
+    (kept,) = service.media.avatars
+    left = new_id("avt", service.clock.now())
+    service.services.avatars.store.expect_file(left)
+    service.media.put_avatar(left, b"picture")
+    service.clock.advance(days=2)
+    handler = importlib.import_module("functions.sweep_avatars.app").handler
+    capsys.readouterr()
+    with ThreadPoolExecutor(5) as pool:
+        runs = list(pool.map(lambda _: handler({}, None)["deleted"], range(5)))
+    assert set(service.media.avatars) == {kept}
+    assert 1 <= sum(runs) <= 5
+    assert tasks(capsys) == {"TaskDone": sum(runs), "TaskFailures": 0}
+    assert handler({}, None) == {"deleted": 0}
+
+    service.services.avatars.store.expect_file(left)
+    service.clock.advance(days=2)
+    service.media.fail_at("delete_avatar", ConnectionError())
+    with pytest.raises(ConnectionError):
+        handler({}, None)
+    assert tasks(capsys) == {"TaskDone": 0, "TaskFailures": 1}
+    assert handler({}, None) == {"deleted": 1}

@@ -108,7 +108,7 @@ class World:
         dynamodb = self.stack.client("dynamodb")
         pages = dynamodb.get_paginator("scan").paginate(TableName=self.stack.table_name)
         theirs = {f"ACCOUNT#{person.id}" for person in self.people.values()}
-        passing = {"last_activity_at", "used_generation"}
+        passing = {"last_activity_at", "used_generation", "write_id"}
         return {
             (item["pk"]["S"], item["sk"]["S"]): str(
                 sorted((name, str(v)) for name, v in item.items() if name not in passing)
