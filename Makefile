@@ -84,6 +84,10 @@ admin: $(VENV) ## Make somebody an administrator (EMAIL=ada@example.com, STACK=l
 redrive-exports: $(VENV) ## Start failed exports over, once what made them fail is repaired (STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) CleanupFunction '{"task": "redrive_exports"}'
 
+.PHONY: redrive-mails
+redrive-mails: $(VENV) ## Deliver the mails again that were given up, once the reason is repaired (STACK=latchkey)
+	@$(BIN)/python -m tools.dead_letters $(or $(STACK),latchkey) Mail
+
 .PHONY: lock
 lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRADE=1: newest of all)
 	for name in runtime media dev ministack sam; do \

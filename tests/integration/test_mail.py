@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support import mail_service
 from tests.support.api import (
     PASSWORD,
     a_fresh_address,
@@ -17,6 +17,9 @@ from tests.support.api import (
     until_available,
 )
 from tests.support.mail import token_in
+from tests.support.mail_service import Mood
+from tests.support.outbox import sqs_record
+from tests.support.queue_worker import QueueWorker, outcomes, run_make, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,39 +142,104 @@ def test_a_sign_in_that_was_not_ones_own_is_ended_by_the_link_of_its_mail(api, s
     assert error_code(disown(api, link)) == "SINGLE_USE_TOKEN_INVALID"
 
 
-def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack):
-    """Twenty copies of every delivery, while the worker is at it."""
-    people = [a_fresh_address() for _ in range(5)]
-    sqs, lambdas = stack.client("sqs"), stack.client("lambda")
-    queue = sqs.get_queue_url(
-        QueueName=stack.deployment.physical_ids["MailQueue"].rpartition("/")[2]
-    )
-    for email in people:
-        api.call("POST", "/api/v1/auth/password/forgot", json={"email": email})
-        api.register(email)
-    ids = [
+@pytest.fixture
+def worker(stack):
+    return QueueWorker(stack, "send_mail")
+
+
+def promised(worker: QueueWorker, people: list[str]) -> set[str]:
+    """The ids of the messages that wait to become mails to these people."""
+    return {
         item["sk"]["S"].partition("#")[2]
-        for item in stack.client("dynamodb").scan(TableName=stack.table_name)["Items"]
-        if item["pk"]["S"].startswith("OUTBOX#")
-    ]
-    for message_id in ids * 20:
-        sqs.send_message(
-            QueueUrl=queue["QueueUrl"], MessageBody=json.dumps({"message_id": message_id})
-        )
+        for item in worker.outbox("mail")
+        if item["body"]["M"].get("address", {}).get("S") in people
+    }
+
+
+COPIES = 20
+
+
+def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack, worker):
+    """Twenty copies of every delivery, of which the first workers that come claim one each."""
+    people = [a_fresh_address() for _ in range(5)]
+    sqs, url = stack.client("sqs"), worker.queue("MailQueue")
+    worker.pause(paused=True)
+    try:
+        for email in people:
+            assert api.register(email).status_code == 201
+        ids = promised(worker, people)
+        assert len(ids) == len(people)
+        for body in worker.take("MailQueue", ids) * COPIES:
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+    finally:
+        worker.pause(paused=False)
+    for message_id in ids:
+        until(lambda i=message_id: outcomes(stack, "send_mail", i).total() >= COPIES)
+        assert outcomes(stack, "send_mail", message_id)["worked"] == 1
+    # The outbox has forgotten them; a queue may not have.
+    records = [sqs_record(message_id) for message_id in ids]
+    assert stack.invoke("send_mail", {"Records": records}) == {"batchItemFailures": []}
     for email in people:
-        wait_for_mail(stack, email, about="verify-email#")
-    records = [
-        {"messageId": str(n), "body": json.dumps({"message_id": i})} for n, i in enumerate(ids)
-    ]
-    event = json.dumps({"Records": records}) if records else None
-    for _ in range(3 if event else 0):
-        lambdas.invoke(FunctionName=stack.deployment.function_name("send_mail"), Payload=event)
-    for email in people:
-        about = Counter(
-            "verify" if "verify-email#" in mail["BodyText"] else "other"
-            for mail in mails_to(stack, email)
-        )
-        assert about["verify"] == 1
+        assert len(mails_to(stack, email)) == 1
+
+
+def test_a_mail_service_that_hangs_and_fails_delays_no_answer_and_loses_no_mail(api, stack, worker):
+    """And what cannot be delivered at all stays where somebody can look at it."""
+    people = [a_fresh_address() for _ in range(2)]
+    with (
+        worker.showing_again_after_a_second("MailQueue", "MailDeadLetters"),
+        mail_service.between(stack) as service,
+    ):
+        service.mood = Mood.HANGS
+        for email in people:
+            assert api.register(email).status_code == 201
+        forgotten = api.call("POST", "/api/v1/auth/password/forgot", json={"email": people[0]})
+        assert forgotten.status_code == 202
+        until(lambda: service.asked)
+        assert service.sent == 0
+
+        service.mood = Mood.FAILS
+        ids = promised(worker, people)
+        assert len(ids) == 3
+        poison = {"QueueUrl": worker.queue("MailQueue"), "MessageBody": "no message"}
+        stack.client("sqs").send_message(**poison)
+        until(lambda: given_up(worker, ids) >= len(ids) + 1)
+        for message_id in ids:
+            assert outcomes(stack, "send_mail", message_id)["worked"] == 0
+        assert [mail for email in people for mail in mails_to(stack, email)] == []
+
+        service.mood = Mood.WORKS
+        lapse(worker, ids)
+        assert run_make(stack, "redrive-mails")["redriven"] >= len(ids) + 1
+        for email in people:
+            wait_for_mail(stack, email, about="verify-email#")
+        wait_for_mail(stack, people[0], about="reset-password#")
+        until(lambda: promised(worker, people) == set())
+        assert [len(mails_to(stack, email)) for email in people] == [2, 1]
+        until(lambda: worker.waiting("MailDeadLetters") == 1)
+        sqs, dead = stack.client("sqs"), worker.queue("MailDeadLetters")
+        (letter,) = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10)["Messages"]
+        assert letter["Body"] == "no message"
+        sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+
+
+def given_up(worker: QueueWorker, ids: set[str]) -> int:
+    """How many dead letters there are, once the leases that failures leave behind have passed."""
+    lapse(worker, ids)
+    return worker.waiting("MailDeadLetters")
+
+
+def lapse(worker: QueueWorker, ids: set[str]) -> None:
+    """Let a minute pass for messages that nobody works on."""
+    for item in worker.outbox("mail"):
+        if item["sk"]["S"].partition("#")[2] in ids:
+            worker.stack.client("dynamodb").update_item(
+                TableName=worker.stack.table_name,
+                Key={name: item[name] for name in ("pk", "sk")},
+                UpdateExpression="SET leased_until = :past",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":past": {"N": "0"}},
+            )
 
 
 def redeem_at_once(

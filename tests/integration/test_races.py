@@ -10,6 +10,8 @@ import pytest
 from tests.support.api import all_at_once, error_code, until_available
 
 SESSIONS = "/api/v1/users/me/sessions"
+UPLOADS = "/api/v1/users/me/avatar/uploads"
+KEY = {"idempotency-key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,37 @@ def test_a_revocation_beats_every_refresh_in_flight(wide_api, rounds):
             else:
                 assert error_code(answer) == "SESSION_REVOKED"
         assert {error_code(wide_api.me(token)) for token in tokens} == {"SESSION_REVOKED"}
+
+
+def ask_for_an_upload(api, token, content_type="image/png", headers=None):
+    body = {"content_type": content_type}
+    return until_available(
+        lambda: api.call("POST", UPLOADS, token=token, json=body, headers=headers)
+    )
+
+
+def test_of_twenty_requests_with_one_key_one_creates_and_all_get_it(wide_api):
+    """Also the last of the three places for uploads, which the first of them takes."""
+    token = wide_api.register().json()["data"]["access_token"]
+    for _ in range(2):
+        assert ask_for_an_upload(wide_api, token).status_code == 201
+    answers = all_at_once(20, lambda _: ask_for_an_upload(wide_api, token, headers=KEY))
+    assert [answer.status_code for answer in answers] == [201] * 20
+    told = [answer.json()["data"] for answer in answers]
+    stable = ("upload_id", "upload_until", "expires_at", "max_bytes", "url")
+    assert len({tuple(data[name] for name in stable) for data in told}) == 1
+    assert len({data["fields"]["key"] for data in told}) == 1
+    assert error_code(ask_for_an_upload(wide_api, token)) == "TOO_MANY_PENDING_UPLOADS"
+
+
+def test_of_two_bodies_with_one_key_at_once_one_is_refused(wide_api):
+    token = wide_api.register().json()["data"]["access_token"]
+    kinds = ["image/png", "image/webp"] * 10
+    answers = all_at_once(20, lambda n: ask_for_an_upload(wide_api, token, kinds[n], KEY))
+    created = {kinds[n] for n, answer in enumerate(answers) if answer.status_code == 201}
+    assert len(created) == 1
+    for kind, answer in zip(kinds, answers, strict=True):
+        expected = (201, None) if kind in created else (422, "IDEMPOTENCY_KEY_REUSED")
+        assert (answer.status_code, error_code(answer)) == expected
+    ids = {answer.json()["data"]["upload_id"] for answer in answers if answer.status_code == 201}
+    assert len(ids) == 1

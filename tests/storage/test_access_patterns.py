@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
+from latchkey.domain.avatar import AvatarUpload, PictureType
 from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects, Queue
-from latchkey.domain.errors import AccountNotFound
+from latchkey.domain.errors import AccountNotFound, IdempotencyKeyReused, TooManyPendingUploads
 from latchkey.domain.export import Export, FailureReason
+from latchkey.domain.idempotency import IdempotencyKey
 from latchkey.domain.ids import new_id
-from latchkey.domain.limits import LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
+from latchkey.domain.limits import AVATAR_UPLOADS_MAX, LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
 from latchkey.domain.mail import EmailChanged
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason
@@ -23,15 +26,18 @@ from latchkey.flows.export_worker import export_message
 from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage.accounts import AccountStore, sessions_changing
+from latchkey.storage.avatars import AvatarStore
 from latchkey.storage.consents import ConsentStore, record
 from latchkey.storage.devices import DeviceStore, remember
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.exports import ExportStore
+from latchkey.storage.idempotency import IdempotencyStore, claim
 from latchkey.storage.outbox import NotClaimed, OutboxStore
 from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.rate_limits import RateLimitStore
 from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
+from latchkey.storage.table import ConditionFailed
 from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW, a_context, a_session, an_account, some_effects
 
@@ -72,6 +78,8 @@ def measured(client):
         client.operations.clear()
         units.reset()
         result = method(*arguments, **named)
+        if isinstance(result, Iterator):
+            result = list(result)  # it reads while it is read
         documented = dict(FIELD.findall(method.__doc__))
         assert documented["Request"].split(", ") == client.operations
         amount, unit = COST.match(documented["Cost"]).groups()
@@ -262,11 +270,17 @@ def test_known_devices(measured, moto_table):
 def test_every_method_of_a_store_documents_its_access_pattern():
     for store in (
         AccountStore,
+        AvatarStore,
+        ConsentStore,
         DeviceStore,
+        ExportStore,
+        IdempotencyStore,
         OutboxStore,
+        PreferenceStore,
         RateLimitStore,
         SessionStore,
         SingleUseTokenStore,
+        TaskLeases,
     ):
         for name, method in vars(store).items():
             if not name.startswith("_"):
@@ -302,7 +316,7 @@ def test_consents(measured, moto_table):
     moto_table.transact([record("usr_1", given)])
     page = measured(store.page, "usr_1", limit=10, cursor=None)
     assert (page.entries, page.next_cursor) == ([given], None)
-    assert list(store.all("usr_1")) == [given]
+    assert measured(store.all, "usr_1") == [given]
 
 
 def test_preferences(measured, moto_table, account):
@@ -314,6 +328,62 @@ def test_preferences(measured, moto_table, account):
     assert store.find(account.id) is None
     with pytest.raises(AccountNotFound):
         store.put("usr_nobody", preferences, some_effects(account))
+
+
+def an_upload(account):
+    return AvatarUpload(
+        id=new_id("upl", NOW),
+        account_id=account.id,
+        content_type=PictureType.PNG,
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=15),
+    )
+
+
+def test_uploads(measured, moto_table, account):
+    store = AvatarStore(moto_table)
+    upload = an_upload(account)
+    measured(store.put_upload, upload)
+    pending = measured(store.find_upload, account.id, upload.id, NOW)
+    assert pending.upload == upload
+    assert store.find_upload(account.id, upload.id, upload.expires_at) is None
+    for _ in range(AVATAR_UPLOADS_MAX - 1):
+        store.put_upload(an_upload(account))
+    with pytest.raises(TooManyPendingUploads):
+        store.put_upload(an_upload(account))
+    measured(store.discard_upload, pending)
+    measured(store.discard_upload, pending)
+    assert store.find_upload(account.id, upload.id, NOW) is None
+
+
+def test_the_ledger_of_files_that_nothing_shows(measured, moto_table):
+    store = AvatarStore(moto_table)
+    first, second = (new_id("avt", NOW + timedelta(hours=n)) for n in range(2))
+    for avatar_id in (second, first):
+        measured(store.expect_file, avatar_id)
+    listed = [first, second]
+    later = NOW + timedelta(hours=2)
+    assert measured(store.list_unshown, later) == listed
+    assert store.list_unshown(NOW + timedelta(minutes=1)) == [first]
+    for avatar_id in listed:
+        measured(store.forget_file, avatar_id)
+    assert store.list_unshown(later) == []
+
+
+def test_idempotency_keys(measured, moto_table, account):
+    store, avatars = IdempotencyStore(moto_table), AvatarStore(moto_table)
+    key = IdempotencyKey(digest="digest", fingerprint="body")
+    upload = an_upload(account)
+    claims = [claim(account.id, key, {"id": upload.id}, NOW)]
+    # The documented 2 for the slot, and 2 for the key in the same transaction.
+    measured(avatars.put_upload, upload, also=claims, cost=4)
+    assert measured(store.find, account.id, key, NOW) == {"id": upload.id}
+    with pytest.raises(ConditionFailed):
+        avatars.put_upload(an_upload(account), also=claims)
+    with pytest.raises(IdempotencyKeyReused):
+        store.find(account.id, dataclasses.replace(key, fingerprint="another"), NOW)
+    assert store.find(account.id, key, NOW + timedelta(days=1)) is None
+    assert store.find("usr_another", key, NOW) is None
 
 
 def promising(export, account):
@@ -352,8 +422,15 @@ def test_exports(measured, moto_table, account):
     assert exports.put_new(failing, ledger_version=version, effects=some_effects(account))
     reason = FailureReason.INTERRUPTED
     assert measured(exports.fail, failing, reason, NOW, some_effects(account))
+    (failed,) = measured(exports.failed, NOW)
+    assert failed.id == failing.id
     again = promising(new, account)
     assert measured(exports.redrive, failing, NOW, again)
+    due = measured(exports.due, NOW + timedelta(minutes=20))
+    assert [export.id for export in due] == [failing.id]
+    # The documented 2, and 1 for a second export.
+    measured(exports.delete_by_account, account.id, cost=3)
+    assert exports.list_by_account(account.id) == []
 
 
 def test_task_leases(measured, moto_table):
