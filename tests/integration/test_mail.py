@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -197,6 +198,7 @@ def test_a_mail_service_that_hangs_and_fails_delays_no_answer_and_loses_no_mail(
         assert forgotten.status_code == 202
         until(lambda: service.asked)
         assert service.sent == 0
+        until(lambda: "ReadTimeoutError" in reasons(stack))
 
         service.mood = Mood.FAILS
         ids = promised(worker, people)
@@ -221,6 +223,13 @@ def test_a_mail_service_that_hangs_and_fails_delays_no_answer_and_loses_no_mail(
         (letter,) = sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10)["Messages"]
         assert letter["Body"] == "no message"
         sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+
+
+def reasons(stack: LocalStack) -> set[str | None]:
+    """Why mails were not sent, by the log."""
+    lines = [json.loads(line) for line in stack.logs("MailNotSent")]
+    told = [error for line in lines for error in line.get("exceptions", ())]
+    return {error["code"] for error in told if error["name"] == "MailNotSent"}
 
 
 def given_up(worker: QueueWorker, ids: set[str]) -> int:

@@ -20,6 +20,11 @@ _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts
 class MailNotSent(Exception):
     """SES refused or did not answer. Says why by its code only: its words repeat the address."""
 
+    def __init__(self, code: str) -> None:
+        """Carry SES's code, or the name of what kept it from answering: the log has it."""
+        super().__init__(code)
+        self.code = code
+
 
 class Mailer:
     """Sends mails from one address."""
