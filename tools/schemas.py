@@ -130,6 +130,7 @@ def error_schemas() -> dict[str, Schema]:
             "properties": {
                 "type": {"type": "string", "format": "uri"},
                 "title": {"type": "string"},
+                "detail": {"type": "string"},
                 "status": {"type": "integer"},
                 "code": code,
                 "request_id": request_id,

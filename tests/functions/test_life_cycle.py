@@ -58,6 +58,9 @@ def test_only_the_right_password_learns_that_the_account_is_deleted(service, ada
     ada.request("DELETE", ME)
     right, wrong = service.login(), service.login(fields={"password": "not at all, my friend"})
     assert (right.status, right.code) == (403, "ACCOUNT_DELETED")
+    assert "until 2026-02-01 03:04 UTC" in right.body["error"]["message"]
+    plain = service.login(headers={"accept": "application/problem+json"})
+    assert "until 2026-02-01 03:04 UTC" in plain.body["detail"]
     assert (wrong.status, wrong.code) == (401, "INVALID_CREDENTIALS")
 
 
@@ -89,7 +92,9 @@ def test_a_hard_deletion_can_not_be_restored(service, ada, admin):
     answer = ada.request("DELETE", ME, query={"hard": "true"})
     assert answer.data["deleted_at"] == answer.data["purge_at"]
     assert admin.request("POST", user(ada, "/restore")).code == "ERASURE_STARTED"
-    assert service.login().code == "ACCOUNT_DELETED"
+    refused = service.login()
+    assert refused.code == "ACCOUNT_DELETED"
+    assert refused.body["error"]["message"] == "This account has been deleted."
 
 
 def test_an_admin_restores_until_the_purge_has_claimed_the_account(service, ada, admin):

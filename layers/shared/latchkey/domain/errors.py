@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from latchkey.domain.throttle import Standing
 
 
@@ -223,9 +225,14 @@ class PasswordResetRequired(DomainError):
 
 
 class AccountDeleted(DomainError):
-    """The right password of an account that its owner has deleted."""
+    """The right password of an account that was deleted, and until when it can be restored."""
 
     code = "ACCOUNT_DELETED"
+
+    def __init__(self, purge_at: datetime | None = None) -> None:
+        """Carry when everything is erased; None when that has begun."""
+        super().__init__()
+        self.purge_at = purge_at
 
 
 class AccountSuspended(DomainError):

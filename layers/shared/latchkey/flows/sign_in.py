@@ -193,7 +193,9 @@ class SignIn:
     def _require_usable(self, account: Account) -> None:
         if account.status is AccountStatus.SUSPENDED:
             raise AccountSuspended
-        if account.status in {AccountStatus.DELETED, AccountStatus.ERASING}:
+        if account.status is AccountStatus.DELETED:
+            raise AccountDeleted(account.purge_at)
+        if account.status is AccountStatus.ERASING:
             raise AccountDeleted
         account.require_good_password()
         if self.email_verification is EmailVerification.REQUIRED and not account.is_verified:

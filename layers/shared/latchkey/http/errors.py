@@ -114,8 +114,8 @@ _INTERNAL_ROW = Row(500, "Something went wrong on our side.")
 def render_error(error: Exception, request_id: str, *, problem_json: bool = False) -> Event:
     """Answer an error in the envelope, or as RFC 9457 `problem+json` when asked for.
 
-    Only the code, the table's words and the problems' fields leave; an error that is not in the
-    table is INTERNAL_ERROR and says nothing more.
+    Only the code, the table's words, the problems' fields and the day on which a deleted account is
+    erased leave; an error that is not in the table is INTERNAL_ERROR and says nothing more.
     """
     row, code = _INTERNAL_ROW, INTERNAL_ERROR
     if isinstance(error, domain.DomainError) and type(error) in CATALOGUE:
@@ -124,6 +124,9 @@ def render_error(error: Exception, request_id: str, *, problem_json: bool = Fals
         {"field": p.field, "code": p.code, "message": p.message}
         for p in getattr(error, "problems", ())
     ]
+    message = row.message
+    if isinstance(error, domain.AccountDeleted) and error.purge_at is not None:
+        message += f" It can be restored until {error.purge_at:%Y-%m-%d %H:%M} UTC."
     headers = _headers(error, code)
     if problem_json:
         body: dict[str, Any] = {
@@ -133,11 +136,13 @@ def render_error(error: Exception, request_id: str, *, problem_json: bool = Fals
             "code": code,
             "request_id": request_id,
         }
+        if message != row.message:
+            body["detail"] = message
         if details:
             body["details"] = details
         headers["content-type"] = "application/problem+json"
     else:
-        content: dict[str, Any] = {"code": code, "message": row.message, "request_id": request_id}
+        content: dict[str, Any] = {"code": code, "message": message, "request_id": request_id}
         if details:
             content["details"] = details
         body = {"success": False, "error": content}
