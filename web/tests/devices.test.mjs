@@ -44,8 +44,13 @@ test("what the service refuses comes back to the list, and what it no longer kno
     await others.locator('button[id^="out-"]').first().click();
     await page.click("dialog[open] .danger");
   };
-  await page.route("**/users/me/sessions/*", refusal(503, "TEMPORARILY_UNAVAILABLE", "req_42"));
+  let answer;
+  const asked = new Promise((done) => { answer = done; });
+  await page.route("**/users/me/sessions/*", async (route) => { await asked; await refusal(503, "TEMPORARILY_UNAVAILABLE", "req_42")(route); });
   await signOut();
+  // Gone before the service has answered.
+  await page.waitForSelector("text=Only this device is signed in.");
+  answer();
   await page.waitForSelector("[role=alert] >> text=req_42");
   assert.equal(await others.count(), 1);
   await page.unroute("**/users/me/sessions/*");
@@ -53,8 +58,8 @@ test("what the service refuses comes back to the list, and what it no longer kno
   const { data } = await call("/auth/login", { email, password: PASSWORD });
   const id = (await others.locator('button[id^="out-"]').first().getAttribute("id")).slice("out-".length);
   assert.equal((await call(`/users/me/sessions/${id}`, undefined, data.access_token, "DELETE")).status, 200);
-  const [answer] = await Promise.all([page.waitForResponse(/users\/me\/sessions\/ses_/), signOut()]);
-  assert.equal(answer.status(), 404);
+  const [answered] = await Promise.all([page.waitForResponse(/users\/me\/sessions\/ses_/), signOut()]);
+  assert.equal(answered.status(), 404);
   await page.waitForSelector("text=Only this device is signed in.");
   assert.equal(await page.locator("[role=alert]").count(), 0);
   assert.equal(await focused(page), "only-this");
@@ -123,10 +128,13 @@ test("a device gets a name, and all others go with one word, by the keyboard alo
   await page.waitForSelector("dialog[open]");
   assert.equal(await page.textContent("dialog[open] h3"), "Sign out the other device?");
   await reach(/^Sign out$/);
+  const calls = [];
+  page.on("request", (request) => { if (request.method() === "DELETE") calls.push(new URL(request.url()).search); });
   await page.keyboard.press("Enter");
   await page.waitForSelector("text=Only this device is signed in.");
   assert.equal(await focused(page), "only-this");
   await page.waitForSelector("[aria-live]:has-text('One device has been signed out.')", { state: "attached" });
+  assert.deepEqual(calls, ["?scope=others"], "all of them by one call");
   await page.reload();
   await page.waitForSelector("[part=device] .name >> text=The green laptop");
   await page.waitForSelector("text=Only this device is signed in.");

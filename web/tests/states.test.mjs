@@ -44,6 +44,8 @@ for (const [name, options] of Object.entries(LOOKS)) {
     const page = await context.newPage();
     const seen = async (state) => {
       await look(page, `${name}-${state}`);
+      const moving = await page.evaluate(() => document.querySelector("latchkey-settings")?.shadowRoot.getAnimations().length ?? 0);
+      assert.equal(moving, 0, `${name}-${state} moves`);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${name}-${state} scrolls sideways by ${wide}`);
     };
