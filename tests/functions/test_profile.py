@@ -52,6 +52,32 @@ def at_once(*calls):
         thread.join()
 
 
+def test_a_profile_is_what_the_contract_says_and_nothing_of_what_is_kept_besides(ada):
+    shown = ada.get()
+    assert list(shown.data) == [
+        "id",
+        "email",
+        "username",
+        "full_name",
+        "display_name",
+        "avatar_url",
+        "speaking_language",
+        "listening_language",
+        "age",
+        "occupation",
+        "location",
+        "transactional_consent",
+        "marketing_consent",
+        "is_active",
+        "is_verified",
+        "role",
+        "created_at",
+        "updated_at",
+    ]
+    again = ada.get("/api/v1/auth/me")
+    assert (again.data, again.headers["etag"]) == (shown.data, shown.headers["etag"])
+
+
 # Partial update ------------------------------------------------------------------------------
 
 

@@ -50,6 +50,7 @@ def render(mails: Iterable[Mapping[str, Any]]) -> str:
 def _article(mail: Mapping[str, Any]) -> str:
     text = html.escape(str(mail["BodyText"]))
     return MAIL.format(
+        id=html.escape(str(mail["MessageId"])),
         subject=html.escape(str(mail["Subject"])),
         to=html.escape(", ".join(mail["To"])),
         source=html.escape(str(mail["Source"])),
