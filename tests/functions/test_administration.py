@@ -8,7 +8,7 @@ from latchkey.domain.errors import AccountNotFound, TemporarilyUnavailable
 from latchkey.storage import keys
 from tests.support.desk import HOSTILE_FILTERS
 from tests.support.person import ME, Person, audit_rows
-from tests.support.service import IPHONE, InProcessService
+from tests.support.service import ENVIRONMENT, IPHONE, InProcessService
 
 SESSIONS = "/api/v1/sessions"
 REVOCATIONS = "/api/v1/sessions/revocations"
@@ -105,6 +105,32 @@ def test_sessions_are_found_by_address_and_network(service, admin, network, foun
 @pytest.mark.parametrize("network", ["10.0.0.0/8", "2001::/16", "elsewhere", "1.2.3.4/99"])
 def test_what_is_no_network_or_too_wide_is_refused(admin, network):
     assert admin.get(SESSIONS, query={"ip": network}).code == "VALIDATION_ERROR"
+
+
+def test_sessions_are_found_by_country_and_time(service, admin):
+    Person(service)
+    started = {}
+    for country, ip in (("DE", "9.9.9.9"), ("FR", "8.8.8.8"), ("de", "1.1.1.1")):
+        service.clock.advance(minutes=1)
+        started[country] = service.clock.now().isoformat()
+        headers = {
+            "x-latchkey-edge": ENVIRONMENT["EDGE_SECRET"],
+            "cloudfront-viewer-address": f"{ip}:443",
+            "cloudfront-viewer-country": country.upper(),
+        }
+        assert service.login(headers=headers).status == 200
+
+    def found(**query):
+        sessions = all_pages(admin, SESSIONS, "sessions", **query)
+        return [session["ip_address"] for session in sessions]
+
+    assert found(country="DE") == found(country="de") == ["1.1.1.1", "9.9.9.9"]
+    assert found(country="IT") == []
+    assert found(created_from=started["FR"]) == ["1.1.1.1", "8.8.8.8"]
+    assert found(created_from=started["FR"], created_to=started["FR"]) == ["8.8.8.8"]
+    assert found(created_to=started["FR"], country="DE") == ["9.9.9.9"]
+    tried = admin.request("POST", REVOCATIONS, json_body={"country": "FR"}).data
+    assert [session["ip_address"] for session in tried["sample"]] == ["8.8.8.8"]
 
 
 def test_of_one_user_only_the_sessions_from_a_network_are_found_and_ended(service, admin):
