@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import Any, override
 
 import pytest
@@ -11,6 +12,7 @@ from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import LOGIN_PER_ADDRESS
 from latchkey.storage.memory import MemoryTable
 from tests.support.service import PASSWORD, InProcessService
+from tests.support.spellings import spellings
 
 WRONG = "a wrong guess at a password"
 
@@ -212,6 +214,14 @@ def test_spellings_of_an_address_that_nobody_has_are_counted_as_one(service):
         spelling = "Nobody@Example.com" if n % 2 else "nobody@example.COM"
         guess(service, email=spelling, address=f"198.18.0.{n}")
     assert verified(service) == 5
+
+
+def test_however_an_address_is_written_its_owner_signs_in():
+    service = InProcessService()
+    written = spellings("ada")
+    assert service.register(random.choice(written)).status == 201
+    assert {service.login(spelling).status for spelling in written} == {200}
+    assert {service.register(spelling).code for spelling in written} == {"EMAIL_ALREADY_REGISTERED"}
 
 
 def test_what_was_typed_is_not_in_storage(service):

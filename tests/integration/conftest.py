@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -41,3 +42,18 @@ def api(stack: LocalStack) -> Api:
 def wide_api(stack: LocalStack) -> Api:
     """The API around the edge, which lets only so many requests through at once."""
     return Api(stack.emulator_url, host=urlsplit(stack.api_url).netloc)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeHeaders:
+    """What the CDN adds to a request, for tests that come from more places than one."""
+
+    secret: str
+
+    def from_address(self, address: str) -> dict[str, str]:
+        return {"x-latchkey-edge": self.secret, "cloudfront-viewer-address": f"{address}:443"}
+
+
+@pytest.fixture(scope="session")
+def edge(stack: LocalStack) -> EdgeHeaders:
+    return EdgeHeaders(stack.edge_secret)

@@ -4,14 +4,43 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 
 import pytest
 
-from tests.support.api import all_at_once, error_code, until_available
+from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code, until_available
+from tests.support.spellings import spellings
 
+AUTH = "/api/v1/auth"
 SESSIONS = "/api/v1/users/me/sessions"
 UPLOADS = "/api/v1/users/me/avatar/uploads"
 KEY = {"idempotency-key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
+
+
+@pytest.mark.parametrize(
+    ("ways", "rounds"), [(10, 1), pytest.param(100, 20, marks=pytest.mark.slow)]
+)
+@pytest.mark.timeout(1800)
+def test_parallel_registrations_in_ten_spellings_are_one_account(wide_api, edge, ways, rounds):
+    for number in range(rounds):
+        written = spellings(a_fresh_address().partition("@")[0])
+        # Each round from an address of its own: twenty of them are more than one may have an hour.
+        headers = edge.from_address(f"198.18.1.{number}")
+
+        def attempt(way, written=written, headers=headers):
+            body = {"email": written[way % len(written)], "password": PASSWORD}
+            return until_available(
+                lambda: wide_api.call("POST", f"{AUTH}/register", json=body, headers=headers)
+            )
+
+        answers = all_at_once(ways, attempt)
+        assert Counter(answer.status_code for answer in answers) == {201: 1, 409: ways - 1}
+        refused = {error_code(answer) for answer in answers if answer.status_code == 409}
+        assert refused == {"EMAIL_ALREADY_REGISTERED"}
+        (registered,) = (answer for answer in answers if answer.status_code == 201)
+        # Whoever was refused has an account all the same: the one that there is.
+        owner = wide_api.login(random.choice(written)).json()["data"]["user"]
+        assert owner["id"] == registered.json()["data"]["user"]["id"]
 
 
 @pytest.mark.parametrize(

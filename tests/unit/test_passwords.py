@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from argon2 import extract_parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,19 @@ def test_nothing_is_cut_off():
 
 def test_an_account_that_is_not_there_has_no_password():
     assert not PASSWORDS.verify(None, "a password that nobody has")
+
+
+def test_what_stands_for_its_hash_is_verified_like_one_and_costs_no_other(monkeypatch):
+    fresh = Passwords(min_length=15)
+    made = PASSWORDS.hash("a password that somebody has")
+
+    def never(_):
+        pytest.fail("a decoy that is hashed takes time that tells")
+
+    monkeypatch.setattr("argon2.PasswordHasher.hash", never)
+    assert not fresh.verify(None, "a password that somebody has")
+    assert extract_parameters(fresh._decoy) == extract_parameters(made)
+    assert not fresh.needs_rehash(fresh._decoy)
 
 
 def test_a_damaged_hash_matches_nothing():

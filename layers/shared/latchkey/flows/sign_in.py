@@ -278,7 +278,8 @@ _EMAIL, _USERNAME = "email", "username"
 
 def _fold(identifier: str) -> tuple[str, str]:
     """Bring what was typed into the key that an account could be found by."""
-    if "@" not in identifier:
+    # Folded first: an input method may have typed the @ in full width.
+    if "@" not in username_key(identifier):
         return _USERNAME, username_key(identifier)
     try:
         return _EMAIL, email_key(normalise_email(identifier))
