@@ -35,8 +35,9 @@ WAYS = 4
 SOME = tuple(OPERATIONS)[::5]
 """Each function starts anew on the stack: all sixty of them take their minutes."""
 REFUSALS = [cell for cell in CELLS if expected_refusal(*cell) is not None]
-ALLOWED = [cell for cell in CELLS if RULES[cell[0]] != "public" and expected_refusal(*cell) is None]
-READS = [cell for cell in ALLOWED if OPERATIONS[cell[0]][0] == "GET"]
+ALLOWED = [cell for cell in CELLS if expected_refusal(*cell) is None]
+HARMLESS = [c for c in ALLOWED if OPERATIONS[c[0]][0] == "GET" or RULES[c[0]] == "public"]
+"""What is allowed and changes nothing: what is public is sent without what it needs."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class World:
         token = None if caller == "anonymous" else self.people[caller].token
         options = {} if body is None else {"json": body}
         answer = self.api.call(method, path, token=token, **options)
-        return answer.status_code, error_code(answer)
+        # The keys and the health come without an envelope.
+        return answer.status_code, error_code(answer) if answer.status_code >= 400 else None
 
     def kept(self) -> dict[tuple[str, str], str]:
         """All that is kept of these people but when they were last seen."""
@@ -150,8 +152,8 @@ def test_whoever_may_not_is_refused_and_nothing_changes(world, operations):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("operations", EXTENTS)
-def test_whoever_may_read_does(world, operations):
-    cells = [cell for cell in READS if cell[0] in operations]
+def test_whoever_may_read_or_ask_does(world, operations):
+    cells = [cell for cell in HARMLESS if cell[0] in operations]
     with ThreadPoolExecutor(WAYS) as pool:
         answers = list(pool.map(lambda cell: world.send(*cell), cells))
     deviations = [
@@ -160,14 +162,14 @@ def test_whoever_may_read_does(world, operations):
         if not lets_pass(cell[0], *answer)
     ]
     assert deviations == []
-    print(f"\n{len(cells)} reads, 0 deviations")  # noqa: T201
+    print(f"\n{len(cells)} reads and questions, 0 deviations")  # noqa: T201
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_whoever_may_change_does(wide_api, stack):
     """Each on a world of its own: what one changes must not be what another is refused for."""
-    changes = [cell for cell in ALLOWED if cell not in READS]
+    changes = [cell for cell in ALLOWED if cell not in HARMLESS]
     boss = an_admin(wide_api, stack).token
 
     def attempt(cell):
