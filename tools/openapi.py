@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from latchkey.domain import errors
-from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS
+from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LINK_TOKEN_MAX_CHARACTERS
 from latchkey.http.bodies.languages import LANGUAGE_FORMAT
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
 from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
@@ -227,6 +227,14 @@ def _header_parameters(operation: Operation) -> Iterator[Schema]:
             "required": False,
             "description": "The `ETag` of what you have read; 412 when it has changed since.",
             "schema": {"type": "string"},
+        }
+    if operation.endpoint.spec.link_token:
+        yield {
+            "name": "Latchkey-Token",
+            "in": "header",
+            "required": True,
+            "description": "What the mail's link has behind `#token=`.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": LINK_TOKEN_MAX_CHARACTERS},
         }
     if operation.endpoint.spec.idempotency_key:
         yield {

@@ -78,6 +78,7 @@ BUDGET = {
     "delete_me": (AWS | SEALING, 470),
     "delete_user": (AWS | SEALING, 470),
     "restore_user": (AWS | SEALING, 470),
+    "get_reported_session": (AWS | SEALING, 470),
     "disown_session": (AWS | SEALING | BODY, 600),
     "restore_account": (AWS | SEALING | BODY, 600),
     "suspend_user": (AWS | SEALING, 470),

@@ -26,6 +26,7 @@ from tools.operations import folders
 from tools.template import ROOT, folder, functions, load, routes
 
 SESSIONS = "/api/v1/users/me/sessions"
+NOT_ME = "/api/v1/auth/not-me"
 
 # One walk of half a minute serves every test here, so one of xdist's workers has them all.
 pytestmark = pytest.mark.xdist_group("permissions")
@@ -351,6 +352,10 @@ def addresses_and_passwords(service):
         assert answer.status == 202
     service.configure(email_verification=EmailVerification.REQUIRED)
     assert service.register(ada).status == 202
+    service.deliver()
+    link = service.links(Purpose.NOT_ME)[-1]
+    shown = service.request("GET", NOT_ME, headers={"latchkey-token": link})
+    assert shown.status == 200
     use_links(service, "disown_session", {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from latchkey.storage.table import Key
 from tests.support.person import audit_rows
 from tests.support.service import IPHONE, PASSWORD, InProcessService
 
@@ -24,6 +25,11 @@ def post(service, path, body, *, method="POST", token=None):
 
 def disown(service, token):
     return post(service, "auth/not-me", {"token": token})
+
+
+def show(service, token):
+    headers = {} if token is None else {"latchkey-token": token}
+    return service.request("GET", "/api/v1/auth/not-me", headers=headers)
 
 
 def told(service):
@@ -176,3 +182,69 @@ def test_of_two_who_use_the_link_at_once_one_succeeds(service, intrusion):
     answer = disown(service, intrusion[2])
     assert sorted((answer.status, others[0].status)) == [200, 400]
     assert len(audit_rows(service, "session.disowned")) == 1
+
+
+def test_the_link_shows_what_it_is_about_and_changes_nothing(service, intrusion):
+    _, theirs, link = intrusion
+    listed = service.request("GET", "/api/v1/users/me/sessions", token=theirs).data["sessions"][0]
+    before = service.table.all_items()
+    for _ in range(3):
+        shown = show(service, link).data["session"]
+        assert shown == {
+            name: listed[name]
+            for name in ("device_name", "ip_address", "location", "created_at", "is_active")
+        }
+        assert shown["is_active"] is True
+    (counter,) = [item for item in service.table.all_items() if item not in before]
+    assert counter["requests"] == 3
+    assert service.request("GET", "/api/v1/users/me", token=theirs).status == 200
+    disown(service, link)
+    assert refused(show(service, link)) == GONE
+
+
+def test_a_sign_in_that_is_over_is_shown_as_over_and_one_that_is_forgotten_as_unknown(
+    service, intrusion
+):
+    _, theirs, link = intrusion
+    service.request("POST", "/api/v1/auth/logout", token=theirs)
+    assert show(service, link).data["session"]["is_active"] is False
+    (key,) = [
+        Key(str(i["pk"]), str(i["sk"]))
+        for i in service.table.all_items()
+        if i.get("device_id") == A_PHONE
+    ]
+    service.table.delete_many([key])
+    assert show(service, link).data == {"session": None}
+    assert disown(service, link).status == 200
+
+
+@pytest.mark.parametrize(
+    ("token", "code"), [(None, "REQUIRED"), ("", "REQUIRED"), ("x" * 129, "TOO_LONG")]
+)
+def test_a_link_without_a_token_is_told_what_is_missing(service, token, code):
+    answer = show(service, token)
+    assert refused(answer) == (400, "VALIDATION_ERROR")
+    (detail,) = answer.body["error"]["details"]
+    assert (detail["field"], detail["code"]) == ("Latchkey-Token", code)
+
+
+@pytest.mark.parametrize("token", ["x", "tok_" + "0" * 70, "\u00e9"])
+def test_a_token_that_is_not_ours_shows_nothing(service, token):
+    assert refused(show(service, token)) == GONE
+
+
+def test_the_link_of_another_purpose_shows_nothing(service):
+    service.register()
+    post(service, "auth/password/forgot", {"email": ADA})
+    service.work()
+    assert refused(show(service, service.mailbox.last(ADA).token)) == GONE
+
+
+def test_the_device_is_new_again(service, intrusion):
+    disown(service, intrusion[2])
+    service.work()
+    body = {"token": service.mailbox.last(ADA).token, "new_password": ANOTHER}
+    assert post(service, "auth/password/reset", body).status == 202
+    before = len(told(service))
+    sign_in(service, password=ANOTHER)
+    assert len(told(service)) == before + 1

@@ -22,7 +22,7 @@ OUT = {
 }
 CALLERS = ("anonymous", "a", "b", "admin", *OUT)
 PUBLIC = """register login refresh verifyEmail resendVerification undoEmailChange forgotPassword
-    resetPassword disownSession restoreAccount getJwks getHealth"""
+    resetPassword getReportedSession disownSession restoreAccount getJwks getHealth"""
 SIGNED_IN = """reauthenticate logout getMe updateMe deleteMe getMeAtAuthMe changePassword
     changeEmail createAvatarUpload replaceAvatar deleteAvatar listConsents getPreferences
     replacePreferences resetPreferences listSessions revokeSessions revokeSession renameSession

@@ -554,6 +554,36 @@ export type ReplaceUserBody = {
 };
 
 /**
+ * What a mail was about that told of a sign-in.
+ */
+export type ReportView = {
+    /**
+     * Null when it is not known any more: then every device is signed out by the POST.
+     */
+    session: ReportedSessionView | null;
+};
+
+/**
+ * The sign-in that a mail was about.
+ */
+export type ReportedSessionView = {
+    device_name: string;
+    /**
+     * At sign-in.
+     */
+    ip_address: string;
+    /**
+     * City and country code of the address at sign-in, when known.
+     */
+    location: string | null;
+    created_at: string;
+    /**
+     * Whether it has not been signed out yet.
+     */
+    is_active: boolean;
+};
+
+/**
  * A mail's token and a new password.
  */
 export type ResetPasswordBody = {
@@ -918,6 +948,28 @@ export type ResetPasswordResponses = {
 };
 
 export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];
+
+export type GetReportedSessionData = {
+    body?: never;
+    headers: {
+        /**
+         * What the mail's link has behind `#token=`.
+         */
+        'Latchkey-Token': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/not-me';
+};
+
+export type GetReportedSessionResponses = {
+    /**
+     * What a mail was about that told of a sign-in
+     */
+    200: ReportView;
+};
+
+export type GetReportedSessionResponse = GetReportedSessionResponses[keyof GetReportedSessionResponses];
 
 export type DisownSessionData = {
     body: TokenBody;

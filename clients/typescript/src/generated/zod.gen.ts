@@ -446,6 +446,24 @@ export const zReplaceUserBody = z.object({
 });
 
 /**
+ * The sign-in that a mail was about.
+ */
+export const zReportedSessionView = z.object({
+    device_name: z.string(),
+    ip_address: z.string(),
+    location: z.string().nullable(),
+    created_at: z.iso.datetime(),
+    is_active: z.boolean()
+});
+
+/**
+ * What a mail was about that told of a sign-in.
+ */
+export const zReportView = z.object({
+    session: zReportedSessionView.nullable()
+});
+
+/**
  * A mail's token and a new password.
  */
 export const zResetPasswordBody = z.object({
@@ -704,6 +722,15 @@ export const zResetPasswordBody2 = zResetPasswordBody;
  * Accepted
  */
 export const zResetPasswordResponse = z.null();
+
+export const zGetReportedSessionHeaders = z.object({
+    'Latchkey-Token': z.string().min(1).max(128)
+});
+
+/**
+ * What a mail was about that told of a sign-in
+ */
+export const zGetReportedSessionResponse = zReportView;
 
 export const zDisownSessionBody = zTokenBody;
 

@@ -105,6 +105,9 @@ AVATAR_UNSHOWN_GRACE_SECONDS = 3600
 IDEMPOTENCY_RETENTION_HOURS = 24
 """As Stripe: longer than any client retries."""
 
+LINK_TOKEN_MAX_CHARACTERS = 128
+"""A mail's token has 74."""
+
 IDEMPOTENCY_KEY_MAX_CHARACTERS = 255
 """A UUID has 36. As Stripe."""
 

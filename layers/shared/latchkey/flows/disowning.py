@@ -13,6 +13,7 @@ from latchkey.domain.mail import ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.links import no_longer_good
+from latchkey.storage.devices import forget
 from latchkey.storage.records import to_milliseconds
 from latchkey.storage.single_use_tokens import redeem
 
@@ -36,12 +37,21 @@ class Disowning:
     links: Links
     ending: SessionEnding
 
+    def find_reported(self, token_text: str, context: RequestContext) -> Session | None:
+        """Find the session that the mail was about; None when it is not known any more.
+
+        Raises SingleUseTokenInvalid.
+        """
+        token = self.links.accept(token_text, context.now, Purpose.NOT_ME)
+        return self.sessions.find(token.account_id, token.subject or "")
+
     def disown(self, token_text: str, context: RequestContext) -> None:
         """Sign the device out that the mail was about, and make the password void.
 
         Whoever signed in knows the password. It opens nothing more until it is replaced by mail,
         which ends every other session as well; the link to do it is sent at once. A device that
-        is not known any more may be any of them, so all are signed out then.
+        is not known any more may be any of them, so all are signed out then. One that is known is
+        forgotten: its next sign-in is news again.
 
         Race: of any number that use the link at once one succeeds. A sign-in that commits at the
         same time cancels this, and is among the sessions when it is decided again.
@@ -50,6 +60,7 @@ class Disowning:
         """
         token = self.links.accept(token_text, context.now, Purpose.NOT_ME)
         reported = self.sessions.find(token.account_id, token.subject or "")
+        forgotten = () if reported is None else (forget(token.account_id, reported.device_id),)
 
         def which(active: Sequence[Session]) -> Sequence[Session]:
             if reported is None:
@@ -81,7 +92,7 @@ class Disowning:
                 which=which,
                 effects=effects,
                 changes=changes,
-                also=(redeem(token),),
+                also=(redeem(token), *forgotten),
             )
         except AccountNotFound:
             raise no_longer_good() from None

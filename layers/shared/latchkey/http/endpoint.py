@@ -20,7 +20,7 @@ from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.parameters import read_query
 from latchkey.http.preconditions import read_if_match
-from latchkey.http.request import parse_event, read_json
+from latchkey.http.request import parse_event, read_json, read_link_token
 from latchkey.http.response import limit_headers, render
 from latchkey.observability import REQUEST_LINE, concern, logger, record_request, units
 
@@ -48,6 +48,7 @@ class EndpointSpec:
     if_match the request may be conditional on the version that the client has seen
     form     the body may also come as a form, which can bring a file
     idempotency_key  the request may have a key that makes a repetition harmless
+    link_token  the request has the token of a mail's link in a header
     """
 
     caller: CallerRule
@@ -60,6 +61,7 @@ class EndpointSpec:
     if_match: bool = False
     form: Form | None = None
     idempotency_key: bool = False
+    link_token: bool = False
 
 
 class Endpoint:
@@ -124,6 +126,8 @@ class Endpoint:
             request.accept_body(self.spec.body.parse(self._document(request)))
         if self.spec.idempotency_key:
             request.idempotency_key = read_idempotency_key(request)
+        if self.spec.link_token:
+            request.link_token = read_link_token(request)
         # What can't be understood has tried nothing; from here on it counts.
         standings += [
             bootstrap.throttling().count_address(quota, request.context)
@@ -174,6 +178,7 @@ def endpoint(
     if_match: bool = False,
     form: Form | None = None,
     idempotency_key: bool = False,
+    link_token: bool = False,
 ) -> Callable[[Callable[..., Response]], Endpoint]:
     """Make a function a Lambda handler of the HTTP API.
 
@@ -186,6 +191,7 @@ def endpoint(
     if_match whether it heeds If-Match, and answers 412
     form     how the body is read when it comes as a form
     idempotency_key  whether it heeds Idempotency-Key, and answers 422
+    link_token  whether it takes Latchkey-Token, and refuses to do without
     limits   how often one address may call it; beyond that nothing is looked at
     """
     spec = EndpointSpec(
@@ -199,6 +205,7 @@ def endpoint(
         if_match=if_match,
         form=form,
         idempotency_key=idempotency_key,
+        link_token=link_token,
     )
 
     def decorate(function: Callable[..., Response]) -> Endpoint:

@@ -17,6 +17,7 @@ from latchkey.domain.limits import (
     ACCEPT_LANGUAGE_MAX_TAGS,
     BODY_MAX_BYTES,
     JSON_MAX_DEPTH,
+    LINK_TOKEN_MAX_CHARACTERS,
     USER_AGENT_MAX_CHARACTERS,
 )
 from latchkey.domain.request import Caller, RequestContext
@@ -46,6 +47,7 @@ class Request[Body]:
     body     the validated body; touching it without a declared model raises
     expected_versions  what If-Match asks for; None: anything
     idempotency_key    what Idempotency-Key says; None: nothing
+    link_token         what Latchkey-Token says; empty for an endpoint that does not take it
     """
 
     context: RequestContext
@@ -57,6 +59,7 @@ class Request[Body]:
     query: dict[str, Any] = field(default_factory=dict)
     expected_versions: frozenset[int] | None = None
     idempotency_key: IdempotencyKey | None = None
+    link_token: str = ""
     _body: Body | None = None
     _caller: Caller | None = None
     _account_id: str | None = None
@@ -179,6 +182,22 @@ def _device_id(cookies: dict[str, str]) -> str | None:
 
 def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable())
+
+
+def read_link_token(request: Request[Any]) -> str:
+    """Read the token of a mail's link from Latchkey-Token, where there is no body to have it in.
+
+    Never the query: addresses are kept, by browsers and by every log on the way. Whether it is
+    one of ours, the flow finds out. Raises InvalidInput.
+    """
+    token = request.headers.get("latchkey-token", "")
+    if not token:
+        words = "Send what the mail's link has behind #token=."
+        raise InvalidInput(Problem("Latchkey-Token", ProblemCode.REQUIRED, words))
+    if len(token) > LINK_TOKEN_MAX_CHARACTERS:
+        words = f"Send at most {LINK_TOKEN_MAX_CHARACTERS} characters."
+        raise InvalidInput(Problem("Latchkey-Token", ProblemCode.TOO_LONG, words))
+    return token
 
 
 # Bodies --------------------------------------------------------------------------------------

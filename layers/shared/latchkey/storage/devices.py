@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.limits import KNOWN_DEVICE_DAYS
 from latchkey.storage import keys
 from latchkey.storage.records import from_milliseconds, to_milliseconds
-from latchkey.storage.table import Put
+from latchkey.storage.table import Delete, Put
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,3 +45,11 @@ def remember(account_id: str, device_id: str, now: datetime) -> Put:
     forgotten_at = now + timedelta(days=KNOWN_DEVICE_DAYS)
     attributes = {"seen_at": to_milliseconds(now), "ttl": int(forgotten_at.timestamp())}
     return Put(keys.device(account_id, device_id), attributes)
+
+
+def forget(account_id: str, device_id: str) -> Delete:
+    """Make the write that makes a device new again, for the transaction that disowns it.
+
+    Cost  2 WRU
+    """
+    return Delete(keys.device(account_id, device_id))

@@ -8,13 +8,14 @@ from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import ProblemCode
+from latchkey.domain.limits import LINK_TOKEN_MAX_CHARACTERS
 from latchkey.http.bodies.fields import DeviceId, DeviceName, EmailText, PasswordText
 from latchkey.http.bodies.validation import Body
 
 TokenTransport = Literal["cookie", "body"]
 
 
-TokenText = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+TokenText = Annotated[str, StringConstraints(min_length=1, max_length=LINK_TOKEN_MAX_CHARACTERS)]
 """What a mail's link has behind `#token=`: 74 characters, if it is one of ours."""
 
 

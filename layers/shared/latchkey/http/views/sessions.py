@@ -79,6 +79,47 @@ class SessionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedSessionView:
+    """The sign-in that a mail was about."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    device_name: str
+    ip_address: str
+    """At sign-in."""
+    location: str | None
+    """City and country code of the address at sign-in, when known."""
+    created_at: datetime
+    is_active: bool
+    """Whether it has not been signed out yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """What a mail was about that told of a sign-in."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    session: ReportedSessionView | None
+    """Null when it is not known any more: then every device is signed out by the POST."""
+
+    @classmethod
+    def of(cls, session: Session | None) -> ReportView:
+        """Show a session to whoever has its mail."""
+        if session is None:
+            return cls(session=None)
+        return cls(
+            session=ReportedSessionView(
+                device_name=session.device.name,
+                ip_address=session.ip_address,
+                location=_place(session.location),
+                created_at=session.created_at,
+                is_active=session.ended_at is None,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionListView:
     """All of a person's active sessions: the current one first, then by last use."""
 
