@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -39,3 +40,10 @@ def test_every_step_and_failure_of_an_export_has_a_word_in_every_language(langua
     wanted = {f"step_{step}" for step in steps} | {f"failed_{each.upper()}" for each in failures}
     assert wanted <= MESSAGES[language]
     assert len(MESSAGES) > 1
+
+
+def test_every_page_asks_for_an_operation_of_the_contract():
+    operations = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    asked = re.findall(r'path: "(/api/v1/[^"]+)"', SOURCE)
+    assert len(asked) == len(DOORS) - 2  # signing in and registering are the client's own
+    assert not [path for path in asked if "post" not in operations.get(path, {})]

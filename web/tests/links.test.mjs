@@ -102,6 +102,38 @@ test("a new address counts once its link was followed, and the old one can take 
   await context.close();
 });
 
+test("a sign-in that was somebody else's is ended, and the password opens nothing more", async () => {
+  const { email, token } = await someone();
+  const thief = await profile(browser);
+  const theirs = await signIn(thief, email, "profile");
+  await settled(theirs);
+  const context = await profile(browser);
+  const page = await followed(context, await linkTo(email, "not-me"));
+  await page.waitForSelector(".reported strong");
+  const shown = await page.innerText(".reported");
+  const [reported] = (await call("/users/me/sessions", undefined, token, "GET")).data.sessions.filter((each) => !each.is_current);
+  assert.ok(shown.includes(reported.device_name) && shown.includes(reported.ip_address), shown);
+  assert.equal(reported.is_active, true, "looking changes nothing");
+  await look(page, "link-not-me-asks");
+  await page.click("button.go");
+  await page.waitForSelector("text=The device has been signed out.");
+  await look(page, "link-not-me");
+  await theirs.click("nav >> text=Devices");
+  await theirs.waitForSelector("text=You were signed out");
+  await page.click("a.go");
+  await page.fill("#login", email);
+  await page.fill("#password", PASSWORD);
+  await page.click("button.go");
+  await page.waitForSelector("text=Choose a new password first");
+  const reset = await followed(context, await linkTo(email, "reset-password"));
+  await reset.fill("#new_password", "nine violet kites at noon");
+  await reset.click("button.go");
+  await reset.waitForSelector("text=Your password has been changed.");
+  assert.equal((await call("/auth/login", { email, password: "nine violet kites at noon" })).status, 200);
+  await thief.close();
+  await context.close();
+});
+
 test("a deleted account is taken back", async () => {
   const { email, token } = await someone();
   assert.equal((await call("/users/me", undefined, token, "DELETE")).status, 200);

@@ -1,5 +1,6 @@
 /** The page around the element: the doors in, and the pages that the mails' links lead to. */
 
+import type { ReportedSessionView } from "latchkey";
 import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage, wordsIn } from "../settings.js";
 import { WORDS, type Words } from "./words.js";
 
@@ -55,6 +56,8 @@ class Page extends LitElement {
   private wrong: keyof Words | null = null;
   private done: keyof Words | null = null;
   private token = "";
+  /** The sign-in that a mail told of; null when it is not known any more. */
+  private reported: ReportedSessionView | null | undefined;
 
   // In the light, where password managers look for forms.
   protected override createRenderRoot() {
@@ -98,9 +101,19 @@ class Page extends LitElement {
       }
       this.busy = false;
     }
+    if (this.door === DOORS["/not-me"] && this.token) await this.look();
     if (!this.settled) this.latchkey.subscribe(() => this.heard());
     this.settled = true;
     this.arrive();
+  }
+
+  private async look(): Promise<void> {
+    try {
+      this.reported = (await this.latchkey.getReportedSession({ headers: { "Latchkey-Token": this.token } })).session;
+    } catch (error) {
+      // Whoever can't be shown what it is may still say that it was not theirs.
+      if (reason(error) === "stale") this.wrong = "stale";
+    }
   }
 
   /** Signed in in another tab: this one is, too. */
@@ -166,6 +179,7 @@ class Page extends LitElement {
         ${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]} ${this.remedy(door)}</p>` : nothing}
         ${this.done ? html`<p class="right" role="status">${words[this.done]}</p>` : nothing}
         ${incomplete ? html`<p class="wrong" role="alert">${words.noToken}</p>` : nothing}
+        ${ended || incomplete ? nothing : this.report(words)}
         ${ended || incomplete
           ? nothing
           : html`${door.fields.map((name) => this.field(name))}
@@ -180,6 +194,19 @@ class Page extends LitElement {
             : ended ? nothing : link("/", words.back)}
       </p>
     </div>`;
+  }
+
+  private report(words: Words) {
+    const { reported } = this;
+    if (this.door !== DOORS["/not-me"] || reported === undefined) return nothing;
+    if (reported === null) return html`<p class="reported">${words.notMeUnknown}</p>`;
+    const when = new Intl.DateTimeFormat(this.language, { dateStyle: "long", timeStyle: "short" }).format(new Date(reported.created_at));
+    return html`<p class="reported">
+      <strong>${reported.device_name}</strong>
+      <span>${[reported.location, reported.ip_address].filter(Boolean).join(" · ")}</span>
+      <time datetime=${reported.created_at}>${when}</time>
+      ${reported.is_active ? nothing : html`<span>${words.notMeOver}</span>`}
+    </p>`;
   }
 
   /** Another link, for whom the present one is of no use. */
