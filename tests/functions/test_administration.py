@@ -147,12 +147,16 @@ def test_of_one_user_only_the_sessions_from_a_network_are_found_and_ended(servic
     assert len(all_pages(admin, SESSIONS, "sessions", user_id=ada.id)) == 3
 
 
-@pytest.mark.parametrize("wanted", HOSTILE_FILTERS, ids=str)
-def test_a_filter_that_is_none_is_refused(admin, wanted):
-    for method, options in (("GET", {"query": wanted}), ("POST", {"json_body": wanted})):
-        path = SESSIONS if method == "GET" else REVOCATIONS
-        answer = admin.request(method, path, **options)
-        assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+def test_a_filter_that_is_none_is_refused(admin):
+    sent = [("GET", SESSIONS, {"query": wanted}) for wanted in HOSTILE_FILTERS]
+    sent += [("POST", REVOCATIONS, {"json_body": wanted}) for wanted in HOSTILE_FILTERS]
+    answers = [admin.request(method, path, **options) for method, path, options in sent]
+    passed = [
+        (answer.status, *what)
+        for what, answer in zip(sent, answers, strict=True)
+        if answer.status != 400 or answer.code != "VALIDATION_ERROR"
+    ]
+    assert passed == []
 
 
 def test_everybody_is_not_signed_out_by_what_was_left_out(service, admin):
