@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from tests.support import mail_service
@@ -79,6 +80,12 @@ def test_an_address_is_confirmed_by_the_link_of_a_mail(api, stack):
     assert mail["Source"] == "Latchkey <accounts@example.com>"
     assert f"{stack.base_url}/verify-email#token=tok_" in mail["BodyText"]
     assert f'href="{stack.base_url}/verify-email#token=tok_' in mail["BodyHtml"]
+    inbox = httpx.get(f"{stack.base_url}/_dev/mail")
+    assert inbox.status_code == 200
+    assert mail["Subject"] in inbox.text
+    assert f'href="/_dev/mail/{mail["MessageId"]}"' in inbox.text
+    shown = httpx.get(f"{stack.base_url}/_dev/mail/{mail['MessageId']}")
+    assert (shown.status_code, shown.text) == (200, mail["BodyHtml"])
     token = token_in(mail["BodyText"])
     assert confirm(api, token).status_code == 200
     assert error_code(confirm(api, token)) == "SINGLE_USE_TOKEN_INVALID"
@@ -96,6 +103,42 @@ def test_a_forgotten_password_is_replaced_and_everything_signed_out(api, stack):
     assert api.login(email).status_code == 401
     assert api.login(email, password=ANOTHER).status_code == 200
     wait_for_mail(stack, email, about="forgot-password")
+
+
+def test_a_changed_password_ends_the_other_sessions_and_is_told(api, stack):
+    email = a_fresh_address()
+    mine = api.register(email).json()["data"]["access_token"]
+    other = api.login(email).json()["data"]["access_token"]
+
+    def change(current):
+        body = {"current_password": current, "new_password": ANOTHER}
+        return api.call("PUT", "/api/v1/users/me/password", token=mine, json=body)
+
+    assert (change(ANOTHER).status_code, api.me(other).status_code) == (401, 200)
+    changed = change(PASSWORD)
+    assert (changed.status_code, changed.json()["data"]) == (200, {"terminated_count": 1})
+    assert api.me(mine).status_code == 200
+    assert error_code(api.me(other)) == "SESSION_REVOKED"
+    assert api.login(email).status_code == 401
+    assert api.login(email, password=ANOTHER).status_code == 200
+    told = wait_for_mail(stack, email, about="forgot-password")
+    assert told["Subject"] == "Your password was changed"
+    assert ANOTHER not in told["BodyText"] + told["BodyHtml"]
+
+
+def test_of_two_who_confirm_one_new_address_at_once_one_has_it(api, stack):
+    new = a_fresh_address()
+    tokens = [api.register().json()["data"]["access_token"] for _ in range(2)]
+    for token in tokens:
+        asked = api.call("POST", "/api/v1/users/me/email", json={"email": new}, token=token)
+        assert asked.status_code == 202
+    until(lambda: len(mails_to(stack, new)) == 2)
+    links = [token_in(mail["BodyText"]) for mail in mails_to(stack, new)]
+    answers = all_at_once(2, lambda n: until_available(lambda: confirm(api, links[n])))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert {error_code(answer) for answer in answers} == {None, "EMAIL_ALREADY_REGISTERED"}
+    addresses = [api.me(token).json()["data"]["email"] for token in tokens]
+    assert addresses.count(new) == 1
 
 
 def test_a_changed_address_can_be_changed_back(api, stack):
