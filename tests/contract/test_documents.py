@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tools.template import ROOT
+from tools.template import ROOT, load
 
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PLACES = ("*.md", "docs/**/*.md", "web/*.md", "clients/*/*.md")
@@ -26,3 +26,14 @@ def test_every_decision_is_in_the_architecture():
     listed = set(LINK.findall((ROOT / "docs" / "architecture.md").read_text()))
     decisions = {f"adr/{path.name}" for path in (ROOT / "docs" / "adr").glob("*.md")}
     assert decisions <= listed
+
+
+def test_every_alarm_has_a_section_in_the_operations_manual():
+    headings = re.findall(r"^## .*$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    alarms = [
+        name
+        for name, resource in load()["Resources"].items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    assert alarms
+    assert [name for name in alarms if f"`{name}`" not in "".join(headings)] == []
