@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from PIL import Image
 
-from latchkey.domain.limits import AVATAR_MAX_BYTES
+from latchkey.domain.ids import new_id
+from latchkey.domain.limits import AVATAR_FORM_MAX_BYTES, AVATAR_MAX_BYTES
+from latchkey.storage.media import CACHE_CONTROL
 from tests.support.api import PASSWORD, a_fresh_address, error_code
 from tests.support.bad_input import (
     BAD_PREFERENCES,
@@ -85,10 +88,19 @@ def test_five_mebibytes_pass_and_a_byte_more_does_not(api, ada):
 
 
 def test_a_form_changes_text_and_picture_together(api, ada):
-    form, content_type = multipart(display_name="Countess", age="36", avatar=("me.png", png()))
-    headers = {"content-type": content_type}
-    answer = api.call("PATCH", ME, token=ada, content=form, headers=headers)
+    """Also the largest picture that a form may bring; a byte more changes nothing."""
+
+    def send_form(**parts):
+        form, content_type = multipart(**parts)
+        headers = {"content-type": content_type}
+        return api.call("PATCH", ME, token=ada, content=form, headers=headers)
+
+    full = png() + b"\0" * (AVATAR_FORM_MAX_BYTES - len(png()))
+    answer = send_form(display_name="Countess", age="36", avatar=("me.png", full))
     assert answer.status_code == 200, answer.text
+    refused = send_form(age="37", avatar=("me.png", full + b"\0"))
+    assert (refused.status_code, error_code(refused)) == (400, "VALIDATION_ERROR")
+    assert api.me(ada).json() == answer.json()
     data = answer.json()["data"]
     assert (data["display_name"], data["age"]) == ("Countess", 36)
     assert httpx.get(data["avatar_url"]).headers["content-type"] == "image/webp"
@@ -135,9 +147,56 @@ def test_static_routes_win_over_an_id_and_other_peoples_accounts_are_not_there(a
     assert set_.status_code == 200
     by_id = api.call("GET", f"{path}/preferences", token=own).json()["data"]
     assert by_id == set_.json()["data"]
-    api.call("PATCH", ME, token=own, json={"marketing_consent": True})
-    (consent,) = api.call("GET", f"{ME}/consents", token=own).json()["data"]["consents"]
-    assert (consent["consent"], consent["decision"]) == ("marketing", "given")
+    reset = api.call("DELETE", f"{ME}/preferences", token=own)
+    assert set(reset.json()["data"].values()) == {None}
+
+
+def test_a_consent_is_kept_with_what_when_where_and_to_which_text(api, stack):
+    registered = api.register().json()["data"]
+    own, elsewhere = (
+        registered["access_token"],
+        api.login(registered["user"]["email"]).json()["data"],
+    )
+    for token, given in ((own, True), (elsewhere["access_token"], False)):
+        body = {"marketing_consent": given}
+        assert api.call("PATCH", ME, token=token, json=body).status_code == 200
+    withdrawn, agreed = api.call("GET", f"{ME}/consents", token=own).json()["data"]["consents"]
+    assert (agreed["consent"], agreed["decision"]) == ("marketing", "given")
+    assert (withdrawn["consent"], withdrawn["decision"]) == ("marketing", "withdrawn")
+    assert agreed["session_id"] == registered["session"]["id"]
+    assert withdrawn["session_id"] == elsewhere["session"]["id"]
+    assert agreed["decided_at"] < withdrawn["decided_at"]
+    (version,) = {agreed["text_version"], withdrawn["text_version"]}
+    name = stack.deployment.function_name("update_me")
+    variables = stack.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
+    assert version == variables["Variables"]["CONSENT_TEXT_VERSION"]
+
+
+def test_a_file_that_a_crash_has_left_is_swept_and_one_under_way_is_not(stack):
+    now = datetime.now(UTC)
+    old, fresh = (new_id("avt", now - timedelta(days=days)) for days in (1, 0))
+    s3, dynamodb = stack.client("s3"), stack.client("dynamodb")
+    bucket = stack.deployment.outputs["MediaBucketName"]
+    for avatar_id in (old, fresh):
+        s3.put_object(
+            Bucket=bucket,
+            Key=f"media/avatars/{avatar_id}.webp",
+            Body=b"webp",
+            ContentType="image/webp",
+            CacheControl=CACHE_CONTROL,
+        )
+        item = {"pk": {"S": "UNSHOWN_AVATARS"}, "sk": {"S": avatar_id}}
+        dynamodb.put_item(TableName=stack.table_name, Item=item)
+    for _ in range(2):
+        stack.invoke("sweep_avatars", {})
+        assert served(stack, old) == 404
+        assert served(stack, fresh) == 200
+    s3.delete_object(Bucket=bucket, Key=f"media/avatars/{fresh}.webp")
+    dynamodb.delete_item(TableName=stack.table_name, Key=item)
+
+
+def served(stack, avatar_id):
+    return httpx.get(f"{stack.base_url}/media/avatars/{avatar_id}.webp").status_code
 
 
 # What is refused leaves everything as it was ------------------------------------------------------

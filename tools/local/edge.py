@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -161,7 +162,8 @@ class Edge:
                 request.method,
                 target,
                 headers=self._viewer_headers(request),
-                data=body or None,
+                # As a file: aiohttp warns of large bytes, which are written in one go.
+                data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
                 skip_auto_headers={"Accept", "Accept-Encoding", "Content-Type", "User-Agent"},
             ) as answer:
