@@ -18,12 +18,13 @@ KEY = {"idempotency-key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
 
 
 @pytest.mark.parametrize(
-    ("ways", "rounds"), [(10, 1), pytest.param(100, 20, marks=pytest.mark.slow)]
+    ("ways", "rounds"), [(6, 1), pytest.param(100, 20, marks=pytest.mark.slow)]
 )
 @pytest.mark.timeout(1800)
 def test_parallel_registrations_in_ten_spellings_are_one_account(wide_api, edge, ways, rounds):
     for number in range(rounds):
         written = spellings(a_fresh_address().partition("@")[0])
+        random.shuffle(written)
         # Each round from an address of its own: twenty of them are more than one may have an hour.
         headers = edge.from_address(f"198.18.1.{number}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.config import EmailVerification
 from latchkey.domain.account import Account, AccountStatus, email_key, username_key
-from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.audit import Action, AuditSubject, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountDeleted,
@@ -34,6 +34,7 @@ from latchkey.security import refresh_tokens
 from latchkey.security.addresses import normalise_email
 from latchkey.security.devices import describe
 from latchkey.security.origins import seal_origin
+from latchkey.security.sealing import KEY_BYTES
 from latchkey.storage.devices import remember
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Write
 
 _SECRET_BYTES = 32
+_NOBODY = AuditSubject("", os.urandom(KEY_BYTES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +104,11 @@ class SignIn:
         """
         kind, key = _fold(identifier)
         account = self._find(kind, key)
-        # Also for an unknown account: reading the user agent takes a time that would tell.
+        # Also for an unknown account: what this takes would tell.
         device = _device(context, device_name)
+        subject = _NOBODY if account is None else account.audit
+        origin = seal_origin(subject, ip_address=context.ip_address, device=device.name)
         if account is not None:
-            origin = seal_origin(account.audit, ip_address=context.ip_address, device=device.name)
             concern.note(account.audit.id, origin=origin)
         whose = self._nobody(key) if account is None else account.id
         device_id = context.device_id
