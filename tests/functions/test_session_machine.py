@@ -6,6 +6,7 @@ a write that happened and whose answer was lost, so that the caller sees a 503.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, override
@@ -328,6 +329,15 @@ class SessionMachine(RuleBasedStateMachine):
         assert len(self.model.active(self.now)) <= LIMIT
 
 
+@pytest.fixture
+def quiet():
+    """Pytest keeps every line of the log until a test ends: of this one, several hundred MB."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("runs", [60, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.timeout(3600)
 def test_no_sequence_leaves_the_model(runs):
