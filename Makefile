@@ -30,13 +30,13 @@ run: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Build, deploy and serve the whole se
 
 .PHONY: test
 test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run every test, the integration tests on a private stack of their own
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not integration and not slow" --disable-socket --allow-unix-socket
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration and not slow" --disable-socket --allow-unix-socket
 	cd clients/typescript && npm test --silent
 	$(BIN)/python -m pytest -m "integration and not slow"
 
 .PHONY: test-full
 test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the slow tests too
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not integration" --disable-socket --allow-unix-socket
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration" --disable-socket --allow-unix-socket
 	cd clients/typescript && npm test --silent
 	$(BIN)/python -m pytest -m integration
 

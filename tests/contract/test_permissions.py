@@ -28,9 +28,6 @@ from tools.template import ROOT, folder, functions, load, routes
 SESSIONS = "/api/v1/users/me/sessions"
 NOT_ME = "/api/v1/auth/not-me"
 
-# One walk of half a minute serves every test here, so one of xdist's workers has them all.
-pytestmark = pytest.mark.xdist_group("permissions")
-
 
 @pytest.fixture(scope="module")
 def performed():

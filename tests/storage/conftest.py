@@ -32,7 +32,9 @@ class RecordingClient(BotoClient):
         return super().call(operation, request)
 
 
-@pytest.fixture(scope="session")
+# For a module and no longer: moto forgets everything at the end of the outermost mock, and others
+# have mocks of their own.
+@pytest.fixture(scope="module")
 def moto_client():
     with mock_aws():
         client = boto3.client(
