@@ -35,13 +35,14 @@ def test_parallel_registrations_in_ten_spellings_are_one_account(wide_api, edge,
             )
 
         answers = all_at_once(ways, attempt)
-        assert Counter(answer.status_code for answer in answers) == {201: 1, 409: ways - 1}
-        refused = {error_code(answer) for answer in answers if answer.status_code == 409}
-        assert refused == {"EMAIL_ALREADY_REGISTERED"}
-        (registered,) = (answer for answer in answers if answer.status_code == 201)
-        # Whoever was refused has an account all the same: the one that there is.
-        owner = wide_api.login(random.choice(written)).json()["data"]["user"]
-        assert owner["id"] == registered.json()["data"]["user"]["id"]
+        created = [answer.json()["data"] for answer in answers if answer.status_code == 201]
+        refused = [error_code(answer) for answer in answers if answer.status_code != 201]
+        assert Counter(refused) == {"EMAIL_ALREADY_REGISTERED": ways - len(created)}
+        # Whoever was refused has an account all the same: the one that there is. Nobody is told 201
+        # if a 503 came between the account and its session, and the request was repeated.
+        logins = [wide_api.login(spelling).json()["data"] for spelling in written[:2]]
+        assert len({data["user"]["id"] for data in [*created, *logins]}) == 1
+        assert len(created) <= 1
 
 
 @pytest.mark.parametrize(
