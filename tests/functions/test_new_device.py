@@ -248,3 +248,22 @@ def test_the_device_is_new_again(service, intrusion):
     before = len(told(service))
     sign_in(service, password=ANOTHER)
     assert len(told(service)) == before + 1
+
+
+def test_a_link_is_void_once_the_password_has_been_reset(service, intrusion):
+    post(service, "auth/password/forgot", {"email": ADA})
+    service.work()
+    body = {"token": service.mailbox.last(ADA).token, "new_password": ANOTHER}
+    assert post(service, "auth/password/reset", body).status == 202
+    again = sign_in(service, password=ANOTHER).data["access_token"]
+    assert refused(show(service, intrusion[2])) == GONE
+    assert refused(disown(service, intrusion[2])) == GONE
+    assert service.request("GET", "/api/v1/users/me", token=again).status == 200
+
+
+def test_whoever_only_knows_the_password_cannot_void_the_link(service, intrusion):
+    _, theirs, link = intrusion
+    change = {"current_password": PASSWORD, "new_password": ANOTHER}
+    assert post(service, "users/me/password", change, method="PUT", token=theirs).status == 200
+    assert disown(service, link).status == 200
+    assert refused(sign_in(service, password=ANOTHER)) == REQUIRED

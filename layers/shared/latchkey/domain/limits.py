@@ -163,7 +163,11 @@ LOGIN_PER_ACCOUNT_AND_ADDRESS = Backoff(
     longest_wait_seconds=_DAY,
     remembered_seconds=7 * _DAY,
 )
-"""Stricter than the account's own, so that one address alone uses up slowly what all share."""
+"""Stricter than the account's own, so that one address alone uses up slowly what all share.
+
+An attempt counts before its password is looked at, and a right one takes its count back: to count
+afterwards would let guesses through side by side. So of many right ones at the same moment, on
+devices that are not known, those beyond the free ones are asked to wait as well."""
 
 LOGIN_PER_KNOWN_DEVICE = Backoff(
     name="login-device",

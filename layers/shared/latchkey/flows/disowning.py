@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.request import RequestContext
     from latchkey.domain.session import Session
+    from latchkey.domain.single_use import SingleUseToken
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.links import Links
     from latchkey.storage.sessions import SessionStore
@@ -42,8 +43,7 @@ class Disowning:
 
         Raises SingleUseTokenInvalid.
         """
-        token = self.links.accept(token_text, context.now, Purpose.NOT_ME)
-        return self.sessions.find(token.account_id, token.subject or "")
+        return self._accept(token_text, context)[1]
 
     def disown(self, token_text: str, context: RequestContext) -> None:
         """Sign the device out that the mail was about, and make the password void.
@@ -58,8 +58,7 @@ class Disowning:
 
         Raises SingleUseTokenInvalid.
         """
-        token = self.links.accept(token_text, context.now, Purpose.NOT_ME)
-        reported = self.sessions.find(token.account_id, token.subject or "")
+        token, reported = self._accept(token_text, context)
         forgotten = () if reported is None else (forget(token.account_id, reported.device_id),)
 
         def which(active: Sequence[Session]) -> Sequence[Session]:
@@ -96,3 +95,13 @@ class Disowning:
             )
         except AccountNotFound:
             raise no_longer_good() from None
+
+    def _accept(
+        self, token_text: str, context: RequestContext
+    ) -> tuple[SingleUseToken, Session | None]:
+        token = self.links.accept(token_text, context.now, Purpose.NOT_ME)
+        reported = self.sessions.find(token.account_id, token.subject or "")
+        # A reset has signed everything out. The link could only undo the password that came of it.
+        if reported is not None and reported.end_reason is EndReason.PASSWORD_RESET:
+            raise no_longer_good()
+        return token, reported
