@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from latchkey import bootstrap
 from latchkey.domain.account import AccountStatus
-from latchkey.http.media import avatar_url
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
@@ -50,7 +50,7 @@ class AccountView:
             username=account.username,
             full_name=account.full_name,
             display_name=account.display_name or account.full_name,
-            avatar_url=avatar_url(account.avatar_id),
+            avatar_url=_avatar_url(account.avatar_id),
             speaking_language=account.speaking_language,
             listening_language=account.listening_language,
             age=account.age,
@@ -64,3 +64,10 @@ class AccountView:
             created_at=account.created_at,
             updated_at=account.updated_at,
         )
+
+
+def _avatar_url(avatar_id: str | None) -> str | None:
+    # A new picture is elsewhere, so that any cache may keep this one.
+    if avatar_id is None:
+        return None
+    return f"{bootstrap.services().config.media_url}/media/avatars/{avatar_id}.webp"
