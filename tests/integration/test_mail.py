@@ -33,7 +33,7 @@ ANOTHER = "seven lanterns on the quay"
 DELIVERY_SECONDS = 60
 """Generous: a cold relay and a cold worker behind everything else that runs."""
 
-SMALL = (5, 1)
+SMALL = (12, 2)
 FULL = (50, 20)
 """How many use one link at once, and how often: each hashes a password, so fifty need cores."""
 

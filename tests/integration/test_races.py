@@ -66,7 +66,7 @@ def test_parallel_refreshes_rotate_once_and_lose_nobody(wide_api, ways, rounds):
         assert wide_api.refresh(successor).status_code == 200
 
 
-@pytest.mark.parametrize("rounds", [10, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [20, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.timeout(3600)
 def test_a_revocation_beats_every_refresh_in_flight(wide_api, rounds):
     email = wide_api.register().json()["data"]["user"]["email"]

@@ -10,7 +10,7 @@ from tests.support import picture_campaign as campaign
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("count", [30, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [60, pytest.param(5000, marks=pytest.mark.slow)])
 def test_every_file_is_a_picture_or_is_refused_within_bounds(count):
     seed = random.SystemRandom().randrange(1 << 32)
     outcomes = campaign.run(count, seed)
