@@ -99,7 +99,14 @@ class MortalTable(MemoryTable):
             raise Killed
 
 
-UNAUDITED = {"last_activity_at", "used_generation", "generation", "rotated_at", "session_version"}
+UNAUDITED = {
+    "last_activity_at",
+    "used_generation",
+    "generation",
+    "rotated_at",
+    "session_version",
+    "sign_in_epoch",
+}
 """Use, and not change: what a request for anything else leaves behind."""
 
 

@@ -38,6 +38,7 @@ UNAUDITED = {
     "generation",
     "rotated_at",
     "session_version",
+    "sign_in_epoch",
     WRITE_ID,
 }
 """Use, and not change."""

@@ -38,6 +38,7 @@ NOT_THEIRS_TO_SET = [
     "updated_at",
     "version",
     "session_version",
+    "sign_in_epoch",
     "__proto__",
 ]
 

@@ -318,6 +318,7 @@ class Services:
 
         return Authorization(
             verifier=self.verifier,
+            accounts=self.accounts,
             sessions=self.sessions,
             idle_timeout=self.config.idle_timeout,
         )

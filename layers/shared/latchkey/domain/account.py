@@ -41,6 +41,9 @@ class Account:
     session_version counts the changes to the set of the account's sessions: a sign-in, and
     whatever ends them all, is conditional on it, so that neither can miss the other.
 
+    sign_in_epoch counts the events that end the account's sessions: a new password, a suspension,
+    "sign out everywhere". A sign-in that was verified in an earlier epoch starts no session.
+
     version counts the changes to the rest. It is the account's ETag, so whoever changes something
     that its owner can see adds one to it.
 
@@ -78,6 +81,7 @@ class Account:
     status: AccountStatus = AccountStatus.ACTIVE
     must_reset_password: bool = False
     session_version: int = 0
+    sign_in_epoch: int = 0
     version: int = 0
     former_email: str | None = None
     former_email_until: datetime | None = None

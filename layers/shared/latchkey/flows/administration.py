@@ -212,14 +212,15 @@ class Administration:
             before = self.accounts.get(account_id)
             if before.status is AccountStatus.ERASING:
                 raise ErasureStarted
-            if before.role is role:
-                return before
-            after = dataclasses.replace(before, role=role, updated_at=context.now)
-            if before.is_working_admin and self.administrators.count() <= 1:
-                # The condition of the write decides; this is for saying so.
-                raise LastAdministrator
             sessions = self.sessions.list_by_account(account_id)
             active = [s for s in sessions if s.is_active(context.now, self.idle_timeout)]
+            if before.role is role and all(s.role is role for s in active):
+                return before
+            after = dataclasses.replace(before, role=role, updated_at=context.now)
+            leaves = before.is_working_admin and not after.is_working_admin
+            if leaves and self.administrators.count() <= 1:
+                # The condition of the write decides; this is for saying so.
+                raise LastAdministrator
             changes = {"role": role.value, "updated_at": to_milliseconds(context.now)}
             done = self.sessions.change_role(
                 active,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Role
 from latchkey.domain.errors import (
+    AccountNotFound,
     NotAuthenticated,
     SessionRevoked,
     TemporarilyUnavailable,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from latchkey.domain.session import Session
     from latchkey.domain.signing import AccessClaims
     from latchkey.security.access_tokens import AccessTokenVerifier
+    from latchkey.storage.accounts import AccountStore
     from latchkey.storage.sessions import SessionStore
 
 
@@ -31,11 +33,15 @@ class Authorization:
     """The flow, and what it needs."""
 
     verifier: AccessTokenVerifier
+    accounts: AccountStore
     sessions: SessionStore
     idle_timeout: timedelta
 
     def authorize(self, header: str | None, now: datetime, *, ip_address: str = "") -> Caller:
-        """Tell who is asking, with one strongly consistent read.
+        """Tell who is asking, with one strongly consistent read, and a second for administrators.
+
+        The session's role is changed together with the account's. The account of an administrator
+        is read all the same, because a role that it has lost would open everybody else's.
 
         header      the whole `Authorization` header, or None
         ip_address  whence they ask, for the audit trail
@@ -56,7 +62,15 @@ class Authorization:
         if claims.generation > session.generation:
             raise TokenInvalid(reason="generation")
         self._touch(session, now, claims.generation)
+        if session.role is Role.ADMIN:
+            session = replace(session, role=self._present_role(session.account_id))
         return _caller(session, claims.authenticated_at, ip_address)
+
+    def _present_role(self, account_id: str) -> Role:
+        try:
+            return self.accounts.get(account_id).role
+        except AccountNotFound:
+            return Role.USER
 
     def _touch(self, session: Session, now: datetime, generation: int) -> None:
         if not session.is_touch_due(now, generation):

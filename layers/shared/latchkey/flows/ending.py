@@ -44,6 +44,8 @@ class SessionEnding:
     ) -> Sequence[Session]:
         """End the sessions that `which` picks among the active ones, all or none of them.
 
+        A sign-in that is in flight starts no session afterwards (`Account.sign_in_epoch`).
+
         which    is asked again when the account's sessions have changed in the meantime
         effects  what to record of it
         changes  attributes of the account that change with it; may raise to refuse
@@ -65,7 +67,7 @@ class SessionEnding:
                 context.now,
                 reason,
                 effects(account, chosen),
-                account=sessions_changing(account, changes(account)),
+                account=sessions_changing(account, changes(account), ending=True),
                 also=[*also, *also_of(account)],
             )
             if done:

@@ -122,6 +122,7 @@ PROFILE_WITHHELD = {
     "password_hash": "a secret",
     "audit": "the key that seals the security history, and its pseudonym",
     "session_version": "a counter that says nothing of the person",
+    "sign_in_epoch": "as `session_version`",
     "version": "as `session_version`",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from latchkey.domain.audit import Action, AuditSubject, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountDeleted,
+    AccountNotFound,
     AccountSuspended,
     EmailNotVerified,
     InvalidCredentials,
@@ -129,9 +130,13 @@ class SignIn:
 
         Its owner gets a mail if the device is new to the account, but for the very first sign-in.
 
-        Raises AccountSuspended, AccountDeleted or PasswordResetRequired if the account became so in
-        the meantime.
+        account  as it was when the identity was proven: a session starts only while the password,
+                 the state and the sign-in epoch are still these, and with the present role
+
+        Raises InvalidCredentials, AccountSuspended, AccountDeleted or PasswordResetRequired if the
+        account became so in the meantime, and TemporarilyUnavailable if its sessions were ended.
         """
+        proven = account
         session = self._new_session(account, context, device_name)
         seen_at = self.devices.last_seen(session.account_id, session.device_id, context.now)
         also = _remember_device(session, seen_at)
@@ -174,11 +179,27 @@ class SignIn:
             if started:
                 self._forget_oldest(existing)
                 return self._issue(account, session, context)
-            account = self.accounts.get(account.id)
-            self._require_usable(account)
+            account = self._read_again(proven)
+            session = replace(session, role=account.role)
         raise TemporarilyUnavailable(
             retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sign-in contention"
         )
+
+    def _read_again(self, proven: Account) -> Account:
+        """Read the account after a lost race; raise unless the proof still counts."""
+        try:
+            account = self.accounts.get(proven.id)
+        except AccountNotFound:
+            raise InvalidCredentials from None
+        if account.password_hash != proven.password_hash:
+            raise InvalidCredentials
+        self._require_usable(account)
+        if account.sign_in_epoch != proven.sign_in_epoch:
+            # The password is still right: the client may sign in again, which starts a new session.
+            raise TemporarilyUnavailable(
+                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sessions were ended"
+            )
+        return account
 
     def _find(self, kind: str, key: str) -> Account | None:
         if kind == _EMAIL:

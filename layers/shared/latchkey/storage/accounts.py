@@ -342,18 +342,25 @@ def _avatar_ledger(old: Account, new: Account) -> list[Write]:
     ]
 
 
-def sessions_changing(account: Account, assign: Mapping[str, Value] | None = None) -> Update:
-    """Make the account's part of a transaction that ends sessions, with changes of its own.
+def sessions_changing(
+    account: Account, assign: Mapping[str, Value] | None = None, *, ending: bool = False
+) -> Update:
+    """Make the account's part of a transaction that changes its sessions, and attributes with them.
+
+    ending  the transaction ends sessions: sign-ins that are in flight start none
 
     Cost       2 WRU
     Condition  the set of the account's sessions is still the one that `account` was read with
     Race       a sign-in that commits in between cancels the transaction: read again, decide again
     """
+    add = {"session_version": 1}
+    if assign:
+        add["version"] = 1
+    if ending:
+        add["sign_in_epoch"] = 1
     return Update(
         keys.account(account.id),
-        Change(
-            assign=assign or {}, add={"session_version": 1} | ({"version": 1} if assign else {})
-        ),
+        Change(assign=assign or {}, add=add),
         EXISTS & equals("session_version", account.session_version),
     )
 

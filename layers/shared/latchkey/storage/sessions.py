@@ -84,9 +84,12 @@ class SessionStore:
         Request      TransactWriteItems
         Cost         6 WRU (session, account, audit row), 4 for each session that it ends, 2 for
                      each write in `also` and each message, and 1 for each of its two indexes
-        Condition    the account is active and its set of sessions is still the one that was read
-        Race         False when it is not: read again, decide again. So a suspended account never
-                     gains a session, and two sign-ins never exceed the limit together
+        Condition    the account is active and its set of sessions is still the one that was read.
+                     Whatever changes the password, the role or the state counts session_version
+                     too, so they are the ones that were read as well
+        Race         False when it is not: read again, and compare with what was proven before
+                     deciding again. So a suspended account never gains a session, an old password
+                     starts none, and two sign-ins never exceed the limit together
         """
         writes: list[Write] = [
             Update(

@@ -1,0 +1,139 @@
+"""Sign-ins that are in flight while the account changes: the password is right, no session yet."""
+
+from __future__ import annotations
+
+from typing import override
+
+import pytest
+
+from latchkey.storage import keys
+from latchkey.storage.table import Change, Update
+from tests.support.passwords import QuickPasswords
+from tests.support.person import ME, Person
+from tests.support.service import IPHONE, PASSWORD, InProcessService
+
+NEW_PASSWORD = "quite another long password"
+
+
+class PausingPasswords(QuickPasswords):
+    """Runs something right after the next verification."""
+
+    then = None
+
+    @override
+    def verify(self, stored_hash, password):
+        is_right = super().verify(stored_hash, password)
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return is_right
+
+
+@pytest.fixture
+def passwords():
+    return PausingPasswords(min_length=15)
+
+
+@pytest.fixture
+def service(passwords):
+    service = InProcessService()
+    service.put_in_place(passwords=passwords)
+    return service
+
+
+@pytest.fixture
+def admin(service):
+    root = Person(service, "root@example.com")
+    root.become_admin()
+    return root
+
+
+@pytest.fixture
+def ada(service, admin):
+    return Person(service)
+
+
+@pytest.fixture
+def sign_in_during(service, passwords, ada, admin):
+    def sign_in(event):
+        passwords.then = lambda: event(service, ada, admin)
+        return service.login(ada.email, user_agent=IPHONE)
+
+    return sign_in
+
+
+def reset(service, ada, admin):
+    service.request("POST", "/api/v1/auth/password/forgot", json_body={"email": ada.email})
+    service.work()
+    body = {"token": service.mailbox.last(ada.email).token, "new_password": NEW_PASSWORD}
+    answer = service.request("POST", "/api/v1/auth/password/reset", json_body=body)
+    assert answer.status == 202, answer.body
+
+
+def change(service, ada, admin):
+    body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert ada.request("PUT", f"{ME}/password", json_body=body).status == 200
+
+
+def sign_out_everywhere(service, ada, admin):
+    assert ada.request("DELETE", f"{ME}/sessions/all").status == 200
+
+
+def suspend_and_let_in(service, ada, admin):
+    for act in ("suspend", "unsuspend"):
+        assert admin.request("POST", f"/api/v1/users/{ada.id}/{act}").status == 200
+
+
+def give_role(admin, person, role):
+    path = f"/api/v1/users/{person.id}/role"
+    answer = admin.request("PUT", path, json_body={"role": role})
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize(
+    ("event", "refusal"),
+    [
+        (reset, (401, "INVALID_CREDENTIALS")),
+        (change, (401, "INVALID_CREDENTIALS")),
+        (sign_out_everywhere, (503, "TEMPORARILY_UNAVAILABLE")),
+        (suspend_and_let_in, (503, "TEMPORARILY_UNAVAILABLE")),
+    ],
+)
+def test_what_ends_sessions_ends_sign_ins_in_flight(sign_in_during, event, refusal):
+    answer = sign_in_during(event)
+    assert (answer.status, answer.code) == refusal
+
+
+def test_a_sign_in_after_the_event_needs_the_present_password(service, ada, admin):
+    change(service, ada, admin)
+    assert service.login(ada.email).code == "INVALID_CREDENTIALS"
+    assert service.login(ada.email, fields={"password": NEW_PASSWORD}).status == 200
+
+
+def test_a_sign_in_in_flight_gets_the_role_that_the_account_has_then(
+    service, passwords, ada, admin
+):
+    give_role(admin, ada, "admin")
+    passwords.then = lambda: give_role(admin, ada, "user")
+    answer = service.login(ada.email, user_agent=IPHONE)
+    assert answer.status == 200
+    token = answer.data["access_token"]
+    assert service.request("GET", "/api/v1/users", token=token).code == "ADMINISTRATORS_ONLY"
+
+
+def stale_session(service, ada):
+    """Make the stored role of a session differ from its account's, as older releases could."""
+    session = keys.session(ada.id, ada.session_id)
+    service.table.update(Update(session, Change(assign={"role": "admin"})))
+    return session
+
+
+def test_the_authorizer_gives_no_role_that_the_account_has_lost(service, ada, admin):
+    stale_session(service, ada)
+    assert ada.get("/api/v1/users").code == "ADMINISTRATORS_ONLY"
+
+
+def test_a_role_that_is_given_again_repairs_sessions(service, ada, admin):
+    session = stale_session(service, ada)
+    give_role(admin, ada, "user")
+    assert service.table.get(session)["role"] == "user"
