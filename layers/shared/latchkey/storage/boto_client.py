@@ -29,6 +29,15 @@ CLIENT_CONFIG = Config(
 has, so that it is we who answer 503. The legacy mode's ten attempts would hide throttling and then
 amplify it."""
 
+S3_SIGNING = Config(
+    signature_version="s3v4",
+    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+)
+"""Links and forms name the bucket's regional host. By default botocore signs for the global host,
+which redirects new buckets (the redirect breaks the signature) and serves no region opened after
+March 2019. The page's Content-Security-Policy names this host too.
+Source: S3, "Request routing"."""
+
 _PASSING = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",

@@ -11,12 +11,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.domain.avatar import PresignedPost
 from latchkey.domain.limits import AVATAR_MAX_BYTES
-from latchkey.storage.boto_client import CLIENT_CONFIG, aws_client, error_code, unavailable
+from latchkey.storage.boto_client import (
+    CLIENT_CONFIG,
+    S3_SIGNING,
+    aws_client,
+    error_code,
+    unavailable,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,8 +31,7 @@ if TYPE_CHECKING:
 CACHE_CONTROL = "public, max-age=31536000, s-maxage=86400, immutable"
 """A year in a browser, which can't be told anyway; a day in the CDN, so that erasure reaches it."""
 
-_S3 = CLIENT_CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
-"""A form for another region's endpoint, or by the old signature, would be redirected or refused."""
+_S3 = CLIENT_CONFIG.merge(S3_SIGNING)
 
 
 class MediaBucket:

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import EXPORT_LINK_SECONDS, UNAVAILABLE_RETRY_AFTER_SECONDS
-from latchkey.storage.boto_client import aws_client, credentials_end, unavailable
+from latchkey.storage.boto_client import S3_SIGNING, aws_client, credentials_end, unavailable
 from latchkey.storage.export_files import (
     ArchiveWriter,
     archive_key,
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-_CONFIG = Config(
-    signature_version="s3v4",
-    connect_timeout=1,
-    read_timeout=20,
-    retries={"mode": "standard", "total_max_attempts": 3},
+_CONFIG = S3_SIGNING.merge(
+    Config(
+        connect_timeout=1,
+        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
 )
 """A part of 8 MiB takes longer than an item; a worker has the time for three attempts."""
 
