@@ -76,6 +76,15 @@ client: $(CLIENT) ## Generate the TypeScript client from openapi.json
 build: $(SAM) ## Build what `sam deploy` uploads to AWS
 	.tools/sam/bin/sam build
 
+##@ On AWS (KEY=VALUE: any parameter of template.yaml)
+
+# What was given on make's command line: tools/profiles.py reads the values from the environment.
+GIVEN = GIVEN="$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))"
+
+.PHONY: preflight
+preflight: $(VENV) $(SAM) ## Ask AWS, read-only, what a deploy would fail at (PROFILE=dev|prod|hipaa KEY=VALUE)
+	@$(GIVEN) $(BIN)/python -m tools.preflight $(or $(PROFILE),dev)
+
 .PHONY: admin
 admin: $(VENV) ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) GrantAdminFunction '{"email": "$(EMAIL)"}'

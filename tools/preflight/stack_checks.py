@@ -1,0 +1,125 @@
+"""Checks of the stack: its state, what an earlier one has left, its template."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tools.preflight.findings import fails, ok, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tools.preflight.account import Account
+    from tools.preflight.findings import Finding
+    from tools.preflight.plan import Plan
+
+
+TEMPLATE_MAX_BYTES = 1_000_000
+"""CloudFormation's limit for a template in S3."""
+
+RESOURCES_MAX = 500
+"""CloudFormation's limit for a template."""
+
+UNUSABLE_STATES = {
+    "ROLLBACK_COMPLETE": "its first deploy failed. Delete it: `sam delete --stack-name {stack}`",
+    "ROLLBACK_FAILED": "its first deploy failed. Delete it: `sam delete --stack-name {stack}`",
+    "CREATE_FAILED": "its first deploy failed. Delete it: `sam delete --stack-name {stack}`",
+    "DELETE_FAILED": "its deletion failed. Delete what is left, then delete it again",
+    "REVIEW_IN_PROGRESS": None,
+    "UPDATE_ROLLBACK_FAILED": (
+        "an update could not be rolled back. Run "
+        "`aws cloudformation continue-update-rollback --stack-name {stack}`"
+    ),
+}
+
+
+def stack_state(_account: Account, plan: Plan) -> Iterator[Finding]:
+    """The stack takes an update, or there is none yet."""
+    if plan.deployed is None:
+        yield ok(f"There is no stack {plan.stack}: this is its first deploy.")
+        return
+    state = plan.deployed["StackStatus"]
+    if state in UNUSABLE_STATES and (why := UNUSABLE_STATES[state]) is not None:
+        yield fails(f"The stack {plan.stack} is {state}: {why.format(stack=plan.stack)}.")
+    elif state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS":
+        yield fails(f"The stack {plan.stack} is {state}: wait until that has ended.")
+    else:
+        yield ok(f"The stack {plan.stack} is {state} and takes an update.")
+
+
+def leftovers(account: Account, plan: Plan) -> Iterator[Finding]:
+    """Nothing of a deleted stack of the same name is in the way, or comes back unnoticed."""
+    if plan.deployed is not None and plan.deployed["StackStatus"] != "REVIEW_IN_PROGRESS":
+        return
+    prefix = f"/latchkey/{plan.stack}/"
+    names = [
+        parameter["Name"]
+        for parameter in account.list_all(
+            "ssm",
+            "describe_parameters",
+            "Parameters",
+            ParameterFilters=[{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}],
+        )
+    ]
+    if names:
+        yield warning(
+            f"Parameter Store has keys of an earlier stack {plan.stack}: "
+            f"{', '.join(sorted(names))}. The new stack goes on with them; "
+            "`make teardown` removes them."
+        )
+    made = re.compile(rf"{re.escape(plan.stack)}-(Audit)?Table-[A-Z0-9]+")
+    tables = [
+        name
+        for name in account.list_all("dynamodb", "list_tables", "TableNames")
+        if made.fullmatch(name)
+    ]
+    buckets = [
+        bucket["Name"]
+        for bucket in account.list_all("s3", "list_buckets", "Buckets")
+        if re.match(
+            rf"{re.escape(plan.stack.lower())}-(export|media|audit|page)bucket-", bucket["Name"]
+        )
+    ]
+    if tables or buckets:
+        yield warning(
+            "An earlier stack of this name has left "
+            f"{', '.join(sorted(tables + buckets))}. The new stack makes its own and does not use "
+            "them; `make teardown` removes them, docs/runbooks/restore.md brings their data back."
+        )
+    if not (names or tables or buckets):
+        yield ok(f"Nothing is left of an earlier stack {plan.stack}.")
+
+
+def template_size(account: Account, plan: Plan) -> Iterator[Finding]:
+    """CloudFormation takes a template of this size, from the bucket that SAM keeps."""
+    count = len(plan.template["Resources"])
+    if plan.size > TEMPLATE_MAX_BYTES or count > RESOURCES_MAX:
+        yield fails(
+            f"The template has {count} resources in {plan.size:,} bytes, and CloudFormation takes "
+            f"{RESOURCES_MAX} in {TEMPLATE_MAX_BYTES:,}."
+        )
+        return
+    bucket_stack = describe_stack(account, "aws-sam-cli-managed-default")
+    if bucket_stack is not None and not bucket_stack["StackStatus"].endswith("_COMPLETE"):
+        yield fails(
+            "SAM uploads through the stack aws-sam-cli-managed-default, which is "
+            f"{bucket_stack['StackStatus']}: delete it, and SAM makes it again."
+        )
+        return
+    yield ok(f"{count} resources in {plan.size:,} bytes, uploaded to S3 by SAM.")
+
+
+def describe_stack(account: Account, name: str) -> Mapping[str, Any] | None:
+    """Return a stack as DescribeStacks has it; None when there is none. Raises as Account.ask."""
+    try:
+        found = account.ask("cloudformation", "describe_stacks", StackName=name)["Stacks"]
+    except ClientError as error:
+        # CloudFormation has no code of its own for a stack that is not there.
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    stack: Mapping[str, Any] = found[0]
+    return stack
