@@ -93,3 +93,15 @@ def test_a_refused_attempt_is_not_counted_under_the_other_rules(store):
     with pytest.raises(TooManyAttempts):
         throttling._attempt(NOW, Counter(BACKOFF, "open"), Counter(BACKOFF, "closed"))
     assert store.read_attempts(BACKOFF, "open", NOW) == Attempts()
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+def test_who_looked_before_others_guessed_does_not_get_a_guess_too_many(store, seen):
+    # What both saw was a free attempt; by the time that this one counts there is none.
+    for count in range(BACKOFF.free - 1):
+        assert store.add_attempt(BACKOFF, "s", Attempts(count=count), NOW)
+    assert not store.add_attempt(BACKOFF, "s", Attempts(count=seen), NOW)
+    # The last one has to say when the next may be: only who saw all others may take it.
+    assert store.add_attempt(BACKOFF, "s", Attempts(count=BACKOFF.free - 1), NOW)
+    assert not store.add_attempt(BACKOFF, "s", Attempts(count=BACKOFF.free - 1), NOW)
+    assert store.read_attempts(BACKOFF, "s", NOW).count == BACKOFF.free

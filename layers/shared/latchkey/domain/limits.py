@@ -331,7 +331,7 @@ ERASURE_LOOK_AGAIN_SECONDS = 900
 # Storage -------------------------------------------------------------------------------------
 
 TRANSACTION_ATTEMPTS = 5
-"""Conflicts are with ourselves and short: 5 attempts with full jitter stay below a second."""
+"""Conflicts are with ourselves and short: the four pauses between them take 1.5 s at most."""
 
 UNAVAILABLE_RETRY_AFTER_SECONDS = 2
 """What a 503 asks the client to wait; throttling of a partition passes within seconds."""

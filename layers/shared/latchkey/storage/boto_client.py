@@ -38,12 +38,12 @@ which redirects new buckets (the redirect breaks the signature) and serves no re
 March 2019. The page's Content-Security-Policy names this host too.
 Source: S3, "Request routing"."""
 
-_PASSING = {
+SERVER_ERROR = 500
+
+_THROTTLED = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
-    "InternalServerError",
-    "ServiceUnavailable",
 }
 
 
@@ -100,7 +100,9 @@ class BotoClient:
         try:
             return method(**request)  # type: ignore[no-any-return]
         except ClientError as error:
-            if error_code(error) in _PASSING:
+            # Any 5xx is AWS's failure, also one whose body is no JSON and so has no code.
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if error_code(error) in _THROTTLED or status >= SERVER_ERROR:
                 raise unavailable(error) from error
             raise DynamoDBError(error_code(error), dict(error.response)) from error
         except (BotoConnectionError, HTTPClientError) as error:

@@ -37,7 +37,7 @@ from latchkey.storage.table import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from latchkey.storage.table import Value
 
@@ -211,10 +211,17 @@ class _Expression:
 class DynamoDBTable:
     """The Table port on two DynamoDB tables."""
 
-    def __init__(self, client: Client, table_names: Mapping[TableName, str]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        table_names: Mapping[TableName, str],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Use this client on these tables."""
         self._client = client
         self._names = table_names
+        self._sleep = sleep
 
     def get(self, key: Key, *, consistent: bool = True) -> Item | None:
         """See Table.get."""
@@ -228,8 +235,7 @@ class DynamoDBTable:
         found: dict[Key, Item] = {}
         pending = self._by_table(keys)
         for attempt in range(TRANSACTION_ATTEMPTS):
-            if attempt:
-                _pause(attempt)
+            self._pause(attempt)
             request = {
                 self._names[table]: {
                     "Keys": [self._address(key)["Key"] for key in group],
@@ -256,7 +262,7 @@ class DynamoDBTable:
             }
             if not pending:
                 return [found[key] for key in keys if key in found]
-        raise TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
+        raise _unavailable("UnprocessedKeys")
 
     def query(self, query: Query) -> Page:
         """See Table.query."""
@@ -297,7 +303,7 @@ class DynamoDBTable:
         owned = Put(put.key, {**put.attributes, WRITE_ID: write_id}, put.when)
         units.write += _write_units(item_bytes(self._stored(owned)))
         try:
-            self._client.call("PutItem", self._put_request(owned))
+            self._write("PutItem", self._put_request(owned))
         except DynamoDBError as error:
             if not _is_own_write(error, write_id):
                 raise _condition_failed(error, put) from error
@@ -312,7 +318,7 @@ class DynamoDBTable:
         )
         request = self._update_request(Update(update.key, change, update.when))
         try:
-            answer = self._client.call("UpdateItem", {**request, "ReturnValues": "ALL_NEW"})
+            answer = self._write("UpdateItem", {**request, "ReturnValues": "ALL_NEW"})
             item = _item_from_wire(answer["Attributes"]) or {}
         except DynamoDBError as error:
             item = _failed_item(error) or {}
@@ -327,7 +333,7 @@ class DynamoDBTable:
         """See Table.delete."""
         request = {**self._delete_request(delete), "ReturnValues": "ALL_OLD"}
         try:
-            item = _item_from_wire(self._client.call("DeleteItem", request).get("Attributes"))
+            item = _item_from_wire(self._write("DeleteItem", request).get("Attributes"))
         except DynamoDBError as error:
             units.write += 1
             raise _condition_failed(error, delete) from error
@@ -345,15 +351,14 @@ class DynamoDBTable:
             }
             units.write += len(batch)
             for attempt in range(TRANSACTION_ATTEMPTS):
-                if attempt:
-                    _pause(attempt)
+                self._pause(attempt)
                 answer = self._client.call("BatchWriteItem", {"RequestItems": pending})
                 # Throttled writes come back unprocessed in an HTTP 200.
                 pending = answer.get("UnprocessedItems") or {}
                 if not pending:
                     break
             else:
-                raise TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
+                raise _unavailable("UnprocessedItems")
 
     def transact(self, writes: Sequence[Write]) -> None:
         """See Table.transact."""
@@ -363,8 +368,7 @@ class DynamoDBTable:
             "ClientRequestToken": os.urandom(16).hex(),
         }
         for attempt in range(TRANSACTION_ATTEMPTS):
-            if attempt:
-                _pause(attempt)
+            self._pause(attempt)
             try:
                 self._client.call("TransactWriteItems", request)
             except DynamoDBError as error:
@@ -372,7 +376,25 @@ class DynamoDBTable:
             else:
                 units.write += sum(2 * _write_units(item_bytes(self._stored(w))) for w in writes)
                 return
-        raise TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
+        raise _unavailable("TransactionConflict")
+
+    def _write(self, operation: str, request: Wire) -> Wire:
+        """Send one write of one item, again while a transaction holds the item."""
+        for attempt in range(TRANSACTION_ATTEMPTS):
+            self._pause(attempt)
+            try:
+                return self._client.call(operation, request)
+            except DynamoDBError as error:
+                # botocore retries throttles and timeouts, but not this one.
+                if error.code != "TransactionConflictException":
+                    raise
+        raise _unavailable("TransactionConflict")
+
+    def _pause(self, attempt: int) -> None:
+        """Wait before an attempt that is not the first."""
+        # Full jitter up to 100 ms, doubling. Source: AWS Architecture Blog, "Exponential Backoff".
+        if attempt:
+            self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
 
     # Requests --------------------------------------------------------------------------------
 
@@ -475,6 +497,7 @@ def _condition_failed(error: DynamoDBError, write: Write) -> Exception:
     return error
 
 
-def _pause(attempt: int) -> None:
-    # Full jitter from 50 ms, doubling. Source: AWS Architecture Blog, "Exponential Backoff".
-    time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
+def _unavailable(reason: str) -> TemporarilyUnavailable:
+    return TemporarilyUnavailable(
+        retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=reason
+    )

@@ -57,8 +57,12 @@ class SearchStore:
 
         def matches(item: Item) -> bool:
             account = from_item(Account, item)
-            if wanted.email_prefix is not None and not _is_between(account.created_at, wanted):
-                return False
+            if wanted.email_prefix is not None:
+                # The index may still have an address that the account has no more.
+                if not email_key(account.email).startswith(email_key(wanted.email_prefix)):
+                    return False
+                if not _is_between(account.created_at, wanted):
+                    return False
             if account.status is AccountStatus.ERASING:
                 return False
             return wanted.status is None or account.status.value == wanted.status

@@ -1,0 +1,503 @@
+"""What DynamoDB does under load and no emulator does: how often it is asked, and what comes of it.
+
+Each test plays a script, so a loop that gives up too early, never gives up, or takes its own write
+for somebody else's does not pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.storage import boto_client
+from latchkey.storage.boto_client import BotoClient, aws_client
+from latchkey.storage.dynamodb import WRITE_ID, DynamoDBError, DynamoDBTable, from_wire, to_wire
+from latchkey.storage.table import (
+    ABSENT,
+    EXISTS,
+    Change,
+    Check,
+    ConditionFailed,
+    Delete,
+    Key,
+    Put,
+    Query,
+    Update,
+    equals,
+)
+from tests.support.scripted_dynamodb import (
+    TABLE_NAMES,
+    ScriptedClient,
+    ScriptedWire,
+    cancelled,
+    condition_failed,
+    error_body,
+)
+
+KEY = Key("p", "A")
+OTHER = Key("p", "B")
+AUDIT = Key("p", "C", "audit")
+PUT = Put(KEY, {"n": 1}, ABSENT)
+UPDATE = Update(KEY, Change(assign={"n": 2}), EXISTS)
+WRITES = [PUT, Check(OTHER, EXISTS)]
+IN_A_TRANSACTION = DynamoDBError("TransactionConflictException", {})
+
+LONGEST_PAUSES = [0.1, 0.2, 0.4, 0.8]
+
+
+def wire(**attributes):
+    return {name: to_wire(value) for name, value in attributes.items()}
+
+
+def require_backed_off(pauses, times):
+    """Before every attempt but the first a pause, random, its bound doubling."""
+    assert len(pauses) == times
+    assert all(0 <= p <= most for p, most in zip(pauses, LONGEST_PAUSES, strict=False))
+
+
+def require_given_up(caught, client):
+    assert len(client.calls) == TRANSACTION_ATTEMPTS
+    assert caught.value.retry_after_seconds == UNAVAILABLE_RETRY_AFTER_SECONDS
+    require_backed_off(client.pauses, TRANSACTION_ATTEMPTS - 1)
+
+
+def test_pauses_are_random_so_that_those_who_collided_do_not_collide_again():
+    longest = [0.0] * (TRANSACTION_ATTEMPTS - 1)
+    seen = set()
+    for _ in range(100):
+        client = ScriptedClient(*[cancelled("TransactionConflict")] * TRANSACTION_ATTEMPTS)
+        with pytest.raises(TemporarilyUnavailable):
+            client.table().transact([PUT])
+        longest = [max(pair) for pair in zip(longest, client.pauses, strict=True)]
+        seen |= set(client.pauses)
+    assert len(seen) == 400
+    # Of 100 even draws the largest is below half of the bound once in 10^30 runs.
+    assert all(most / 2 < p <= most for p, most in zip(longest, LONGEST_PAUSES, strict=True))
+
+
+# Transactions --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        cancelled("TransactionConflict", "None"),
+        cancelled("None", "TransactionConflict"),
+        cancelled("ThrottlingError", "None"),
+        cancelled("ProvisionedThroughputExceeded", "None"),
+        # A condition says nothing while another write of the transaction was not looked at.
+        cancelled("ConditionalCheckFailed", "TransactionConflict"),
+        DynamoDBError("TransactionInProgressException", {}),
+    ],
+    ids=["conflict", "conflict-2", "throttled", "capacity", "mixed", "in-progress"],
+)
+def test_a_transaction_that_collides_is_tried_again_under_the_same_token(passing):
+    client = ScriptedClient(passing, passing, {})
+    client.table().transact(WRITES)
+    first, second, third = client.requests()
+    # DynamoDB recognises the repetition of a write whose answer was lost by this token.
+    assert first == second == third
+    assert len(first["ClientRequestToken"]) == 32
+    require_backed_off(client.pauses, 2)
+
+
+def test_two_transactions_do_not_share_a_token():
+    client = ScriptedClient({}, {})
+    for _ in range(2):
+        client.table().transact(WRITES)
+    first, second = client.requests()
+    assert first["ClientRequestToken"] != second["ClientRequestToken"]
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        cancelled("TransactionConflict", "None"),
+        cancelled("ThrottlingError", "None"),
+        DynamoDBError("TransactionInProgressException", {}),
+    ],
+)
+def test_a_transaction_that_keeps_colliding_is_given_up(passing):
+    client = ScriptedClient(*[passing] * TRANSACTION_ATTEMPTS)
+    with pytest.raises(TemporarilyUnavailable) as caught:
+        client.table().transact(WRITES)
+    require_given_up(caught, client)
+
+
+def test_a_condition_that_failed_is_an_answer_and_not_tried_again():
+    item = wire(pk="p", sk="B", by="somebody")
+    client = ScriptedClient(cancelled("None", "ConditionalCheckFailed", item=item))
+    with pytest.raises(ConditionFailed) as failed:
+        client.table().transact(WRITES)
+    assert failed.value.write is WRITES[1]
+    assert failed.value.item == {"pk": "p", "sk": "B", "by": "somebody"}
+    assert client.pauses == []
+
+
+def test_after_a_collision_it_is_the_later_state_that_decides():
+    client = ScriptedClient(
+        cancelled("ConditionalCheckFailed", "TransactionConflict"),
+        cancelled("None", "ConditionalCheckFailed"),
+    )
+    with pytest.raises(ConditionFailed) as failed:
+        client.table().transact(WRITES)
+    assert failed.value.write is WRITES[1]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        cancelled("ValidationError", "None"),
+        cancelled("ItemCollectionSizeLimitExceeded", "None"),
+        DynamoDBError("ValidationException", {}),
+        DynamoDBError("IdempotentParameterMismatchException", {}),
+        DynamoDBError("AccessDeniedException", {}),
+    ],
+)
+def test_a_transaction_that_can_never_work_is_not_tried_again(broken):
+    client = ScriptedClient(broken)
+    with pytest.raises(DynamoDBError) as caught:
+        client.table().transact(WRITES)
+    assert caught.value is broken
+
+
+def test_nothing_is_tried_again_once_the_client_has_given_up():
+    gone = TemporarilyUnavailable(retry_after_seconds=7)
+    for call in (
+        lambda table: table.transact(WRITES),
+        lambda table: table.put(PUT),
+        lambda table: table.update(UPDATE),
+        lambda table: table.delete(Delete(KEY)),
+        lambda table: table.delete_many([KEY]),
+        lambda table: table.get(KEY),
+        lambda table: table.get_many([KEY]),
+        lambda table: table.query(Query(partition="p")),
+    ):
+        client = ScriptedClient(gone)
+        with pytest.raises(TemporarilyUnavailable) as caught:
+            call(client.table())
+        assert caught.value is gone
+
+
+# Single writes while a transaction has their item ------------------------------------------
+
+
+SINGLE_WRITES = {
+    "put": (lambda table: table.put(PUT), {}),
+    "update": (lambda table: table.update(UPDATE), {"Attributes": wire(pk="p", sk="A", n=2)}),
+    "delete": (lambda table: table.delete(Delete(KEY)), {"Attributes": wire(pk="p", sk="A")}),
+}
+
+
+@pytest.mark.parametrize("write", SINGLE_WRITES)
+def test_a_write_waits_for_the_transaction_that_has_its_item(write):
+    call, answer = SINGLE_WRITES[write]
+    client = ScriptedClient(IN_A_TRANSACTION, IN_A_TRANSACTION, answer)
+    call(client.table())
+    first, second, third = client.requests()
+    assert first == second == third
+    require_backed_off(client.pauses, 2)
+
+
+@pytest.mark.parametrize("write", SINGLE_WRITES)
+def test_a_write_whose_item_is_in_transactions_for_too_long_is_given_up(write):
+    call, _ = SINGLE_WRITES[write]
+    client = ScriptedClient(*[IN_A_TRANSACTION] * TRANSACTION_ATTEMPTS)
+    with pytest.raises(TemporarilyUnavailable) as caught:
+        call(client.table())
+    require_given_up(caught, client)
+
+
+@pytest.mark.parametrize("write", SINGLE_WRITES)
+def test_any_other_error_of_a_write_is_raised_at_once(write):
+    call, _ = SINGLE_WRITES[write]
+    client = ScriptedClient(DynamoDBError("ValidationException", {}))
+    with pytest.raises(DynamoDBError):
+        call(client.table())
+    assert client.pauses == []
+
+
+# An answer that was lost ---------------------------------------------------------------------
+
+
+def own_item(request, **attributes):
+    """Return the item as this request's first attempt has left it."""
+    for values in (request.get("Item", {}), request.get("ExpressionAttributeValues", {})):
+        for name, value in values.items():
+            if name == WRITE_ID or (name.startswith(":") and "B" in value):
+                return wire(pk="p", sk="A", **attributes) | {WRITE_ID: value}
+    raise AssertionError(request)
+
+
+def raise_(error):
+    raise error
+
+
+def test_a_put_that_finds_itself_done_is_done():
+    client = ScriptedClient(lambda request: raise_(condition_failed(own_item(request, n=1))))
+    client.table().put(PUT)
+    client.requests()
+
+
+def test_an_update_that_finds_itself_done_returns_what_it_did():
+    client = ScriptedClient(lambda request: raise_(condition_failed(own_item(request, n=2))))
+    item = client.table().update(UPDATE)
+    assert (item["pk"], item["n"]) == ("p", 2)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        wire(pk="p", sk="A", n=2),
+        wire(pk="p", sk="A", n=2, **{WRITE_ID: b"8 others"}),
+        wire(pk="p", sk="A", n=2, **{WRITE_ID: None}),
+    ],
+    ids=["gone", "unmarked", "somebody else's", "empty"],
+)
+@pytest.mark.parametrize("write", ["put", "update"])
+def test_a_write_that_finds_another_one_has_lost(write, item):
+    client = ScriptedClient(condition_failed(item))
+    call, _ = SINGLE_WRITES[write]
+    with pytest.raises(ConditionFailed) as failed:
+        call(client.table())
+    assert failed.value.item == (item and {n: from_wire(v) for n, v in item.items()})
+
+
+def test_a_write_that_collided_and_then_finds_itself_done_is_done():
+    client = ScriptedClient(
+        IN_A_TRANSACTION, lambda request: raise_(condition_failed(own_item(request, n=1)))
+    )
+    client.table().put(PUT)
+    client.requests()
+
+
+def test_two_writes_do_not_share_a_mark():
+    client = ScriptedClient({}, {})
+    table = client.table()
+    table.put(PUT)
+    table.put(PUT)
+    first, second = client.requests()
+    assert first["Item"][WRITE_ID] != second["Item"][WRITE_ID]
+
+
+# Batches -------------------------------------------------------------------------------------
+
+
+def wire_key(key):
+    return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+
+
+def found(*keys):
+    responses = {}
+    for key in keys:
+        responses.setdefault(key.table, []).append(wire_key(key))
+    return responses
+
+
+def unread(*keys):
+    return {table: {"Keys": items} for table, items in found(*keys).items()}
+
+
+def undeleted(*keys):
+    return {
+        table: [{"DeleteRequest": {"Key": item}} for item in items]
+        for table, items in found(*keys).items()
+    }
+
+
+def test_keys_that_come_back_unprocessed_are_read_again_and_no_others():
+    client = ScriptedClient(
+        {"Responses": found(KEY), "UnprocessedKeys": unread(OTHER, AUDIT)},
+        {"Responses": found(AUDIT), "UnprocessedKeys": unread(OTHER)},
+        {"Responses": found(OTHER), "UnprocessedKeys": {}},
+    )
+    items = client.table().get_many([OTHER, KEY, AUDIT])
+    assert [item["sk"] for item in items] == ["B", "A", "C"]
+    asked = [
+        {table: part["Keys"] for table, part in request["RequestItems"].items()}
+        for request in client.requests()
+    ]
+    assert asked[1] == {"main": [wire_key(OTHER)], "audit": [wire_key(AUDIT)]}
+    assert asked[2] == {"main": [wire_key(OTHER)]}
+    assert all(
+        part["ConsistentRead"] is True
+        for request in client.requests()
+        for part in request["RequestItems"].values()
+    )
+    require_backed_off(client.pauses, 2)
+
+
+def test_keys_that_stay_unprocessed_are_given_up_and_never_taken_for_absent():
+    answer = {"Responses": found(KEY), "UnprocessedKeys": unread(OTHER)}
+    again = {"Responses": {}, "UnprocessedKeys": unread(OTHER)}
+    client = ScriptedClient(answer, *[again] * (TRANSACTION_ATTEMPTS - 1))
+    with pytest.raises(TemporarilyUnavailable) as caught:
+        client.table().get_many([KEY, OTHER])
+    require_given_up(caught, client)
+
+
+def test_deletions_that_come_back_unprocessed_are_sent_again_and_no_others():
+    client = ScriptedClient(
+        {"UnprocessedItems": undeleted(OTHER, AUDIT)},
+        {"UnprocessedItems": undeleted(AUDIT)},
+        {},
+    )
+    client.table().delete_many([KEY, OTHER, AUDIT])
+    first, second, third = (request["RequestItems"] for request in client.requests())
+    assert first == undeleted(KEY, OTHER, AUDIT)
+    assert second == undeleted(OTHER, AUDIT)
+    assert third == undeleted(AUDIT)
+    require_backed_off(client.pauses, 2)
+
+
+def test_deletions_that_stay_unprocessed_are_given_up():
+    client = ScriptedClient(*[{"UnprocessedItems": undeleted(KEY)}] * TRANSACTION_ATTEMPTS)
+    with pytest.raises(TemporarilyUnavailable) as caught:
+        client.table().delete_many([KEY])
+    require_given_up(caught, client)
+
+
+def test_each_batch_of_deletions_has_its_own_attempts():
+    many = [Key("p", f"{number:02}") for number in range(30)]
+    client = ScriptedClient(
+        {"UnprocessedItems": undeleted(many[0])},
+        {},
+        {"UnprocessedItems": undeleted(many[25])},
+        {},
+    )
+    client.table().delete_many(many)
+    sizes = [len(request["RequestItems"]["main"]) for request in client.requests()]
+    assert sizes == [25, 1, 5, 1]
+
+
+# Through botocore: what is retried below the engine, and what a 503 is made of ---------------
+
+
+ENDPOINT = "https://dynamodb.eu-west-1.amazonaws.com"
+CLIENT_CONFIG: Any = boto_client.CLIENT_CONFIG
+BOTO_ATTEMPTS = CLIENT_CONFIG.retries["total_max_attempts"]
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """Collect botocore's pauses instead of waiting them."""
+    waited: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waited.append)
+    return waited
+
+
+@pytest.fixture
+def on_the_wire(monkeypatch, pauses):
+    for name, value in {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def play(*answers):
+        client = aws_client("dynamodb")
+        played = ScriptedWire(client, *answers)
+        return DynamoDBTable(BotoClient(client), TABLE_NAMES, sleep=pauses.append), played
+
+    return play
+
+
+PASSING = {
+    "ProvisionedThroughputExceededException": (
+        400,
+        error_body("ProvisionedThroughputExceededException"),
+    ),
+    "ThrottlingException": (400, error_body("ThrottlingException")),
+    "RequestLimitExceeded": (400, error_body("RequestLimitExceeded")),
+    "InternalServerError": (500, error_body("InternalServerError")),
+    "ServiceUnavailable": (503, error_body("ServiceUnavailable")),
+    "502 of a proxy": (502, "<html>Bad Gateway</html>"),
+    "500 without a body": (500, ""),
+    "read timeout": ReadTimeoutError(endpoint_url=ENDPOINT),
+    "connect timeout": ConnectTimeoutError(endpoint_url=ENDPOINT),
+    "no connection": EndpointConnectionError(endpoint_url=ENDPOINT),
+}
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_what_passes_is_retried_by_the_client(on_the_wire, pauses, kind):
+    table, played = on_the_wire(
+        *[PASSING[kind]] * (BOTO_ATTEMPTS - 1), (200, {"Item": wire(pk="p", sk="A", n=1)})
+    )
+    assert table.get(KEY)["n"] == 1
+    assert len(played.bodies) == BOTO_ATTEMPTS
+    assert len(pauses) == BOTO_ATTEMPTS - 1
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_what_does_not_pass_is_a_503_within_the_functions_time(on_the_wire, pauses, kind):
+    table, played = on_the_wire(*[PASSING[kind]] * BOTO_ATTEMPTS)
+    with pytest.raises(TemporarilyUnavailable) as caught:
+        table.get(KEY)
+    assert caught.value.retry_after_seconds == UNAVAILABLE_RETRY_AFTER_SECONDS
+    assert caught.value.data["reason"]
+    assert len(played.bodies) == BOTO_ATTEMPTS
+    # Two pauses of botocore's: up to 1 s and 2 s after a throttle.
+    assert sum(pauses) <= 3
+    assert BOTO_ATTEMPTS * (CLIENT_CONFIG.connect_timeout + CLIENT_CONFIG.read_timeout) < 10
+
+
+@pytest.mark.parametrize(
+    "code", ["ValidationException", "ResourceNotFoundException", "AccessDeniedException"]
+)
+def test_what_is_wrong_with_the_request_is_neither_retried_nor_a_503(on_the_wire, code):
+    table, played = on_the_wire((400, error_body(code)))
+    with pytest.raises(DynamoDBError) as caught:
+        table.get(KEY)
+    assert caught.value.code == code
+    assert len(played.bodies) == 1
+
+
+def test_a_lost_answer_to_a_put_is_no_conflict_with_oneself(on_the_wire):
+    def already_there(request):
+        return error_body("ConditionalCheckFailedException", Item=request["Item"])
+
+    table, played = on_the_wire(ReadTimeoutError(endpoint_url=ENDPOINT), (400, already_there))
+    table.put(PUT)
+    first, second = played.bodies
+    assert first == second
+
+
+def test_a_lost_answer_to_an_update_returns_the_item(on_the_wire):
+    def already_changed(request):
+        (mark,) = (v for v in request["ExpressionAttributeValues"].values() if "B" in v)
+        item = wire(pk="p", sk="A", n=2) | {WRITE_ID: mark}
+        return error_body("ConditionalCheckFailedException", Item=item)
+
+    table, _ = on_the_wire((500, error_body("InternalServerError")), (400, already_changed))
+    assert table.update(Update(KEY, Change(add={"n": 1}), equals("n", 1)))["n"] == 2
+
+
+def test_a_cancelled_transaction_is_understood_as_the_wire_has_it(on_the_wire):
+    def reasons(*codes):
+        return (
+            400,
+            error_body("TransactionCanceledException", CancellationReasons=[*codes]),
+        )
+
+    conflict = reasons({"Code": "TransactionConflict"}, {"Code": "None"})
+    failed = reasons(
+        {"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": wire(pk="p", sk="B")}
+    )
+    table, played = on_the_wire(conflict, failed)
+    with pytest.raises(ConditionFailed) as caught:
+        table.transact(WRITES)
+    assert caught.value.write is WRITES[1]
+    assert caught.value.item == {"pk": "p", "sk": "B"}
+    first, second = played.bodies
+    assert first["ClientRequestToken"] == second["ClientRequestToken"]

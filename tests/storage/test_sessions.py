@@ -1,0 +1,105 @@
+"""Conditions of the session store that only matter when somebody else was faster.
+
+Flows check most of this before they write; the condition is for what happens in between.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from latchkey.domain.effects import Effects
+from latchkey.domain.session import EndReason
+from latchkey.security.sealing import seal
+from latchkey.storage import keys
+from latchkey.storage.effects import EffectWriter
+from latchkey.storage.memory import MemoryTable
+from latchkey.storage.records import to_item
+from latchkey.storage.sessions import SessionStore
+from latchkey.storage.table import Put
+from tests.support.builders import NOW, a_session, an_account
+
+IDLE = timedelta(days=14)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def store():
+    return SessionStore(MemoryTable(), EffectWriter(seal))
+
+
+@pytest.fixture
+def session(store):
+    made = a_session(an_account())
+    store._table.put(Put(keys.session(made.account_id, made.id), to_item(made)))
+    return made
+
+
+def stored(store, session):
+    return store.find(session.account_id, session.id)
+
+
+def end(store, session, at=NOW):
+    assert store.end(session, at, EndReason.REVOKED, Effects())
+
+
+def test_a_session_is_rotated_until_the_instant_before_it_expires(store, session):
+    alive = store.rotate(session, session.expires_at - MILLISECOND, timedelta(days=365))
+    assert alive == (stored(store, session), True)
+
+
+@pytest.mark.parametrize("late", [timedelta(0), MILLISECOND, timedelta(days=1)])
+def test_a_session_that_expired_in_between_is_not_rotated(store, session, late):
+    left, is_rotated = store.rotate(session, session.expires_at + late, timedelta(days=365))
+    assert (left, is_rotated) == (session, False)
+    assert stored(store, session) == session
+
+
+@pytest.mark.parametrize("late", [timedelta(0), MILLISECOND])
+def test_a_session_that_became_idle_in_between_is_not_rotated(store, session, late):
+    left, is_rotated = store.rotate(session, NOW + IDLE + late, IDLE)
+    assert (left, is_rotated) == (session, False)
+    assert store.rotate(session, NOW + IDLE - MILLISECOND, IDLE)[1]
+
+
+def test_a_session_that_ended_in_between_is_not_rotated(store, session):
+    end(store, session)
+    left, is_rotated = store.rotate(session, NOW, IDLE)
+    assert not is_rotated
+    assert left.ended_at is not None
+    assert left.generation == session.generation
+
+
+def test_a_session_that_was_forgotten_in_between_is_not_made_again(store, session):
+    store.delete_history([session])
+    assert store.rotate(session, NOW, IDLE) == (None, False)
+    store.touch(session, NOW, session.generation)
+    assert stored(store, session) is None
+
+
+def test_a_session_that_ended_in_between_is_not_touched(store, session):
+    end(store, session)
+    before = stored(store, session)
+    store.touch(session, NOW + timedelta(minutes=5), session.generation)
+    assert stored(store, session) == before
+
+
+def test_a_touch_that_comes_late_takes_no_newer_generation_back(store, session):
+    newer, _ = store.rotate(session, NOW, IDLE)
+    store.touch(newer, NOW, newer.generation)
+    # Of an authorizer that read the session before both.
+    store.touch(session, NOW + timedelta(minutes=1), session.generation)
+    assert stored(store, session).used_generation == newer.generation
+
+
+def test_a_session_ends_once(store, session):
+    end(store, session)
+    assert not store.end(session, NOW, EndReason.REVOKED, Effects())
+
+
+def test_of_two_rotations_of_one_generation_one_happens(store, session):
+    first, is_first = store.rotate(session, NOW, IDLE)
+    second, is_second = store.rotate(session, NOW, IDLE)
+    assert (is_first, is_second) == (True, False)
+    assert first == second
