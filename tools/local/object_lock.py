@@ -16,7 +16,8 @@ def lock_audit_bucket(emulator: Emulator, deployment: Deployment) -> None:
     """Lock it, if the stack was deployed with days to lock it for."""
     stack = emulator.client("cloudformation").describe_stacks(StackName=deployment.name)["Stacks"]
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack[0]["Parameters"]}
-    days = int(given["AuditLockDays"])
+    profile = deployment.template["Mappings"]["Profiles"][given["Profile"]]
+    days = int(given["AuditLockDays"] or profile["AuditLockDays"])
     if days:
         bucket = deployment.template["Resources"]["AuditBucket"]["Properties"]
         _, configuration, _ = bucket["ObjectLockConfiguration"]["Fn::If"]

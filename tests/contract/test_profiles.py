@@ -1,0 +1,164 @@
+"""Profiles: one word that no command line can lose, and rules that refuse what does not fit it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tomllib
+from typing import Any
+
+import pytest
+
+from tools.rules import RuleError, broken
+from tools.template import ROOT, load
+
+PROFILES = ("dev", "prod", "hipaa")
+GOOD = {"MailSender": "accounts@example.com"}
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
+SAM_PYTHON = ROOT / ".tools/sam/bin/python"
+
+
+def samconfig() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+
+def written(profile: str) -> dict[str, str]:
+    pairs = samconfig()[profile]["deploy"]["parameters"]["parameter_overrides"]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+# The profile is one parameter --------------------------------------------------------------------
+
+
+def test_a_deploy_has_to_name_its_profile():
+    profile = load()["Parameters"]["Profile"]
+    assert "Default" not in profile
+    assert set(profile["AllowedValues"]) == set(load()["Mappings"]["Profiles"])
+
+
+def test_every_profile_sets_the_same_numbers():
+    rows = load()["Mappings"]["Profiles"].values()
+    assert len({frozenset(row) for row in rows}) == 1
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_samconfig_gives_the_profile_and_nothing_that_could_be_lost(profile):
+    """SAM replaces these with the command line's, all of them; the stack keeps the rest."""
+    assert written(profile) == {"Profile": profile}
+
+
+def test_every_profile_has_a_stack_of_its_own():
+    names = [samconfig()[profile]["global"]["parameters"]["stack_name"] for profile in PROFILES]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", sorted(load()["Mappings"]["Profiles"]["dev"]))
+def test_a_number_of_a_profile_is_used_where_its_parameter_is_not_given(name):
+    text = (ROOT / "template.yaml").read_text()
+    lookup = f"!FindInMap [Profiles, !Ref Profile, {name}]"
+    assert lookup in text
+    if name in load()["Parameters"]:
+        assert load()["Parameters"][name]["Default"] == ""
+        chosen = f"!If [Gives{name}, !Ref {name}, {lookup}]"
+        assert chosen in text
+        # Nothing uses the parameter alone, which may be empty.
+        references = re.findall(rf"!Ref {name}\b", text.partition("\nConditions:")[2])
+        in_conditions = text.partition("\nConditions:")[2].partition("\nGlobals:")[0]
+        assert len(references) == text.count(chosen) + in_conditions.count(f"!Ref {name}")
+
+
+# What SAM makes of a command line ----------------------------------------------------------------
+
+MERGE = """
+import json, sys
+from samcli.commands.deploy.deploy_context import DeployContext
+given = json.load(sys.stdin)
+print(json.dumps(DeployContext.merge_parameters(given["template"], given["overrides"])))
+"""
+
+
+def test_sam_keeps_a_running_stacks_values_for_what_the_command_line_does_not_name():
+    given = {"template": {"Parameters": load()["Parameters"]}, "overrides": {"ServiceName": "x"}}
+    done = subprocess.run(  # noqa: S603 - SAM's own code
+        [SAM_PYTHON, "-c", MERGE],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    sent = {each.pop("ParameterKey"): each for each in json.loads(done.stdout)}
+    assert sent.pop("ServiceName") == {"ParameterValue": "x"}
+    assert sent["Profile"] == {"UsePreviousValue": True}
+    assert set(map(str, sent.values())) == {str({"UsePreviousValue": True})}
+
+
+# Rules -------------------------------------------------------------------------------------------
+
+REFUSED: dict[str, tuple[dict[str, str], str]] = {
+    "no sender": ({"MailSender": ""}, "MailSender is missing"),
+    "a domain without a certificate": (
+        {"PageDomain": "accounts.example.com"},
+        "PageDomain needs PageCertificate",
+    ),
+    "a certificate without a domain": (
+        {"PageCertificate": CERTIFICATE},
+        "PageCertificate needs PageDomain",
+    ),
+    "hipaa, idle": ({"Profile": "hipaa", "SessionIdleSeconds": "901"}, "SessionIdleSeconds"),
+    "hipaa, absolute": (
+        {"Profile": "hipaa", "SessionAbsoluteSeconds": "86400"},
+        "SessionAbsoluteSeconds",
+    ),
+    "hipaa, lock": ({"Profile": "hipaa", "AuditLockDays": "0"}, "AuditLockDays"),
+    "hipaa, trail": ({"Profile": "hipaa", "AuditRetentionDays": "365"}, "AuditRetentionDays"),
+    "hipaa, logs": ({"Profile": "hipaa", "LogRetentionDays": "365"}, "LogRetentionDays"),
+    "prod, limits": ({"Profile": "prod", "RateLimitFactor": "100"}, "RateLimitFactor"),
+    "hipaa, limits": ({"Profile": "hipaa", "RateLimitFactor": "2"}, "RateLimitFactor"),
+}
+"""Each breaks one assertion, and its sentence says which parameter."""
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_deploys_with_a_sender_alone(profile):
+    assert broken({**GOOD, **written(profile)}) == {}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_fit_is_refused_in_a_sentence(case):
+    values, sentence = REFUSED[case]
+    [said] = [
+        text for texts in broken({"Profile": "dev", **GOOD, **values}).values() for text in texts
+    ]
+    assert sentence in said
+
+
+def test_every_assertion_is_shown_to_refuse_something():
+    said = set()
+    for values, _ in REFUSED.values():
+        for texts in broken({"Profile": "dev", **GOOD, **values}).values():
+            said |= set(texts)
+    every = {
+        assertion["AssertDescription"]
+        for rule in load()["Rules"].values()
+        for assertion in rule["Assertions"]
+    }
+    assert said == every
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"Profile": "hipaa", "SessionIdleSeconds": "600", "AuditLockDays": "3653"},
+        {"Profile": "dev", "SessionIdleSeconds": "86400", "RateLimitFactor": "100"},
+        {"Profile": "dev", "PageDomain": "accounts.example.com", "PageCertificate": CERTIFICATE},
+    ],
+)
+def test_what_fits_is_taken(values):
+    assert broken({**GOOD, **values}) == {}
+
+
+def test_the_rules_use_only_what_cloudformation_knows_there():
+    rule = {"Assertions": [{"Assert": {"Fn::If": ["X", "a", "b"]}, "AssertDescription": "x"}]}
+    with pytest.raises(RuleError, match="not a function of rules"):
+        broken({}, {"Parameters": {}, "Rules": {"Bad": rule}})
