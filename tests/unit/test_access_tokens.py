@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
@@ -16,9 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm
 
 from latchkey.domain.errors import TokenExpired, TokenInvalid
+from latchkey.domain.limits import ACCESS_TOKEN_CLOCK_SKEW_SECONDS
 from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
 from tests.support.builders import NOW, a_session, an_account
 from tests.support.keys import MemorySigningKeyStore
@@ -33,9 +36,13 @@ SESSION = a_session(an_account())
 SIGNER = AccessTokenSigner(
     KEYS.ring, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
 )
-VERIFIER = AccessTokenVerifier(KEYS.find_public, issuer=ISSUER, audience=AUDIENCE)
+VERIFIER = AccessTokenVerifier(
+    KEYS.find_public, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
+)
 TOKEN = SIGNER.sign(SESSION, NOW)
 CLAIMS = jwt.decode(TOKEN, options={"verify_signature": False})
+SKEW = timedelta(seconds=ACCESS_TOKEN_CLOCK_SKEW_SECONDS)
+ES256 = ECAlgorithm(ECAlgorithm.SHA256)
 
 
 def encode(part):
@@ -46,6 +53,13 @@ def encode(part):
 def signed(claims=CLAIMS, key=KEY.private_pem, algorithm="ES256", **header):
     headers = {"typ": "at+jwt", "kid": KEY.kid, **header}
     return jwt.encode(claims, key, algorithm=algorithm, headers=headers)
+
+
+def resigned(signing_input):
+    """Sign any text with our key, as whoever has it can."""
+    private = load_pem_private_key(KEY.private_pem.encode(), None)
+    raw = ES256.sign(signing_input.encode(), private)
+    return f"{signing_input}.{encode(raw)}"
 
 
 def refused(token, now=NOW):
@@ -67,10 +81,143 @@ def test_it_carries_nothing_personal():
 
 
 def test_it_expires_to_the_second_give_or_take_the_skew():
-    VERIFIER.verify(TOKEN, NOW + timedelta(minutes=10, seconds=28))
-    with pytest.raises(TokenExpired):
-        VERIFIER.verify(TOKEN, NOW + timedelta(minutes=10, seconds=30))
+    ends = datetime.fromtimestamp(CLAIMS["exp"], UTC) + SKEW
+    VERIFIER.verify(TOKEN, ends - timedelta(milliseconds=1))
+    for now in (ends, ends + timedelta(days=400)):
+        with pytest.raises(TokenExpired):
+            VERIFIER.verify(TOKEN, now)
     refused(TOKEN, NOW - timedelta(minutes=1))
+
+
+# Signed with our key, but not by us: what a leaked key is good for --------------------------------
+
+
+@pytest.mark.parametrize("claim", ["iat", "auth_time"])
+def test_a_time_in_the_future_is_refused(claim):
+    latest = int((NOW + SKEW).timestamp())
+    exp = CLAIMS["exp"] if claim == "auth_time" else latest + 1
+    VERIFIER.verify(signed({**CLAIMS, claim: latest, "exp": exp}), NOW)
+    for late in (1, 60, 3 * 365 * 86400):
+        refused(signed({**CLAIMS, claim: latest + late, "exp": exp}))
+
+
+@pytest.mark.parametrize("seconds", [600, 630])
+def test_a_token_may_live_as_long_as_the_signer_says(seconds):
+    VERIFIER.verify(signed({**CLAIMS, "exp": CLAIMS["iat"] + seconds}), NOW)
+
+
+@pytest.mark.parametrize("seconds", [631, 3600, 3 * 365 * 86400])
+@pytest.mark.parametrize("age", [0, 300, 86400])
+def test_a_token_that_lives_longer_is_refused_at_any_time(seconds, age):
+    issued = CLAIMS["iat"] - age
+    refused(signed({**CLAIMS, "iat": issued, "exp": issued + seconds}))
+
+
+ODD_NUMBERS = [-(2**63), 2**63, 2**63 - 1, 10**18, -1, 10**12, 253402300799, 253402300800, 10**300]
+ODD_VALUES = [
+    *ODD_NUMBERS,
+    *(-number for number in ODD_NUMBERS if number > 0),
+    0.0,
+    float(CLAIMS["iat"]),
+    1e308,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    True,
+    False,
+    None,
+    "",
+    str(CLAIMS["iat"]),
+    "2026-01-02T03:04:05Z",
+    [],
+    [CLAIMS["iat"]],
+    {},
+    {"a": {"b": [CLAIMS["iat"]]}},
+]
+
+
+@pytest.mark.parametrize("claim", sorted(set(CLAIMS) - {"jti", "role"}))
+def test_odd_values_are_refused_and_nothing_else_happens(claim):
+    for value in ODD_VALUES:
+        payload = encode(json.dumps({**CLAIMS, claim: value}).encode())
+        head = TOKEN.split(".")[0]
+        refused(resigned(f"{head}.{payload}"))
+
+
+@pytest.mark.parametrize(
+    "now", [datetime(1970, 1, 2, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)]
+)
+def test_no_clock_makes_a_token_an_error(now):
+    for value in ODD_NUMBERS:
+        token = signed({**CLAIMS, "iat": value, "exp": value, "auth_time": value})
+        with pytest.raises((TokenInvalid, TokenExpired)):
+            VERIFIER.verify(token, now)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(CLAIMS)),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(), part, max_size=3),
+            max_leaves=5,
+        ),
+        min_size=1,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_leaked_key_signs_it_is_an_access_token_or_refused(changes):
+    head = TOKEN.split(".")[0]
+    token = resigned(f"{head}.{encode(json.dumps({**CLAIMS, **changes}).encode())}")
+    try:
+        claims = VERIFIER.verify(token, NOW)
+    except (TokenInvalid, TokenExpired):
+        return
+    # What is left are claims that nothing depends on, or that say the same in another way.
+    assert claims.authenticated_at <= NOW + SKEW
+    assert (claims.account_id, claims.session_id) == (SESSION.account_id, SESSION.id)
+
+
+# Spellings ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "respell",
+    [
+        lambda token: token + "==",
+        lambda token: token + "=",
+        lambda token: token + "\n",
+        lambda token: "\n" + token,
+        lambda token: token + " ",
+        lambda token: token + "\x00",
+        lambda token: token.replace(".", "=.", 1),
+        lambda token: token.replace(".", "\r\n.", 1),
+        lambda token: token[:-10] + "\n" + token[-10:],
+        lambda token: token[:-10] + "!" + token[-10:],
+        lambda token: (
+            token.replace("-", "+").replace("_", "/") + ("" if set("-_") & set(token) else "+")
+        ),
+        lambda token: token + "\u00e9",
+        lambda token: token + "\ud800",
+    ],
+)
+def test_a_token_has_one_spelling(respell):
+    VERIFIER.verify(TOKEN, NOW)
+    refused(respell(TOKEN))
+
+
+def test_the_unused_bits_of_a_signature_are_zero():
+    head, signature = TOKEN.rsplit(".", 1)
+    decoded = base64.urlsafe_b64decode(signature + "==")
+    twins = [
+        signature[:-1] + last
+        for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        if base64.urlsafe_b64decode(signature[:-1] + last + "==") == decoded
+    ]
+    assert len(twins) == 16
+    assert signature in twins
+    for twin in set(twins) - {signature}:
+        refused(f"{head}.{twin}")
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "NONE", ""])

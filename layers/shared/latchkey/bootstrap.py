@@ -280,6 +280,7 @@ class Services:
             self.signing_key_store.find_public,
             issuer=self.config.issuer,
             audience=self.config.audience,
+            lifetime=self.config.access_token_lifetime,
         )
 
     # Flows -----------------------------------------------------------------------------------

@@ -57,14 +57,14 @@ class Authorization:
         try:
             session.require_active(now, self.idle_timeout)
         except NotAuthenticated as refusal:
-            refusal.data["caller"] = _caller(session, claims.authenticated_at, ip_address)
+            refusal.data["caller"] = _caller(session, claims, ip_address)
             raise
         if claims.generation > session.generation:
             raise TokenInvalid(reason="generation")
         self._touch(session, now, claims.generation)
         if session.role is Role.ADMIN:
             session = replace(session, role=self._present_role(session.account_id))
-        return _caller(session, claims.authenticated_at, ip_address)
+        return _caller(session, claims, ip_address)
 
     def _present_role(self, account_id: str) -> Role:
         try:
@@ -82,7 +82,10 @@ class Authorization:
             logger.warning("last activity not written", session_id=session.id)
 
 
-def _caller(session: Session, authenticated_at: datetime, ip_address: str) -> Caller:
+def _caller(session: Session, claims: AccessClaims, ip_address: str) -> Caller:
+    # The session knows when its person last proved who they are. A token that says a later time
+    # was not signed by us, whatever key it was signed with.
+    authenticated_at = min(claims.authenticated_at, session.authenticated_at)
     return Caller(
         account_id=session.account_id,
         session_id=session.id,
@@ -104,10 +107,12 @@ def _forgotten(claims: AccessClaims) -> Caller:
 
 
 def _bearer_token(header: str | None) -> str:
-    if not header or not header.strip():
+    # What HTTP allows around a value, and nothing else: a token with a line break is none of ours.
+    text = (header or "").strip(" \t")
+    if not text:
         raise TokenMissing
-    scheme, _, token = header.strip().partition(" ")
+    scheme, _, token = text.partition(" ")
     # API Gateway joins two headers with a comma, which no token contains.
     if scheme.lower() != "bearer" or not token or "," in token:
         raise TokenInvalid(reason="scheme")
-    return token.strip()
+    return token.strip(" \t")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 _ALGORITHM = "ES256"
 _TYPE = "at+jwt"
 _REQUIRED = ["iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "role", "gen"]
+
+_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)")
+_LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+"""What the calendar ends before, with room for a skew."""
+
+_GENERATIONS = 10**9
+"""One more than a refresh token has room for: as many refreshes take 19,000 years."""
 
 type PublicKeys = Callable[[str], dict[str, str] | None]
 """Looks a key id up among our own public keys (JWKs); None for any other."""
@@ -65,20 +73,31 @@ class AccessTokenSigner:
 class AccessTokenVerifier:
     """Believes access tokens of ours, and nothing else."""
 
-    def __init__(self, public_keys: PublicKeys, *, issuer: str, audience: str) -> None:
-        """Verify with these keys only; nothing in a token can name or bring another."""
+    def __init__(
+        self, public_keys: PublicKeys, *, issuer: str, audience: str, lifetime: timedelta
+    ) -> None:
+        """Verify with these keys only; nothing in a token can name or bring another.
+
+        lifetime  what the signer gives a token; a longer one is refused even when it is genuine
+        """
         self._public_keys = public_keys
         self._issuer = issuer
         self._audience = audience
+        self._lifetime_seconds = int(lifetime.total_seconds())
         self._parsed: dict[str, Any] = {}
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
-        """Check signature, type, issuer, audience and time.
+        """Check form, signature, type, issuer, audience and times.
+
+        A leaked key signs what we never would. So of a genuine token, too, times are believed only
+        within what the signer writes: none in the future, none longer than a token's lifetime.
 
         Raises TokenInvalid, and TokenExpired for a genuine token whose time has passed.
         """
         if len(token) > AUTHORIZATION_HEADER_MAX_CHARACTERS:
             raise TokenInvalid(reason="size")
+        if not _is_canonical(token):
+            raise TokenInvalid(reason="form")
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") != _TYPE:
@@ -97,23 +116,24 @@ class AccessTokenVerifier:
                     "verify_nbf": False,
                 },
             )
-            expires_at = _instant(claims["exp"])
-            issued_at = _instant(claims["iat"])
-            verified = AccessClaims(
-                account_id=_text(claims["sub"]),
-                session_id=_text(claims["sid"]),
-                generation=_whole(claims["gen"]),
-                authenticated_at=_instant(claims["auth_time"]),
+            issued_at, authenticated_at, expires_at = (
+                _second(claims[name]) for name in ("iat", "auth_time", "exp")
             )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            verified = AccessClaims(
+                account_id=_id("usr", claims["sub"]),
+                session_id=_id("ses", claims["sid"]),
+                generation=_within(claims["gen"], 1, _GENERATIONS),
+                authenticated_at=datetime.fromtimestamp(authenticated_at, UTC),
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise TokenInvalid(reason=type(error).__name__) from error
-        if not (is_id("usr", verified.account_id) and is_id("ses", verified.session_id)):
-            raise TokenInvalid(reason="subject")
-        skew = timedelta(seconds=ACCESS_TOKEN_CLOCK_SKEW_SECONDS)
-        if now >= expires_at + skew:
+        skew = ACCESS_TOKEN_CLOCK_SKEW_SECONDS
+        if max(issued_at, authenticated_at) > now.timestamp() + skew:
+            raise TokenInvalid(reason="future")
+        if expires_at - issued_at > self._lifetime_seconds + skew:
+            raise TokenInvalid(reason="lifetime")
+        if now.timestamp() >= expires_at + skew:
             raise TokenExpired
-        if issued_at > now + skew:
-            raise TokenInvalid(reason="iat")
         return verified
 
     def _key(self, kid: object) -> Any:
@@ -126,9 +146,26 @@ class AccessTokenVerifier:
         return self._parsed[kid]
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(type(value).__name__)
+def _is_canonical(token: str) -> bool:
+    """Tell whether a token is spelled in the one way that we spell it.
+
+    The signature does not cover its own spelling: padding, line breaks and the unused bits of its
+    last character would make many texts of one token.
+    """
+    match = _FORM.fullmatch(token)
+    if match is None:
+        return False
+    signature = match[1]
+    try:
+        decoded = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    except ValueError:
+        return False
+    return base64.urlsafe_b64encode(decoded).rstrip(b"=").decode() == signature
+
+
+def _id(kind: str, value: object) -> str:
+    if not isinstance(value, str) or not is_id(kind, value):
+        raise TypeError(kind)
     return value
 
 
@@ -138,5 +175,12 @@ def _whole(value: object) -> int:
     return value
 
 
-def _instant(seconds: object) -> datetime:
-    return datetime.fromtimestamp(_whole(seconds), UTC)
+def _second(value: object) -> int:
+    return _within(value, 0, _LAST_SECOND)
+
+
+def _within(value: object, first: int, end: int) -> int:
+    number = _whole(value)
+    if not first <= number < end:
+        raise ValueError(number)
+    return number
