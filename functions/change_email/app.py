@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import email_address
 from latchkey.domain.errors import PasswordResetRequired
+from latchkey.domain.limits import MAIL_PER_ADDRESS
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.auth import EmailBody
 from latchkey.http.endpoint import endpoint
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     body=EmailBody,
     returns={202: None},
     errors=(PasswordResetRequired,),
+    limits=(MAIL_PER_ADDRESS,),
 )
 def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:
     """Ask for another e-mail address; a link goes to it, and nothing changes until it is used.

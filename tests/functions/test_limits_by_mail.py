@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from latchkey.config import EmailVerification
-from latchkey.domain.limits import MAIL_PER_ADDRESS, MAIL_PER_RECIPIENT, REDEEM_PER_ADDRESS
-from tests.support.service import PASSWORD, InProcessService
+from latchkey.domain.limits import (
+    EMAIL_CHANGE_PER_ACCOUNT,
+    EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT,
+    MAIL_PER_ADDRESS,
+    NEW_DEVICE_MAIL,
+    NOTICE_MAIL,
+    PASSWORDS_PER_LINK,
+    REDEEM_PER_ADDRESS,
+    REQUESTED_MAIL,
+)
+from tests.support.audit import captured_log, log_event
+from tests.support.calls import RecordingTable
+from tests.support.service import IPHONE, PASSWORD, InProcessService
 
 ADA, ANOTHER = "ada@example.com", "seven lanterns on the quay"
 WRONG = "a wrong guess at a password"
@@ -50,44 +63,295 @@ def test_an_address_asks_for_few_mails(service, path):
     assert post(service, path, body, address="198.51.100.7").status == 202
 
 
+def links(service, page, address=ADA):
+    """How many mails with a link to a page somebody got."""
+    service.work()
+    return sum(f"/{page}#" in mail.letter.text for mail in service.mailbox.to(address))
+
+
+def kinds(service):
+    """Every mail that was sent, by its subject."""
+    service.work()
+    return Counter(mail.letter.subject for mail in service.mailbox.sent)
+
+
+PAGES = {MAILING[0]: "reset-password", MAILING[1]: "verify-email"}
+
+
 @pytest.mark.parametrize("path", MAILING)
 def test_nobodys_mailbox_is_filled_and_no_answer_tells(service, path):
     service.register()
-    service.work()
-    sent = len(service.mailbox.to(ADA))
-    answers = [ask(service, path, number) for number in range(3 * MAIL_PER_RECIPIENT.amount)]
-    service.work()
+    sent = links(service, PAGES[path])
+    answers = [ask(service, path, number) for number in range(3 * REQUESTED_MAIL.per_hour)]
     assert {answer.status for answer in answers} == {202}
     assert len({str(answer.body) for answer in answers}) == 1
-    assert len(service.mailbox.to(ADA)) == sent + MAIL_PER_RECIPIENT.amount
+    # Registering has sent the first link to confirm the address.
+    assert sent == (path == MAILING[1])
+    assert links(service, PAGES[path]) == REQUESTED_MAIL.per_hour
 
 
-def test_however_an_address_is_written_it_is_one_mailbox(service):
+@pytest.mark.parametrize("path", MAILING)
+def test_a_mailbox_gets_few_links_a_day_and_then_one_an_hour(service, path):
+    """So whoever the strangers keep out of new links always has one that works."""
     service.register()
-    service.work()
-    sent = len(service.mailbox.to(ADA))
-    for number in range(3 * MAIL_PER_RECIPIENT.amount):
-        ask(service, MAILING[0], number, email=("Ada@Example.com", " ADA@example.COM ")[number % 2])
-    service.work()
-    assert len(service.mailbox.to(ADA)) == sent + MAIL_PER_RECIPIENT.amount
+    per_hour = []
+    for hour in range(20):
+        before = links(service, PAGES[path])
+        for number in range(8):
+            ask(service, path, hour * 8 + number)
+        per_hour.append(links(service, PAGES[path]) - before)
+        service.clock.advance(hours=1)
+    registering = int(path == MAILING[1])
+    assert sum(per_hour[:3]) + registering == REQUESTED_MAIL.per_day
+    assert per_hour[3:] == [1] * 17
 
 
-def test_a_change_of_address_fills_nobodys_mailbox_either(service):
+@pytest.mark.parametrize("path", MAILING)
+def test_a_retry_during_an_outage_does_not_use_the_allowance_up(service, path):
+    service.register()
+    sent = links(service, PAGES[path])
+    ask(service, path, 1)
+    service.mailbox.down = True
+    service.work()
+    for _ in range(2 * REQUESTED_MAIL.per_hour):
+        service.clock.advance(minutes=2)
+        assert service.work() != []
+    service.mailbox.down = False
+    service.clock.advance(minutes=2)
+    for number in range(2, 2 + 2 * REQUESTED_MAIL.per_hour):
+        ask(service, path, number)
+    assert links(service, PAGES[path]) - sent == REQUESTED_MAIL.per_hour - sent
+
+
+ONE_MAILBOX = [
+    "ada@example.com",
+    "Ada@Example.com",
+    " ADA@example.COM ",
+    "ada+1@example.com",
+    "ada+news+more@example.com",
+]
+
+
+def register_each(service, addresses):
+    for number, email in enumerate(addresses):
+        body = {"email": email, "password": PASSWORD}
+        post(service, "auth/register", body, address=f"198.51.100.{number}")
+    service.work()
+    return len(service.mailbox.sent)
+
+
+@pytest.mark.parametrize("mode", EmailVerification)
+def test_plus_tags_are_one_mailbox(service, mode):
+    service.configure(email_verification=mode)
+    tagged = [f"ada+{number}@example.com" for number in range(20)]
+    assert register_each(service, tagged) == REQUESTED_MAIL.per_hour
+
+
+def test_dots_are_one_mailbox_where_the_provider_ignores_them(service):
+    dotted = ["adalovelace", "ada.lovelace", "a.d.a.lovelace", "ada.l.ovelace+x"]
+    domains = ["gmail.com", "googlemail.com", "GMail.com"]
+    addresses = [f"{local}@{domain}" for local in dotted for domain in domains]
+    assert register_each(service, addresses) == REQUESTED_MAIL.per_hour
+
+
+def test_dots_are_two_mailboxes_elsewhere(service):
+    per_hour = REQUESTED_MAIL.per_hour
+    addresses = [f"{name}+{n}@example.com" for n in range(9) for name in ("a.b", "ab")]
+    assert register_each(service, addresses) == 2 * per_hour
+
+
+def test_an_address_that_was_written_to_enough_can_still_register(service):
+    for number in range(2 * REQUESTED_MAIL.per_hour):
+        assert service.register(f"ada+{number}@example.com").status == 201
+    assert service.login(f"ada+{2 * REQUESTED_MAIL.per_hour - 1}@example.com").status == 200
+
+
+def ask_for_address(service, token, email):
+    return post(service, "users/me/email", {"email": email}, token=token)
+
+
+def a_confirmed_account(service, email="mallory@example.com"):
+    token = service.register(email).data["access_token"]
+    service.work()
+    link = {"token": service.mailbox.last(email).token, "password": PASSWORD}
+    assert post(service, "auth/email/verify", link).status == 200
+    return token
+
+
+def test_an_account_writes_to_few_strangers(service):
+    token = a_confirmed_account(service)
+    sent = len(service.mailbox.sent)
+    amount = EMAIL_CHANGE_PER_ACCOUNT.amount
+    answers = [ask_for_address(service, token, f"x{n}@example.com") for n in range(10)]
+    assert [answer.status for answer in answers] == [202] * amount + [429] * (10 - amount)
+    assert answers[-1].code == "TOO_MANY_ATTEMPTS"
+    assert '"email-change";r=0' in answers[-1].headers["ratelimit"]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    service.work()
+    assert len(service.mailbox.sent) == sent + amount
+
+
+def test_an_account_whose_address_is_not_confirmed_writes_to_fewer(service):
     token = service.register("mallory@example.com").data["access_token"]
-    for _ in range(3 * MAIL_PER_RECIPIENT.amount):
-        assert post(service, "users/me/email", {"email": ADA}, token=token).status == 202
+    amount = EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT.amount
+    answers = [ask_for_address(service, token, f"x{n}@example.com") for n in range(5)]
+    assert [answer.status for answer in answers] == [202] * amount + [429] * (5 - amount)
+
+
+def test_accounts_together_do_not_fill_a_strangers_mailbox(service):
+    for n in range(2 * REQUESTED_MAIL.per_hour):
+        token = service.register(f"mallory{n}@example.com").data["access_token"]
+        assert ask_for_address(service, token, f"ada+{n}@example.com").status == 202
+    assert sum("ada+" in mail.to for mail in sent_by(service)) == REQUESTED_MAIL.per_hour
+
+
+def sent_by(service):
     service.work()
-    assert len(service.mailbox.to(ADA)) == MAIL_PER_RECIPIENT.amount
+    return service.mailbox.sent
+
+
+def test_one_network_asks_for_few_new_addresses(service):
+    codes = []
+    for n in range(MAIL_PER_ADDRESS.amount + 1):
+        token = service.register(f"mallory{n}@example.com").data["access_token"]
+        codes.append(ask_for_address(service, token, f"x{n}@example.com").status)
+    assert codes == [202] * MAIL_PER_ADDRESS.amount + [429]
 
 
 def test_registering_a_taken_address_over_and_over_fills_nobodys_mailbox(service):
     service.configure(email_verification=EmailVerification.REQUIRED)
-    for number in range(3 * MAIL_PER_RECIPIENT.amount):
+    for number in range(3 * REQUESTED_MAIL.per_hour):
         body = {"email": ADA, "password": PASSWORD}
         answer = post(service, "auth/register", body, address=f"198.51.100.{number}")
         assert answer.status == 202
+    assert kinds(service) == {
+        "Confirm your e-mail address": 1,
+        "You already have an account": REQUESTED_MAIL.per_hour,
+    }
+
+
+def test_other_mails_do_not_use_up_those_to_choose_a_password(service):
+    service.configure(email_verification=EmailVerification.REQUIRED)
+    for number in range(3 * REQUESTED_MAIL.per_hour):
+        service.register()
+        ask(service, MAILING[1], number)
+    ask(service, MAILING[0], 200)
+    assert links(service, "reset-password") == 1
+
+
+def test_a_spent_allowance_does_not_tell_at_registration_who_has_an_account():
+    """A known and an unknown address whose mails are used up: the same requests to storage."""
+    table = RecordingTable()
+    service = InProcessService(
+        table=table, RATE_LIMIT_FACTOR="1", EMAIL_VERIFICATION=EmailVerification.REQUIRED
+    )
+    service.register()
     service.work()
-    assert len(service.mailbox.to(ADA)) == MAIL_PER_RECIPIENT.amount
+    recorded = []
+    for email in (ADA, "nobody@example.com"):
+        for number in range(2 * REQUESTED_MAIL.per_hour):
+            ask(service, MAILING[0], number, email=email)
+        service.work()
+        with table.recording() as calls:
+            answer = service.register(email)
+        recorded.append((answer.status, answer.body, calls))
+    assert recorded[0] == recorded[1]
+    assert recorded[0][2] == ["update register", "get_many email", "transact"]
+
+
+# Notices ---------------------------------------------------------------------------------------
+
+
+def test_new_devices_are_told_a_few_times_an_hour_and_the_last_mail_says_so(service):
+    service.register()
+    for number in range(12):
+        service.login(source_ip=f"198.51.100.{number}")
+    service.work()
+    told = [m for m in service.mailbox.to(ADA) if "/not-me#" in m.letter.text]
+    assert len(told) == NEW_DEVICE_MAIL.per_hour
+    assert ["further sign-ins" in mail.letter.text for mail in told] == [False, False, True]
+    token = service.login().data["access_token"]
+    path = "/api/v1/users/me/activity"
+    rows = service.request("GET", path, token=token, query={"limit": "50"}).data["activity"]
+    assert sum(row["action"] == "session.started" for row in rows) == 14
+
+
+def test_new_devices_are_told_a_few_times_a_day(service):
+    service.register()
+    for hour in range(20):
+        for number in range(5):
+            service.login(source_ip=f"198.51.{hour}.{number}")
+        service.work()
+        service.clock.advance(hours=1)
+    assert links(service, "not-me") == NEW_DEVICE_MAIL.per_day
+
+
+def test_a_client_in_a_loop_is_told_of_a_few_changes(service):
+    token = service.register().data["access_token"]
+    for number in range(3 * NOTICE_MAIL.per_hour):
+        passwords = (PASSWORD, ANOTHER)
+        current, new = passwords[number % 2], passwords[1 - number % 2]
+        body = {"current_password": current, "new_password": new}
+        answer = service.request("PUT", "/api/v1/users/me/password", json_body=body, token=token)
+        assert answer.status == 200
+    assert kinds(service)["Your password was changed"] == NOTICE_MAIL.per_hour
+
+
+def test_a_link_that_is_owed_does_not_wait_for_those_that_strangers_ask_for(service):
+    service.register()
+    service.login(user_agent=IPHONE, source_ip="198.51.100.1")
+    service.work()
+    (told,) = [m for m in service.mailbox.to(ADA) if "/not-me#" in m.letter.text]
+    for number in range(2 * REQUESTED_MAIL.per_hour):
+        ask(service, MAILING[0], number)
+    before = links(service, "reset-password")
+    assert post(service, "auth/not-me", {"token": told.token}).status == 200
+    assert links(service, "reset-password") == before + 1
+
+
+# Links and passwords ---------------------------------------------------------------------------
+
+
+def a_link_to_a_new_address(service):
+    token = a_confirmed_account(service, ADA)
+    assert ask_for_address(service, token, "new@example.com").status == 202
+    service.work()
+    return token, service.mailbox.last("new@example.com").token
+
+
+def test_a_link_is_void_after_five_wrong_passwords_and_the_owner_reads_of_them(service):
+    """From as many addresses as it takes: the link and the account count, not the network."""
+    session, link = a_link_to_a_new_address(service)
+    guesses = [WRONG] * PASSWORDS_PER_LINK + [PASSWORD]
+    with captured_log() as log:
+        answers = [confirm(service, link, guess, n) for n, guess in enumerate(guesses)]
+    service._handler("record_requests")(log_event(log.getvalue().splitlines()), None)
+    assert [answer.status for answer in answers] == [401] * PASSWORDS_PER_LINK + [400]
+    assert answers[-1].code == "SINGLE_USE_TOKEN_INVALID"
+    path = "/api/v1/users/me/activity"
+    rows = service.request("GET", path, token=session).data["activity"]
+    refused = [row for row in rows if row["action"] == "sign_in.refused"]
+    assert len(refused) == PASSWORDS_PER_LINK
+    assert refused[0]["ip_address"] == "198.51.100.4"
+
+
+def confirm(service, link, password, number=0):
+    body = {"token": link, "password": password}
+    return post(service, "auth/email/verify", body, address=f"198.51.100.{number}")
+
+
+def test_passwords_that_go_with_links_count_against_the_account(service):
+    """Many links are no more guesses than one."""
+    session = a_confirmed_account(service, ADA)
+    statuses = []
+    for n in range(3):
+        assert ask_for_address(service, session, f"new{n}@example.com").status == 202
+        service.work()
+        link = service.mailbox.last(f"new{n}@example.com").token
+        statuses += [confirm(service, link, WRONG).status for _ in range(3)]
+    assert statuses == [401] * 5 + [429] * 4
+    proof = {"password": PASSWORD}
+    assert post(service, "auth/reauthenticate", proof, token=session).status == 429
 
 
 @pytest.mark.parametrize("path", REDEEMING)

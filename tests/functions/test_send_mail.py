@@ -35,6 +35,7 @@ VALUES = {
     "time": "2 January 2026",
     "purge_date": "1 February 2026",
     "receipt": "receipt-1",
+    "last": True,
 }
 
 

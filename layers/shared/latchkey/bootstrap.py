@@ -358,7 +358,6 @@ class Services:
             passwords=self.passwords,
             sign_in=self.sign_in,
             email_verification=self.config.email_verification,
-            throttling=self.throttling,
         )
 
     @cached_property
@@ -540,6 +539,7 @@ class Services:
             accounts=self.accounts,
             sessions=self.sessions,
             tokens=self.single_use_tokens,
+            throttling=self.throttling,
             sender=self.mailer,
             ring=self.signing_key_store.ring,
             link_base=self.config.link_base,

@@ -28,14 +28,16 @@ class OutboxMessage:
 
     It stays in the table until a worker has done it, and the queue carries no more than its id.
 
-    id    `context.new_id("out")`: the key follows from it
-    body  plain JSON. Never a secret: a single-use token is named by its id and computed when the
-          mail is written (`security.single_use_tokens`)
+    id       `context.new_id("out")`: the key follows from it
+    body     plain JSON. Never a secret: a single-use token is named by its id and computed when the
+             mail is written (`security.single_use_tokens`)
+    attempt  how often a worker has claimed it: 1 the first time
     """
 
     id: str
     queue: Queue
     body: dict[str, str | int | bool | None] = field(default_factory=dict)
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ What a deployer may change is a parameter of the template and arrives through `c
 
 from __future__ import annotations
 
-from latchkey.domain.throttle import Backoff, Quota
+from latchkey.domain.throttle import Allowance, Backoff, Quota
 
 # Tokens and sessions -------------------------------------------------------------------------
 
@@ -195,11 +195,31 @@ REFRESH_PER_ADDRESS = Quota(name="refresh", amount=600, window_seconds=_MINUTE)
 """A session refreshes once in 10 minutes: 6,000 of them behind one address. Our choice."""
 
 MAIL_PER_ADDRESS = Quota(name="mail-address", amount=10, window_seconds=15 * _MINUTE)
-"""Requests that make us write to somebody: forgot, resend. Our choice."""
+"""Requests that mail somebody: forgot, resend, a new address. Our choice."""
 
-MAIL_PER_RECIPIENT = Quota(name="mail-recipient", amount=4, window_seconds=_HOUR)
-"""Nobody's mailbox is filled through us; beyond it the answer is the same and no mail goes out,
-for the ones that did hold good links. Source: OWASP Forgot Password Cheat Sheet."""
+EMAIL_CHANGE_PER_ACCOUNT = Quota(name="email-change", amount=5, window_seconds=_DAY)
+"""Other people's mailboxes that one account can write to in a day. Our choice."""
+
+EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT = Quota(
+    name="email-change-unverified", amount=2, window_seconds=_DAY
+)
+"""Of an account whose own address is not confirmed: enough to correct a mistyped address, too few
+to send spam from throw-away accounts. Our choice."""
+
+PASSWORDS_PER_LINK = 5
+"""Wrong passwords sent with one link before the link is void. As many as a sign-in has free."""
+
+REQUESTED_MAIL = Allowance(per_hour=4, per_day=10, steady=True)
+"""Mails that a stranger can cause: links to confirm an address or to choose a password. Beyond the
+allowance the answer is the same and no mail goes out. Source: OWASP Forgot Password Cheat Sheet."""
+
+NOTICE_MAIL = Allowance(per_hour=6, per_day=20)
+"""Mails that tell of a change. The first of them tell the owner; further ones are in the history
+only, so that a client in a loop does not cost the sender's reputation. Our choice."""
+
+NEW_DEVICE_MAIL = Allowance(per_hour=3, per_day=10)
+"""One device an hour is usual. Not 1: a thief could sign in unannounced after the owner did. The
+last mail of an hour or day says that further sign-ins are in the history only. Our choice."""
 
 REDEEM_PER_ADDRESS = Quota(name="redeem", amount=60, window_seconds=15 * _MINUTE)
 """Links that are redeemed: their tokens can't be guessed, but looking one up costs a read."""

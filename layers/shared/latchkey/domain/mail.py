@@ -97,9 +97,14 @@ class EmailChanged(AccountMail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetPassword(Mail):
-    """To whoever has forgotten their password; the address as it was typed, as in VerifyEmail."""
+    """To whoever has forgotten their password; the address as it was typed, as in VerifyEmail.
+
+    owed  the account's password has just been made void at its owner's word, so the mail does not
+          count against what strangers may ask for
+    """
 
     address: str
+    owed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

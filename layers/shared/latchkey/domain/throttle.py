@@ -26,6 +26,20 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """Mails of one kind to one mailbox, in each hour and each day of the clock.
+
+    steady  one mail an hour still goes out when the day's number is used up. A link or code in such
+            a mail is good for an hour, so its owner always has one that works, or can ask for one,
+            however many others were asked for by strangers.
+    """
+
+    per_hour: int
+    per_day: int
+    steady: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
     """Attempts that must wait longer and longer, until one of them succeeds.
 

@@ -80,7 +80,7 @@ class Disowning:
                 targets=tuple(session.id for session in chosen),
                 device=None if reported is None else reported.device.name,
             )
-            mail = ResetPassword(address=account.email)
+            mail = ResetPassword(address=account.email, owed=True)
             return Effects(audit=(row,), outbox=(mail.message(context),))
 
         try:

@@ -17,11 +17,18 @@ from latchkey.domain.account import AccountStatus, email_key
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidCredentials, InvalidInput, Problem, ProblemCode
+from latchkey.domain.limits import (
+    EMAIL_CHANGE_PER_ACCOUNT,
+    EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT,
+    PASSWORDS_PER_LINK,
+)
 from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, VerifyEmail
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.links import no_longer_good
+from latchkey.observability import concern
 from latchkey.security.addresses import normalise_email
+from latchkey.security.origins import seal_origin
 from latchkey.security.single_use_tokens import state_of
 from latchkey.storage.accounts import email_change_undone, listed
 from latchkey.storage.records import to_milliseconds
@@ -57,31 +64,39 @@ class EmailAddress:
     def request_verification(self, address: str, context: RequestContext) -> None:
         """Mail the link that confirms an address again, if an account waits for it.
 
-        Nothing is looked up here: neither the answer nor its time can tell who has an account. An
-        address that was written to too often gets no further mail, and nobody is told.
+        Nothing is looked up here: neither the answer nor its time can tell who has an account. The
+        worker that sends the mail drops it if the mailbox has had too many.
 
         Raises InvalidInput for what can't be an address.
         """
         mail = VerifyEmail(address=normalise_email(address))
-        if not self.throttling.may_mail(mail.address, context.now):
-            return
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     def confirm(self, token_text: str, password: str, context: RequestContext) -> None:
         """Confirm the address that a link was mailed to: a new account's, or an account's new one.
 
+        Each attempt counts before its password is verified: against the account, and against the
+        link, which is void after PASSWORDS_PER_LINK wrong ones.
+
         Race: of any number that use the link at once one succeeds.
 
-        Raises SingleUseTokenInvalid, InvalidCredentials, PasswordResetRequired if it would change
-        the address of an account that somebody else got into, and EmailAlreadyRegistered if
-        somebody else has registered the new address in the meantime; the token is used up by
-        success only.
+        Raises SingleUseTokenInvalid, TooManyAttempts, InvalidCredentials, PasswordResetRequired if
+        it would change the address of an account that somebody else got into, and
+        EmailAlreadyRegistered if somebody else has registered the new address in the meantime.
         """
         purposes = Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL
         token = self.links.accept(token_text, context.now, *purposes)
         account = self.accounts.get(token.account_id)
+        # A wrong password is in the account's history. No device: its name costs a slow import.
+        origin = seal_origin(account.audit, ip_address=context.ip_address, device="")
+        concern.note(account.audit.id, origin=origin)
+        counted = self.throttling.before_own_password(account.id, context.now)
+        tried = self.links.count_password(token)
         if not self.passwords.verify(account.password_hash, password):
+            if tried >= PASSWORDS_PER_LINK:
+                self.links.give_up(token)
             raise InvalidCredentials
+        self.throttling.after_success(counted)
         if account.status is not AccountStatus.ACTIVE:
             raise no_longer_good()
         if token.purpose is Purpose.VERIFY_EMAIL:
@@ -95,11 +110,15 @@ class EmailAddress:
     def request_change(self, caller: Caller, address: str, context: RequestContext) -> None:
         """Mail a link to an address that the caller wants to have from now on.
 
-        Whether somebody has it already is told only to who reads its mail. An address that was
-        written to too often gets no further mail, and nobody is told.
+        Whether somebody has it already is told only to who reads its mail. The worker that sends
+        the mail drops it if the mailbox has had too many.
 
-        Raises PasswordResetRequired, and InvalidInput for what can't be an address, or is the
-        caller's already.
+        The mailbox may be a stranger's, so an account can ask for few changes a day, and for fewer
+        while its own address is not confirmed. It is not refused then: its owner may have mistyped
+        the address that they registered with.
+
+        Raises PasswordResetRequired, TooManyAttempts, and InvalidInput for what can't be an
+        address, or is the caller's already.
         """
         new = normalise_email(address)
         account = self.accounts.get(caller.account_id)
@@ -108,8 +127,10 @@ class EmailAddress:
                 Problem("email", ProblemCode.UNCHANGED, "This is your address already.")
             )
         account.require_good_password()
-        if not self.throttling.may_mail(new, context.now):
-            return
+        quota = EMAIL_CHANGE_PER_ACCOUNT
+        if not account.is_verified:
+            quota = EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT
+        self.throttling.count(quota, account.id, context.now)
         row = audit_row(Action.EMAIL_CHANGE_REQUESTED, account.audit, context, caller=caller)
         mail = ConfirmNewEmail(account_id=account.id, address=new)
         self.accounts.record(Effects(audit=(row,), outbox=(mail.message(context),)))
@@ -152,7 +173,8 @@ class EmailAddress:
                 targets=tuple(session.id for session in chosen),
                 changed=("email", "password"),
             )
-            return Effects(audit=(row,), outbox=(ResetPassword(address=former).message(context),))
+            mail = ResetPassword(address=former, owed=True)
+            return Effects(audit=(row,), outbox=(mail.message(context),))
 
         self.ending.end(
             token.account_id,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import Problem, ProblemCode, SingleUseTokenInvalid
+from latchkey.domain.limits import PASSWORDS_PER_LINK
 from latchkey.security.single_use_tokens import genuine_id
 
 if TYPE_CHECKING:
@@ -39,6 +40,20 @@ class Links:
             if token is not None:
                 return token
         raise no_longer_good()
+
+    def count_password(self, token: SingleUseToken) -> int:
+        """Count a password that goes with a link, before it is verified; return how many it were.
+
+        Raises SingleUseTokenInvalid if the link has been used or given up, or has had too many.
+        """
+        tried = self.tokens.count_password(token.id)
+        if tried is None or tried > PASSWORDS_PER_LINK:
+            raise no_longer_good()
+        return tried
+
+    def give_up(self, token: SingleUseToken) -> None:
+        """Make a link void."""
+        self.tokens.delete(token.id)
 
     def require(self, token: SingleUseToken, now: datetime) -> None:
         """Raise SingleUseTokenInvalid if the token has been used since it was accepted."""

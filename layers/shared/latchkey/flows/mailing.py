@@ -15,6 +15,7 @@ from latchkey.domain.account import AccountStatus, email_key
 from latchkey.domain.erasure import deletion_of
 from latchkey.domain.errors import AccountNotFound, InvalidInput
 from latchkey.domain.ids import minted_at, new_id
+from latchkey.domain.limit_table import MAILS
 from latchkey.domain.limits import OBJECTION_DAYS, RESET_PASSWORD_MINUTES, VERIFY_EMAIL_HOURS
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.mail import rendering
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from latchkey.domain.mail import Letter
     from latchkey.domain.request import Location
     from latchkey.domain.signing import KeyRing
+    from latchkey.flows.throttling import Throttling
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.single_use_tokens import SingleUseTokenStore
@@ -58,6 +60,14 @@ class MailSender(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedLink:
+    """A link that a mail will have. Its token is issued only if the mail goes out."""
+
+    page: str
+    token: SingleUseToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A mail before it is written: to whom, and what its template needs."""
 
@@ -77,6 +87,7 @@ class Mailing:
     accounts: AccountStore
     sessions: SessionStore
     tokens: SingleUseTokenStore
+    throttling: Throttling
     sender: MailSender
     ring: Callable[[], KeyRing]
     link_base: str
@@ -86,7 +97,8 @@ class Mailing:
         """Write the mail of a message that its worker has claimed, and send it.
 
         Nothing is sent when there is nobody to send it to any more: an unknown address, an account
-        that was verified, erased or suspended in the meantime.
+        that was verified, erased or suspended in the meantime. Nothing is sent either when the
+        mailbox has had too many mails of this kind (`domain.limit_table.MAILS`).
 
         Race: the message is removed when this returns. If the process dies between SES's answer
         and that, or if the answer is lost, the mail is sent once more when the lease has run out:
@@ -102,11 +114,35 @@ class Mailing:
         if draft is None:
             logger.info("no mail", kind=kind.value, message_id=message.id)
             return
+        left = self._count(message, mail, draft, now)
+        if left is None:
+            logger.warning("too many mails", kind=kind.value, message_id=message.id)
+            return
         language = rendering.language_for(draft.language)
-        values = {name: rendering.say(value, language) for name, value in draft.values.items()}
+        values = {name: self._say(value, language) for name, value in draft.values.items()}
+        values["last"] = left == 0
         letter = rendering.write(kind, language, {"service": self.service_name, **values})
         self.sender.send(draft.to, letter)
         logger.info("mail sent", kind=kind.value, message_id=message.id)
+
+    def _count(
+        self, message: OutboxMessage, mail: mails.Mail, draft: Draft, now: datetime
+    ) -> int | None:
+        """Count a mail to its mailbox; return how many more may follow, or None to drop it."""
+        if message.attempt > 1:
+            # Counted by the first attempt. Retries during an outage must not use the allowance up.
+            return 1
+        kind = mails.KINDS[type(mail)]
+        name = f"{kind.value}-owed" if getattr(mail, "owed", False) else kind.value
+        return self.throttling.count_mail(name, MAILS[kind], draft.to, now)
+
+    def _say(self, value: object, language: str) -> object:
+        if not isinstance(value, PlannedLink):
+            return rendering.say(value, language)
+        self.tokens.put_new(value.token)
+        pepper = self.ring().refresh_pepper
+        text = single_use_tokens.mint(value.token.id, value.token.purpose, pepper)
+        return f"{value.page}#token={text}"
 
     def _draft(self, mail: mails.Mail, at: datetime, now: datetime) -> Draft | None:
         match mail:
@@ -247,7 +283,7 @@ class Mailing:
         *,
         subject: str | None = None,
         state: str | None = None,
-    ) -> str:
+    ) -> PlannedLink:
         token = SingleUseToken(
             id=new_id("tok", now),
             purpose=purpose,
@@ -256,9 +292,7 @@ class Mailing:
             subject=subject,
             state=state,
         )
-        self.tokens.put_new(token)
-        text = single_use_tokens.mint(token.id, purpose, self.ring().refresh_pepper)
-        return f"{self._page(PAGES[purpose])}#token={text}"
+        return PlannedLink(page=self._page(PAGES[purpose]), token=token)
 
     def _page(self, page: str) -> str:
         return f"{self.link_base}/{page}"

@@ -46,14 +46,12 @@ class Password:
     def request_reset(self, address: str, context: RequestContext) -> None:
         """Mail a link to choose a new password, if the address has an account.
 
-        Nothing is looked up here: neither the answer nor its time can tell who has an account. An
-        address that was written to too often gets no further mail, and nobody is told.
+        Nothing is looked up here: neither the answer nor its time can tell who has an account. The
+        worker that sends the mail drops it if the mailbox has had too many.
 
         Raises InvalidInput for what can't be an address.
         """
         mail = ResetPassword(address=normalise_email(address))
-        if not self.throttling.may_mail(mail.address, context.now):
-            return
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     def reset(self, token_text: str, new_password: str, context: RequestContext) -> None:

@@ -19,7 +19,6 @@ from latchkey.security.sealing import KEY_BYTES
 if TYPE_CHECKING:
     from latchkey.domain.request import RequestContext
     from latchkey.flows.sign_in import SignedIn, SignIn
-    from latchkey.flows.throttling import Throttling
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
 
@@ -45,7 +44,6 @@ class Registration:
     passwords: Passwords
     sign_in: SignIn
     email_verification: EmailVerification
-    throttling: Throttling
 
     def register(self, new: NewAccount, context: RequestContext) -> SignedIn | None:
         """Create the account and sign its owner in; None where the address must be verified first.
@@ -85,17 +83,16 @@ class Registration:
         """Create the account, or let the address's owner know: one read and one write either way.
 
         The username is looked at first, in both cases: else a name that is known to be taken would
-        tell which addresses are not. A mail counts against the address in both cases, too.
+        tell which addresses are not. How many mails the address has had is left to the worker that
+        sends them: a decision here would show in the requests that are made.
         """
-        may_mail = self.throttling.may_mail(account.email, context.now)
         name_key = None if account.username is None else username_key(account.username)
         address_owner, name_owner = self.accounts.find_owners(email_key(account.email), name_key)
         if name_owner is not None:
             raise UsernameTaken
         if address_owner is not None:
-            if may_mail:
-                mail = AddressTaken(account_id=address_owner)
-                self.accounts.record(Effects(outbox=(mail.message(context),)))
+            mail = AddressTaken(account_id=address_owner)
+            self.accounts.record(Effects(outbox=(mail.message(context),)))
             return
         # Taken in this very moment: then that registration's mail is on its way to the address.
         with contextlib.suppress(EmailAlreadyRegistered):

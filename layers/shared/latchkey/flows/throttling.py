@@ -13,21 +13,21 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from latchkey.domain.account import email_key
 from latchkey.domain.errors import TooManyAttempts
 from latchkey.domain.limits import (
     LOGIN_PER_ACCOUNT,
     LOGIN_PER_ACCOUNT_AND_ADDRESS,
     LOGIN_PER_KNOWN_DEVICE,
-    MAIL_PER_RECIPIENT,
     PASSWORD_PER_SESSION_HOLDER,
 )
+from latchkey.domain.mailbox import mailbox_of
 from latchkey.domain.throttle import Attempts, Backoff, Quota, Standing
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.request import RequestContext
+    from latchkey.domain.throttle import Allowance
     from latchkey.storage.rate_limits import RateLimitStore
 
 _ROUNDS = 8
@@ -35,6 +35,7 @@ _ROUNDS = 8
 
 _CROWDED_RETRY_AFTER_SECONDS = 1
 _IPV6_SITE_PREFIX = 64
+_HOUR_SECONDS, _DAY_SECONDS = 3600, 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +78,28 @@ class Throttling:
             raise TooManyAttempts(retry_after_seconds=reset, standing=standing, reason=quota.name)
         return standing
 
-    def is_within(self, quota: Quota, subject: str, now: datetime) -> bool:
-        """Count a request whose refusal must not be seen, and tell whether it may go on."""
-        try:
-            self.count(quota, subject, now)
-        except TooManyAttempts:
-            return False
-        return True
+    def count_mail(
+        self, kind: str, allowance: Allowance, address: str, now: datetime
+    ) -> int | None:
+        """Count a mail to a mailbox; return how many more may follow now, or None to drop it.
 
-    def may_mail(self, address: str, now: datetime) -> bool:
-        """Count a mail that somebody asks for, and tell whether it may go out."""
-        return self.is_within(MAIL_PER_RECIPIENT, email_key(address), now)
+        kind  what is counted together; mails of another kind have their own allowance, so that
+              nobody can use up the allowance of a password reset with other mails
+        """
+        subject = mailbox_of(address)
+
+        def count(name: str, amount: int, seconds: int) -> tuple[int, int]:
+            quota = Quota(name=f"mail-{kind}-{name}", amount=amount, window_seconds=seconds)
+            counted = self.store.count(quota, subject, now)
+            return counted, amount * self.factor - counted
+
+        in_hour, left_in_hour = count("hour", allowance.per_hour, _HOUR_SECONDS)
+        if left_in_hour < 0:
+            return None
+        _, left_in_day = count("day", allowance.per_day, _DAY_SECONDS)
+        if left_in_day < 0:
+            return 0 if allowance.steady and in_hour == 1 else None
+        return min(left_in_hour, left_in_day)
 
     # Passwords -------------------------------------------------------------------------------
 

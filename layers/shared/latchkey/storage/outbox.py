@@ -76,7 +76,8 @@ class OutboxStore:
         except ConditionFailed as failed:
             return NotClaimed.DONE if failed.item is None else NotClaimed.LEASED
         body = cast("dict[str, str | int | bool | None]", item["body"])
-        return OutboxMessage(id=message_id, queue=queue, body=body)
+        attempt = int(str(item["attempts"]))
+        return OutboxMessage(id=message_id, queue=queue, body=body, attempt=attempt)
 
     def settle(self, queue: Queue, message_id: str) -> None:
         """Remove a message whose work has been done, and all that it said.

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from latchkey.domain.single_use import SingleUseToken
 from latchkey.storage import keys
 from latchkey.storage.records import from_item, to_item
-from latchkey.storage.table import ABSENT, EXISTS, Delete, Put
+from latchkey.storage.table import (
+    ABSENT,
+    EXISTS,
+    Change,
+    ConditionFailed,
+    Delete,
+    Put,
+    Update,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +53,31 @@ class SingleUseTokenStore:
         Condition    there is none of this id
         """
         self._table.put(issue(token))
+
+    def count_password(self, token_id: str) -> int | None:
+        """Count a password that was sent with a token; None if the token is gone.
+
+        Pattern      T3, before the password is verified
+        Request      UpdateItem
+        Cost         1 WRU
+        Condition    the token is there
+        Race         none: ADD is atomic, every password gets a number of its own
+        """
+        change = Change(add={"passwords": 1})
+        try:
+            item = self._table.update(Update(keys.single_use_token(token_id), change, EXISTS))
+        except ConditionFailed:
+            return None
+        return int(str(item["passwords"]))
+
+    def delete(self, token_id: str) -> None:
+        """Make a token void.
+
+        Pattern      T4, after too many wrong passwords
+        Request      DeleteItem
+        Cost         1 WRU
+        """
+        self._table.delete(Delete(keys.single_use_token(token_id)))
 
 
 def issue(token: SingleUseToken) -> Put:

@@ -1,0 +1,29 @@
+"""Which addresses reach the same mailbox, for limits only: an account keeps its exact address."""
+
+from __future__ import annotations
+
+from latchkey.domain.account import email_key
+
+_SAME_DOMAIN = {"googlemail.com": "gmail.com"}
+"""Domains that are other names of a domain. Source: support.google.com/mail/answer/10313."""
+
+_IGNORES_DOTS = frozenset({"gmail.com"})
+"""Domains whose local parts mean the same without dots.
+
+Source: support.google.com/mail/answer/7436150.
+
+Elsewhere a dot can be the difference between two people, who must not share a limit."""
+
+
+def mailbox_of(address: str) -> str:
+    """Return the mailbox that an address reaches, as far as its form tells.
+
+    `ada+news@example.com` reaches `ada@example.com` (RFC 5233). Where a provider does not know such
+    tags, two people share a limit on mails, which is all that this is used for.
+    """
+    local, _, domain = email_key(address).rpartition("@")
+    domain = _SAME_DOMAIN.get(domain, domain)
+    local = local.partition("+")[0] or local
+    if domain in _IGNORES_DOTS:
+        local = local.replace(".", "")
+    return f"{local}@{domain}"
