@@ -80,7 +80,11 @@ another meaning. Its message is for people and may change. Programs decide by th
 
 With `Accept: application/problem+json` the same error is an RFC 9457 document whose `type` is
 `urn:latchkey:error:` and the code in lower case. `details` is there for errors of input only, and
-never repeats what was sent; [its codes](#details) are at the end.
+never repeats a value that was sent; [its codes](#details) are at the end. The name of a field or
+parameter that we do not know is repeated: cut to 64 characters, the unprintable ones as U+FFFD.
+
+Bodies, forms and queries are UTF-8. One with U+FFFD, sent or escaped, is refused: a byte that is
+not UTF-8 may have become that character on its way, and two different passwords the same.
 
 API Gateway itself answers what reaches none of our functions, as `{"message": …}`: a route that
 does not exist (404), a request that is too large (413), and its own throttling (429 and 503).

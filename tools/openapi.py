@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain import errors
 from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LINK_TOKEN_MAX_CHARACTERS
 from latchkey.http.bodies.languages import LANGUAGE_FORMAT
+from latchkey.http.endpoint import may_omit_body
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
 from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
 from tools.operations import API_PREFIX, Operation, operations
@@ -172,7 +173,7 @@ def _operation(operation: Operation) -> Schema:
     if spec.body is not None:
         schema = reference(spec.body.__name__)
         described["requestBody"] = {
-            "required": bool(spec.body.required_fields()),
+            "required": not may_omit_body(spec, operation.route.method),
             "content": {"application/json": {"schema": schema}},
         }
         if spec.form is not None:

@@ -350,3 +350,48 @@ def test_replacing_a_profile_by_itself_is_looking_at_it(service, admin):
 
 def unavailable(_writes):
     raise TemporarilyUnavailable(retry_after_seconds=2)
+
+
+NOT_RFC_3339 = [
+    "2026-W01-1T00:00:00Z",
+    "20260101T000000Z",
+    "2026-01-01 00:00:00Z",
+    "2026-01-01T00:00Z",
+    "2026-01-01",
+    "2026-01-01T00:00:00",
+    "2026-01-01T00:00:00,5Z",
+    "2026-01-01T24:00:00Z",
+    "2026-02-30T00:00:00Z",
+    "1999-12-31T23:59:59Z",
+    "1767225600",
+]
+
+
+@pytest.mark.parametrize("time", NOT_RFC_3339)
+def test_a_time_is_one_of_rfc_3339(service, time):
+    admin = Person(service)
+    admin.become_admin()
+    for path in ("/api/v1/users", "/api/v1/sessions"):
+        answer = admin.get(path, query={"created_from": time})
+        assert answer.status == 400
+        assert answer.body["error"]["details"][0]["code"] == "NOT_A_TIME"
+    body = {"created_from": time}
+    answer = admin.request("POST", REVOCATIONS, json_body=body)
+    assert answer.body["error"]["details"][0]["code"] == "NOT_A_TIME"
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-01-01T00:00:00Z", "2026-01-01t00:00:00.123456789z", "2026-01-01T00:00:00-05:30"]
+)
+def test_every_form_of_rfc_3339_is_read(service, time):
+    admin = Person(service)
+    admin.become_admin()
+    assert admin.get("/api/v1/users", query={"created_from": time}).status == 200
+
+
+def test_a_search_for_text_that_was_lost_is_refused(service):
+    admin = Person(service)
+    admin.become_admin()
+    for query in ({"device": "Zo\ufffd"}, {"cursor": "\ufffd"}):
+        answer = admin.get("/api/v1/sessions", query=query)
+        assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.bad_input import NOT_UTF8
 from tests.support.service import PASSWORD, InProcessService
 
 REGISTER = "/api/v1/auth/register"
@@ -119,6 +120,61 @@ def test_only_json_is_read(service, media_type):
 def test_an_unknown_query_parameter_is_refused(service):
     answer = service.request("GET", "/api/v1/health", query={"verbose": "1"})
     assert details(answer) == {("verbose", "UNKNOWN_PARAMETER")}
+
+
+def as_gateways_pass_it(raw):
+    """Give a body in both forms that functions get it in: as its bytes, or decoded with loss."""
+    return [raw, raw.decode("utf-8", errors="replace")]
+
+
+@pytest.mark.parametrize("lost", NOT_UTF8)
+def test_text_that_is_not_utf_8_is_refused(service, lost):
+    fields = b'{"email": "lost@example.com", "password": "%s kettle monsoon violet"}' % lost
+    for path in (REGISTER, LOGIN):
+        for body in as_gateways_pass_it(fields):
+            answer = service.request("POST", path, raw_body=body)
+            assert (answer.status, details(answer)) == (400, {("body", "MALFORMED_JSON")})
+
+
+def test_two_passwords_that_are_not_utf_8_do_not_open_one_account(service):
+    body = b'{"email": "latin@example.com", "password": "%s kettle monsoon violet %s"}'
+    first, second = body % (b"\xe4\xf6\xfc", b"\xdf"), body % (b"\xe9\xe8\xea", b"\xf1")
+    opened = service.request("POST", REGISTER, raw_body=first.decode(errors="replace"))
+    signed_in = service.request("POST", LOGIN, raw_body=second.decode(errors="replace"))
+    assert (opened.status, signed_in.status) == (400, 400)
+
+
+def test_a_lone_surrogate_in_the_event_is_refused(service):
+    # An event is JSON itself, in which a gateway could escape one.
+    answer = service.request("POST", LOGIN, raw_body='{"email": "\ud800"}')
+    assert (answer.status, details(answer)) == (400, {("body", "MALFORMED_BODY")})
+
+
+def test_names_that_are_not_ours_are_repeated_without_what_can_not_be_printed(service):
+    sent = {**GOOD, "\u202eevil\x00\x1b[31m<script>": 1}
+    answer = service.request("POST", REGISTER, json_body=sent)
+    assert ("\ufffdevil\ufffd\ufffd[31m<script>", "UNKNOWN_FIELD") in details(answer)
+    answer = service.request("GET", "/api/v1/health", query={"\u202eevil": "1"})
+    assert details(answer) == {("\ufffdevil", "UNKNOWN_PARAMETER")}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a" * 65 + "@example.net",
+        "ada@example.net\r\n",
+        "\nada@example.net",
+        "ada@example.net\t",
+        "ada@example.net\u2028",
+        "ada@ex\u0430mple.com",
+        "ada@xn--exmple-4nf.com",
+        "ada@latin-\u03b1\u03b2.com",
+    ],
+    ids=ascii,
+)
+def test_an_address_that_is_too_long_has_controls_or_mixes_scripts_is_refused(service, address):
+    answer = service.request("POST", REGISTER, json_body={**GOOD, "email": address})
+    assert (answer.status, details(answer)) == (400, {("email", "INVALID_EMAIL")})
 
 
 def test_login_wants_one_identifier(service):

@@ -11,6 +11,8 @@ from tests.support.bad_input import (
     HOSTILE_JSON,
     NO_LANGUAGES,
     NOT_THEIRS_TO_SET,
+    NOT_UTF8,
+    READABLE_NAMES,
 )
 from tests.support.person import ME, Person, audit_rows, kept
 from tests.support.service import InProcessService
@@ -346,3 +348,41 @@ def test_nobody_can_put_what_is_not_profile(service, ada, bob, field):
         answer = person.put(ada.id, {field: True})
         assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
     assert kept(service) == before
+
+
+@pytest.mark.parametrize("lost", NOT_UTF8)
+def test_text_that_is_not_utf_8_changes_nothing(service, ada, lost):
+    before = kept(service)
+    raw = b'{"display_name": "%s"}' % lost
+    for body in (raw, raw.decode("utf-8", errors="replace")):
+        answer = ada.request("PATCH", ME, raw_body=body)
+        assert (answer.status, problems(answer)) == (400, {("body", "MALFORMED_JSON")})
+    assert kept(service) == before
+
+
+@pytest.mark.parametrize("name", READABLE_NAMES, ids=ascii)
+def test_names_that_need_joiners_are_kept(ada, name):
+    for field in ("display_name", "full_name", "occupation", "location"):
+        assert ada.patch({field: name}).data[field] == name
+
+
+@pytest.mark.parametrize("name", ["\U0001d160" * 33, "\u0958" * 50, "e\u0301" * 100], ids=ascii)
+def test_what_is_answered_can_be_sent_back(ada, name):
+    kept_name = ada.patch({"display_name": name}).data["display_name"]
+    assert len(kept_name) <= 100
+    assert ada.patch({"display_name": kept_name}).data["display_name"] == kept_name
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users/me/preferences", "/api/v1/users/{id}"])
+@pytest.mark.parametrize("headers", [{}, {"content-type": "application/json"}])
+def test_a_put_whose_body_was_lost_clears_nothing(service, ada, path, headers):
+    before = kept(service)
+    answer = ada.request("PUT", path.format(id=ada.id), headers=headers)
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert kept(service) == before
+
+
+def test_a_patch_without_a_body_changes_nothing(service, ada):
+    before = ada.get().data
+    assert ada.request("PATCH", ME).status == 200
+    assert ada.get().data == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.bad_input import READABLE_NAMES
 from tests.support.service import IPHONE, InProcessService
 
 SESSIONS = "/api/v1/users/me/sessions"
@@ -52,6 +53,15 @@ def test_a_name_is_short_and_safe_to_show(service, device_name):
         service, signed_in["access_token"], signed_in["session"]["id"], device_name=device_name
     )
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("name", READABLE_NAMES, ids=ascii)
+def test_a_name_may_need_joiners(service, name):
+    signed_in = service.register(device_name=name).data
+    assert signed_in["session"]["device_name"] == name
+    session_id = signed_in["session"]["id"]
+    answer = rename(service, signed_in["access_token"], session_id, device_name=name)
+    assert answer.data["device_name"] == name
 
 
 def test_nothing_else_of_a_session_can_be_changed(service):

@@ -48,6 +48,12 @@ BAD_PROFILES: list[tuple[Any, str, str]] = [
     ({"display_name": "\u202egnp.ecalevol"}, "display_name", "FORBIDDEN_CHARACTER"),
     ({"display_name": "Ada\u2066x\u2069"}, "display_name", "FORBIDDEN_CHARACTER"),
     ({"full_name": "Ada\u200b"}, "full_name", "FORBIDDEN_CHARACTER"),
+    ({"display_name": "\u3164"}, "display_name", "FORBIDDEN_CHARACTER"),
+    ({"display_name": "\u2800"}, "display_name", "FORBIDDEN_CHARACTER"),
+    ({"display_name": "\ufe0f"}, "display_name", "FORBIDDEN_CHARACTER"),
+    ({"location": "a\u200db"}, "location", "FORBIDDEN_CHARACTER"),
+    # Three characters when they are stored, and counted so.
+    ({"display_name": "\U0001d160" * 34}, "display_name", "TOO_LONG"),
     ({"display_name": "\u0085"}, "display_name", "TOO_SHORT"),
     ({"display_name": "   "}, "display_name", "TOO_SHORT"),
     ({"display_name": "x" * 101}, "display_name", "TOO_LONG"),
@@ -69,6 +75,26 @@ BAD_PROFILES: list[tuple[Any, str, str]] = [
     (42, "body", "WRONG_TYPE"),
 ]
 """What is sent, and which field is refused for what."""
+
+NOT_UTF8 = [
+    b"Zo\xeb M\xfcller",
+    b"\xc0\xaf",
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+    b"\xe2\x82",
+    b"\xff",
+    b"\\ufffd",
+    b"\xef\xbf\xbd",
+]
+"""Latin-1, overlong, a surrogate, beyond Unicode, truncated, no UTF-8 at all; U+FFFD itself."""
+
+READABLE_NAMES = [
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf\u0dc0",
+    "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 iPad",
+    "\U0001f3f3\ufe0f\u200d\U0001f308",
+]
+"""Sinhala, Persian and emoji that need joiners."""
 
 DEEP = "[" * 40 + "]" * 40
 
@@ -93,7 +119,7 @@ BAD_PREFERENCES: list[tuple[Any, str, str]] = [
     ({"Upper": 1}, "Upper", "INVALID"),
     ({"__proto__": {"admin": True}}, "__proto__", "INVALID"),
     ({"with space": 1}, "with space", "INVALID"),
-    ({"\u0000": 1}, "\u0000", "INVALID"),
+    ({"\u0000": 1}, "\ufffd", "INVALID"),
     ({"x" * 65: 1}, "x" * 64, "INVALID"),
     (["wifi"], "body", "WRONG_TYPE"),
     ("wifi", "body", "WRONG_TYPE"),

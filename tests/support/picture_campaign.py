@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CPU_SECONDS = 3
-MEBIBYTES = 256
+MEBIBYTES = 512
 
 _TAKEN, _REFUSED, _CRASHED = 0, 10, 11
 

@@ -20,6 +20,12 @@ CHROME = "Chrome/142.0.0.0"
 
 # user agent → label, browser version, system, its version, model, type
 REAL = [
+    ("HTC_Touch_3G Mozilla/4.0 (compatible; MSIE 6.0; Windows CE; IEMobile 7.11)",
+     ("IE on Windows", "7.11", "Windows", "CE", "Touch_3G", "mobile")),
+    ("Opera/9.50 (Windows Mobile; U; en)",
+     ("Opera on Windows Mobile", "9.50", "Windows Mobile", None, None, "mobile")),
+    (f"{IPHONE} Mobile/15E148",
+     ("Safari on iOS", None, "iOS", "18.1", "iPhone", "mobile")),
     (f"{WINDOWS} {CHROME} Safari/537.36",
      ("Chrome on Windows", "142", "Windows", None, None, "desktop")),
     (f"{WINDOWS} {CHROME} Safari/537.36 Edg/142.0.0.0",

@@ -8,6 +8,7 @@ import struct
 import pytest
 from PIL import Image, PngImagePlugin
 
+from latchkey.domain.errors import UnusablePicture
 from latchkey.domain.limits import AVATAR_SIDE_PIXELS
 from latchkey.security.images import to_avatar
 from tests.support.pictures import jpeg, picture, png, webp
@@ -97,6 +98,16 @@ def test_a_picture_is_the_way_up_that_its_camera_was_held(orientation, seen):
     target = io.BytesIO()
     four_corners().save(target, "JPEG", quality=95, subsampling=0, exif=exif(orientation))
     assert colours(opened(to_avatar(target.getvalue()))) == seen
+
+
+def test_a_webp_may_have_as_many_pixels_as_any_other_picture():
+    assert Image.open(io.BytesIO(to_avatar(webp((11158, 2156), method=0)))).size == (512, 512)
+
+
+def test_a_picture_with_too_many_pixels_is_told_the_limit():
+    with pytest.raises(UnusablePicture) as caught:
+        to_avatar(webp((5001, 5000), method=0))
+    assert [problem.code for problem in caught.value.problems] == ["TOO_LARGE"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,19 @@ def test_length_counts_code_points():
 
 
 @pytest.mark.parametrize(
+    "password",
+    ["\ufdfa", "\u2460\u2461\u2462\u2463\u2464\u2465\u2466\u2467\u2468\u2469\u246a\u246b"],
+    ids=["one ligature", "twelve circled numbers"],
+)
+def test_length_counts_what_was_typed_and_not_what_it_is_normalised_to(password):
+    assert refusal(password) == "TOO_SHORT"
+
+
+def test_length_counts_what_is_left_when_normalising_shortens():
+    assert refusal("e\u0301" * 14) == "TOO_SHORT"
+
+
+@pytest.mark.parametrize(
     "password", ["passwordpassword", "123456789012345678", "qwertyuiopasdfgh", "a" * 100]
 )
 def test_common_ones_are_refused(password):

@@ -438,14 +438,14 @@ export const getPreferences = <ThrowOnError extends boolean = true>(options?: Op
  *
  * Keys beyond the described ones are kept as they are, up to 16 KiB in all.
  */
-export const replacePreferences = <ThrowOnError extends boolean = true>(options?: Options<ReplacePreferencesData, ThrowOnError>) => (options?.client ?? client).put<ReplacePreferencesResponses, unknown, ThrowOnError, 'data'>({
+export const replacePreferences = <ThrowOnError extends boolean = true>(options: Options<ReplacePreferencesData, ThrowOnError>) => (options.client ?? client).put<ReplacePreferencesResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/users/me/preferences',
     ...options,
     headers: {
         'Content-Type': 'application/json',
-        ...options?.headers
+        ...options.headers
     }
 });
 

@@ -1249,7 +1249,7 @@ export type GetUserResponses = {
 export type GetUserResponse = GetUserResponses[keyof GetUserResponses];
 
 export type ReplaceUserData = {
-    body?: ReplaceUserBody;
+    body: ReplaceUserBody;
     headers?: {
         /**
          * The `ETag` of what you have read; 412 when it has changed since.
@@ -1371,7 +1371,7 @@ export type GetPreferencesResponses = {
 export type GetPreferencesResponse = GetPreferencesResponses[keyof GetPreferencesResponses];
 
 export type ReplacePreferencesData = {
-    body?: PreferencesBody;
+    body: PreferencesBody;
     path?: never;
     query?: never;
     url: '/api/v1/users/me/preferences';
@@ -1429,7 +1429,7 @@ export type GetPreferencesAtUsersUserIdPreferencesResponses = {
 export type GetPreferencesAtUsersUserIdPreferencesResponse = GetPreferencesAtUsersUserIdPreferencesResponses[keyof GetPreferencesAtUsersUserIdPreferencesResponses];
 
 export type ReplacePreferencesAtUsersUserIdPreferencesData = {
-    body?: PreferencesBody;
+    body: PreferencesBody;
     path: {
         /**
          * An account.

@@ -299,7 +299,7 @@ export const zLoginBody = z.object({
     email: z.string().min(1).max(320).nullish().default(null),
     username: z.string().min(1).max(320).nullish().default(null),
     password: z.string().min(1).max(1024),
-    device_name: z.string().max(64).nullish().default(null),
+    device_name: z.string().min(1).max(64).nullish().default(null),
     device_id: z.string().max(30).nullish().default(null),
     token_transport: z.enum(['cookie', 'body']).optional()
 });
@@ -405,11 +405,11 @@ export const zRefreshBody = z.object({
 export const zRegisterBody = z.object({
     email: z.string().min(1).max(320),
     password: z.string().min(1).max(1024),
-    full_name: z.string().max(100).nullish().default(null),
+    full_name: z.string().min(1).max(100).nullish().default(null),
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
     speaking_language: z.string().nullish().default(null),
     listening_language: z.string().nullish().default(null),
-    device_name: z.string().max(64).nullish().default(null),
+    device_name: z.string().min(1).max(64).nullish().default(null),
     device_id: z.string().max(30).nullish().default(null),
     token_transport: z.enum(['cookie', 'body']).optional()
 });
@@ -418,7 +418,7 @@ export const zRegisterBody = z.object({
  * A name by which its owner knows a device.
  */
 export const zRenameSessionBody = z.object({
-    device_name: z.string().max(64)
+    device_name: z.string().min(1).max(64)
 });
 
 /**
@@ -436,13 +436,13 @@ export const zReplaceAvatarBody = z.object({
  */
 export const zReplaceUserBody = z.object({
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
-    full_name: z.string().max(100).nullish().default(null),
-    display_name: z.string().max(100).nullish().default(null),
+    full_name: z.string().min(1).max(100).nullish().default(null),
+    display_name: z.string().min(1).max(100).nullish().default(null),
     speaking_language: z.string().nullish().default(null),
     listening_language: z.string().nullish().default(null),
     age: z.int().gte(0).lte(150).nullish().default(null),
-    occupation: z.string().max(100).nullish().default(null),
-    location: z.string().max(100).nullish().default(null)
+    occupation: z.string().min(1).max(100).nullish().default(null),
+    location: z.string().min(1).max(100).nullish().default(null)
 });
 
 /**
@@ -576,13 +576,13 @@ export const zTokensView = z.object({
  */
 export const zUpdateMeBody = z.object({
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
-    full_name: z.string().max(100).nullish().default(null),
-    display_name: z.string().max(100).nullish().default(null),
+    full_name: z.string().min(1).max(100).nullish().default(null),
+    display_name: z.string().min(1).max(100).nullish().default(null),
     speaking_language: z.string().nullish().default(null),
     listening_language: z.string().nullish().default(null),
     age: z.int().gte(0).lte(150).nullish().default(null),
-    occupation: z.string().max(100).nullish().default(null),
-    location: z.string().max(100).nullish().default(null),
+    occupation: z.string().min(1).max(100).nullish().default(null),
+    location: z.string().min(1).max(100).nullish().default(null),
     transactional_consent: z.boolean().optional().default(false),
     marketing_consent: z.boolean().optional().default(false)
 });
@@ -592,13 +592,13 @@ export const zUpdateMeBody = z.object({
  */
 export const zUpdateMeForm = z.object({
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
-    full_name: z.string().max(100).nullish().default(null),
-    display_name: z.string().max(100).nullish().default(null),
+    full_name: z.string().min(1).max(100).nullish().default(null),
+    display_name: z.string().min(1).max(100).nullish().default(null),
     speaking_language: z.string().nullish().default(null),
     listening_language: z.string().nullish().default(null),
     age: z.int().gte(0).lte(150).nullish().default(null),
-    occupation: z.string().max(100).nullish().default(null),
-    location: z.string().max(100).nullish().default(null),
+    occupation: z.string().min(1).max(100).nullish().default(null),
+    location: z.string().min(1).max(100).nullish().default(null),
     transactional_consent: z.boolean().optional().default(false),
     marketing_consent: z.boolean().optional().default(false),
     avatar: z.string().nullish().default(null)
@@ -631,7 +631,7 @@ export const zUserListView = z.object({
 export const zWish = z.union([
     z.boolean(),
     z.int(),
-    z.string().max(100)
+    z.string().min(1).max(100)
 ]);
 
 /**

@@ -118,9 +118,9 @@ class UnusablePicture(InvalidInput):
 
     code = "UNUSABLE_PICTURE"
 
-    def __init__(self, *, reason: str) -> None:
-        """Keep which check it was, for our own log."""
-        super().__init__()
+    def __init__(self, *problems: Problem, reason: str) -> None:
+        """Keep which check it was, for our own log; problems name a limit that was exceeded."""
+        super().__init__(*problems)
         self.data["reason"] = reason
 
 

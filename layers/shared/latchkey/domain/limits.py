@@ -50,6 +50,9 @@ JSON_MAX_DEPTH = 32
 EMAIL_MAX_CHARACTERS = 254
 """RFC 5321 4.5.3.1.3, less the angle brackets."""
 
+EMAIL_LOCAL_PART_MAX_CHARACTERS = 64
+"""RFC 5321 4.5.3.1.1: servers need not take more, so it could not be mailed."""
+
 NAME_MAX_CHARACTERS = 100
 """Full names, display names, occupations, places. Our choice."""
 
@@ -76,10 +79,10 @@ FORM_PARTS_MAX = 32
 """Our largest form has eleven fields."""
 
 AVATAR_PIXELS_MAX = 25_000_000
-"""What phones take without being asked to (5712 by 4284); 100 MB when decoded."""
+"""What phones take without being asked to (5712 by 4284); 100 MB when decoded.
 
-AVATAR_WEBP_PIXELS_MAX = 12_500_000
-"""A 12-megapixel photograph. libwebp's decoder holds the picture four times."""
+libwebp's decoder holds the picture four times: 0.9 s and 440 MiB, of the function's 1,769.
+"""
 
 AVATAR_JPEG_SCANS_MAX = 100
 """libjpeg writes ten. Each costs a pass over every pixel, and 170,000 fit into 5 MiB."""

@@ -64,6 +64,14 @@ class EndpointSpec:
     link_token: bool = False
 
 
+def may_omit_body(spec: EndpointSpec, method: str) -> bool:
+    """Tell whether a request may come without a body: when every field of it is optional.
+
+    Never a PUT: it replaces everything, so a body that was lost on its way would clear it all.
+    """
+    return spec.body is not None and not spec.body.required_fields() and method != "PUT"
+
+
 class Endpoint:
     """A Lambda handler. `__wrapped__` is the bare function, for tests that bring their own flow."""
 
@@ -137,9 +145,9 @@ class Endpoint:
         return self._function(request, *arguments)
 
     def _document(self, request: Request[Any]) -> Any:
-        # A body whose every field is optional may be left out altogether.
-        optional = self.spec.body is not None and not self.spec.body.required_fields()
-        return {} if optional and not request.has_body else read_json(request)
+        if not request.has_body and may_omit_body(self.spec, request.method):
+            return {}
+        return read_json(request)
 
     def _log(
         self, event: Event, status: int, outcome: str, reason: str | None, milliseconds: float

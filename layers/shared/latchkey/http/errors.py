@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain import errors as domain
 from latchkey.domain.errors import ProblemCode
+from latchkey.domain.text import escape_unprintable
 from latchkey.http.response import export_path, render_json
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ PROBLEMS: dict[ProblemCode, str] = {
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: "the body is of a type that this operation does not read",
     ProblemCode.MALFORMED_BODY: "the body can't be read at all",
     ProblemCode.MALFORMED_JSON: "no JSON as RFC 8259 has it: UTF-8, each name once, finite numbers",
-    ProblemCode.MALFORMED_FORM: "no form as RFC 7578 has it, or a field came twice",
+    ProblemCode.MALFORMED_FORM: "no form as RFC 7578 has it, a field came twice, or is not UTF-8",
     ProblemCode.TOO_DEEP: "the JSON is nested too deep",
     ProblemCode.TOO_LARGE: "more bytes than are taken",
     ProblemCode.REQUIRED: "it has to be sent",
@@ -115,13 +116,14 @@ def render_error(error: Exception, request_id: str, *, problem_json: bool = Fals
     """Answer an error in the envelope, or as RFC 9457 `problem+json` when asked for.
 
     Only the code, the table's words, the problems' fields and the day on which a deleted account is
-    erased leave; an error that is not in the table is INTERNAL_ERROR and says nothing more.
+    erased leave; an error that is not in the table is INTERNAL_ERROR and says nothing more. A field
+    that we do not know is named by the client, so its unprintable characters are replaced.
     """
     row, code = _INTERNAL_ROW, INTERNAL_ERROR
     if isinstance(error, domain.DomainError) and type(error) in CATALOGUE:
         row, code = CATALOGUE[type(error)], error.code
     details = [
-        {"field": p.field, "code": p.code, "message": p.message}
+        {"field": escape_unprintable(p.field), "code": p.code, "message": p.message}
         for p in getattr(error, "problems", ())
     ]
     message = row.message

@@ -5,6 +5,7 @@ Apart from the rest of `http`, so that only the handlers that take a form load a
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from multipart import MultipartError, MultipartParser, parse_options_header
 
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import BODY_MAX_BYTES, FORM_PARTS_MAX
+from latchkey.domain.text import REPLACEMENT_CHARACTER
 from latchkey.http.request import read_body
 
 if TYPE_CHECKING:
@@ -87,17 +89,19 @@ class Form:
         )
         try:
             return list(parser)
-        except MultipartError as error:
+        except (MultipartError, UnicodeDecodeError) as error:
             raise _refused(ProblemCode.MALFORMED_FORM, "This form can't be read.") from error
 
 
 def _text(part: MultipartPart) -> str:
     if part.size > BODY_MAX_BYTES:
         raise InvalidInput(Problem(part.name[:64], ProblemCode.TOO_LONG, "This is too long."))
-    try:
-        return str(part.raw, "utf-8")
-    except UnicodeDecodeError:
-        raise _refused(ProblemCode.MALFORMED_FORM, "Send text in UTF-8.") from None
+    with contextlib.suppress(UnicodeDecodeError):
+        text = str(part.raw, "utf-8")
+        # As in JSON: it stands for bytes that were lost.
+        if REPLACEMENT_CHARACTER not in text:
+            return text
+    raise _refused(ProblemCode.MALFORMED_FORM, "Send text in UTF-8.")
 
 
 def _refused(code: ProblemCode, message: str) -> InvalidInput:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import CURSOR_MAX_CHARACTERS, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS
+from latchkey.domain.text import REPLACEMENT_CHARACTER, readable_part, to_kept_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from enum import StrEnum
+
+
+WORD_MAX_CHARACTERS = 254
+"""Of what is searched for: an e-mail address is the longest. Source: EMAIL_MAX_CHARACTERS."""
 
 
 class Parameter(Protocol):
@@ -81,14 +86,15 @@ class Text:
     """Some characters; None when it was not sent."""
 
     description: str
-    max_characters: int = 254
+    max_characters: int = WORD_MAX_CHARACTERS
     default: None = None
 
     def read(self, name: str, text: str) -> str:
         """Read what was sent."""
-        if 1 <= len(text) <= self.max_characters and text.isprintable():
-            return text
-        words = f"Send 1 to {self.max_characters} characters."
+        kept = to_kept_form(text)
+        if 1 <= len(kept) <= self.max_characters and readable_part(kept) == kept:
+            return kept
+        words = f"Send 1 to {self.max_characters} characters that can be shown."
         raise InvalidInput(Problem(name, ProblemCode.INVALID, words))
 
     def schema(self) -> dict[str, Any]:
@@ -192,21 +198,17 @@ class Instant:
 
     def read(self, name: str, text: str) -> datetime:
         """Read what was sent. Source: RFC 3339."""
-        instant = None
-        with contextlib.suppress(ValueError):
-            instant = datetime.fromisoformat(text)
-        if instant is None or instant.tzinfo is None or not FIRST_YEAR <= instant.year <= LAST_YEAR:
-            words = "Send a time with its zone: 2026-01-02T03:04:05Z."
-            raise InvalidInput(Problem(name, ProblemCode.NOT_A_TIME, words))
-        return instant.astimezone(UTC)
+        try:
+            return parse_time(text)
+        except ValueError:
+            raise InvalidInput(Problem(name, ProblemCode.NOT_A_TIME, TIME_WORDS)) from None
 
     def schema(self) -> dict[str, Any]:
         """Describe it in JSON Schema."""
         return {"type": "string", "format": "date-time"}
 
 
-FIRST_YEAR, LAST_YEAR = 2000, 9000
-"""What identifiers and the calendar can hold, whatever the zone."""
+TIME_WORDS = "Send a time with its zone: 2026-01-02T03:04:05Z."
 
 PAGING: Mapping[str, Parameter] = {"limit": PageSize(), "cursor": Cursor()}
 """The query of a listing in pages."""
@@ -218,6 +220,8 @@ def read_query(declared: Mapping[str, Parameter], sent: Mapping[str, str]) -> di
         if name not in declared:
             words = "This endpoint has no such query parameter."
             raise InvalidInput(Problem(name[:64], ProblemCode.UNKNOWN_PARAMETER, words))
+        if REPLACEMENT_CHARACTER in sent[name]:
+            raise InvalidInput(Problem(name, ProblemCode.INVALID, "Send text in UTF-8."))
     return {
         name: parameter.read(name, sent[name]) if name in sent else parameter.default
         for name, parameter in declared.items()

@@ -21,6 +21,7 @@ from latchkey.domain.limits import (
     USER_AGENT_MAX_CHARACTERS,
 )
 from latchkey.domain.request import Caller, RequestContext
+from latchkey.domain.text import REPLACEMENT_CHARACTER
 from latchkey.http.cookies import DEVICE_COOKIE
 from latchkey.http.viewer import viewer_location
 
@@ -97,6 +98,12 @@ class Request[Body]:
             msg = "this endpoint has no owner"
             raise RuntimeError(msg)
         return self._account_id
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        method: str = self.event["requestContext"]["http"]["method"]
+        return method
 
     @property
     def has_body(self) -> bool:
@@ -207,7 +214,9 @@ def read_json(request: Request[Any]) -> Any:
     """Read the body as strict JSON.
 
     Refused with InvalidInput: another media type, more than BODY_MAX_BYTES, what is not UTF-8,
-    duplicate names, NaN and Infinity, lone surrogates, nesting deeper than JSON_MAX_DEPTH.
+    duplicate names, NaN and Infinity, lone surrogates, nesting deeper than JSON_MAX_DEPTH, and
+    U+FFFD in any form: bytes that are not UTF-8 may have become one before they came here, so that
+    two different passwords would be the same.
     Source: RFC 8259 sections 4, 6, 8.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -232,10 +241,10 @@ def read_json(request: Request[Any]) -> Any:
 def read_body(request: Request[Any]) -> bytes:
     """Return the body's bytes, as they were sent."""
     body = request.event.get("body") or ""
-    if not request.event.get("isBase64Encoded"):
-        return str(body).encode()
     try:
-        return base64.b64decode(body)
+        if request.event.get("isBase64Encoded"):
+            return base64.b64decode(body, validate=True)
+        return str(body).encode()
     except ValueError:
         raise _refused(ProblemCode.MALFORMED_BODY, "The body can't be read.") from None
 
@@ -263,14 +272,21 @@ def _require_plain(document: Any, *, depth: int) -> None:
         case float() if not math.isfinite(document):
             raise ValueError(document)  # 1e999: no JSON could answer with it
         case str():
-            document.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
+            _require_text(document)
         case list():
             for part in document:
                 _require_plain(part, depth=depth - 1)
         case dict():
             for name, part in document.items():
-                name.encode()
+                _require_text(name)
                 _require_plain(part, depth=depth - 1)
+
+
+def _require_text(text: str) -> None:
+    text.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
+    if REPLACEMENT_CHARACTER in text:
+        msg = "replacement character"
+        raise ValueError(msg)
 
 
 def _refused(code: ProblemCode, message: str) -> InvalidInput:

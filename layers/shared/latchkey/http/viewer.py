@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.limits import NAME_MAX_CHARACTERS
 from latchkey.domain.request import Location
+from latchkey.domain.text import REPLACEMENT_CHARACTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ def _name(text: str) -> str | None:
     # Unless it was no such thing: a name beyond Latin-1, or a true ã.
     with contextlib.suppress(UnicodeError):
         name = name.encode("latin-1").decode("utf-8")
-    if "\ufffd" in name:
+    if REPLACEMENT_CHARACTER in name:
         return None
     visible = "".join(c for c in name if c.isprintable())
     return " ".join(visible.split())[:NAME_MAX_CHARACTERS] or None

@@ -7,19 +7,27 @@ import unicodedata
 from email_validator import EmailNotValidError, validate_email
 
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
-from latchkey.domain.limits import EMAIL_MAX_CHARACTERS
+from latchkey.domain.limits import EMAIL_LOCAL_PART_MAX_CHARACTERS, EMAIL_MAX_CHARACTERS
+
+_WRITTEN_TOGETHER = (
+    {"LATIN", "CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"},
+    {"LATIN", "CJK", "BOPOMOFO"},
+    {"LATIN", "CJK", "HANGUL"},
+)
+"""Japanese, Chinese and Korean. Source: UTS 39 5.2."""
 
 
 def normalise_email(text: str, *, field: str = "email") -> str:
     """Check an address and bring it into the form that is stored, mailed and shown.
 
-    Compatibility forms are folded (NFKC), the domain is put in Punycode and lower case. A local
-    part outside ASCII is refused: SES can't mail it, and look-alike letters would make two
-    accounts of what a person reads as one.
+    Compatibility forms are folded (NFKC), the domain is put in Punycode and lower case, so that
+    `example.com` with a Greek letter is shown as `xn--exmple-xif.com` wherever it is shown. A
+    local part outside ASCII is refused: SES can't mail it, and look-alike letters would make two
+    accounts of what a person reads as one. So is a domain that mixes scripts: no registry sells it.
 
     Raises InvalidInput.
     """
-    candidate = unicodedata.normalize("NFKC", text).strip()
+    candidate = unicodedata.normalize("NFKC", text).strip(" ")
     if len(candidate) > EMAIL_MAX_CHARACTERS:
         raise InvalidInput(
             Problem(field, ProblemCode.TOO_LONG, "An e-mail address is shorter than this.")
@@ -27,7 +35,26 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     try:
         valid = validate_email(candidate, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
-        words = "This is not an e-mail address that can be mailed."
-        raise InvalidInput(Problem(field, ProblemCode.INVALID_EMAIL, words)) from error
+        raise _not_an_address(field) from error
     # Never None here: without SMTPUTF8 every accepted address has an ASCII form.
-    return valid.ascii_email or valid.normalized
+    address = valid.ascii_email or valid.normalized
+    local, _, _ = address.rpartition("@")
+    if len(local) > EMAIL_LOCAL_PART_MAX_CHARACTERS or len(address) > EMAIL_MAX_CHARACTERS:
+        raise _not_an_address(field)
+    if any(_mixes_scripts(label) for label in valid.domain.split(".")):
+        raise _not_an_address(field)
+    return address
+
+
+def _mixes_scripts(label: str) -> bool:
+    """Tell whether a label has letters of scripts that no language writes together.
+
+    Source: UTS 39 5.2, "Highly Restrictive"; the script is the first word of a letter's name.
+    """
+    scripts = {unicodedata.name(c, "").partition(" ")[0] for c in label if c.isalpha()}
+    return len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER)
+
+
+def _not_an_address(field: str) -> InvalidInput:
+    words = "This is not an e-mail address that can be mailed."
+    return InvalidInput(Problem(field, ProblemCode.INVALID_EMAIL, words))

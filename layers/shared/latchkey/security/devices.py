@@ -8,13 +8,13 @@ are sent, tell the true one.
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 from user_agents import parse
 
-from latchkey.domain.limits import DEVICE_NAME_MAX_CHARACTERS
+from latchkey.domain.limits import DEVICE_NAME_MAX_CHARACTERS, USER_AGENT_MAX_CHARACTERS
 from latchkey.domain.session import Device
+from latchkey.domain.text import is_readable, readable_part
 from latchkey.security.client_hints import ClientHints, read_client_hints
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _PLAIN_NAMES = {
     "Mac OS X": "macOS",
     "Chrome OS": "ChromeOS",
     "Mobile Safari": "Safari",
+    "Mobile Safari UI/WKWebView": "Safari",
     "HeadlessChrome": "Headless Chrome",
 }
 _MOBILE_SUFFIXES = (" iOS", " WebView", " Mobile")
@@ -91,9 +92,11 @@ def describe(
 
 
 def clean_device_name(text: str) -> str:
-    """Make a device's name safe to show: no control or direction characters, bounded, trimmed."""
-    visible = "".join(c for c in text if not unicodedata.category(c).startswith("C") or c == " ")
-    return " ".join(visible.split())[:DEVICE_NAME_MAX_CHARACTERS].strip()
+    """Make a device's name safe to show: without what may not be shown, bounded, trimmed."""
+    bounded = " ".join(readable_part(text[:USER_AGENT_MAX_CHARACTERS]).split())
+    # Once more: the cut may have left a joiner at the end.
+    name = readable_part(bounded[:DEVICE_NAME_MAX_CHARACTERS]).strip()
+    return name if is_readable(name) else ""
 
 
 # The system ----------------------------------------------------------------------------------
@@ -109,7 +112,7 @@ def _system(parsed: object, hints: ClientHints, user_agent: str) -> tuple[str | 
         return "iPadOS", None if family == "Mac OS X" else _ios_version(parsed)
     if family == "Mac OS X" and _is_safari(parsed):
         return _MAC_OR_IPAD, None
-    system = _plain(family)
+    system = _named(family)
     return system, _own_version(parsed, user_agent) if system else None
 
 
@@ -168,11 +171,14 @@ def _is_ipad(user_agent: str) -> bool:
 
 
 def _plain(family: str) -> str | None:
-    if family == "Other":
-        return None
+    """Name a browser without where it runs; of a system, " Mobile" is part of the name."""
     for suffix in _MOBILE_SUFFIXES:
         family = family.removesuffix(suffix)
-    return _text(_PLAIN_NAMES.get(family, family))
+    return _named(family)
+
+
+def _named(family: str) -> str | None:
+    return None if family == "Other" else _text(_PLAIN_NAMES.get(family, family))
 
 
 def _short(version: str | None) -> str | None:

@@ -12,13 +12,12 @@ import warnings
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from latchkey.domain.errors import UnusablePicture
+from latchkey.domain.errors import Problem, ProblemCode, UnusablePicture
 from latchkey.domain.limits import (
     AVATAR_JPEG_SCANS_MAX,
     AVATAR_MAX_BYTES,
     AVATAR_PIXELS_MAX,
     AVATAR_SIDE_PIXELS,
-    AVATAR_WEBP_PIXELS_MAX,
     AVATAR_WEBP_QUALITY,
 )
 
@@ -37,10 +36,11 @@ def to_avatar(content: bytes) -> bytes:
     only makes it larger. Of an animation the first frame is taken. Transparency stays, colour
     profiles do not.
 
-    Raises UnusablePicture, whose reason says no more than which check it was.
+    Raises UnusablePicture, whose reason names the check.
     """
     if not 1 <= len(content) <= AVATAR_MAX_BYTES:
-        raise UnusablePicture(reason="size")
+        words = f"Send a picture of 1 to {AVATAR_MAX_BYTES} bytes."
+        raise UnusablePicture(Problem("avatar", ProblemCode.TOO_LARGE, words), reason="size")
     # A progressive JPEG is drawn once for each scan, and a scan can be thirty bytes.
     if content.startswith(b"\xff\xd8") and content.count(_JPEG_SCAN) > AVATAR_JPEG_SCANS_MAX:
         raise UnusablePicture(reason="scans")
@@ -56,9 +56,9 @@ def to_avatar(content: bytes) -> bytes:
 def _decode(content: bytes) -> Image.Image:
     image: Image.Image = Image.open(io.BytesIO(content), formats=_FORMATS)
     width, height = image.size
-    bound = AVATAR_WEBP_PIXELS_MAX if image.format == "WEBP" else AVATAR_PIXELS_MAX
-    if width * height > bound:
-        raise UnusablePicture(reason="pixels")
+    if width * height > AVATAR_PIXELS_MAX:
+        words = f"Send a picture of at most {AVATAR_PIXELS_MAX} pixels."
+        raise UnusablePicture(Problem("avatar", ProblemCode.TOO_LARGE, words), reason="pixels")
     side = min(width, height)
     if side > 2 * AVATAR_SIDE_PIXELS:
         # JPEG only: decodes at a fraction of the size, in a fraction of the memory.

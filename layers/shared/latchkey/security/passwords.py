@@ -45,7 +45,8 @@ class Passwords:
         Source: NIST SP 800-63B 3.1.1.2 (length, blocklist, no composition rules).
         """
         normal = _normalise(password)
-        if len(normal) < self._min_length:
+        # One typed character may become eighteen, such as U+FDFA.
+        if min(len(password), len(normal)) < self._min_length:
             words = f"Use at least {self._min_length} characters."
             raise WeakPassword(Problem(field, ProblemCode.TOO_SHORT, words))
         if len(normal) > PASSWORD_MAX_CHARACTERS:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime  # noqa: TC003 - pydantic reads annotations at run time
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.account import Role
+from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import ProblemCode
 from latchkey.domain.ids import is_id
 from latchkey.domain.search import SessionFilter
+from latchkey.http.bodies.fields import shown, shown_schema
 from latchkey.http.bodies.validation import Body
-from latchkey.http.parameters import FIRST_YEAR, LAST_YEAR
+from latchkey.http.parameters import TIME_WORDS, WORD_MAX_CHARACTERS
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise PydanticCustomError(ProblemCode.FORBIDDEN_CHARACTER, "Send printable characters.")
-    return text
+def _word(text: str) -> str:
+    return shown(text, WORD_MAX_CHARACTERS)
 
 
 def _user_id(text: str) -> str:
@@ -28,16 +28,20 @@ def _user_id(text: str) -> str:
     return text
 
 
-def _utc(at: datetime) -> datetime:
-    if not FIRST_YEAR <= at.year <= LAST_YEAR:
-        raise PydanticCustomError(
-            ProblemCode.NOT_A_TIME, "Send a time with its zone: 2026-01-02T03:04:05Z."
-        )
-    return at.astimezone(UTC)
+def _time(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise PydanticCustomError(ProblemCode.WRONG_TYPE, TIME_WORDS)
+    try:
+        return parse_time(value)
+    except ValueError:
+        raise PydanticCustomError(ProblemCode.NOT_A_TIME, TIME_WORDS) from None
 
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=254), AfterValidator(_printable)]
-Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_utc)]
+Word = Annotated[
+    str, AfterValidator(_word), Field(json_schema_extra=shown_schema(WORD_MAX_CHARACTERS))
+]
+Country = Annotated[Word, Field(max_length=2)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_time)]
 
 
 class RoleBody(Body):
@@ -57,7 +61,7 @@ class RevocationBody(Body):
     user_id: Annotated[str, AfterValidator(_user_id)] | None = None
     ip: Word | None = None
     device: Word | None = None
-    country: Annotated[Word, Field(max_length=2)] | None = None
+    country: Country | None = None
     created_from: Moment | None = None
     created_to: Moment | None = None
     dry_run: bool = True

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import ProblemCode
@@ -17,21 +16,44 @@ from latchkey.domain.limits import (
     USERNAME_MAX_CHARACTERS,
     USERNAME_MIN_CHARACTERS,
 )
+from latchkey.domain.text import is_readable, to_kept_form
+
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
+
+TEXT_FORMAT = "text"
+"""Marks text that people read in the contract; `domain.text` says which characters it may have."""
 
 
-def shown(text: str) -> str:
-    """Bring text that people will see into one form, and refuse what could deceive them.
+def shown(text: str, max_characters: int) -> str:
+    """Bring text that people will see into the form that is kept, and refuse what could deceive.
 
-    Control characters break logs and pages; direction overrides make one name read as another.
+    The length is that of the kept form: so what we answer can be sent back.
     """
-    text = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for c in text):
-        raise PydanticCustomError(
-            ProblemCode.FORBIDDEN_CHARACTER, "Control and direction characters are not allowed."
-        )
-    if not text:
+    kept = to_kept_form(text)
+    if not kept:
         raise PydanticCustomError(ProblemCode.TOO_SHORT, "This is too short.")
-    return text
+    if len(kept) > max_characters:
+        raise PydanticCustomError(ProblemCode.TOO_LONG, "This is too long.")
+    if not is_readable(kept):
+        raise PydanticCustomError(
+            ProblemCode.FORBIDDEN_CHARACTER,
+            "Control, direction and invisible characters are not allowed.",
+        )
+    return kept
+
+
+def _name(text: str) -> str:
+    return shown(text, NAME_MAX_CHARACTERS)
+
+
+def _device_name(text: str) -> str:
+    return shown(text, DEVICE_NAME_MAX_CHARACTERS)
+
+
+def shown_schema(max_characters: int) -> JsonDict:
+    """Describe such text in the contract."""
+    return {"format": TEXT_FORMAT, "minLength": 1, "maxLength": max_characters}
 
 
 def _device_id(text: str) -> str:
@@ -49,11 +71,13 @@ PasswordText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 """Bounded before anything looks at it; `security.passwords` decides on new ones."""
 
 PersonName = Annotated[
-    str, StringConstraints(max_length=NAME_MAX_CHARACTERS), AfterValidator(shown)
+    str, AfterValidator(_name), Field(json_schema_extra=shown_schema(NAME_MAX_CHARACTERS))
 ]
 
 DeviceName = Annotated[
-    str, StringConstraints(max_length=DEVICE_NAME_MAX_CHARACTERS), AfterValidator(shown)
+    str,
+    AfterValidator(_device_name),
+    Field(json_schema_extra=shown_schema(DEVICE_NAME_MAX_CHARACTERS)),
 ]
 
 DeviceId = Annotated[str, StringConstraints(max_length=30), AfterValidator(_device_id)]

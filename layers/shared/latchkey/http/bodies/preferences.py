@@ -22,9 +22,7 @@ from latchkey.http.bodies.validation import Body
 def _wish(value: Any) -> Any:
     """Find what is wrong before the union does, which names its members as if they were fields."""
     if isinstance(value, str):
-        if len(value) > NAME_MAX_CHARACTERS:
-            raise PydanticCustomError(ProblemCode.TOO_LONG, "This is too long.")
-        return shown(value)
+        return shown(value, NAME_MAX_CHARACTERS)
     if not isinstance(value, int):
         raise PydanticCustomError(
             ProblemCode.WRONG_TYPE, "Send true, false, a whole number or a few words."
