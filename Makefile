@@ -85,6 +85,11 @@ GIVEN = GIVEN="$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(nam
 preflight: $(VENV) $(SAM) ## Ask AWS, read-only, what a deploy would fail at (PROFILE=dev|prod|hipaa KEY=VALUE)
 	@$(GIVEN) $(BIN)/python -m tools.preflight $(or $(PROFILE),dev)
 
+.PHONY: smoke
+smoke: $(VENV) ## Walk a deployed stack from outside, leaving nothing behind (URL REGISTER=1 STACK SMOKE_EMAIL …)
+	@test -n "$(URL)" || { echo "usage: make smoke URL=https://accounts.example.com" >&2; exit 2; }
+	@$(BIN)/python -m tools.smoke $(URL)
+
 .PHONY: admin
 admin: $(VENV) ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) GrantAdminFunction '{"email": "$(EMAIL)"}'

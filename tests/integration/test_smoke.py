@@ -1,0 +1,27 @@
+"""`make smoke` against the deployed stack, as somebody would run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tools.template import ROOT
+
+ONLY_ON_AWS = {"transport", "compression", "errors-not-cached", "api-without-cdn"}
+
+
+def test_smoke_passes_on_the_local_stack(stack):
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-m", "tools.smoke", stack.base_url],
+        env={**os.environ, "REGISTER": "1", "EXPORT": "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line.split(maxsplit=1) for line in done.stdout.strip().splitlines()[:-2]]
+    results = {words.partition(":")[0].strip(): result for result, words in lines}
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {name for name, result in results.items() if result == "SKIPPED"} == ONLY_ON_AWS
+    assert {name for name, result in results.items() if result == "FAIL"} == set()

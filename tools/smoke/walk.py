@@ -1,0 +1,185 @@
+"""One walk round a deployed stack: requests from outside, and a line for each promise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REQUEST_TIMEOUT_SECONDS = 35
+"""API Gateway gives up after 30, and says so itself."""
+
+NOT_READY = frozenset({502, 503, 504})
+"""The service asks for another try: a cold start, or a store that is throttled."""
+
+TRIES = 4
+
+
+class Result(StrEnum):
+    """What became of a check."""
+
+    PASS = "PASS"  # noqa: S105 - a word, not a secret
+    FAIL = "FAIL"
+    SKIPPED = "SKIPPED"
+
+
+class Failed(Exception):
+    """The stack does not do what it promises; the message says what it does."""
+
+
+class Skipped(Exception):
+    """This can't be checked here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One check's outcome."""
+
+    name: str
+    result: Result
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the walk was told.
+
+    api_url      the API without the CDN, to see that it is closed
+    email        of an account to use, or to register
+    mail_token   the token in the mail that confirms the address
+    register     open an account, and erase it at the end
+    export       ask for an export, too
+    """
+
+    api_url: str = ""
+    email: str = ""
+    password: str = ""
+    mail_token: str = ""
+    register: bool = False
+    export: bool = False
+
+
+@dataclass
+class Walk:
+    """A walk: its requests, and its lines."""
+
+    base_url: str
+    options: Options
+    client: httpx.Client
+    say: Callable[[str], object] = print
+    pause: Callable[[float], None] = time.sleep
+    lines: list[Line] = field(default_factory=list)
+    has_cdn: bool = False
+    milliseconds: float = 0.0
+    """How long the last answer took."""
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether this is a local stack, which has neither TLS nor a CDN."""
+        return self.base_url.startswith("http://")
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send one request; what asks to be tried again is tried again.
+
+        Raises Failed when there is no answer.
+        """
+        token = options.pop("token", None)
+        headers = dict(options.pop("headers", {}))
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        url = path if path.startswith("http") else f"{self.base_url}{path}"
+        answer = None
+        for attempt in range(TRIES):
+            started = time.perf_counter()
+            try:
+                answer = self.client.request(method, url, headers=headers, **options)
+            except httpx.HTTPError as error:
+                raise Failed(f"{method} {url}: {type(error).__name__}: {error}") from error
+            finally:
+                # A cookie is sent where a check sends it, and nowhere else.
+                self.client.cookies.clear()
+                self.milliseconds = (time.perf_counter() - started) * 1000
+            if answer.status_code not in NOT_READY:
+                break
+            self.pause(_wait(answer, attempt))
+        assert answer is not None  # noqa: S101 - there is at least one try
+        self.has_cdn = (
+            self.has_cdn or "x-cache" in answer.headers or "x-amz-cf-id" in answer.headers
+        )
+        return answer
+
+    def check(self, name: str, does: Callable[[Walk], str | None]) -> bool:
+        """Make one check and write its line; tell whether it passed."""
+        try:
+            words = does(self) or ""
+            line = Line(name, Result.PASS, words)
+        except Skipped as skipped:
+            line = Line(name, Result.SKIPPED, str(skipped))
+        except Failed as failed:
+            line = Line(name, Result.FAIL, str(failed))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            # An answer of another shape than the contract's.
+            line = Line(name, Result.FAIL, f"an unexpected answer: {type(error).__name__}: {error}")
+        self.lines.append(line)
+        self.say(f"{line.result:8} {line.name}{': ' if line.words else ''}{line.words}")
+        return line.result is Result.PASS
+
+    def skip(self, names: Mapping[str, Any], why: str) -> None:
+        """Write a line for each check that is not made."""
+
+        def not_made(_walk: Walk) -> None:
+            raise Skipped(why)
+
+        for name in names:
+            self.check(name, not_made)
+
+
+def expect(condition: object, otherwise: str) -> None:
+    """Raise Failed unless a condition holds."""
+    if not condition:
+        raise Failed(otherwise)
+
+
+def expect_status(answer: httpx.Response, *wanted: int) -> None:
+    """Raise Failed unless the status is one of these."""
+    if answer.status_code not in wanted:
+        request = answer.request
+        expected = " or ".join(map(str, wanted))
+        raise Failed(
+            f"{request.method} {request.url.path} answers {answer.status_code} "
+            f"{error_code(answer) or ''}, not {expected}".replace(" ,", ",")
+        )
+
+
+def expect_error(answer: httpx.Response, status: int, code: str) -> None:
+    """Raise Failed unless the answer is this error, in the envelope."""
+    expect_status(answer, status)
+    found = error_code(answer)
+    expect(found == code, f"{answer.request.url.path} answers {found or 'no envelope'}, not {code}")
+    expect(answer.json()["error"].get("request_id"), "the error has no request_id")
+
+
+def error_code(answer: httpx.Response) -> str | None:
+    """Return the envelope's error code; None where there is none."""
+    try:
+        code = answer.json()["error"]["code"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return str(code)
+
+
+def data(answer: httpx.Response, *wanted: int) -> Any:
+    """Return the envelope's data; without `wanted` of a 200. Raises Failed."""
+    expect_status(answer, *(wanted or (200,)))
+    return answer.json()["data"]
+
+
+def _wait(answer: httpx.Response, attempt: int) -> float:
+    asked = answer.headers.get("retry-after", "")
+    return min(float(asked), 5.0) if asked.isdigit() else float(attempt + 1)
