@@ -85,6 +85,18 @@ GIVEN = GIVEN="$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(nam
 preflight: $(VENV) $(SAM) ## Ask AWS, read-only, what a deploy would fail at (PROFILE=dev|prod|hipaa KEY=VALUE)
 	@$(GIVEN) $(BIN)/python -m tools.preflight $(or $(PROFILE),dev)
 
+.PHONY: deploy
+deploy: $(VENV) $(SAM) $(PAGE) ## Check, build, show the change set, deploy, publish (PROFILE=dev|prod|hipaa KEY=VALUE YES=1)
+	@$(GIVEN) $(BIN)/python -m tools.deploy $(or $(PROFILE),dev)
+
+.PHONY: changeset
+changeset: $(VENV) $(SAM) ## Check, build and make a change set to look at; nothing is changed (PROFILE KEY=VALUE)
+	@$(GIVEN) $(BIN)/python -m tools.deploy --changeset $(or $(PROFILE),dev)
+
+.PHONY: publish-page
+publish-page: $(VENV) $(PAGE) ## Put the page where a stack serves it (STACK=latchkey)
+	@$(BIN)/python -m tools.publish_page $(or $(STACK),latchkey)
+
 .PHONY: smoke
 smoke: $(VENV) ## Walk a deployed stack from outside, leaving nothing behind (URL REGISTER=1 STACK SMOKE_EMAIL …)
 	@test -n "$(URL)" || { echo "usage: make smoke URL=https://accounts.example.com" >&2; exit 2; }

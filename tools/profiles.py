@@ -84,6 +84,8 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
         match = _PAIR.fullmatch(pair)
         if match is None:
             raise ProfileError(f"{pair!r} is not KEY=VALUE.")
+        if "\\" in match[2]:
+            raise ProfileError(f"SAM can't take the backslash in {match[1]}'s value.")
         found[match[1]] = match[2]
     return found
 

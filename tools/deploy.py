@@ -1,0 +1,160 @@
+"""One deploy, from the checks to the next step: `python -m tools.deploy PROFILE [KEY=VALUE …]`.
+
+Values on the command line are added to the profile's; SAM keeps the stack's own for every parameter
+that neither names. Running it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tools.preflight import __main__ as preflight
+from tools.preflight.account import Account
+from tools.profiles import ProfileError, given_to_make, read_profile
+from tools.publish_page import PageError, Published, publish_to, say
+from tools.stacks import outputs
+from tools.template import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tools.profiles import Profile
+
+SAM = str(ROOT / ".tools/sam/bin/sam")
+
+
+class Run(Protocol):
+    """Runs a command in the repository and returns its exit code."""
+
+    def __call__(self, command: Sequence[str]) -> int:
+        """Run it, its output where ours goes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What a deploy does beside running SAM; tests put others in place.
+
+    check    say what would fail; 1 stops the deploy
+    publish  put the page where the stack serves it
+    outputs  read what the stack says of itself
+    """
+
+    run: Run
+    check: Callable[[Profile], int]
+    publish: Callable[[str], Published | None]
+    outputs: Callable[[str], Mapping[str, str]]
+
+
+def deploy(
+    profile: Profile,
+    steps: Steps,
+    *,
+    yes: bool = False,
+    only_changeset: bool = False,
+    tell: Callable[[str], object] = print,
+) -> int:
+    """Check, build, show the change set, deploy, publish; return the exit code.
+
+    yes             execute the change set without asking
+    only_changeset  make the change set and end there: somebody looks at it first
+    """
+    if steps.check(profile):
+        tell("\nNothing was deployed. Mend what would fail, and run it again.")
+        return 1
+    for command in commands(profile, yes=yes, only_changeset=only_changeset):
+        if code := steps.run(command):
+            return code
+    if only_changeset:
+        return 0
+    try:
+        published = steps.publish(profile.stack)
+    except PageError as error:
+        tell(str(error))
+        return 1
+    if published is not None:
+        tell(say(published, profile.stack))
+    tell(next_step(profile, steps.outputs(profile.stack)))
+    return 0
+
+
+def commands(profile: Profile, *, yes: bool, only_changeset: bool) -> list[list[str]]:
+    """Return SAM's commands of a deploy."""
+    build = [SAM, "build", "--config-env", profile.name]
+    if "Architecture" in profile.parameters:
+        # Only this one: a build writes its parameters into its files.
+        build += ["--parameter-overrides", _pair("Architecture", profile.parameters)]
+    ship = [SAM, "deploy", "--config-env", profile.name]
+    if only_changeset:
+        ship += ["--no-execute-changeset"]
+    elif yes:
+        ship += ["--no-confirm-changeset"]
+    # What is given here replaces samconfig.toml's list, so its own are given again.
+    ship += [
+        "--parameter-overrides",
+        *(_pair(name, profile.parameters) for name in profile.parameters),
+    ]
+    return [build, ship]
+
+
+def _pair(name: str, values: Mapping[str, str]) -> str:
+    """Write a parameter as SAM reads it: in quotes, with quotes escaped."""
+    escaped = values[name].replace('"', '\\"')
+    return f'{name}="{escaped}"'
+
+
+def next_step(profile: Profile, found: Mapping[str, str]) -> str:
+    """Say what to do with what is deployed."""
+    url = found.get("Url") or profile.parameters.get("PublicUrl") or found.get("ApiUrl", "")
+    lines = [f"\n{profile.stack} is deployed in {profile.region}: {url}"]
+    if "NextStep" in found:
+        lines.append(found["NextStep"])
+    lines += [
+        f"Look at it:           make smoke URL={url} STACK={profile.stack}",
+        (
+            "First administrator:  register, then "
+            f"make admin STACK={profile.stack} EMAIL=you@example.com"
+        ),
+        f"Keep the keys:        make backup-keys STACK={profile.stack}",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Deploy a profile."""
+    parser = argparse.ArgumentParser(prog="python -m tools.deploy")
+    parser.add_argument("profile", help="a profile of samconfig.toml: dev, prod or hipaa")
+    parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="template parameters")
+    parser.add_argument("--yes", action="store_true", help="execute without asking")
+    parser.add_argument(
+        "--changeset", action="store_true", help="make the change set and do not execute it"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        values = [*given_to_make(os.environ), *options.values]
+        profile = read_profile(options.profile).with_values(values)
+    except ProfileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # For boto3's clients and SAM alike: the profile says where.
+    os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = profile.region
+    yes = options.yes or os.environ.get("YES") == "1"
+    return deploy(profile, _steps(), yes=yes, only_changeset=options.changeset)
+
+
+def _steps() -> Steps:
+    return Steps(
+        run=lambda command: subprocess.run(command, cwd=ROOT, check=False).returncode,
+        check=lambda profile: preflight.report(preflight.run(Account(profile.region), profile)),
+        publish=publish_to,
+        outputs=outputs,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
