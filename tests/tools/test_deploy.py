@@ -21,8 +21,9 @@ class Rehearsal:
     """The steps without AWS: notes each, and answers as it is told to."""
 
     def __init__(self, *, check=0, codes=(), page=None) -> None:
-        self.done, self.codes, self._check, self._page = [], list(codes), check, page
-        self.said = []
+        self.codes, self._check, self._page = list(codes), check, page
+        self.done: list[str] = []
+        self.said: list[str] = []
 
     def steps(self):
         return Steps(

@@ -14,7 +14,7 @@ from tools.preflight.account import READ_ONLY, Account
 from tools.preflight.checks import CHECKS
 from tools.preflight.findings import Verdict
 from tools.preflight.plan import Plan
-from tools.profiles import read_profile
+from tools.profiles import effective, read_profile
 from tools.template import ROOT
 
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/1"
@@ -187,6 +187,7 @@ def sam_bucket(state):
     return {"cloudformation.DescribeStacks": {"Stacks": [stack]}}
 
 
+ALL = effective({"Profile": "prod", "MailSender": "accounts@example.com"}, {})
 NO_STACK = {
     "cloudformation.DescribeStacks": Refusal(
         "ValidationError", "Stack with id latchkey does not exist"
@@ -216,6 +217,15 @@ CASES = {
         "continue-update-rollback",
     ),
     "busy": (stacks.stack_state, {}, {"state": "UPDATE_IN_PROGRESS"}, FAILS, "wait"),
+    "parameters": (stacks.parameters, {}, {"values": ALL}, OK, "fit together"),
+    "a parameter without a value": (stacks.parameters, {}, {}, FAILS, "Profile has no value"),
+    "parameters that a rule refuses": (
+        stacks.parameters,
+        {},
+        {"values": {**ALL, "PageDomain": "accounts.example.com"}},
+        FAILS,
+        "PageDomain needs PageCertificate",
+    ),
     "nothing left": (stacks.leftovers, left(), {}, OK, "Nothing is left"),
     "keys left": (stacks.leftovers, left(KEYS), {}, WARNING, KEYS[0]),
     "a table left": (

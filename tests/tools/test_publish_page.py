@@ -16,7 +16,8 @@ class CloudFront:
     """Notes invalidations; refuses them when told to."""
 
     def __init__(self) -> None:
-        self.made, self.refuses = [], False
+        self.made: list[tuple[str, list[str]]] = []
+        self.refuses = False
 
     def create_invalidation(self, DistributionId, InvalidationBatch):  # noqa: N803 - AWS's names
         if self.refuses:

@@ -17,6 +17,7 @@ type Check = Callable[[Account, Plan], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
     "stack": stack_checks.stack_state,
+    "parameters": stack_checks.parameters,
     "leftovers": stack_checks.leftovers,
     "template": stack_checks.template_size,
     "mail sender": mail_checks.mail_sender,

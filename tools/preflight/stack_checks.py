@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tools.preflight.findings import fails, ok, warning
+from tools.rules import broken
+from tools.template import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,6 +50,19 @@ def stack_state(_account: Account, plan: Plan) -> Iterator[Finding]:
         yield fails(f"The stack {plan.stack} is {state}: wait until that has ended.")
     else:
         yield ok(f"The stack {plan.stack} is {state} and takes an update.")
+
+
+def parameters(_account: Account, plan: Plan) -> Iterator[Finding]:
+    """Every parameter has a value, and they fit together, as the template's Rules have it."""
+    missing = sorted(set(load()["Parameters"]) - set(plan.values))
+    if missing:
+        yield fails(f"{', '.join(missing)} has no value: give it on the command line, NAME=VALUE.")
+        return
+    sentences = [sentence for rule in broken(plan.values).values() for sentence in rule]
+    for sentence in sentences:
+        yield fails(f"{sentence}.")
+    if not sentences:
+        yield ok("The parameters fit together.")
 
 
 def leftovers(account: Account, plan: Plan) -> Iterator[Finding]:
