@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tools.template import ROOT
 
 ONLY_ON_AWS = {"transport", "compression", "errors-not-cached", "api-without-cdn"}
 
 
+# Every function that it meets starts cold, and on a busy machine that takes seconds each.
+@pytest.mark.timeout(300)
 def test_smoke_passes_on_the_local_stack(stack):
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-m", "tools.smoke", stack.base_url],

@@ -218,7 +218,13 @@ CASES = {
     ),
     "busy": (stacks.stack_state, {}, {"state": "UPDATE_IN_PROGRESS"}, FAILS, "wait"),
     "parameters": (stacks.parameters, {}, {"values": ALL}, OK, "fit together"),
-    "a parameter without a value": (stacks.parameters, {}, {}, FAILS, "Profile has no value"),
+    "a parameter without a value": (
+        stacks.parameters,
+        {},
+        {"values": {name: value for name, value in ALL.items() if name != "Profile"}},
+        FAILS,
+        "Profile has no value",
+    ),
     "parameters that a rule refuses": (
         stacks.parameters,
         {},
