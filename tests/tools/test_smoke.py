@@ -142,6 +142,10 @@ def all_addresses(body):
         session["ip_address"] = FORGED
 
 
+def only_the_current(body):
+    body["data"]["sessions"] = [each for each in body["data"]["sessions"] if each["is_current"]]
+
+
 def no_cookie_attribute(name):
     def change(request, answer):
         if request.url.path.endswith("/login"):
@@ -218,7 +222,7 @@ BROKEN = {
     "a forged address": ("viewer-not-forged", in_body(f"{ME}/sessions", all_addresses)),
     "one session": (
         "list-sessions",
-        in_body(f"{ME}/sessions", lambda body: body["data"]["sessions"].pop()),
+        in_body(f"{ME}/sessions", only_the_current),
     ),
     "no rotation": ("refresh", no_rotation),
     "cookies for scripts": ("cookies", no_cookie_attribute("HttpOnly")),
