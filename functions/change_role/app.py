@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     caller=admin(owner="user_id", recently=True),
     needs=administration,
     body=RoleBody,
+    reason=True,
     returns=StandingView,
     errors=(ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[RoleBody], flow: Administration) -> Response:
-    """Give somebody a role; it holds from their next request on. The last administrator stays."""
+    """Change a role. It applies from the person's next request. The last administrator stays."""
     account = flow.change_role(
         request.account_id, request.body.value, request.caller, request.context
     )

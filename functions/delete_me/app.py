@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import life_cycle
-from latchkey.domain.errors import (
-    AccountNotFound,
-    ErasureStarted,
-    LastAdministrator,
-    ReauthenticationRequired,
-)
+from latchkey.domain.errors import AccountNotFound, ErasureStarted, LastAdministrator
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import HARD
@@ -23,19 +18,19 @@ if TYPE_CHECKING:
 
 
 @endpoint(
-    caller=signed_in(),
+    caller=signed_in(recently=True),
     needs=life_cycle,
     query={"hard": HARD},
     returns=DeletionView,
-    errors=(AccountNotFound, ErasureStarted, LastAdministrator, ReauthenticationRequired),
+    errors=(AccountNotFound, ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[None], flow: LifeCycle) -> Response:
     """Delete your account.
 
-    Every device is signed out before the answer leaves, and signing in is refused from then on.
-    Until `purge_at` an administrator can restore the account, and nobody else can register its
-    address; then everything is erased, and a signed receipt is mailed. With `hard=true` it is
-    erased at once: authenticate again within the five minutes before.
+    Every device is signed out before the answer, and sign-in is refused from then on. The account
+    can be restored until `purge_at`, and nobody else can register its address until then. After
+    that everything is erased and a signed receipt is mailed. With `hard=true` it is erased at once.
+    Requires authentication within the last five minutes.
     """
     hard = request.query["hard"]
     account_id = request.caller.account_id

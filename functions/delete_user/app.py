@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import life_cycle
-from latchkey.domain.errors import ErasureStarted, LastAdministrator, ReauthenticationRequired
+from latchkey.domain.errors import ErasureStarted, LastAdministrator
 from latchkey.http.auth import self_or_admin
 from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import HARD
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 @endpoint(
-    caller=self_or_admin("user_id"),
+    caller=self_or_admin("user_id", recently=True),
     needs=life_cycle,
     query={"hard": HARD},
+    reason=True,
     returns=DeletionView,
-    errors=(ErasureStarted, LastAdministrator, ReauthenticationRequired),
+    errors=(ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[None], flow: LifeCycle) -> Response:
     """Delete an account, as `DELETE /users/me` does; its owner gets a mail.

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from latchkey.http.request import Request
     from latchkey.http.response import Response
 
+ANY = "any"
+
 QUERY: Mapping[str, Parameter] = {
-    "email_prefix": Text(description="What the address begins with; sorts by address."),
+    "email_prefix": Text(description="The start of the email address. Sorts by address."),
     "status": Choice(
-        options=("active", "suspended", "deleted"),
-        default="active",
-        description="The state of the accounts.",
+        options=(ANY, "active", "suspended", "deleted"),
+        default=ANY,
+        description="The account status. Accounts that are being erased are not listed.",
     ),
-    "created_from": Instant(description="Not older than this."),
-    "created_to": Instant(description="Not younger than this."),
+    "created_from": Instant(description="Created at this time or later."),
+    "created_to": Instant(description="Created at this time or earlier."),
     **PAGING,
 }
 
@@ -42,8 +44,10 @@ QUERY: Mapping[str, Parameter] = {
     errors=(InvalidCursor,),
 )
 def handler(request: Request[None], flow: Administration) -> Response:
-    """Find accounts: by address, or by state and creation, the newest first."""
+    """Search accounts by email address, or list them by status and creation time, newest first."""
     query = dict(request.query)
+    if query["status"] == ANY:
+        query["status"] = None
     paging = {name: query.pop(name) for name in ("limit", "cursor")}
     page = flow.list_users(UserFilter(**query), request.caller, request.context, **paging)
     return ok(UserListView.of(page))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 @endpoint(
-    caller=self_or_admin("user_id"),
+    caller=self_or_admin("user_id", recently_for_others=True),
+    reason=True,
     needs=profile,
     body=ReplaceUserBody,
     if_match=True,

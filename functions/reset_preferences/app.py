@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=self_or_admin("user_id"), needs=preferences, returns=PreferencesView)
+@endpoint(
+    caller=self_or_admin("user_id", recently_for_others=True),
+    needs=preferences,
+    returns=PreferencesView,
+    reason=True,
+)
 def handler(request: Request[None], flow: PreferenceFlows) -> Response:
-    """Forget all preferences; twice is not an error."""
+    """Delete all preferences. Deleting them twice is not an error."""
     flow.reset(request.account_id, request.caller, request.context)
-    return ok(PreferencesView.of({}), message="PreferencesBody reset.")
+    return ok(PreferencesView.of({}), message="Preferences reset.")

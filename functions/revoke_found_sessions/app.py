@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 
 
 @endpoint(
-    caller=admin(),
+    caller=admin(recently=True),
     needs=administration,
     body=RevocationBody,
+    reason=True,
     returns=RevocationView,
     errors=(RevocationNotConfirmed,),
 )
 def handler(request: Request[RevocationBody], flow: Administration) -> Response:
-    """End the active sessions that a filter finds, of anybody; your own present one stays.
+    """End the active sessions of any user that match a filter. Your current session stays.
 
-    Send it with `dry_run: true` first: it answers how many there are, some of them, and a
-    `confirmation` that is bound to you and to this filter. Send that with `dry_run: false` within
-    ten minutes. Whatever `is_complete: false` answers can be sent again as it is.
+    Send the filter alone first. This dry run answers the number of sessions, a sample, and a
+    `confirmation` for this filter. Send the same filter with the confirmation within ten minutes
+    to end the sessions. If the answer has `is_complete: false`, send the request again.
     """
     body = request.body
-    if body.dry_run:
+    if body.is_dry_run:
         tried = flow.try_revocation(body.filter, request.caller, request.context)
         return ok(RevocationView.of(tried))
     done = flow.revoke(body.filter, body.confirmation, request.caller, request.context)

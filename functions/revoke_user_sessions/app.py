@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=admin(owner="user_id"), needs=administration, returns=EndedSessionsView)
+@endpoint(
+    caller=admin(owner="user_id", recently=True),
+    needs=administration,
+    returns=EndedSessionsView,
+    reason=True,
+)
 def handler(request: Request[None], flow: Administration) -> Response:
     """Sign somebody out on every device, from the next request on."""
     count = flow.end_sessions(request.account_id, request.caller, request.context)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.bootstrap import life_cycle
 from latchkey.domain.errors import ErasureStarted, LastAdministrator
 from latchkey.http.auth import admin
+from latchkey.http.bodies.administration import ReasonBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.life_cycle import StandingView
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
 
 
 @endpoint(
-    caller=admin(owner="user_id"),
+    caller=admin(owner="user_id", recently=True),
     needs=life_cycle,
+    body=ReasonBody,
+    reason=True,
     returns=StandingView,
     errors=(ErasureStarted, LastAdministrator),
 )
-def handler(request: Request[None], flow: LifeCycle) -> Response:
-    """Suspend an account: its devices are signed out before the answer leaves, nobody signs in.
+def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
+    """Suspend an account: every session ends before the answer, and sign-in is refused.
 
-    Everything is kept. Suspending twice changes nothing.
+    No data is deleted. Suspending an account twice changes nothing.
     """
     account = flow.suspend(request.account_id, request.caller, request.context)
     return ok(StandingView.of(account))

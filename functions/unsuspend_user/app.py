@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.bootstrap import life_cycle
 from latchkey.domain.errors import ErasureStarted
 from latchkey.http.auth import admin
+from latchkey.http.bodies.administration import ReasonBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.life_cycle import StandingView
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 
 
 @endpoint(
-    caller=admin(owner="user_id"),
+    caller=admin(owner="user_id", recently=True),
     needs=life_cycle,
+    body=ReasonBody,
+    reason=True,
     returns=StandingView,
     errors=(ErasureStarted,),
 )
-def handler(request: Request[None], flow: LifeCycle) -> Response:
+def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
     """End a suspension; its owner signs in anew. Doing it twice changes nothing."""
     account = flow.unsuspend(request.account_id, request.caller, request.context)
     return ok(StandingView.of(account))

@@ -6,6 +6,7 @@ import pytest
 
 from latchkey.domain.errors import AccountNotFound, TemporarilyUnavailable
 from latchkey.storage import keys
+from latchkey.storage.cursors import write_position
 from tests.support.desk import HOSTILE_FILTERS
 from tests.support.person import ME, Person, audit_rows
 from tests.support.service import ENVIRONMENT, IPHONE, InProcessService
@@ -65,8 +66,39 @@ def test_people_are_found_by_state_and_time(service, admin):
     (one,) = all_pages(admin, "/api/v1/users", "users", status="suspended")
     assert one["id"] == people[2].id
     since = people[1].get().data["created_at"]
-    found = all_pages(admin, "/api/v1/users", "users", created_from=since)
+    found = all_pages(admin, "/api/v1/users", "users", created_from=since, status="active")
     assert [user["id"] for user in found] == [people[3].id, people[1].id]
+
+
+def test_users_of_every_status_are_listed_together_by_default(service, admin):
+    people = crowd(service, 7)
+    admin.request("POST", f"/api/v1/users/{people[2].id}/suspend")
+    admin.request("DELETE", f"/api/v1/users/{people[4].id}")
+    admin.request("DELETE", f"/api/v1/users/{people[5].id}", query={"hard": "true"})
+    listed = [p.id for n, p in enumerate(people) if n != 5]
+    for limit in ("1", "2", "3", "100"):
+        found = all_pages(admin, "/api/v1/users", "users", limit=limit)
+        assert [user["id"] for user in found] == [*reversed(listed), admin.id]
+    since = people[3].get().data["created_at"]
+    found = all_pages(admin, "/api/v1/users", "users", limit="2", created_from=since)
+    assert [user["id"] for user in found] == [people[6].id, people[4].id, people[3].id]
+
+
+def test_prefix_search_finds_a_deleted_account(service, admin):
+    people = crowd(service, 2)
+    admin.request("DELETE", f"/api/v1/users/{people[1].id}")
+    (found,) = all_pages(admin, "/api/v1/users", "users", email_prefix="p001")
+    assert (found["id"], found["status"]) == (people[1].id, "deleted")
+    query = {"email_prefix": "p001", "status": "active"}
+    assert all_pages(admin, "/api/v1/users", "users", **query) == []
+
+
+@pytest.mark.parametrize("position", ["", "x", "0", "9" * 2000, "~", "\x00"])
+def test_made_up_cursor_of_the_merged_list_is_refused(service, admin, position):
+    crowd(service, 2)
+    for cursor in (position, write_position(position, f"every state|{admin.id}|x")):
+        answer = admin.get("/api/v1/users", query={"cursor": cursor})
+        assert (answer.status, answer.code) == (400, "INVALID_CURSOR")
 
 
 def test_a_cursor_is_good_for_its_caller_and_filter_only(service, admin):
@@ -208,6 +240,25 @@ def test_ending_many_asks_for_a_look_first(service, admin):
     assert [p.get().code for p in people[1:]] == ["SESSION_REVOKED"] * 4
     assert admin.get().status == 200
     assert admin.request("POST", REVOCATIONS, json_body=real).code == "REVOCATION_NOT_CONFIRMED"
+
+
+def test_confirmation_alone_ends_the_sessions(service, admin):
+    ada = Person(service)
+    wanted = {"user_id": ada.id}
+    tried = admin.request("POST", REVOCATIONS, json_body=wanted).data
+    confirmed = {**wanted, "confirmation": tried["confirmation"], "reason": "Incident"}
+    done = admin.request("POST", REVOCATIONS, json_body=confirmed).data
+    assert (done["count"], done["confirmation"]) == (1, None)
+    assert ada.get().code == "SESSION_REVOKED"
+
+
+def test_dry_run_with_a_confirmation_is_refused(service, admin):
+    ada = Person(service)
+    tried = admin.request("POST", REVOCATIONS, json_body={"user_id": ada.id}).data
+    body = {"user_id": ada.id, "dry_run": True, "confirmation": tried["confirmation"]}
+    answer = admin.request("POST", REVOCATIONS, json_body=body)
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert ada.get().status == 200
 
 
 def test_a_confirmation_is_good_for_ten_minutes(service, admin):

@@ -79,13 +79,87 @@ def test_the_mail_of_a_deletion_is_promised_with_it(service, ada):
     assert "token=" not in letter.text
 
 
-def test_erasing_at_once_asks_for_a_recent_authentication(service, ada):
+@pytest.mark.parametrize("query", [{}, {"hard": "true"}])
+def test_deletion_requires_recent_authentication(service, ada, query):
     service.clock.advance(minutes=6)
     before = kept(service)
-    answer = ada.request("DELETE", ME, query={"hard": "true"})
+    answer = ada.request("DELETE", ME, query=query)
     assert (answer.status, answer.code) == (403, "REAUTHENTICATION_REQUIRED")
     assert kept(service) == before
-    assert ada.request("DELETE", ME).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix", "options"),
+    [
+        ("POST", "/suspend", {}),
+        ("POST", "/unsuspend", {}),
+        ("POST", "/restore", {}),
+        ("DELETE", "", {}),
+        ("DELETE", "/sessions", {}),
+        ("PUT", "/role", {"json_body": {"role": "admin"}}),
+        ("PUT", "", {"json_body": {"full_name": "Ada"}}),
+        ("PUT", "/preferences", {"json_body": {"wifi": True}}),
+        ("DELETE", "/preferences", {}),
+    ],
+)
+def test_administrators_authenticate_recently_to_change_somebody(
+    service, ada, admin, method, suffix, options
+):
+    service.clock.advance(minutes=6)
+    before = kept(service)
+    answer = admin.request(method, user(ada, suffix), **options)
+    assert (answer.status, answer.code) == (403, "REAUTHENTICATION_REQUIRED")
+    assert kept(service) == before
+
+
+def test_own_profile_and_preferences_need_no_recent_authentication(service, ada):
+    service.clock.advance(minutes=6)
+    assert ada.request("PUT", user(ada), json_body={"full_name": "Ada"}).status == 200
+    assert ada.request("PUT", user(ada, "/preferences"), json_body={"wifi": True}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix", "options", "action"),
+    [
+        ("POST", "/suspend", {"json_body": {"reason": "Spam"}}, "account.suspended.by_admin"),
+        (
+            "PUT",
+            "/role",
+            {"json_body": {"role": "admin", "reason": "Spam"}},
+            "role.changed.by_admin",
+        ),
+        ("DELETE", "/sessions", {"query": {"reason": "Spam"}}, "sessions.revoked.by_admin"),
+        ("DELETE", "/preferences", {"query": {"reason": "Spam"}}, "preferences.reset.by_admin"),
+    ],
+)
+def test_reason_of_an_administrator_is_kept_sealed(
+    service, ada, admin, method, suffix, options, action
+):
+    assert admin.request(method, user(ada, suffix), **options).status == 200
+    (stored,) = audit_rows(service, action)
+    assert "Spam" not in str(stored)
+    (row,) = [
+        row
+        for row in admin.get("/api/v1/audit", query={"user_id": ada.id}).data["rows"]
+        if row["action"] == action
+    ]
+    assert row["given_reason"] == "Spam"
+
+
+def test_person_reads_the_reason_in_their_history(service, ada, admin):
+    path = user(ada, "/sessions")
+    assert admin.request("DELETE", path, query={"reason": "Stolen phone"}).status == 200
+    token = service.login().data["access_token"]
+    history = service.request("GET", f"{ME}/activity", token=token).data["activity"]
+    (entry,) = [e for e in history if e["action"] == "sessions.revoked.by_admin"]
+    assert entry["reason"] == "Stolen phone"
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 201, "a\nb", 7])
+def test_malformed_reason_is_refused(service, ada, admin, reason):
+    answer = admin.request("POST", user(ada, "/suspend"), json_body={"reason": reason})
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert ada.get().status == 200
 
 
 def test_a_hard_deletion_can_not_be_restored(service, ada, admin):

@@ -297,8 +297,11 @@ class Services:
     @cached_property
     def audit_search(self) -> AuditSearch:
         from latchkey.flows.audit_search import AuditSearch
+        from latchkey.security.sealing import unseal
 
-        return AuditSearch(accounts=self.accounts, audit=self.audit, effects=self._effects)
+        return AuditSearch(
+            accounts=self.accounts, audit=self.audit, effects=self._effects, unseal=unseal
+        )
 
     @cached_property
     def request_trail(self) -> RequestTrail:

@@ -212,10 +212,10 @@ export const restoreAccount = <ThrowOnError extends boolean = true>(options: Opt
 /**
  * Delete your account
  *
- * Every device is signed out before the answer leaves, and signing in is refused from then on.
- * Until `purge_at` an administrator can restore the account, and nobody else can register its
- * address; then everything is erased, and a signed receipt is mailed. With `hard=true` it is
- * erased at once: authenticate again within the five minutes before.
+ * Every device is signed out before the answer, and sign-in is refused from then on. The account
+ * can be restored until `purge_at`, and nobody else can register its address until then. After
+ * that everything is erased and a signed receipt is mailed. With `hard=true` it is erased at once.
+ * Requires authentication within the last five minutes.
  */
 export const deleteMe = <ThrowOnError extends boolean = true>(options?: Options<DeleteMeData, ThrowOnError>) => (options?.client ?? client).delete<DeleteMeResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -388,19 +388,27 @@ export const restoreUser = <ThrowOnError extends boolean = true>(options: Option
     responseStyle: 'data',
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/users/{user_id}/restore',
-    ...options
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
- * Suspend an account: its devices are signed out before the answer leaves, nobody signs in
+ * Suspend an account: every session ends before the answer, and sign-in is refused
  *
- * Everything is kept. Suspending twice changes nothing.
+ * No data is deleted. Suspending an account twice changes nothing.
  */
 export const suspendUser = <ThrowOnError extends boolean = true>(options: Options<SuspendUserData, ThrowOnError>) => (options.client ?? client).post<SuspendUserResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/users/{user_id}/suspend',
-    ...options
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -410,11 +418,15 @@ export const unsuspendUser = <ThrowOnError extends boolean = true>(options: Opti
     responseStyle: 'data',
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/users/{user_id}/unsuspend',
-    ...options
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
- * Forget all preferences; twice is not an error
+ * Delete all preferences. Deleting them twice is not an error
  */
 export const resetPreferences = <ThrowOnError extends boolean = true>(options?: Options<ResetPreferencesData, ThrowOnError>) => (options?.client ?? client).delete<ResetPreferencesResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -450,7 +462,7 @@ export const replacePreferences = <ThrowOnError extends boolean = true>(options:
 });
 
 /**
- * Forget all preferences; twice is not an error
+ * Delete all preferences. Deleting them twice is not an error
  */
 export const resetPreferencesAtUsersUserIdPreferences = <ThrowOnError extends boolean = true>(options: Options<ResetPreferencesAtUsersUserIdPreferencesData, ThrowOnError>) => (options.client ?? client).delete<ResetPreferencesAtUsersUserIdPreferencesResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -486,7 +498,7 @@ export const replacePreferencesAtUsersUserIdPreferences = <ThrowOnError extends 
 });
 
 /**
- * Find accounts: by address, or by state and creation, the newest first
+ * Search accounts by email address, or list them by status and creation time, newest first
  */
 export const listUsers = <ThrowOnError extends boolean = true>(options?: Options<ListUsersData, ThrowOnError>) => (options?.client ?? client).get<ListUsersResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -506,11 +518,11 @@ export const searchSessions = <ThrowOnError extends boolean = true>(options?: Op
 });
 
 /**
- * End the active sessions that a filter finds, of anybody; your own present one stays
+ * End the active sessions of any user that match a filter. Your current session stays
  *
- * Send it with `dry_run: true` first: it answers how many there are, some of them, and a
- * `confirmation` that is bound to you and to this filter. Send that with `dry_run: false` within
- * ten minutes. Whatever `is_complete: false` answers can be sent again as it is.
+ * Send the filter alone first. This dry run answers the number of sessions, a sample, and a
+ * `confirmation` for this filter. Send the same filter with the confirmation within ten minutes
+ * to end the sessions. If the answer has `is_complete: false`, send the request again.
  */
 export const revokeFoundSessions = <ThrowOnError extends boolean = true>(options?: Options<RevokeFoundSessionsData, ThrowOnError>) => (options?.client ?? client).post<RevokeFoundSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -544,7 +556,7 @@ export const listUserSessions = <ThrowOnError extends boolean = true>(options: O
 });
 
 /**
- * Give somebody a role; it holds from their next request on. The last administrator stays
+ * Change a role. It applies from the person's next request. The last administrator stays
  */
 export const changeRole = <ThrowOnError extends boolean = true>(options: Options<ChangeRoleData, ThrowOnError>) => (options.client ?? client).put<ChangeRoleResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -614,7 +626,8 @@ export const revokeAllSessions = <ThrowOnError extends boolean = true>(options?:
 /**
  * Search the audit trail by user, session, action or time, newest first
  *
- * Every search is itself a row of the trail. What is personal in a row stays sealed.
+ * Every search is itself a row of the trail. Personal data in a row stays sealed, except for the
+ * reason that an administrator gave for an act, in a search by user_id.
  */
 export const listAudit = <ThrowOnError extends boolean = true>(options?: Options<ListAuditData, ThrowOnError>) => (options?.client ?? client).get<ListAuditResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',

@@ -83,6 +83,10 @@ export type ActivityView = {
      * Names of the fields that were changed.
      */
     changed: Array<string>;
+    /**
+     * Why an administrator did this, in their words.
+     */
+    reason: string | null;
 };
 
 /**
@@ -129,6 +133,10 @@ export type AuditRowView = {
      * Names of the fields that were changed, never their values.
      */
     changed: Array<string>;
+    /**
+     * The reason an administrator gave; shown in a search by user_id.
+     */
+    given_reason: string | null;
     request_id: string;
 };
 
@@ -465,6 +473,13 @@ export type PreferencesView = {
 export type ProblemCode = 'UNSUPPORTED_MEDIA_TYPE' | 'MALFORMED_BODY' | 'MALFORMED_JSON' | 'MALFORMED_FORM' | 'TOO_DEEP' | 'TOO_LARGE' | 'REQUIRED' | 'UNKNOWN_FIELD' | 'UNKNOWN_PARAMETER' | 'WRONG_TYPE' | 'TOO_SHORT' | 'TOO_LONG' | 'OUT_OF_RANGE' | 'NOT_AN_OPTION' | 'NOT_AN_ID' | 'NOT_A_TIME' | 'FORBIDDEN_CHARACTER' | 'INVALID' | 'INVALID_EMAIL' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'TOO_COMMON' | 'UNCHANGED' | 'SINGLE_USE_TOKEN_INVALID' | 'CURRENT_SESSION_UNKNOWN' | 'ONE_FILTER_ONLY' | 'USER_REQUIRED' | 'EMPTY_PERIOD';
 
 /**
+ * Why an administrator does this. Stored with the audit row; the person can read it.
+ */
+export type ReasonBody = {
+    reason?: string | null;
+};
+
+/**
  * The password once more.
  */
 export type ReauthenticateBody = {
@@ -592,7 +607,9 @@ export type ResetPasswordBody = {
 };
 
 /**
- * Which active sessions to end; the filter of `GET /sessions`, and at least one field of it.
+ * The active sessions to end: the filter of `GET /sessions`, with at least one of its fields.
+ *
+ * A request with a `confirmation` ends the sessions; without one it is a dry run.
  */
 export type RevocationBody = {
     user_id?: string | null;
@@ -601,8 +618,9 @@ export type RevocationBody = {
     country?: string | null;
     created_from?: string | null;
     created_to?: string | null;
-    dry_run?: boolean;
+    dry_run?: boolean | null;
     confirmation?: string | null;
+    reason?: string | null;
 };
 
 /**
@@ -625,9 +643,10 @@ export type RevocationView = {
 };
 
 /**
- * Somebody's role.
+ * A role.
  */
 export type RoleBody = {
+    reason?: string | null;
     role: 'user' | 'admin';
 };
 
@@ -1214,6 +1233,10 @@ export type DeleteUserData = {
          * Erase at once instead of after the grace period. Nobody can restore it then.
          */
         hard?: boolean;
+        /**
+         * Why an administrator does this. The person can read it in their history.
+         */
+        reason?: string;
     };
     url: '/api/v1/users/{user_id}';
 };
@@ -1262,7 +1285,12 @@ export type ReplaceUserData = {
          */
         user_id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Why an administrator does this. The person can read it in their history.
+         */
+        reason?: string;
+    };
     url: '/api/v1/users/{user_id}';
 };
 
@@ -1276,7 +1304,7 @@ export type ReplaceUserResponses = {
 export type ReplaceUserResponse = ReplaceUserResponses[keyof ReplaceUserResponses];
 
 export type RestoreUserData = {
-    body?: never;
+    body?: ReasonBody;
     path: {
         /**
          * An account.
@@ -1297,7 +1325,7 @@ export type RestoreUserResponses = {
 export type RestoreUserResponse = RestoreUserResponses[keyof RestoreUserResponses];
 
 export type SuspendUserData = {
-    body?: never;
+    body?: ReasonBody;
     path: {
         /**
          * An account.
@@ -1318,7 +1346,7 @@ export type SuspendUserResponses = {
 export type SuspendUserResponse = SuspendUserResponses[keyof SuspendUserResponses];
 
 export type UnsuspendUserData = {
-    body?: never;
+    body?: ReasonBody;
     path: {
         /**
          * An account.
@@ -1341,7 +1369,12 @@ export type UnsuspendUserResponse = UnsuspendUserResponses[keyof UnsuspendUserRe
 export type ResetPreferencesData = {
     body?: never;
     path?: never;
-    query?: never;
+    query?: {
+        /**
+         * Why an administrator does this. The person can read it in their history.
+         */
+        reason?: string;
+    };
     url: '/api/v1/users/me/preferences';
 };
 
@@ -1373,7 +1406,12 @@ export type GetPreferencesResponse = GetPreferencesResponses[keyof GetPreference
 export type ReplacePreferencesData = {
     body: PreferencesBody;
     path?: never;
-    query?: never;
+    query?: {
+        /**
+         * Why an administrator does this. The person can read it in their history.
+         */
+        reason?: string;
+    };
     url: '/api/v1/users/me/preferences';
 };
 
@@ -1394,7 +1432,12 @@ export type ResetPreferencesAtUsersUserIdPreferencesData = {
          */
         user_id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Why an administrator does this. The person can read it in their history.
+         */
+        reason?: string;
+    };
     url: '/api/v1/users/{user_id}/preferences';
 };
 
@@ -1436,7 +1479,12 @@ export type ReplacePreferencesAtUsersUserIdPreferencesData = {
          */
         user_id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Why an administrator does this. The person can read it in their history.
+         */
+        reason?: string;
+    };
     url: '/api/v1/users/{user_id}/preferences';
 };
 
@@ -1454,19 +1502,19 @@ export type ListUsersData = {
     path?: never;
     query?: {
         /**
-         * What the address begins with; sorts by address.
+         * The start of the email address. Sorts by address.
          */
         email_prefix?: string;
         /**
-         * The state of the accounts.
+         * The account status. Accounts that are being erased are not listed.
          */
-        status?: 'active' | 'suspended' | 'deleted';
+        status?: 'any' | 'active' | 'suspended' | 'deleted';
         /**
-         * Not older than this.
+         * Created at this time or later.
          */
         created_from?: string;
         /**
-         * Not younger than this.
+         * Created at this time or earlier.
          */
         created_to?: string;
         /**
@@ -1567,7 +1615,12 @@ export type RevokeUserSessionsData = {
          */
         user_id: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Why an administrator does this. The person can read it in their history.
+         */
+        reason?: string;
+    };
     url: '/api/v1/users/{user_id}/sessions';
 };
 

@@ -39,7 +39,8 @@ export const zActivityView = z.object({
     from_device_name: z.string().nullable(),
     ip_address: z.string().nullable(),
     session_id: z.string().nullable(),
-    changed: z.array(z.string())
+    changed: z.array(z.string()),
+    reason: z.string().nullable()
 });
 
 /**
@@ -65,6 +66,7 @@ export const zAuditRowView = z.object({
     session_id: z.string().nullable(),
     targets: z.array(z.string()),
     changed: z.array(z.string()),
+    given_reason: z.string().nullable(),
     request_id: z.string()
 });
 
@@ -377,6 +379,13 @@ export const zErrorAnswer = z.object({
 });
 
 /**
+ * Why an administrator does this. Stored with the audit row; the person can read it.
+ */
+export const zReasonBody = z.object({
+    reason: z.string().min(1).max(200).nullish().default(null)
+});
+
+/**
  * The password once more.
  */
 export const zReauthenticateBody = z.object({
@@ -472,7 +481,9 @@ export const zResetPasswordBody = z.object({
 });
 
 /**
- * Which active sessions to end; the filter of `GET /sessions`, and at least one field of it.
+ * The active sessions to end: the filter of `GET /sessions`, with at least one of its fields.
+ *
+ * A request with a `confirmation` ends the sessions; without one it is a dry run.
  */
 export const zRevocationBody = z.object({
     user_id: z.string().nullish().default(null),
@@ -481,8 +492,9 @@ export const zRevocationBody = z.object({
     country: z.string().min(1).max(2).nullish().default(null),
     created_from: z.iso.datetime().nullish().default(null),
     created_to: z.iso.datetime().nullish().default(null),
-    dry_run: z.boolean().optional().default(true),
-    confirmation: z.string().min(1).max(254).nullish().default(null)
+    dry_run: z.boolean().nullish().default(null),
+    confirmation: z.string().min(1).max(254).nullish().default(null),
+    reason: z.string().min(1).max(200).nullish().default(null)
 });
 
 /**
@@ -496,9 +508,10 @@ export const zRevocationView = z.object({
 });
 
 /**
- * Somebody's role.
+ * A role.
  */
 export const zRoleBody = z.object({
+    reason: z.string().min(1).max(200).nullish().default(null),
     role: z.enum(['user', 'admin'])
 });
 
@@ -836,7 +849,8 @@ export const zDeleteUserPath = z.object({
 });
 
 export const zDeleteUserQuery = z.object({
-    hard: z.boolean().optional().default(false)
+    hard: z.boolean().optional().default(false),
+    reason: z.string().min(1).max(200).optional()
 });
 
 /**
@@ -863,10 +877,16 @@ export const zReplaceUserPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
 });
 
+export const zReplaceUserQuery = z.object({
+    reason: z.string().min(1).max(200).optional()
+});
+
 /**
  * An account
  */
 export const zReplaceUserResponse = zAccountView;
+
+export const zRestoreUserBody = zReasonBody;
 
 export const zRestoreUserPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
@@ -877,6 +897,8 @@ export const zRestoreUserPath = z.object({
  */
 export const zRestoreUserResponse = zStandingView;
 
+export const zSuspendUserBody = zReasonBody;
+
 export const zSuspendUserPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
 });
@@ -886,6 +908,8 @@ export const zSuspendUserPath = z.object({
  */
 export const zSuspendUserResponse = zStandingView;
 
+export const zUnsuspendUserBody = zReasonBody;
+
 export const zUnsuspendUserPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
 });
@@ -894,6 +918,10 @@ export const zUnsuspendUserPath = z.object({
  * The state that an account is in
  */
 export const zUnsuspendUserResponse = zStandingView;
+
+export const zResetPreferencesQuery = z.object({
+    reason: z.string().min(1).max(200).optional()
+});
 
 /**
  * Somebody's preferences; a described key that was never set is null
@@ -907,6 +935,10 @@ export const zGetPreferencesResponse = zPreferencesView;
 
 export const zReplacePreferencesBody = zPreferencesBody;
 
+export const zReplacePreferencesQuery = z.object({
+    reason: z.string().min(1).max(200).optional()
+});
+
 /**
  * Somebody's preferences; a described key that was never set is null
  */
@@ -914,6 +946,10 @@ export const zReplacePreferencesResponse = zPreferencesView;
 
 export const zResetPreferencesAtUsersUserIdPreferencesPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
+});
+
+export const zResetPreferencesAtUsersUserIdPreferencesQuery = z.object({
+    reason: z.string().min(1).max(200).optional()
 });
 
 /**
@@ -936,6 +972,10 @@ export const zReplacePreferencesAtUsersUserIdPreferencesPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
 });
 
+export const zReplacePreferencesAtUsersUserIdPreferencesQuery = z.object({
+    reason: z.string().min(1).max(200).optional()
+});
+
 /**
  * Somebody's preferences; a described key that was never set is null
  */
@@ -944,6 +984,7 @@ export const zReplacePreferencesAtUsersUserIdPreferencesResponse = zPreferencesV
 export const zListUsersQuery = z.object({
     email_prefix: z.string().min(1).max(254).optional(),
     status: z.enum([
+        'any',
         'active',
         'suspended',
         'deleted'
@@ -989,6 +1030,10 @@ export const zRevokeFoundSessionsResponse = zRevocationView;
 
 export const zRevokeUserSessionsPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
+});
+
+export const zRevokeUserSessionsQuery = z.object({
+    reason: z.string().min(1).max(200).optional()
 });
 
 /**

@@ -102,7 +102,8 @@ class AuditRow:
     reason   our own word on why, where there is one; never what a client sent
     targets  the sessions or other objects that were acted on
     changed  names of changed fields, never their values
-    personal what is sealed under the subject's key: IP address, device labels
+    personal what is sealed under the subject's key: IP address, device labels, an
+             administrator's reason
     """
 
     id: str
@@ -166,7 +167,11 @@ def audit_row(
     actor   instead of the caller; without either the subject acted
     device  the label of the device that was acted on
     """
-    personal = {"ip_address": context.ip_address, "device": device or ""}
+    personal = {
+        "ip_address": context.ip_address,
+        "device": device or "",
+        "reason": context.reason or "",
+    }
     if caller is not None:
         personal["from_device"] = caller.device_name
         actor = actor or caller.audit_subject

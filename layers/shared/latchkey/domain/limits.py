@@ -56,6 +56,9 @@ EMAIL_LOCAL_PART_MAX_CHARACTERS = 64
 NAME_MAX_CHARACTERS = 100
 """Full names, display names, occupations, places. Our choice."""
 
+REASON_MAX_CHARACTERS = 200
+"""An administrator's reason for an act: one sentence. Our choice."""
+
 USERNAME_MIN_CHARACTERS = 3
 USERNAME_MAX_CHARACTERS = 32
 """Our choice: what fits in a mention."""

@@ -30,6 +30,7 @@ class RequestContext:
     client_hints  the `Sec-CH-UA-*` headers that were sent, names in lower case
     location      of the address, when the edge that told it is to be trusted
     device_id     the one that we gave this device at an earlier sign-in, or None
+    reason        why an administrator acts, in their own words; kept sealed in the audit row
     """
 
     request_id: str
@@ -39,6 +40,7 @@ class RequestContext:
     client_hints: dict[str, str] | None = None
     location: Location | None = None
     device_id: str | None = None
+    reason: str | None = None
 
     def from_device(self, device_id: str | None) -> RequestContext:
         """Take a native app's word for its device id, which browsers keep in a cookie."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
+from latchkey.domain.paging import Slice
 from latchkey.storage.audit import Period
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRecord
-    from latchkey.domain.paging import Slice
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.audit import AuditStore
@@ -50,12 +52,21 @@ class AuditFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRow:
+    """A row of the trail, with the reason that an administrator gave, if it can be opened."""
+
+    row: AuditRecord
+    given_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSearch:
     """The flow, and what it needs."""
 
     accounts: AccountStore
     audit: AuditStore
     effects: EffectWriter
+    unseal: Callable[[bytes, bytes], bytes]
 
     def search(
         self,
@@ -65,7 +76,7 @@ class AuditSearch:
         *,
         limit: int,
         cursor: str | None,
-    ) -> Slice[AuditRecord]:
+    ) -> Slice[FoundRow]:
         """Read a page of the trail, newest first. That it was read is recorded first, and by whom.
 
         The row is about the person whose history is read, who finds it there; else about the
@@ -79,15 +90,28 @@ class AuditSearch:
         period = Period(what.since, what.until)
         page = {"limit": limit, "cursor": cursor, "bound_to": caller.account_id}
         if what.user_id is not None:
-            return self.audit.list_by_subject(
+            rows = self.audit.list_by_subject(
                 about.audit.id,
                 period,
                 requests=what.requests,
                 **page,  # type: ignore[arg-type]
             )
+            found = [
+                FoundRow(row=row, given_reason=self._reason(about, row)) for row in rows.entries
+            ]
+            return Slice(found, rows.next_cursor)
         if what.session_id is not None:
-            return self.audit.list_by_session(what.session_id, period, **page)  # type: ignore[arg-type]
-        return self.audit.list_by_time(period, action=what.action, **page)  # type: ignore[arg-type]
+            rows = self.audit.list_by_session(what.session_id, period, **page)  # type: ignore[arg-type]
+        else:
+            rows = self.audit.list_by_time(period, action=what.action, **page)  # type: ignore[arg-type]
+        return Slice([FoundRow(row=row) for row in rows.entries], rows.next_cursor)
+
+    def _reason(self, about: Account, row: AuditRecord) -> str | None:
+        """Open the reason of an administrator's act; nothing else that is sealed is looked at."""
+        if row.sealed is None or row.actor == about.audit.id:
+            return None
+        personal: dict[str, str] = json.loads(self.unseal(about.audit.key, row.sealed))
+        return personal.get("reason")
 
     def _record(
         self, caller: Caller, context: RequestContext, what: AuditFilter, about: Account

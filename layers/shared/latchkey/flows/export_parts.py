@@ -238,6 +238,7 @@ def _history(sources: Sources, account: Account, after: str | None) -> Iterator[
             "ip_address": personal.get("ip_address"),
             "device": personal.get("device"),
             "from_device": personal.get("from_device"),
+            "given_reason": personal.get("reason"),
             "request_id": row.request_id,
         }
         yield Row(cursor=row.id, content=content, at=row.at)

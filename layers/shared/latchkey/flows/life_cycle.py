@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
@@ -19,12 +18,10 @@ from latchkey.domain.errors import (
     AccountNotFound,
     ErasureStarted,
     LastAdministrator,
-    ReauthenticationRequired,
     TemporarilyUnavailable,
 )
 from latchkey.domain.limits import (
     ERASURE_LOOK_AGAIN_SECONDS,
-    RECENT_AUTHENTICATION_SECONDS,
     TRANSACTION_ATTEMPTS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
@@ -40,6 +37,7 @@ from latchkey.storage.single_use_tokens import redeem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import timedelta
 
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRow
@@ -73,14 +71,12 @@ class LifeCycle:
     ) -> Ordered:
         """Delete an account: nobody is signed in any more when this returns, and nobody signs in.
 
-        hard  it is erased at once, and nobody can restore it; asks for a recent authentication
+        hard  it is erased at once, and nobody can restore it
 
         An account that is deleted already stays as it is, but for a hard deletion.
 
-        Raises AccountNotFound, ReauthenticationRequired, LastAdministrator.
+        Raises AccountNotFound, LastAdministrator.
         """
-        if hard:
-            _require_recent(caller, context)
         account = self._not_erasing(account_id)
         if account.status is AccountStatus.DELETED and not hard:
             return _ordered(account)
@@ -317,8 +313,3 @@ def _ordered(account: Account) -> Ordered:
         msg = f"{account.id} is deleted without a date"
         raise RuntimeError(msg)
     return Ordered(deleted_at=account.deleted_at, purge_at=account.purge_at)
-
-
-def _require_recent(caller: Caller, context: RequestContext) -> None:
-    if context.now - caller.authenticated_at > timedelta(seconds=RECENT_AUTHENTICATION_SECONDS):
-        raise ReauthenticationRequired

@@ -45,6 +45,7 @@ class CallerRule:
     authorizer   whether the route has the authorizer; the template must agree
     ended_too    a session that has ended is good enough: for what may be done twice
     recently     the person must have proven who they are within RECENT_AUTHENTICATION_SECONDS
+    recently_for_others  the same, but only of an administrator who changes somebody else's account
     admin        the person must be an administrator
     owner        the path parameter that names an account: the person's own, unless they are an
                  administrator
@@ -53,6 +54,7 @@ class CallerRule:
     authorizer: bool
     ended_too: bool = False
     recently: bool = False
+    recently_for_others: bool = False
     admin: bool = False
     owner: str | None = None
 
@@ -67,7 +69,7 @@ class CallerRule:
             *(kind for kind in _REFUSALS.values() if kind not in tolerated),
             *((errors.AdministratorsOnly,) if self.admin else ()),
             *((errors.AccountNotFound,) if self.owner else ()),
-            *((errors.ReauthenticationRequired,) if self.recently else ()),
+            *((errors.ReauthenticationRequired,) if self._may_ask_again else ()),
         )
 
     def require(self, caller: Caller, now: datetime, path: Mapping[str, str]) -> None:
@@ -78,14 +80,20 @@ class CallerRule:
         """
         if self.admin and caller.role is not Role.ADMIN:
             raise errors.AdministratorsOnly
+        named = caller.account_id
         if self.owner is not None:
             named = path.get(self.owner, caller.account_id)
             may = caller.role is Role.ADMIN or named == caller.account_id
             if not may or not is_id("usr", named):
                 raise errors.AccountNotFound
+        recently = self.recently or (self.recently_for_others and named != caller.account_id)
         age = now - caller.authenticated_at
-        if self.recently and age > timedelta(seconds=RECENT_AUTHENTICATION_SECONDS):
+        if recently and age > timedelta(seconds=RECENT_AUTHENTICATION_SECONDS):
             raise errors.ReauthenticationRequired
+
+    @property
+    def _may_ask_again(self) -> bool:
+        return self.recently or self.recently_for_others
 
 
 def public() -> CallerRule:
@@ -106,12 +114,21 @@ def admin(*, recently: bool = False, owner: str | None = None) -> CallerRule:
     return CallerRule(authorizer=True, recently=recently, admin=True, owner=owner)
 
 
-def self_or_admin(owner: str, *, recently: bool = False) -> CallerRule:
+def self_or_admin(
+    owner: str, *, recently: bool = False, recently_for_others: bool = False
+) -> CallerRule:
     """The person whose account the path parameter `owner` names, or an administrator.
 
     On a route without that parameter (`/users/me/…`) it is about the caller's own account.
+
+    recently_for_others  an administrator must have authenticated recently to change somebody else
     """
-    return CallerRule(authorizer=True, recently=recently, owner=owner)
+    return CallerRule(
+        authorizer=True,
+        recently=recently,
+        recently_for_others=recently_for_others,
+        owner=owner,
+    )
 
 
 def allow(caller: Caller) -> Event:

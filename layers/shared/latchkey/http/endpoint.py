@@ -18,7 +18,7 @@ from latchkey.domain.errors import DomainError, TooManyAttempts
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
-from latchkey.http.parameters import read_query
+from latchkey.http.parameters import REASON, read_query
 from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import parse_event, read_json, read_link_token
 from latchkey.http.response import limit_headers, render
@@ -49,6 +49,8 @@ class EndpointSpec:
     form     the body may also come as a form, which can bring a file
     idempotency_key  the request may have a key that makes a repetition harmless
     link_token  the request has the token of a mail's link in a header
+    reason      an administrator may say why: in the body, or in the query where the body is
+                something else
     """
 
     caller: CallerRule
@@ -62,6 +64,7 @@ class EndpointSpec:
     form: Form | None = None
     idempotency_key: bool = False
     link_token: bool = False
+    reason: bool = False
 
 
 def may_omit_body(spec: EndpointSpec, method: str) -> bool:
@@ -132,6 +135,8 @@ class Endpoint:
             request.accept_body(self.spec.form.read(request))
         elif self.spec.body is not None:
             request.accept_body(self.spec.body.parse(self._document(request)))
+        if self.spec.reason:
+            request.accept_reason()
         if self.spec.idempotency_key:
             request.idempotency_key = read_idempotency_key(request)
         if self.spec.link_token:
@@ -187,6 +192,7 @@ def endpoint(
     form: Form | None = None,
     idempotency_key: bool = False,
     link_token: bool = False,
+    reason: bool = False,
 ) -> Callable[[Callable[..., Response]], Endpoint]:
     """Make a function a Lambda handler of the HTTP API.
 
@@ -200,13 +206,17 @@ def endpoint(
     form     how the body is read when it comes as a form
     idempotency_key  whether it heeds Idempotency-Key, and answers 422
     link_token  whether it takes Latchkey-Token, and refuses to do without
+    reason   whether an administrator may say why; it is kept in the audit row
     limits   how often one address may call it; beyond that nothing is looked at
     """
+    parameters = dict(query or {})
+    if reason and (body is None or "reason" not in body.model_fields):
+        parameters["reason"] = REASON
     spec = EndpointSpec(
         caller=caller,
         returns=returns if isinstance(returns, dict) else {200: returns},  # type: ignore[dict-item]
         body=body,
-        query=query or {},
+        query=parameters,
         errors=(*errors, TooManyAttempts) if limits else errors,
         limits=limits,
         bare=bare,
@@ -214,6 +224,7 @@ def endpoint(
         form=form,
         idempotency_key=idempotency_key,
         link_token=link_token,
+        reason=reason,
     )
 
     def decorate(function: Callable[..., Response]) -> Endpoint:

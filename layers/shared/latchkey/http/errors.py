@@ -67,7 +67,7 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.EmailAlreadyRegistered: Row(409, "This e-mail address is registered already."),
     domain.UsernameTaken: Row(409, "This username is taken."),
     domain.LastAdministrator: Row(409, "This is the last administrator."),
-    domain.RevocationNotConfirmed: Row(409, "Look at what would be ended first: dry_run."),
+    domain.RevocationNotConfirmed: Row(409, "Run it with dry_run first and send its confirmation."),
     domain.ErasureStarted: Row(409, "This account is being erased."),
     domain.PreconditionFailed: Row(412, "It has changed since you read it; read it again."),
     domain.IdempotencyKeyReused: Row(422, "This idempotency key belongs to another request."),

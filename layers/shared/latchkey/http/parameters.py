@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.ids import is_id
-from latchkey.domain.limits import CURSOR_MAX_CHARACTERS, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS
+from latchkey.domain.limits import (
+    CURSOR_MAX_CHARACTERS,
+    PAGE_DEFAULT_ITEMS,
+    PAGE_MAX_ITEMS,
+    REASON_MAX_CHARACTERS,
+)
 from latchkey.domain.text import REPLACEMENT_CHARACTER, readable_part, to_kept_form
 
 if TYPE_CHECKING:
@@ -106,6 +111,13 @@ HARD = Flag(
     description="Erase at once instead of after the grace period. Nobody can restore it then."
 )
 """Of deleting an account; asks for a recent authentication."""
+
+
+REASON = Text(
+    description="Why an administrator does this. The person can read it in their history.",
+    max_characters=REASON_MAX_CHARACTERS,
+)
+"""Of an operation whose body is something else, or that has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

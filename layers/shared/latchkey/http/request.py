@@ -8,7 +8,7 @@ import ipaddress
 import json
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
@@ -90,6 +90,11 @@ class Request[Body]:
         self._caller = caller
         if owner is not None:
             self._account_id = self.path.get(owner, caller.account_id)
+
+    def accept_reason(self) -> None:
+        """Add the administrator's reason, from the body or the query, to the context."""
+        reason = getattr(self._body, "reason", None) or self.query.pop("reason", None)
+        self.context = replace(self.context, reason=reason)
 
     @property
     def account_id(self) -> str:

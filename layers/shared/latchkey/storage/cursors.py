@@ -59,8 +59,19 @@ def write_position(position: str, binding: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def read_position(cursor: str, binding: str) -> str:
-    """Read such a cursor back. Raises InvalidCursor."""
+def _is_row_id(position: str) -> bool:
+    return is_id("row", f"row_{position}")
+
+
+def read_position(
+    cursor: str, binding: str, *, is_position: Callable[[str], bool] = _is_row_id
+) -> str:
+    """Read such a cursor back.
+
+    is_position  whether a text has the form of this listing's positions
+
+    Raises InvalidCursor.
+    """
     content: Any = None
     with contextlib.suppress(ValueError, RecursionError):
         cut = cursor[:CURSOR_MAX_CHARACTERS]
@@ -68,7 +79,7 @@ def read_position(cursor: str, binding: str) -> str:
         content = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     # Only one that is written again the same was ours, and of this listing.
     position = str(content[-1]) if isinstance(content, list) and content else ""
-    if not is_id("row", f"row_{position}") or write_position(position, binding) != cursor:
+    if not is_position(position) or write_position(position, binding) != cursor:
         words = "Send next_cursor of the page before, unchanged, or no cursor."
         raise InvalidCursor(Problem("cursor", ProblemCode.INVALID_CURSOR, words))
     return position

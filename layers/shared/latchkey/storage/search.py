@@ -16,7 +16,7 @@ from latchkey.domain.limits import SEARCH_ROUNDS
 from latchkey.domain.paging import Slice
 from latchkey.domain.session import Session
 from latchkey.storage import keys
-from latchkey.storage.cursors import read_page
+from latchkey.storage.cursors import read_page, read_position, write_position
 from latchkey.storage.networks import address_place, network_range
 from latchkey.storage.records import from_item, to_milliseconds
 from latchkey.storage.table import Key, Query
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from latchkey.domain.search import SessionFilter, UserFilter
     from latchkey.storage.table import Item, Table
+
+LISTED_STATES = (AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.DELETED)
+"""The states in which an account is listed. One that is being erased is listed no more."""
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST = datetime(2286, 1, 1, tzinfo=UTC)
@@ -48,11 +51,14 @@ class SearchStore:
         Pattern      U1, an administrator looks for somebody
         Request      Query, BatchGetItem
         Consistency  eventual for what is found, strong for what is shown
-        Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account
+        Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account; for
+                     every state at once, a Query for each state
         Bounds       SEARCH_ROUNDS pages of keys; a page may have fewer entries than `limit`
         Raises       InvalidCursor, InvalidInput for times that are the wrong way round
         """
         _require_order(wanted)
+        if wanted.status is None and wanted.email_prefix is None:
+            return self._users_of_every_state(wanted, bound_to=bound_to, limit=limit, cursor=cursor)
         query = _users_query(wanted)
 
         def matches(item: Item) -> bool:
@@ -63,7 +69,7 @@ class SearchStore:
                     return False
                 if not _is_between(account.created_at, wanted):
                     return False
-            if account.status is AccountStatus.ERASING:
+            if account.status not in LISTED_STATES:
                 return False
             return wanted.status is None or account.status.value == wanted.status
 
@@ -75,6 +81,42 @@ class SearchStore:
             limit=limit,
             cursor=cursor,
         )
+
+    def _users_of_every_state(
+        self, wanted: UserFilter, *, bound_to: str, limit: int, cursor: str | None
+    ) -> Slice[Account]:
+        """Merge the index's partitions of the states, newest first."""
+        low, high = _times(wanted.created_from, wanted.created_to)
+        binding = f"every state|{bound_to}|{wanted.digest}"
+        before = (
+            None
+            if cursor is None
+            else read_position(cursor, binding, is_position=lambda at: low <= at <= high)
+        )
+        found = [
+            item
+            for status in LISTED_STATES
+            for item in self._table.query(
+                Query(
+                    partition=keys.accounts_partition(status.value),
+                    between=(low, high if before is None else before),
+                    newest_first=True,
+                    # One more than the page: whether there is a next one. And the bound itself.
+                    limit=limit + 2,
+                    index="gsi1",
+                )
+            ).items
+            if str(item["gsi1sk"]) != before
+        ]
+        found.sort(key=lambda item: str(item["gsi1sk"]), reverse=True)
+        page = found[:limit]
+        items = self._table.get_many([_key(item) for item in page]) if page else []
+        accounts = [from_item(Account, item) for item in items]
+        following = None
+        if len(found) > limit:
+            following = write_position(str(page[-1]["gsi1sk"]), binding)
+        listed = [account for account in accounts if account.status in LISTED_STATES]
+        return Slice(listed, following)
 
     def sessions(
         self,
@@ -146,7 +188,7 @@ def _users_query(wanted: UserFilter) -> Query:
         prefix = email_key(wanted.email_prefix)
         return Query(partition=keys.addresses_partition(prefix), prefix=prefix, index="gsi2")
     return Query(
-        partition=keys.accounts_partition(wanted.status or AccountStatus.ACTIVE.value),
+        partition=keys.accounts_partition(str(wanted.status)),
         between=_times(wanted.created_from, wanted.created_to),
         newest_first=True,
         index="gsi1",

@@ -12,6 +12,7 @@ from latchkey.domain.account import Role
 from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import ProblemCode
 from latchkey.domain.ids import is_id
+from latchkey.domain.limits import REASON_MAX_CHARACTERS
 from latchkey.domain.search import SessionFilter
 from latchkey.http.bodies.fields import shown, shown_schema
 from latchkey.http.bodies.validation import Body
@@ -20,6 +21,10 @@ from latchkey.http.parameters import TIME_WORDS, WORD_MAX_CHARACTERS
 
 def _word(text: str) -> str:
     return shown(text, WORD_MAX_CHARACTERS)
+
+
+def _reason(text: str) -> str:
+    return shown(text, REASON_MAX_CHARACTERS)
 
 
 def _user_id(text: str) -> str:
@@ -42,10 +47,19 @@ Word = Annotated[
 ]
 Country = Annotated[Word, Field(max_length=2)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_time)]
+Reason = Annotated[
+    str, AfterValidator(_reason), Field(json_schema_extra=shown_schema(REASON_MAX_CHARACTERS))
+]
 
 
-class RoleBody(Body):
-    """Somebody's role."""
+class ReasonBody(Body):
+    """Why an administrator does this. Stored with the audit row; the person can read it."""
+
+    reason: Reason | None = None
+
+
+class RoleBody(ReasonBody):
+    """A role."""
 
     role: Literal["user", "admin"]
 
@@ -56,7 +70,10 @@ class RoleBody(Body):
 
 
 class RevocationBody(Body):
-    """Which active sessions to end; the filter of `GET /sessions`, and at least one field of it."""
+    """The active sessions to end: the filter of `GET /sessions`, with at least one of its fields.
+
+    A request with a `confirmation` ends the sessions; without one it is a dry run.
+    """
 
     user_id: Annotated[str, AfterValidator(_user_id)] | None = None
     ip: Word | None = None
@@ -64,8 +81,14 @@ class RevocationBody(Body):
     country: Country | None = None
     created_from: Moment | None = None
     created_to: Moment | None = None
-    dry_run: bool = True
+    dry_run: bool | None = None
     confirmation: Word | None = None
+    reason: Reason | None = None
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether nothing is to be ended: said so, or neither confirmed nor said otherwise."""
+        return self.confirmation is None if self.dry_run is None else self.dry_run
 
     @property
     def filter(self) -> SessionFilter:
@@ -82,8 +105,12 @@ class RevocationBody(Body):
     @model_validator(mode="after")
     def _is_a_filter(self) -> Self:
         # Everybody's sessions are not ended by what was left out, but by a time from which on.
-        if not self.model_fields_set - {"dry_run", "confirmation"}:
+        if not self.model_fields_set - {"dry_run", "confirmation", "reason"}:
             raise PydanticCustomError(
                 ProblemCode.REQUIRED, "Send at least one field of the filter."
+            )
+        if self.dry_run and self.confirmation is not None:
+            raise PydanticCustomError(
+                ProblemCode.INVALID, "A dry run takes no confirmation. Send one or the other."
             )
         return self

@@ -36,6 +36,8 @@ class ActivityView:
     """The session that it was done in."""
     changed: list[str]
     """Names of the fields that were changed."""
+    reason: str | None
+    """Why an administrator did this, in their words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,4 +70,5 @@ def _view(entry: ActivityEntry, language: Language) -> ActivityView:
         ip_address=personal.get("ip_address"),
         session_id=row.session_id,
         changed=list(row.changed),
+        reason=personal.get("reason"),
     )

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from latchkey.domain.audit import AuditRecord
     from latchkey.domain.paging import Slice
+    from latchkey.flows.audit_search import FoundRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class AuditRowView:
     targets: list[str]
     changed: list[str]
     """Names of the fields that were changed, never their values."""
+    given_reason: str | None
+    """The reason an administrator gave; shown in a search by user_id."""
     request_id: str
 
 
@@ -48,12 +50,13 @@ class AuditListView:
     """Asks for the next page, which may be short; null on the last one."""
 
     @classmethod
-    def of(cls, page: Slice[AuditRecord]) -> AuditListView:
+    def of(cls, page: Slice[FoundRow]) -> AuditListView:
         """Show a page."""
-        return cls(rows=[_view(row) for row in page.entries], next_cursor=page.next_cursor)
+        return cls(rows=[_view(found) for found in page.entries], next_cursor=page.next_cursor)
 
 
-def _view(row: AuditRecord) -> AuditRowView:
+def _view(found: FoundRow) -> AuditRowView:
+    row = found.row
     return AuditRowView(
         id=row.id,
         at=row.at,
@@ -66,5 +69,6 @@ def _view(row: AuditRecord) -> AuditRowView:
         session_id=row.session_id,
         targets=list(row.targets),
         changed=list(row.changed),
+        given_reason=found.given_reason,
         request_id=row.request_id,
     )
