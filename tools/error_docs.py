@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ADVICE = {
     "LAST_ADMINISTRATOR": "Make somebody else an administrator first.",
-    "REVOCATION_NOT_CONFIRMED": "Send the filter alone, show the count, then send it with its `confirmation`.",
+    "REVOCATION_NOT_CONFIRMED": "Send the filter alone, show the count, then add `confirmation`.",
     "ERASURE_STARTED": "Nothing: it can't be stopped any more.",
     "VALIDATION_ERROR": "Show each of `details` at its field. Sending the same again is useless.",
     "INVALID_LANGUAGE_CODE": "Send a registered BCP 47 tag, such as `pt-BR`.",

@@ -8,6 +8,7 @@ are sent, tell the true one.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from user_agents import parse
@@ -80,14 +81,18 @@ def describe(
     hints = read_client_hints(client_hints)
     browser = hints.browser or _plain(parsed.browser.family)
     system, version = _system(parsed, hints, user_agent)
+    kind = _type(parsed, hints, user_agent)
+    app = _native_app(user_agent)
+    if app is not None:
+        browser, system, kind = app.name, app.system or system, app.type or kind
     return Device(
         name=clean_device_name(device_name or "") or _label(browser, system),
         browser=browser,
-        browser_version=_short(parsed.browser.version_string) if browser else None,
+        browser_version=_browser_version(parsed, browser, app),
         os=system,
         os_version=version,
-        model=_model(parsed, hints, user_agent),
-        type=_type(parsed, hints, user_agent),
+        model=(app and app.model) or _model(parsed, hints, user_agent) or _desktop(kind, system),
+        type=kind,
     )
 
 
@@ -208,6 +213,68 @@ def _model(parsed: object, hints: ClientHints, user_agent: str) -> str | None:
         return "iPad"
     model: str | None = parsed.device.model  # type: ignore[attr-defined]
     return None if not model or model in _MEANINGLESS_MODELS else _text(model)
+
+
+def _desktop(kind: str, system: str | None) -> str | None:
+    """Name a computer whose model nobody tells. Safari on an iPad looks like one on a Mac."""
+    return "Desktop" if kind == "desktop" and system != _MAC_OR_IPAD else None
+
+
+def _browser_version(parsed: object, browser: str | None, app: _NativeApp | None) -> str | None:
+    if app is not None:
+        return _short(app.version)
+    version: str = parsed.browser.version_string  # type: ignore[attr-defined]
+    return _short(version) if browser else None
+
+
+# Native apps ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _NativeApp:
+    """An app or an HTTP library that names itself before anything else in its user agent."""
+
+    name: str
+    version: str
+    system: str | None = None
+    model: str | None = None
+    type: str | None = None
+
+
+_PRODUCT = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9 ._+-]{0,39}?)/(?P<version>[0-9][0-9A-Za-z.]*)")
+_ANDROID = re.compile(
+    r"Android [0-9.]+; (?:[a-z]{2}[-_][A-Za-z]{2}; )?(?P<model>[^;)]{1,40}?)(?: Build/[^;)]*)?[;)]"
+)
+_APPLE_MODEL = re.compile(r"\b(?P<model>(?P<family>iPhone|iPad)[0-9]*(?:,[0-9]+)?)\b")
+_NOT_APPS = {"Mozilla", "Opera", "Dalvik"}
+_LIBRARIES = {
+    "CFNetwork": "Apple app",
+    "Dart": "Flutter app",
+    "okhttp": "Android app",
+    "python-requests": "Python Requests",
+}
+"""What to call an app that sends only its HTTP library's name."""
+
+
+def _native_app(user_agent: str) -> _NativeApp | None:
+    """Read the user agent of a native app: `App/1.2 (…)`, `App/1 CFNetwork/… Darwin/…`."""
+    product = _PRODUCT.match(user_agent)
+    if product is None or product["name"] in _NOT_APPS:
+        return None
+    name = _LIBRARIES.get(product["name"], product["name"])
+    system = model = kind = None
+    if android := _ANDROID.search(user_agent):
+        system, model, kind = "Android", android["model"], "mobile"
+    elif product["name"] == "okhttp":
+        system, kind = None, "mobile"
+    elif apple := _APPLE_MODEL.search(user_agent):
+        is_ipad = apple["family"] == "iPad"
+        system, model = ("iPadOS" if is_ipad else "iOS"), apple["family"]
+        kind = "tablet" if is_ipad else "mobile"
+    return _NativeApp(name, product["version"], system, _text(model), kind)
+
+
+# What kind of device -------------------------------------------------------------------------
 
 
 def _type(parsed: object, hints: ClientHints, user_agent: str) -> str:
