@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.bootstrap import preferences
 from latchkey.http.auth import self_or_admin
 from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.preferences import PreferencesView
 
@@ -19,4 +20,5 @@ if TYPE_CHECKING:
 @endpoint(caller=self_or_admin("user_id"), needs=preferences, returns=PreferencesView)
 def handler(request: Request[None], flow: PreferenceFlows) -> Response:
     """Read preferences; what was never set is null."""
-    return ok(PreferencesView.of(flow.read(request.account_id, request.caller, request.context)))
+    found = flow.read(request.account_id, request.caller, request.context)
+    return ok(PreferencesView.of(found.document), headers=etag(found.version))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import export_flows
+from latchkey.domain.errors import AccountNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in(), needs=export_flows, returns=ExportListView)
+@endpoint(caller=signed_in(), needs=export_flows, returns=ExportListView, errors=(AccountNotFound,))
 def handler(request: Request[None], flow: Exports) -> Response:
-    """List your exports, newest first; ask for one of them to download it."""
-    return ok(ExportListView.of(flow.list_all(request.caller), request.context.now))
+    """List your exports, newest first.
+
+    A ready export has a download link if you authenticated within the last five minutes. Otherwise
+    `download_blocked_by` says so.
+    """
+    found = flow.list_all(request.caller, request.context)
+    return ok(ExportListView.of(found, request.context.now))

@@ -8,6 +8,7 @@ from latchkey.bootstrap import preferences
 from latchkey.http.auth import self_or_admin
 from latchkey.http.bodies.preferences import PreferencesBody
 from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.preferences import PreferencesView
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @endpoint(
     caller=self_or_admin("user_id", recently_for_others=True),
     reason=True,
+    if_match=True,
     needs=preferences,
     body=PreferencesBody,
     returns=PreferencesView,
@@ -29,6 +31,11 @@ def handler(request: Request[PreferencesBody], flow: PreferenceFlows) -> Respons
 
     Keys beyond the described ones are kept as they are, up to 16 KiB in all.
     """
-    document = request.body.document
-    flow.replace(request.account_id, document, request.caller, request.context)
-    return ok(PreferencesView.of(document))
+    new = flow.replace(
+        request.account_id,
+        request.body.document,
+        request.caller,
+        request.context,
+        expected_versions=request.expected_versions,
+    )
+    return ok(PreferencesView.of(new.document), headers=etag(new.version))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.bootstrap import preferences
 from latchkey.http.auth import self_or_admin
 from latchkey.http.endpoint import endpoint
+from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.preferences import PreferencesView
 
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     needs=preferences,
     returns=PreferencesView,
     reason=True,
+    if_match=True,
 )
 def handler(request: Request[None], flow: PreferenceFlows) -> Response:
     """Delete all preferences. Deleting them twice is not an error."""
-    flow.reset(request.account_id, request.caller, request.context)
-    return ok(PreferencesView.of({}), message="Preferences reset.")
+    new = flow.reset(
+        request.account_id,
+        request.caller,
+        request.context,
+        expected_versions=request.expected_versions,
+    )
+    return ok(PreferencesView.of({}), message="Preferences reset.", headers=etag(new.version))

@@ -165,16 +165,20 @@ def test_so_does_the_link_and_the_answer_says_so(service, token):
     assert look(service, fresh, export_id).data["download_url"]
 
 
-def test_each_link_is_recorded_and_none_is_in_the_list(service, token):
+def test_the_list_has_links_and_records_them(service, token):
     export_id = ask(service, token).data["id"]
     service.work()
     for _ in range(2):
         seen = look(service, token, export_id).data
         assert seen["download_url_expires_at"] > seen["ready_at"]
     (listed,) = service.request("GET", EXPORTS, token=token).data["exports"]
-    assert listed["download_url"] is None
+    assert listed["download_url_expires_at"] > listed["ready_at"]
     actions = [item.get("action") for item in service.table.all_items()]
-    assert actions.count("export.link_issued") == 2
+    assert actions.count("export.link_issued") == 3
+    service.clock.advance(minutes=6)
+    (listed,) = service.request("GET", EXPORTS, token=token).data["exports"]
+    assert listed["download_url"] is None
+    assert listed["download_blocked_by"] == "REAUTHENTICATION_REQUIRED"
 
 
 def test_nobody_elses_export_can_be_seen(service, token):

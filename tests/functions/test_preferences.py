@@ -52,6 +52,37 @@ def test_a_put_replaces_everything(ada):
     assert ada.get(MINE).data == answer.data
 
 
+def test_if_match_refuses_what_somebody_else_has_changed(ada):
+    assert ada.get(MINE).headers["etag"] == '"0"'
+    first = ada.request("PUT", MINE, json_body={"wifi": True}, headers={"if-match": '"0"'})
+    assert (first.status, first.headers["etag"]) == (200, '"1"')
+    second = ada.request("PUT", MINE, json_body={"wifi": False}, headers={"if-match": '"0"'})
+    assert (second.status, second.code) == (412, "PRECONDITION_FAILED")
+    assert ada.get(MINE).data["wifi"] is True
+    refused = ada.request("DELETE", MINE, headers={"if-match": '"0"'})
+    assert (refused.status, refused.code) == (412, "PRECONDITION_FAILED")
+    reset = ada.request("DELETE", MINE, headers={"if-match": '"1"'})
+    assert (reset.status, reset.headers["etag"]) == (200, '"2"')
+    assert ada.get(MINE).data == UNSET
+    # A version is never used twice, so an old ETag cannot match again.
+    assert set_(ada, {"wifi": True}).headers["etag"] == '"3"'
+
+
+def test_two_phones_do_not_overwrite_each_other(service, ada):
+    seen = ada.get(MINE).headers["etag"]
+    transact, answers = service.table.transact, []
+
+    def other_phone_first(writes):
+        service.table.transact = transact
+        answers.append(set_(ada, {"wifi": "phone"}))
+        return transact(writes)
+
+    service.table.transact = other_phone_first
+    mine = ada.request("PUT", MINE, json_body={"wifi": "laptop"}, headers={"if-match": seen})
+    assert (answers[0].status, mine.status) == (200, 412)
+    assert ada.get(MINE).data["wifi"] == "phone"
+
+
 def test_further_keys_are_kept_as_they_are(ada):
     further = {"coffee": {"kind": "filter", "cups": 2, "ratio": 0.0625}, "pets_2": [True, None]}
     assert set_(ada, further).data == UNSET | further

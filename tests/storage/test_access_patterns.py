@@ -324,8 +324,10 @@ def test_preferences(measured, moto_table, account):
     preferences = Preferences(document={"ratio": 0.0625, "wifi": None}, updated_at=NOW)
     measured(store.put, account.id, preferences, some_effects(account))
     assert measured(store.find, account.id) == preferences
-    measured(store.delete, account.id, some_effects(account))
-    assert store.find(account.id) is None
+    assert not store.put(account.id, preferences, some_effects(account))
+    reset = Preferences(document={}, updated_at=NOW, version=2)
+    assert measured(store.put, account.id, reset, some_effects(account))
+    assert store.find(account.id) == reset
     with pytest.raises(AccountNotFound):
         store.put("usr_nobody", preferences, some_effects(account))
 
@@ -415,7 +417,7 @@ def test_exports(measured, moto_table, account):
         expires_at=week,
         effects=promising(new, account),
     )
-    assert measured(exports.record_link, new, NOW, some_effects(account))
+    assert measured(exports.record_links, [new], NOW, some_effects(account))
     assert measured(exports.expire, new, some_effects(account))
     failing = Export(id=new_id("exp", NOW), account_id=account.id, created_at=NOW)
     version = exports.ledger_version(account.id)

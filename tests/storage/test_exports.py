@@ -144,14 +144,14 @@ def test_what_is_finished_is_not_claimed_nor_failed(store, account, queued):
 
 
 def test_a_link_is_only_recorded_for_a_file_that_is_there(store, account, queued):
-    assert not store.record_link(queued, LATER, some_effects(account))
+    assert not store.record_links([queued], LATER, some_effects(account))
     publish(store, account, claim(store, queued))
-    assert store.record_link(queued, LATER, some_effects(account))
+    assert store.record_links([queued], LATER, some_effects(account))
     week = LATER + timedelta(days=7)
-    assert not store.record_link(queued, week, some_effects(account))
+    assert not store.record_links([queued], week, some_effects(account))
     assert store.expire(queued, some_effects(account))
     assert not store.expire(queued, some_effects(account))
-    assert not store.record_link(queued, LATER, some_effects(account))
+    assert not store.record_links([queued], LATER, some_effects(account))
 
 
 def test_what_is_due_is_found_and_sent_again_once(store, account, queued):

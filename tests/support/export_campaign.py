@@ -105,8 +105,8 @@ class Campaign:
         if export.status == "ready":
             self.require_complete(asked, swept=False)
         else:
-            assert not self.services.exports.record_link(
-                export, self.services.clock.now(), Effects()
+            assert not self.services.exports.record_links(
+                [export], self.services.clock.now(), Effects()
             )
 
     def require_complete(self, asked: Asked, *, swept: bool = True) -> Archive:

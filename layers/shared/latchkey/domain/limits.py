@@ -291,6 +291,9 @@ AUDIT_CLOCK_SKEW_SECONDS = 30
 EXPORT_LINK_SECONDS = 300
 """How long a download link is good for: enough to start a download, and not to pass it on."""
 
+EXPORT_LINKS_PER_TRANSACTION = 50
+"""Links recorded together. A transaction takes 100 actions, and the audit row is one of them."""
+
 EXPORT_HISTORY_DAYS = 90
 """How long an export is listed after its request; its file goes sooner (`EXPORT_DAYS`)."""
 

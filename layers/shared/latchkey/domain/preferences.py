@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """One person's preferences: plain JSON, validated where it came in."""
+    """One person's preferences: plain JSON, validated where it came in.
+
+    document  empty after a reset
+    version   counts the changes, resets included; the ETag
+    """
 
     document: dict[str, Any]
     updated_at: datetime
+    version: int = 1

@@ -132,7 +132,7 @@ def _profile(_sources: Sources, account: Account, after: str | None) -> Iterator
         yield Row(cursor=account.id, content=_fields(account, PROFILE_FIELDS))
 
 
-PREFERENCES_FIELDS = ("document", "updated_at")
+PREFERENCES_FIELDS = ("document", "updated_at", "version")
 
 
 def _preferences(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
@@ -17,6 +18,7 @@ from latchkey.domain.errors import (
 from latchkey.domain.export import Export, ExportStatus
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
+    EXPORT_LINKS_PER_TRANSACTION,
     RECENT_AUTHENTICATION_SECONDS,
     TRANSACTION_ATTEMPTS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
@@ -25,6 +27,7 @@ from latchkey.flows.export_worker import export_message
 from latchkey.storage.idempotency import claim
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from latchkey.domain.account import Account
@@ -118,9 +121,19 @@ class Exports:
             return None
         return self.store.find(caller.account_id, str(created["export_id"]))
 
-    def list_all(self, caller: Caller) -> list[Export]:
-        """List the caller's exports, newest first."""
-        return self.store.list_by_account(caller.account_id)
+    def list_all(self, caller: Caller, context: RequestContext) -> list[Found]:
+        """List the caller's exports, newest first, each as `read` shows it."""
+        exports = self.store.list_by_account(caller.account_id)
+        ready = [e for e in exports if e.status_at(context.now) is ExportStatus.READY]
+        recent = _is_recent(caller, context.now)
+        links: dict[str, Link] = {}
+        if recent:
+            for part in batched(ready, EXPORT_LINKS_PER_TRANSACTION, strict=False):
+                links |= self._links(part, caller, context)
+        return [
+            Found(export=e, link=links.get(e.id), blocked=e in ready and not recent)
+            for e in exports
+        ]
 
     def read(self, caller: Caller, export_id: str, context: RequestContext) -> Found:
         """Show one export, with a link to its file when there is one and the caller may have it.
@@ -139,22 +152,28 @@ class Exports:
             return Found(export=export)
         if not _is_recent(caller, context.now):
             return Found(export=export, blocked=True)
-        return Found(export=export, link=self._link(export, caller, context))
+        links = self._links([export], caller, context)
+        return Found(export=export, link=links.get(export.id))
 
-    def _link(self, export: Export, caller: Caller, context: RequestContext) -> Link | None:
+    def _links(
+        self, exports: Sequence[Export], caller: Caller, context: RequestContext
+    ) -> dict[str, Link]:
+        """Make a link to each file; none if a file has just gone. One audit row names them all."""
         account = self.accounts.get(caller.account_id)
         row = audit_row(
             Action.EXPORT_LINK_ISSUED,
             account.audit,
             context,
             caller=caller,
-            targets=(export.id,),
+            targets=tuple(export.id for export in exports),
         )
-        name = f"your-data-{export.created_at:%Y-%m-%d}.zip"
-        url, seconds = self.files.link(export.id, file_name=name, now=context.now)
-        if not self.store.record_link(export, context.now, Effects(audit=(row,))):
-            return None
-        return Link(url=url, expires_at=context.now + timedelta(seconds=seconds))
+        links = {}
+        for export in exports:
+            name = f"your-data-{export.created_at:%Y-%m-%d}.zip"
+            url, seconds = self.files.link(export.id, file_name=name, now=context.now)
+            links[export.id] = Link(url=url, expires_at=context.now + timedelta(seconds=seconds))
+        recorded = self.store.record_links(exports, context.now, Effects(audit=(row,)))
+        return links if recorded else {}
 
     def _require_below_limit(self, account_id: str, now: datetime) -> None:
         """Count what was made within a day; what failed was our fault and does not count."""

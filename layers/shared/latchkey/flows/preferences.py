@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
+from latchkey.domain.errors import PreconditionFailed, TemporarilyUnavailable
+from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.domain.preferences import Preferences
 from latchkey.flows.acting import row_by
 
@@ -23,8 +25,10 @@ class PreferenceFlows:
     accounts: AccountStore
     store: PreferenceStore
 
-    def read(self, account_id: str, caller: Caller, context: RequestContext) -> dict[str, Any]:
-        """Return what was set; empty when nothing was. That somebody else looks is noted first.
+    def read(self, account_id: str, caller: Caller, context: RequestContext) -> Preferences:
+        """Return a person's preferences; version 0 and an empty document if none were ever set.
+
+        If somebody else reads them, that is recorded first.
 
         Raises AccountNotFound.
         """
@@ -34,44 +38,73 @@ class PreferenceFlows:
             self.accounts.record(Effects(audit=(row,)))
         preferences = self.store.find(account_id)
         if preferences is None:
-            self.accounts.get(account_id)  # nothing was set, or nobody is there
-            return {}
-        return preferences.document
+            account = self.accounts.get(account_id)
+            return Preferences(document={}, updated_at=account.created_at, version=0)
+        return preferences
 
     def replace(
-        self, account_id: str, document: dict[str, Any], caller: Caller, context: RequestContext
-    ) -> None:
-        """Set all of them: what the document lacks is no longer set. Raises AccountNotFound."""
-        effects = self._effects(
+        self,
+        account_id: str,
+        document: dict[str, Any],
+        caller: Caller,
+        context: RequestContext,
+        *,
+        expected_versions: frozenset[int] | None = None,
+    ) -> Preferences:
+        """Replace all preferences: a key that the document lacks is no longer set.
+
+        expected_versions  what the client has seen; None: any
+
+        Raises AccountNotFound, PreconditionFailed.
+        """
+        return self._put(
             account_id,
+            document,
             caller,
             context,
-            own=Action.PREFERENCES_CHANGED,
-            by_admin=Action.PREFERENCES_CHANGED_BY_ADMIN,
+            expected_versions=expected_versions,
+            actions=(Action.PREFERENCES_CHANGED, Action.PREFERENCES_CHANGED_BY_ADMIN),
         )
-        preferences = Preferences(document=document, updated_at=context.now)
-        self.store.put(account_id, preferences, effects)
 
-    def reset(self, account_id: str, caller: Caller, context: RequestContext) -> None:
-        """Forget all of them. Raises AccountNotFound."""
-        effects = self._effects(
-            account_id,
-            caller,
-            context,
-            own=Action.PREFERENCES_RESET,
-            by_admin=Action.PREFERENCES_RESET_BY_ADMIN,
-        )
-        self.store.delete(account_id, effects)
-
-    def _effects(
+    def reset(
         self,
         account_id: str,
         caller: Caller,
         context: RequestContext,
         *,
-        own: Action,
-        by_admin: Action,
-    ) -> Effects:
+        expected_versions: frozenset[int] | None = None,
+    ) -> Preferences:
+        """Delete all preferences. Raises AccountNotFound, PreconditionFailed."""
+        return self._put(
+            account_id,
+            {},
+            caller,
+            context,
+            expected_versions=expected_versions,
+            actions=(Action.PREFERENCES_RESET, Action.PREFERENCES_RESET_BY_ADMIN),
+        )
+
+    def _put(
+        self,
+        account_id: str,
+        document: dict[str, Any],
+        caller: Caller,
+        context: RequestContext,
+        *,
+        expected_versions: frozenset[int] | None,
+        actions: tuple[Action, Action],
+    ) -> Preferences:
         account = self.accounts.get(account_id)
+        own, by_admin = actions
         row = row_by(caller, account, context, own=own, by_admin=by_admin)
-        return Effects(audit=(row,))
+        for _ in range(TRANSACTION_ATTEMPTS):
+            before = self.store.find(account_id)
+            version = 0 if before is None else before.version
+            if expected_versions is not None and version not in expected_versions:
+                raise PreconditionFailed
+            new = Preferences(document=document, updated_at=context.now, version=version + 1)
+            if self.store.put(account_id, new, Effects(audit=(row,))):
+                return new
+        raise TemporarilyUnavailable(
+            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="preferences contention"
+        )

@@ -246,12 +246,11 @@ _ANDROID = re.compile(
     r"Android [0-9.]+; (?:[a-z]{2}[-_][A-Za-z]{2}; )?(?P<model>[^;)]{1,40}?)(?: Build/[^;)]*)?[;)]"
 )
 _APPLE_MODEL = re.compile(r"\b(?P<model>(?P<family>iPhone|iPad)[0-9]*(?:,[0-9]+)?)\b")
-_NOT_APPS = {"Mozilla", "Opera", "Dalvik"}
+_NOT_APPS = {"Mozilla", "Opera", "Dalvik", "python-requests"}
 _LIBRARIES = {
     "CFNetwork": "Apple app",
     "Dart": "Flutter app",
     "okhttp": "Android app",
-    "python-requests": "Python Requests",
 }
 """What to call an app that sends only its HTTP library's name."""
 

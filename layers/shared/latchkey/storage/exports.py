@@ -143,21 +143,25 @@ class ExportStore:
             return False
         return True
 
-    def record_link(self, export: Export, now: datetime, effects: Effects) -> bool:
-        """Record that a link to the file is about to be handed out.
+    def record_links(self, exports: Sequence[Export], now: datetime, effects: Effects) -> bool:
+        """Record that links to these files are about to be handed out.
 
         Pattern      X5, download
         Request      TransactWriteItems
-        Cost         4 WRU: export and audit row
-        Condition    the file is there, and its time has not passed
-        Race         False for a file that has just gone: then there must be no link
+        Cost         4 WRU for one: export and audit row; 2 for each further export
+        Bounds       EXPORT_LINKS_PER_TRANSACTION
+        Condition    each file is there and has not expired
+        Race         False if one of them has just gone: then no link may be handed out
         """
-        update = Update(
-            keys.export(export.account_id, export.id),
-            Change(add={"links_issued": 1}),
-            _status(ExportStatus.READY) & Compare("expires_at", ">", to_milliseconds(now)),
-        )
-        return self._try([update, *self._effects.writes(effects)])
+        updates = [
+            Update(
+                keys.export(export.account_id, export.id),
+                Change(add={"links_issued": 1}),
+                _status(ExportStatus.READY) & Compare("expires_at", ">", to_milliseconds(now)),
+            )
+            for export in exports
+        ]
+        return self._try([*updates, *self._effects.writes(effects)])
 
     # The worker's side -----------------------------------------------------------------------
 

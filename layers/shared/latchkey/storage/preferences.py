@@ -13,12 +13,12 @@ from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.preferences import Preferences
 from latchkey.storage import keys
 from latchkey.storage.records import from_milliseconds, to_milliseconds
-from latchkey.storage.table import EXISTS, Check, ConditionFailed, Delete, Put
+from latchkey.storage.table import ABSENT, EXISTS, Check, ConditionFailed, Put, equals
 
 if TYPE_CHECKING:
     from latchkey.domain.effects import Effects
     from latchkey.storage.effects import EffectWriter
-    from latchkey.storage.table import Table, Write
+    from latchkey.storage.table import Table
 
 
 class PreferenceStore:
@@ -30,7 +30,7 @@ class PreferenceStore:
         self._effects = effects
 
     def find(self, account_id: str) -> Preferences | None:
-        """Read a person's preferences; None when they never set any.
+        """Read a person's preferences; None if they never set any.
 
         Pattern      F1, "how do I like it"
         Request      GetItem
@@ -43,39 +43,36 @@ class PreferenceStore:
         return Preferences(
             document=json.loads(str(item["document"])),
             updated_at=from_milliseconds(int(str(item["updated_at"]))),
+            version=int(str(item["version"])),
         )
 
-    def put(self, account_id: str, preferences: Preferences, effects: Effects) -> None:
-        """Set a person's preferences, whatever they were.
+    def put(self, account_id: str, preferences: Preferences, effects: Effects) -> bool:
+        """Replace a person's preferences; a reset is an empty document.
 
-        Pattern      F2, replace
+        Pattern      F2, replace and reset
         Request      TransactWriteItems
         Cost         6 WRU for a document of under 1 KiB: it, the account's check, the audit row
-        Condition    the account exists
-        Race         the last of two wins; an account that is erased meanwhile leaves nothing behind
+        Condition    the account exists, and the stored version is the one before
+        Race         False if somebody else has changed them; an account that is erased meanwhile
+                     leaves nothing behind
         Raises       AccountNotFound
         """
         text = json.dumps(preferences.document, ensure_ascii=False, separators=(",", ":"))
+        before = preferences.version - 1
         put = Put(
             keys.preferences(account_id),
-            {"document": text, "updated_at": to_milliseconds(preferences.updated_at)},
+            {
+                "document": text,
+                "updated_at": to_milliseconds(preferences.updated_at),
+                "version": preferences.version,
+            },
+            ABSENT if before == 0 else equals("version", before),
         )
-        self._write(account_id, put, effects)
-
-    def delete(self, account_id: str, effects: Effects) -> None:
-        """Forget a person's preferences; that there were none is no error.
-
-        Pattern      F3, reset
-        Request      TransactWriteItems
-        Cost         6 WRU
-        Condition    the account exists
-        Raises       AccountNotFound
-        """
-        self._write(account_id, Delete(keys.preferences(account_id)), effects)
-
-    def _write(self, account_id: str, write: Write, effects: Effects) -> None:
         check = Check(keys.account(account_id), EXISTS)
         try:
-            self._table.transact([check, write, *self._effects.writes(effects)])
+            self._table.transact([check, put, *self._effects.writes(effects)])
         except ConditionFailed as failed:
-            raise AccountNotFound from failed
+            if failed.write is check:
+                raise AccountNotFound from failed
+            return False
+        return True

@@ -13,7 +13,7 @@ from latchkey.http.response import export_path
 
 if TYPE_CHECKING:
     from latchkey.domain.export import Export
-    from latchkey.flows.exports import Link
+    from latchkey.flows.exports import Found, Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class ExportView:
     """Of the file, in hex."""
     failure: ExportFailureView | None
     download_url: str | None
-    """Made for this very request, and only when one export is asked for that is ready."""
+    """Made for this request, for an export that is ready. Requires recent authentication."""
     download_url_expires_at: datetime | None
     """At most five minutes away. Ask again for another one."""
     download_blocked_by: str | None
@@ -79,15 +79,15 @@ class ExportView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportListView:
-    """A person's exports, newest first; links are made for one at a time, by asking for it."""
+    """A person's exports, newest first."""
 
     exports: list[ExportView]
     total_count: int
 
     @classmethod
-    def of(cls, exports: list[Export], now: datetime) -> ExportListView:
+    def of(cls, found: list[Found], now: datetime) -> ExportListView:
         """Show all of them."""
-        views = [ExportView.of(export, now) for export in exports]
+        views = [ExportView.of(f.export, now, link=f.link, blocked=f.blocked) for f in found]
         return cls(exports=views, total_count=len(views))
 
 
