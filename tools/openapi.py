@@ -85,7 +85,7 @@ _HEADERS: dict[str, Schema] = {
         "schema": {"type": "integer"},
     },
 }
-_MEANINGS = {(row.status, kind.code): row.message for kind, row in CATALOGUE.items()} | {
+_MEANINGS = {(row.status, kind.code): row.en for kind, row in CATALOGUE.items()} | {
     (500, INTERNAL_ERROR): f"{INTERNAL_ERROR_MEANING}."
 }
 _HEADERS_BY_STATUS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.bootstrap import activity
-from latchkey.domain.audit_words import choose_language
 from latchkey.domain.errors import AccountNotFound, InvalidCursor
+from latchkey.domain.language import choose_language
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import PAGING

@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints
 from latchkey.domain import errors
 from latchkey.domain.errors import InvalidInput, ProblemCode
 from latchkey.http.bodies.validation import Body
-from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, PROBLEMS
+from latchkey.http.errors import _GERMAN_PROBLEMS, CATALOGUE, INTERNAL_ERROR, PROBLEMS
 from tools.error_docs import ADVICE
 from tools.operations import operations
 from tools.template import ROOT
@@ -60,6 +60,11 @@ def test_no_code_was_ever_renamed_or_dropped():
 
 def test_advice_is_given_for_every_code_and_no_other():
     assert set(ADVICE) == {kind.code for kind in CATALOGUE} | {INTERNAL_ERROR}
+
+
+def test_every_error_and_problem_has_german_words():
+    assert [kind.code for kind, row in CATALOGUE.items() if not row.de or row.de == row.en] == []
+    assert set(_GERMAN_PROBLEMS) == set(ProblemCode)
 
 
 # The codes in `details` ------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from latchkey.domain.audit import Action, AuditRecord
-from latchkey.domain.audit_words import WORDS, Language, choose_language, describe_row
+from latchkey.domain.audit_words import WORDS, describe_row
+from latchkey.domain.language import Language, choose_language
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -662,7 +662,10 @@ export const requestExport = <ThrowOnError extends boolean = true>(options?: Opt
 });
 
 /**
- * List your exports, newest first; ask for one of them to download it
+ * List your exports, newest first
+ *
+ * A ready export has a download link if you authenticated within the last five minutes. Otherwise
+ * `download_blocked_by` says so.
  */
 export const listExports = <ThrowOnError extends boolean = true>(options?: Options<ListExportsData, ThrowOnError>) => (options?.client ?? client).get<ListExportsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',

@@ -320,7 +320,7 @@ export type ExportFailureView = {
 };
 
 /**
- * A person's exports, newest first; links are made for one at a time, by asking for it.
+ * A person's exports, newest first.
  */
 export type ExportListView = {
     exports: Array<ExportView>;
@@ -357,7 +357,7 @@ export type ExportView = {
     sha256: string | null;
     failure: ExportFailureView | null;
     /**
-     * Made for this very request, and only when one export is asked for that is ready.
+     * Made for this request, for an export that is ready. Requires recent authentication.
      */
     download_url: string | null;
     /**
@@ -1368,6 +1368,12 @@ export type UnsuspendUserResponse = UnsuspendUserResponses[keyof UnsuspendUserRe
 
 export type ResetPreferencesData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have read; 412 when it has changed since.
+         */
+        'If-Match'?: string;
+    };
     path?: never;
     query?: {
         /**
@@ -1405,6 +1411,12 @@ export type GetPreferencesResponse = GetPreferencesResponses[keyof GetPreference
 
 export type ReplacePreferencesData = {
     body: PreferencesBody;
+    headers?: {
+        /**
+         * The `ETag` of what you have read; 412 when it has changed since.
+         */
+        'If-Match'?: string;
+    };
     path?: never;
     query?: {
         /**
@@ -1426,6 +1438,12 @@ export type ReplacePreferencesResponse = ReplacePreferencesResponses[keyof Repla
 
 export type ResetPreferencesAtUsersUserIdPreferencesData = {
     body?: never;
+    headers?: {
+        /**
+         * The `ETag` of what you have read; 412 when it has changed since.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * An account.
@@ -1473,6 +1491,12 @@ export type GetPreferencesAtUsersUserIdPreferencesResponse = GetPreferencesAtUse
 
 export type ReplacePreferencesAtUsersUserIdPreferencesData = {
     body: PreferencesBody;
+    headers?: {
+        /**
+         * The `ETag` of what you have read; 412 when it has changed since.
+         */
+        'If-Match'?: string;
+    };
     path: {
         /**
          * An account.
@@ -1875,7 +1899,7 @@ export type ListExportsData = {
 
 export type ListExportsResponses = {
     /**
-     * A person's exports, newest first; links are made for one at a time, by asking for it
+     * A person's exports, newest first
      */
     200: ExportListView;
 };

@@ -242,7 +242,7 @@ export const zExportView = z.object({
 });
 
 /**
- * A person's exports, newest first; links are made for one at a time, by asking for it.
+ * A person's exports, newest first.
  */
 export const zExportListView = z.object({
     exports: z.array(zExportView),
@@ -919,6 +919,10 @@ export const zUnsuspendUserPath = z.object({
  */
 export const zUnsuspendUserResponse = zStandingView;
 
+export const zResetPreferencesHeaders = z.object({
+    'If-Match': z.string().optional()
+});
+
 export const zResetPreferencesQuery = z.object({
     reason: z.string().min(1).max(200).optional()
 });
@@ -935,6 +939,10 @@ export const zGetPreferencesResponse = zPreferencesView;
 
 export const zReplacePreferencesBody = zPreferencesBody;
 
+export const zReplacePreferencesHeaders = z.object({
+    'If-Match': z.string().optional()
+});
+
 export const zReplacePreferencesQuery = z.object({
     reason: z.string().min(1).max(200).optional()
 });
@@ -943,6 +951,10 @@ export const zReplacePreferencesQuery = z.object({
  * Somebody's preferences; a described key that was never set is null
  */
 export const zReplacePreferencesResponse = zPreferencesView;
+
+export const zResetPreferencesAtUsersUserIdPreferencesHeaders = z.object({
+    'If-Match': z.string().optional()
+});
 
 export const zResetPreferencesAtUsersUserIdPreferencesPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
@@ -967,6 +979,10 @@ export const zGetPreferencesAtUsersUserIdPreferencesPath = z.object({
 export const zGetPreferencesAtUsersUserIdPreferencesResponse = zPreferencesView;
 
 export const zReplacePreferencesAtUsersUserIdPreferencesBody = zPreferencesBody;
+
+export const zReplacePreferencesAtUsersUserIdPreferencesHeaders = z.object({
+    'If-Match': z.string().optional()
+});
 
 export const zReplacePreferencesAtUsersUserIdPreferencesPath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
@@ -1191,7 +1207,7 @@ export const zRequestExportHeaders = z.object({
 export const zRequestExportResponse = zExportView;
 
 /**
- * A person's exports, newest first; links are made for one at a time, by asking for it
+ * A person's exports, newest first
  */
 export const zListExportsResponse = zExportListView;
 

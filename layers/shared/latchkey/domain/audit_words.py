@@ -6,20 +6,14 @@ They say what happened, never who did it: that is told from the row's actor.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR, Action, AuditRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-
-class Language(StrEnum):
-    """What the history can be read in."""
-
-    ENGLISH = "en"
-    GERMAN = "de"
+    from latchkey.domain.language import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +162,6 @@ def describe_row(row: AuditRecord, personal: Mapping[str, str], language: Langua
         where = _SIGNED_OUT_FROM if row.action in _SIGN_OUTS else _FROM_DEVICE
         return _in(where, language).format(what=what, from_device=from_device)
     return what
-
-
-def choose_language(wanted: Iterable[str]) -> Language:
-    """Choose the first language tag that we have words in; English when there is none."""
-    for tag in wanted:
-        primary = tag.partition("-")[0].lower()
-        if primary in Language:
-            return Language(primary)
-    return Language.ENGLISH
 
 
 def _in(words: Words, language: Language) -> str:

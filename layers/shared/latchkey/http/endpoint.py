@@ -15,6 +15,7 @@ from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DomainError, TooManyAttempts
+from latchkey.domain.language import Language, choose_language
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
@@ -102,7 +103,7 @@ class Endpoint:
         units.reset()
         concern.reset()
         request_id = event["requestContext"]["requestId"]
-        problem_json = False
+        problem_json, language = False, Language.ENGLISH
         outcome, reason = "OK", None
         standings: list[Standing] = []
         try:
@@ -111,10 +112,11 @@ class Endpoint:
                 event, now=services.clock.now(), edge_secret=services.config.edge_secret
             )
             problem_json = request.wants_problem_json
+            language = choose_language(request.languages)
             answer = render(self._answer(request, standings), request_id)
         except Exception as error:  # noqa: BLE001 - the last resort: nothing may leave unenveloped
             outcome, reason = _outcome(error)
-            answer = render_error(error, request_id, problem_json=problem_json)
+            answer = render_error(error, request_id, problem_json=problem_json, language=language)
             if isinstance(error, TooManyAttempts) and error.standing is not None:
                 standings.append(error.standing)
         answer["headers"].update(limit_headers(standings))

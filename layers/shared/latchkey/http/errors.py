@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain import errors as domain
 from latchkey.domain.errors import ProblemCode
+from latchkey.domain.language import Language
 from latchkey.domain.text import escape_unprintable
 from latchkey.http.response import export_path, render_json
 
 if TYPE_CHECKING:
-    from latchkey.domain.errors import DomainError
+    from latchkey.domain.errors import DomainError, Problem
     from latchkey.http.request import Event
 
 
@@ -23,97 +24,268 @@ class Row:
     """How one kind of error leaves the building."""
 
     status: int
-    message: str
+    en: str
+    de: str
+
+    def message(self, language: Language) -> str:
+        """Say it in a language."""
+        return self.de if language is Language.GERMAN else self.en
 
 
 CATALOGUE: dict[type[DomainError], Row] = {
-    domain.InvalidInput: Row(400, "The request is not valid; see the details."),
-    domain.InvalidLanguageCode: Row(400, "A language is not a registered BCP 47 tag."),
-    domain.InvalidCursor: Row(400, "This cursor does not belong to this listing."),
-    domain.UnusablePicture: Row(400, "This is no JPEG, PNG or WebP picture that can be used."),
-    domain.WeakPassword: Row(400, "This password can't be accepted; see the details."),
-    domain.CurrentSessionUnknown: Row(400, "Your own session can't be told from the others."),
-    domain.SingleUseTokenInvalid: Row(400, "This link was used already or is too old."),
+    domain.InvalidInput: Row(
+        400, "The request is not valid. See details.", "Die Anfrage ist ungültig. Siehe details."
+    ),
+    domain.InvalidLanguageCode: Row(
+        400,
+        "A language is not a registered BCP 47 tag.",
+        "Eine Sprache ist kein registriertes BCP-47-Kürzel.",
+    ),
+    domain.InvalidCursor: Row(
+        400,
+        "This cursor does not belong to this list.",
+        "Dieser Cursor gehört nicht zu dieser Liste.",
+    ),
+    domain.UnusablePicture: Row(
+        400,
+        "This file is not a usable JPEG, PNG or WebP image.",
+        "Diese Datei ist kein verwendbares JPEG-, PNG- oder WebP-Bild.",
+    ),
+    domain.WeakPassword: Row(
+        400,
+        "This password is not accepted. See details.",
+        "Dieses Passwort wird nicht akzeptiert. Siehe details.",
+    ),
+    domain.CurrentSessionUnknown: Row(
+        400,
+        "Your current session cannot be identified.",
+        "Deine aktuelle Sitzung lässt sich nicht bestimmen.",
+    ),
+    domain.SingleUseTokenInvalid: Row(
+        400,
+        "This link has been used or has expired.",
+        "Dieser Link wurde schon benutzt oder ist abgelaufen.",
+    ),
     # An unknown account and a wrong password are one error from here on: enumeration.
-    domain.InvalidCredentials: Row(401, "The e-mail address or the password is wrong."),
-    domain.RefreshTokenInvalid: Row(401, "The refresh token is not valid."),
-    domain.RefreshTokenReused: Row(401, "This refresh token was replaced; the session has ended."),
-    domain.TokenMissing: Row(401, "Send an access token: Authorization: Bearer <token>."),
-    domain.TokenInvalid: Row(401, "The access token is not valid."),
-    domain.TokenExpired: Row(401, "The access token has expired; refresh it."),
-    domain.SessionRevoked: Row(401, "This session has been signed out."),
+    domain.InvalidCredentials: Row(
+        401,
+        "The email address or the password is wrong.",
+        "Die E-Mail-Adresse oder das Passwort ist falsch.",
+    ),
+    domain.RefreshTokenInvalid: Row(
+        401, "The refresh token is not valid.", "Das Refresh-Token ist ungültig."
+    ),
+    domain.RefreshTokenReused: Row(
+        401,
+        "This refresh token was already replaced. The session has ended.",
+        "Dieses Refresh-Token wurde bereits ersetzt. Die Sitzung ist beendet.",
+    ),
+    domain.TokenMissing: Row(
+        401,
+        "Send an access token: Authorization: Bearer <token>.",
+        "Sende ein Access-Token: Authorization: Bearer <token>.",
+    ),
+    domain.TokenInvalid: Row(
+        401, "The access token is not valid.", "Das Access-Token ist ungültig."
+    ),
+    domain.TokenExpired: Row(
+        401,
+        "The access token has expired. Refresh it.",
+        "Das Access-Token ist abgelaufen. Erneuere es.",
+    ),
+    domain.SessionRevoked: Row(
+        401, "This session has been signed out.", "Diese Sitzung wurde abgemeldet."
+    ),
     # The two that follow are told to whoever holds a token of the account, and 403 to whoever has
     # just shown its password.
-    domain.SessionOfDeletedAccount: Row(401, "This session ended with its account's deletion."),
-    domain.SessionOfSuspendedAccount: Row(401, "This session ended with its account's suspension."),
-    domain.SessionExpired: Row(401, "This session has reached its end; sign in again."),
-    domain.SessionIdleTimeout: Row(401, "This session was unused for too long; sign in again."),
-    domain.OriginNotAllowed: Row(403, "Requests with cookies are taken from our own pages only."),
-    domain.EmailNotVerified: Row(403, "Confirm your e-mail address first."),
-    domain.PasswordResetRequired: Row(403, "Choose a new password by mail first."),
-    domain.AccountDeleted: Row(403, "This account has been deleted."),
-    domain.AccountSuspended: Row(403, "This account has been suspended."),
-    domain.ReauthenticationRequired: Row(403, "Enter your password again first."),
-    domain.AdministratorsOnly: Row(403, "Only administrators may do this."),
-    domain.AccountNotFound: Row(404, "There is no such account."),
+    domain.SessionOfDeletedAccount: Row(
+        401,
+        "This session ended because the account was deleted.",
+        "Diese Sitzung endete, weil das Konto gelöscht wurde.",
+    ),
+    domain.SessionOfSuspendedAccount: Row(
+        401,
+        "This session ended because the account was suspended.",
+        "Diese Sitzung endete, weil das Konto gesperrt wurde.",
+    ),
+    domain.SessionExpired: Row(
+        401,
+        "This session has expired. Sign in again.",
+        "Diese Sitzung ist abgelaufen. Melde dich neu an.",
+    ),
+    domain.SessionIdleTimeout: Row(
+        401,
+        "This session was unused for too long. Sign in again.",
+        "Diese Sitzung wurde zu lange nicht benutzt. Melde dich neu an.",
+    ),
+    domain.OriginNotAllowed: Row(
+        403,
+        "Requests with cookies are accepted only from allowed origins.",
+        "Anfragen mit Cookies werden nur von erlaubten Origins angenommen.",
+    ),
+    domain.EmailNotVerified: Row(
+        403, "Confirm your email address first.", "Bestätige zuerst deine E-Mail-Adresse."
+    ),
+    domain.PasswordResetRequired: Row(
+        403, "Reset your password by email first.", "Setze zuerst dein Passwort per E-Mail zurück."
+    ),
+    domain.AccountDeleted: Row(
+        403, "This account has been deleted.", "Dieses Konto wurde gelöscht."
+    ),
+    domain.AccountSuspended: Row(
+        403, "This account has been suspended.", "Dieses Konto wurde gesperrt."
+    ),
+    domain.ReauthenticationRequired: Row(
+        403, "Enter your password again first.", "Gib zuerst dein Passwort noch einmal ein."
+    ),
+    domain.AdministratorsOnly: Row(
+        403, "Only administrators may do this.", "Das dürfen nur Administratoren."
+    ),
+    domain.AccountNotFound: Row(404, "Account not found.", "Konto nicht gefunden."),
     # Somebody else's session and one that never was are one error: enumeration.
-    domain.SessionNotFound: Row(404, "Session not found or already terminated."),
+    domain.SessionNotFound: Row(
+        404,
+        "Session not found or already terminated.",
+        "Sitzung nicht gefunden oder bereits beendet.",
+    ),
     # Somebody else's export, likewise.
-    domain.ExportNotFound: Row(404, "There is no such export."),
-    domain.ExportAlreadyRunning: Row(409, "An export is under way already; its location is given."),
+    domain.ExportNotFound: Row(404, "Export not found.", "Export nicht gefunden."),
+    domain.ExportAlreadyRunning: Row(
+        409,
+        "An export is already running. See Location.",
+        "Ein Export läuft bereits. Siehe Location.",
+    ),
     # Somebody else's upload, a used one and one that never was are one error: enumeration.
-    domain.UploadNotFound: Row(404, "There is no such upload, or it was used or has expired."),
-    domain.UploadNotComplete: Row(409, "The file has not been uploaded yet."),
-    domain.EmailAlreadyRegistered: Row(409, "This e-mail address is registered already."),
-    domain.UsernameTaken: Row(409, "This username is taken."),
-    domain.LastAdministrator: Row(409, "This is the last administrator."),
-    domain.RevocationNotConfirmed: Row(409, "Run it with dry_run first and send its confirmation."),
-    domain.ErasureStarted: Row(409, "This account is being erased."),
-    domain.PreconditionFailed: Row(412, "It has changed since you read it; read it again."),
-    domain.IdempotencyKeyReused: Row(422, "This idempotency key belongs to another request."),
-    domain.TooManyPendingUploads: Row(429, "Finish an upload first, or wait until one expires."),
-    domain.TooManyAttempts: Row(429, "Too many attempts; try again later."),
-    domain.TemporarilyUnavailable: Row(503, "Something we need is not answering; try again."),
+    domain.UploadNotFound: Row(
+        404,
+        "Upload not found, already used, or expired.",
+        "Upload nicht gefunden, schon benutzt oder abgelaufen.",
+    ),
+    domain.UploadNotComplete: Row(
+        409, "The file has not been uploaded yet.", "Die Datei ist noch nicht hochgeladen."
+    ),
+    domain.EmailAlreadyRegistered: Row(
+        409,
+        "This email address is already registered.",
+        "Diese E-Mail-Adresse ist bereits registriert.",
+    ),
+    domain.UsernameTaken: Row(409, "This username is taken.", "Dieser Benutzername ist vergeben."),
+    domain.LastAdministrator: Row(
+        409, "This is the last administrator.", "Das ist der letzte Administrator."
+    ),
+    domain.RevocationNotConfirmed: Row(
+        409,
+        "Run it with dry_run first and send its confirmation.",
+        "Führe es zuerst mit dry_run aus und sende dessen confirmation.",
+    ),
+    domain.ErasureStarted: Row(
+        409, "This account is being erased.", "Dieses Konto wird gerade gelöscht."
+    ),
+    domain.PreconditionFailed: Row(
+        412,
+        "The resource has changed since you read it.",
+        "Die Ressource hat sich geändert, seit du sie gelesen hast.",
+    ),
+    domain.IdempotencyKeyReused: Row(
+        422,
+        "This idempotency key was used for another request.",
+        "Dieser Idempotency-Key wurde für eine andere Anfrage benutzt.",
+    ),
+    domain.TooManyPendingUploads: Row(
+        429,
+        "Finish an upload first, or wait until one expires.",
+        "Schließe zuerst einen Upload ab oder warte, bis einer abläuft.",
+    ),
+    domain.TooManyAttempts: Row(
+        429,
+        "Too many attempts. Try again later.",
+        "Zu viele Versuche. Versuche es später noch einmal.",
+    ),
+    domain.TemporarilyUnavailable: Row(
+        503,
+        "The service is temporarily unavailable. Try again.",
+        "Der Dienst ist gerade nicht verfügbar. Versuche es noch einmal.",
+    ),
 }
 
 PROBLEMS: dict[ProblemCode, str] = {
-    ProblemCode.UNSUPPORTED_MEDIA_TYPE: "the body is of a type that this operation does not read",
-    ProblemCode.MALFORMED_BODY: "the body can't be read at all",
-    ProblemCode.MALFORMED_JSON: "no JSON as RFC 8259 has it: UTF-8, each name once, finite numbers",
-    ProblemCode.MALFORMED_FORM: "no form as RFC 7578 has it, a field came twice, or is not UTF-8",
-    ProblemCode.TOO_DEEP: "the JSON is nested too deep",
-    ProblemCode.TOO_LARGE: "more bytes than are taken",
-    ProblemCode.REQUIRED: "it has to be sent",
-    ProblemCode.UNKNOWN_FIELD: "there is no such field, or nobody may set it here",
-    ProblemCode.UNKNOWN_PARAMETER: "there is no such query parameter",
-    ProblemCode.WRONG_TYPE: "not of the type that is documented, such as a number as text",
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: "the operation does not accept this media type",
+    ProblemCode.MALFORMED_BODY: "the body cannot be read",
+    ProblemCode.MALFORMED_JSON: "not valid JSON (RFC 8259): UTF-8, unique names, finite numbers",
+    ProblemCode.MALFORMED_FORM: "not a valid form (RFC 7578), not UTF-8, or a field was sent twice",
+    ProblemCode.TOO_DEEP: "the JSON is nested too deeply",
+    ProblemCode.TOO_LARGE: "more bytes than allowed",
+    ProblemCode.REQUIRED: "the field is required",
+    ProblemCode.UNKNOWN_FIELD: "the field does not exist, or cannot be set here",
+    ProblemCode.UNKNOWN_PARAMETER: "the query parameter does not exist",
+    ProblemCode.WRONG_TYPE: "not of the documented type, such as a number sent as text",
     ProblemCode.TOO_SHORT: "too few characters",
     ProblemCode.TOO_LONG: "too many characters",
     ProblemCode.OUT_OF_RANGE: "a number that is too small or too large",
-    ProblemCode.NOT_AN_OPTION: "none of the words that are documented",
-    ProblemCode.NOT_AN_ID: "no id of the kind that is wanted",
-    ProblemCode.NOT_A_TIME: "no RFC 3339 time with its zone",
-    ProblemCode.FORBIDDEN_CHARACTER: "a control, direction or invisible character is in it",
-    ProblemCode.INVALID: "it does not have the form that is documented",
-    ProblemCode.INVALID_EMAIL: "no e-mail address that mail could be sent to",
-    ProblemCode.INVALID_LANGUAGE_CODE: "no registered BCP 47 language tag",
-    ProblemCode.INVALID_CURSOR: "a cursor that this listing did not hand out to this caller",
-    ProblemCode.TOO_COMMON: "a password that many people use, or that is easily guessed",
-    ProblemCode.UNCHANGED: "it is so already",
-    ProblemCode.SINGLE_USE_TOKEN_INVALID: "the link was used already, is too old, or is not ours",
-    ProblemCode.CURRENT_SESSION_UNKNOWN: "which session is this one can't be told",
-    ProblemCode.ONE_FILTER_ONLY: "only one of these can be searched by at a time",
-    ProblemCode.USER_REQUIRED: "this is found by `user_id` only",
+    ProblemCode.NOT_AN_OPTION: "not one of the allowed values",
+    ProblemCode.NOT_AN_ID: "not an id of the expected kind",
+    ProblemCode.NOT_A_TIME: "not an RFC 3339 time with a time zone",
+    ProblemCode.FORBIDDEN_CHARACTER: "contains a control, direction or invisible character",
+    ProblemCode.INVALID: "does not have the documented form",
+    ProblemCode.INVALID_EMAIL: "not an email address that mail can be sent to",
+    ProblemCode.INVALID_LANGUAGE_CODE: "not a registered BCP 47 language tag",
+    ProblemCode.INVALID_CURSOR: "not a cursor that this list returned to this caller",
+    ProblemCode.TOO_COMMON: "a common or easily guessed password",
+    ProblemCode.UNCHANGED: "the value is already set",
+    ProblemCode.SINGLE_USE_TOKEN_INVALID: "the link was used, has expired, or is not valid",
+    ProblemCode.CURRENT_SESSION_UNKNOWN: "the current session cannot be identified",
+    ProblemCode.ONE_FILTER_ONLY: "only one of these filters can be used at a time",
+    ProblemCode.USER_REQUIRED: "only available with `user_id`",
     ProblemCode.EMPTY_PERIOD: "the period ends before it begins",
 }
-"""What the codes in `details` say of a field."""
+"""What the codes in `details` mean, for docs/errors.md."""
+
+_GERMAN_PROBLEMS: dict[ProblemCode, str] = {
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: "Dieser Medientyp wird hier nicht angenommen.",
+    ProblemCode.MALFORMED_BODY: "Der Body ist nicht lesbar.",
+    ProblemCode.MALFORMED_JSON: "Das ist kein gültiges JSON in UTF-8.",
+    ProblemCode.MALFORMED_FORM: "Das ist kein gültiges Formular.",
+    ProblemCode.TOO_DEEP: "Das JSON ist zu tief verschachtelt.",
+    ProblemCode.TOO_LARGE: "Das ist zu groß.",
+    ProblemCode.REQUIRED: "Dieses Feld ist erforderlich.",
+    ProblemCode.UNKNOWN_FIELD: "Dieses Feld gibt es hier nicht.",
+    ProblemCode.UNKNOWN_PARAMETER: "Diesen Parameter gibt es hier nicht.",
+    ProblemCode.WRONG_TYPE: "Das hat den falschen Typ.",
+    ProblemCode.TOO_SHORT: "Das ist zu kurz.",
+    ProblemCode.TOO_LONG: "Das ist zu lang.",
+    ProblemCode.OUT_OF_RANGE: "Diese Zahl ist zu klein oder zu groß.",
+    ProblemCode.NOT_AN_OPTION: "Das ist keiner der erlaubten Werte.",
+    ProblemCode.NOT_AN_ID: "Das ist keine gültige Kennung.",
+    ProblemCode.NOT_A_TIME: "Das ist keine Zeitangabe mit Zeitzone (RFC 3339).",
+    ProblemCode.FORBIDDEN_CHARACTER: "Darin ist ein Zeichen, das nicht erlaubt ist.",
+    ProblemCode.INVALID: "Das hat nicht die richtige Form.",
+    ProblemCode.INVALID_EMAIL: "Das ist keine gültige E-Mail-Adresse.",
+    ProblemCode.INVALID_LANGUAGE_CODE: "Das ist kein registriertes BCP-47-Kürzel.",
+    ProblemCode.INVALID_CURSOR: "Das ist kein Cursor dieser Liste.",
+    ProblemCode.TOO_COMMON: "Dieses Passwort ist verbreitet oder leicht zu erraten.",
+    ProblemCode.UNCHANGED: "Das ist bereits so.",
+    ProblemCode.SINGLE_USE_TOKEN_INVALID: "Dieser Link wurde schon benutzt oder ist abgelaufen.",
+    ProblemCode.CURRENT_SESSION_UNKNOWN: "Die aktuelle Sitzung lässt sich nicht bestimmen.",
+    ProblemCode.ONE_FILTER_ONLY: "Nur einer dieser Filter ist auf einmal möglich.",
+    ProblemCode.USER_REQUIRED: "Das geht nur mit user_id.",
+    ProblemCode.EMPTY_PERIOD: "Der Zeitraum endet, bevor er beginnt.",
+}
+"""What `details` say in German, by code. In English each problem brings a message of its own."""
 
 INTERNAL_ERROR = "INTERNAL_ERROR"
-_INTERNAL_ROW = Row(500, "Something went wrong on our side.")
+_INTERNAL_ROW = Row(500, "Something went wrong on our side.", "Bei uns ist etwas schiefgegangen.")
 
 
-def render_error(error: Exception, request_id: str, *, problem_json: bool = False) -> Event:
+def render_error(
+    error: Exception,
+    request_id: str,
+    *,
+    problem_json: bool = False,
+    language: Language = Language.ENGLISH,
+) -> Event:
     """Answer an error in the envelope, or as RFC 9457 `problem+json` when asked for.
+
+    language  of the messages; codes and fields are the same in all of them
 
     Only the code, the table's words, the problems' fields and the day on which a deleted account is
     erased leave; an error that is not in the table is INTERNAL_ERROR and says nothing more. A field
@@ -123,22 +295,26 @@ def render_error(error: Exception, request_id: str, *, problem_json: bool = Fals
     if isinstance(error, domain.DomainError) and type(error) in CATALOGUE:
         row, code = CATALOGUE[type(error)], error.code
     details = [
-        {"field": escape_unprintable(p.field), "code": p.code, "message": p.message}
+        {"field": escape_unprintable(p.field), "code": p.code, "message": _explain(p, language)}
         for p in getattr(error, "problems", ())
     ]
-    message = row.message
+    title = message = row.message(language)
     if isinstance(error, domain.AccountDeleted) and error.purge_at is not None:
-        message += f" It can be restored until {error.purge_at:%Y-%m-%d %H:%M} UTC."
-    headers = _headers(error, code)
+        until = f"{error.purge_at:%Y-%m-%d %H:%M} UTC"
+        message += {
+            Language.ENGLISH: f" It can be restored until {until}.",
+            Language.GERMAN: f" Es kann bis {until} wiederhergestellt werden.",
+        }[language]
+    headers = {"content-language": language.value, **_headers(error, code)}
     if problem_json:
         body: dict[str, Any] = {
             "type": f"urn:latchkey:error:{code.lower()}",
-            "title": row.message,
+            "title": title,
             "status": row.status,
             "code": code,
             "request_id": request_id,
         }
-        if message != row.message:
+        if message != title:
             body["detail"] = message
         if details:
             body["details"] = details
@@ -149,6 +325,10 @@ def render_error(error: Exception, request_id: str, *, problem_json: bool = Fals
             content["details"] = details
         body = {"success": False, "error": content}
     return render_json(row.status, body, request_id, headers=headers)
+
+
+def _explain(problem: Problem, language: Language) -> str:
+    return _GERMAN_PROBLEMS[problem.code] if language is Language.GERMAN else problem.message
 
 
 def _headers(error: Exception, code: str) -> dict[str, str]:

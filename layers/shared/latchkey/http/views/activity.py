@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from latchkey.domain.audit_words import Language, describe_row
+from latchkey.domain.audit_words import describe_row
 
 if TYPE_CHECKING:
+    from latchkey.domain.language import Language
     from latchkey.domain.paging import Slice
     from latchkey.flows.activity import ActivityEntry
 

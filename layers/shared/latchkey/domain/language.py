@@ -1,0 +1,25 @@
+"""The languages that the service speaks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Language(StrEnum):
+    """A language of the history and of error messages."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
+def choose_language(wanted: Iterable[str]) -> Language:
+    """Choose the first language tag that is supported, else English."""
+    for tag in wanted:
+        primary = tag.partition("-")[0].lower()
+        if primary in Language:
+            return Language(primary)
+    return Language.ENGLISH
