@@ -46,7 +46,7 @@ check: $(VENV) $(SAM) $(CLIENT) ## Format, lint, types, import rules, template, 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/shared $(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml deploy/github-oidc.yaml
 	.tools/sam/bin/sam validate --lint
 	$(BIN)/python -m tools.openapi --check
 	cd clients/typescript && npm run check --silent
@@ -93,13 +93,18 @@ deploy: $(VENV) $(SAM) $(PAGE) ## Check, build, show the change set, deploy, pub
 changeset: $(VENV) $(SAM) ## Check, build and make a change set to look at; nothing is changed (PROFILE KEY=VALUE)
 	@$(GIVEN) $(BIN)/python -m tools.deploy --changeset $(or $(PROFILE),dev)
 
+.PHONY: execute
+execute: $(VENV) ## Execute the change set that was looked at (STACK CHANGE_SET)
+	@test -n "$(STACK)" -a -n "$(CHANGE_SET)" || { echo "usage: make execute STACK=latchkey CHANGE_SET=arn:…" >&2; exit 2; }
+	@$(BIN)/python -m tools.changeset execute $(STACK) $(CHANGE_SET)
+
 .PHONY: publish-page
 publish-page: $(VENV) $(PAGE) ## Put the page where a stack serves it (STACK=latchkey)
 	@$(BIN)/python -m tools.publish_page $(or $(STACK),latchkey)
 
 .PHONY: smoke
 smoke: $(VENV) ## Walk a deployed stack from outside, leaving nothing behind (URL REGISTER=1 STACK SMOKE_EMAIL …)
-	@test -n "$(URL)" || { echo "usage: make smoke URL=https://accounts.example.com" >&2; exit 2; }
+	@test -n "$(URL)$(STACK)" || { echo "usage: make smoke URL=https://accounts.example.com" >&2; exit 2; }
 	@$(BIN)/python -m tools.smoke $(URL)
 
 .PHONY: admin

@@ -57,17 +57,19 @@ def deploy(
     *,
     yes: bool = False,
     only_changeset: bool = False,
+    role: str = "",
     tell: Callable[[str], object] = print,
 ) -> int:
     """Check, build, show the change set, deploy, publish; return the exit code.
 
     yes             execute the change set without asking
     only_changeset  make the change set and end there: somebody looks at it first
+    role            what CloudFormation acts as; empty: who calls it
     """
     if steps.check(profile):
         tell("\nNothing was deployed. Mend what would fail, and run it again.")
         return 1
-    for command in commands(profile, yes=yes, only_changeset=only_changeset):
+    for command in commands(profile, yes=yes, only_changeset=only_changeset, role=role):
         if code := steps.run(command):
             return code
     if only_changeset:
@@ -83,7 +85,9 @@ def deploy(
     return 0
 
 
-def commands(profile: Profile, *, yes: bool, only_changeset: bool) -> list[list[str]]:
+def commands(
+    profile: Profile, *, yes: bool, only_changeset: bool, role: str = ""
+) -> list[list[str]]:
     """Return SAM's commands of a deploy."""
     build = [SAM, "build", "--config-env", profile.name]
     if "Architecture" in profile.parameters:
@@ -94,6 +98,8 @@ def commands(profile: Profile, *, yes: bool, only_changeset: bool) -> list[list[
         ship += ["--no-execute-changeset"]
     elif yes:
         ship += ["--no-confirm-changeset"]
+    if role:
+        ship += ["--role-arn", role]
     # What is given here replaces samconfig.toml's list, so its own are given again.
     ship += [
         "--parameter-overrides",
@@ -144,7 +150,8 @@ def main(arguments: list[str]) -> int:
     # For boto3's clients and SAM alike: the profile says where.
     os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = profile.region
     yes = options.yes or os.environ.get("YES") == "1"
-    return deploy(profile, _steps(), yes=yes, only_changeset=options.changeset)
+    role = os.environ.get("DEPLOY_ROLE", "")
+    return deploy(profile, _steps(), yes=yes, only_changeset=options.changeset, role=role)
 
 
 def _steps() -> Steps:

@@ -99,6 +99,11 @@ def test_it_asks_before_it_executes_unless_told_not_to():
     assert "--no-confirm-changeset" in commands(profile, yes=True, only_changeset=False)[1]
 
 
+def test_cloudformation_acts_as_the_role_that_is_given():
+    _, ship = commands(read_profile("prod"), yes=True, only_changeset=True, role="arn:role")
+    assert ship[ship.index("--role-arn") + 1] == "arn:role"
+
+
 def test_a_build_takes_the_processor_and_nothing_else():
     profile = read_profile("dev").with_values([SENDER, "Architecture=x86_64"])
     build, _ = commands(profile, yes=False, only_changeset=False)

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def main(arguments: list[str], environment: Mapping[str, str] = os.environ) -> int:
     """Print one line for each check; 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m tools.smoke")
-    parser.add_argument("url", help="where people reach the service: https://accounts.example.com")
-    url = parser.parse_args(arguments).url.rstrip("/")
+    parser.add_argument(
+        "url", nargs="?", default="", help="where people reach the service; or name a STACK"
+    )
+    stack = environment.get("STACK", "")
+    url = (parser.parse_args(arguments).url or _output(stack, "Url", "ApiUrl")).rstrip("/")
     with httpx.Client(
         timeout=REQUEST_TIMEOUT_SECONDS, headers={"user-agent": "latchkey-smoke"}
     ) as client:
@@ -54,7 +57,7 @@ def read_options(environment: Mapping[str, str]) -> Options:
     """Read what was given in the environment; a stack that is named says its API's URL."""
     stack = environment.get("STACK", "")
     return Options(
-        api_url=environment.get("API_URL", "") or (_api_url(stack) if stack else ""),
+        api_url=environment.get("API_URL", "") or (_output(stack, "ApiUrl") if stack else ""),
         email=environment.get("SMOKE_EMAIL", ""),
         password=environment.get("SMOKE_PASSWORD", ""),
         mail_token=environment.get("MAIL_TOKEN", ""),
@@ -63,10 +66,11 @@ def read_options(environment: Mapping[str, str]) -> Options:
     )
 
 
-def _api_url(stack: str) -> str:
+def _output(stack: str, *names: str) -> str:
     from tools.stacks import outputs  # noqa: PLC0415 - without a stack's name it needs no AWS
 
-    return outputs(stack).get("ApiUrl", "")
+    found = outputs(stack)
+    return next((found[name] for name in names if name in found), "")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+"""GitHub's workflows: pinned, least privileged, and calling what there is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from fnmatch import fnmatchcase
+
+import pytest
+import yaml
+
+from tools.preflight.account import permission
+from tools.template import ROOT, _Loader
+
+WORKFLOWS = {path.stem: path for path in (ROOT / ".github/workflows").glob("*.yml")}
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+
+
+def read(name):
+    return yaml.safe_load(WORKFLOWS[name].read_text())
+
+
+def jobs():
+    return [(w, name, job) for w in WORKFLOWS for name, job in read(w)["jobs"].items()]
+
+
+def steps():
+    return [(w, name, step) for w, name, job in jobs() for step in job.get("steps", [])]
+
+
+def role(name):
+    template = yaml.load((ROOT / "deploy/github-oidc.yaml").read_text(), Loader=_Loader)  # noqa: S506
+    return template["Resources"][name]["Properties"]
+
+
+def allowed(name):
+    statements = [s for p in role(name)["Policies"] for s in p["PolicyDocument"]["Statement"]]
+    return [action for statement in statements for action in statement["Action"]]
+
+
+def test_there_is_one_for_changes_and_one_for_releases():
+    assert set(WORKFLOWS) == {"check", "deploy"}
+
+
+@pytest.mark.parametrize("workflow", ["check", "deploy"])
+def test_every_action_is_pinned_by_its_commit_and_says_its_version(workflow):
+    lines = [line for line in WORKFLOWS[workflow].read_text().splitlines() if "uses:" in line]
+    foreign = [line for line in lines if "uses: ./" not in line]
+    assert foreign
+    for line in foreign:
+        used, _, version = line.partition("uses: ")[2].partition(" # ")
+        assert PINNED.fullmatch(used), line
+        assert re.fullmatch(r"v\d+\.\d+\.\d+", version), line
+
+
+@pytest.mark.parametrize("workflow", ["check", "deploy"])
+def test_a_token_may_read_the_source_and_no_more(workflow):
+    assert read(workflow)["permissions"] == {"contents": "read"}
+
+
+def test_only_a_job_of_an_environment_gets_an_identity_for_aws():
+    for _, name, job in jobs():
+        granted = job.get("permissions", {})
+        assert set(granted) <= {"contents", "id-token"}, name
+        assert ("id-token" in granted) is ("environment" in job), name
+
+
+def test_nothing_from_outside_is_pasted_into_a_script():
+    for _, name, step in steps():
+        assert "${{" not in step.get("run", ""), f"{name}: pass it in env"
+
+
+def test_a_checkout_leaves_no_token_behind():
+    checkouts = [step for _, _, step in steps() if "actions/checkout" in step.get("uses", "")]
+    assert len(checkouts) == 3
+    assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
+
+
+def test_every_make_target_is_there():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    called = {
+        target
+        for _, _, step in steps()
+        for target in re.findall(r"make ([a-z-]+)", step.get("run", ""))
+    }
+    assert called == {"changeset", "check", "execute", "publish-page", "smoke", "test"}
+    assert called <= targets
+
+
+def test_a_release_executes_what_was_looked_at_after_the_checks():
+    release = read("deploy")["jobs"]
+    assert release["check"]["uses"] == "./.github/workflows/check.yml"
+    assert release["plan"]["needs"] == "check"
+    assert release["deploy"]["needs"] == "plan"
+    assert release["deploy"]["environment"] == "${{ inputs.profile }}"
+    assert release["plan"]["environment"] == "${{ inputs.profile }}-plan"
+    runs = [step.get("run", "") for step in release["deploy"]["steps"]]
+    order = [runs.index(run) for run in runs if run.startswith("make ")]
+    assert [runs[i].split()[1] for i in order] == ["execute", "publish-page", "smoke"]
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"), [("PlanRole", "${Profile}-plan"), ("DeployRole", "${Profile}")]
+)
+def test_a_role_trusts_one_environment_of_one_repository(name, environment):
+    (statement,) = role(name)["AssumeRolePolicyDocument"]["Statement"]
+    subject = "repo:${Repository}:environment:" + environment
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": {"Fn::Sub": subject},
+        }
+    }
+
+
+def test_planning_changes_nothing_but_change_sets_and_the_build():
+    changing = [
+        action for action in allowed("PlanRole") if not re.match(r"\w+:(Get|List|Describe)", action)
+    ]
+    assert sorted(set(changing)) == [
+        "cloudformation:CreateChangeSet",
+        "iam:PassRole",
+        "s3:PutObject",
+    ]
+
+
+def test_planning_may_ask_everything_that_preflight_asks():
+    asked = set()
+    for path in (ROOT / "tools/preflight").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Tuple) and node.elts:
+                words = [e.value for e in node.elts if isinstance(e, ast.Constant)]
+                asked |= {("cloudfront", w) for w in words if re.match(r"list_\w+$", str(w))}
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            words = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
+            if node.func.attr in {"ask", "find", "list_all"} and len(words) == 2:
+                asked.add(tuple(words))
+    asked.discard(("sts", "get_caller_identity"))  # needs no permission
+    needed = {permission(service, camel(operation)) for service, operation in asked}
+    assert len(needed) >= 18
+    missing = {action for action in needed if not granted(action, allowed("PlanRole"))}
+    assert missing == set()
+
+
+def granted(action, actions):
+    return any(fnmatchcase(action, pattern) for pattern in actions)
+
+
+def camel(operation):
+    special = {"acl": "ACL"}
+    return "".join(special.get(word, word.capitalize()) for word in operation.split("_"))
+
+
+def test_only_cloudformation_may_be_what_executes():
+    (statement,) = role("ExecutionRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "cloudformation.amazonaws.com"}
+    assert "iam:*" not in allowed("ExecutionRole")
+    assert not [a for a in allowed("ExecutionRole") if a in {"*", "dynamodb:*", "s3:*", "ssm:*"}]
