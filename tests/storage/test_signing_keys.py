@@ -13,10 +13,15 @@ from botocore.exceptions import ClientError
 
 from latchkey.domain.audit import Action
 from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.domain.limits import KEY_ACTIVATION_DELAY_SECONDS, KEY_LEASE_SECONDS, KEYS_MAX
+from latchkey.domain.limits import (
+    KEY_ACTIVATION_DELAY_SECONDS,
+    KEY_LEASE_SECONDS,
+    KEY_STALE_SECONDS,
+    KEYS_MAX,
+)
 from latchkey.flows.signing_keys import SigningKeys
 from latchkey.security.sealing import seal
-from latchkey.storage import signing_keys
+from latchkey.storage import parameters as parameter_storage
 from latchkey.storage.audit_log import AuditLog
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.memory import MemoryTable
@@ -38,9 +43,13 @@ class Parameters:
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
         self.between = lambda: None
+        self.chance = random.Random()
+        self.throttled = 0.0
 
     def get_parameter(self, *, Name, WithDecryption):  # noqa: N803 - AWS's names
         assert WithDecryption
+        if self.chance.random() < self.throttled:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
         self.between()
         if Name not in self.values:
             raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
@@ -61,7 +70,7 @@ class Parameters:
 @pytest.fixture
 def parameters(monkeypatch):
     made = Parameters()
-    monkeypatch.setattr(signing_keys, "aws_client", lambda _: made)
+    monkeypatch.setattr(parameter_storage, "aws_client", lambda *_: made)
     return made
 
 
@@ -99,9 +108,10 @@ def test_a_key_is_replaced_when_it_is_due_and_forgotten_when_no_token_needs_it(f
     ring = flow.rotate(NOW + MONTH)
     assert ring.signing_key(NOW + MONTH) == old
     assert ring.signing_key(NOW + MONTH + ACTIVE) == ring.keys[1]
-    still = NOW + MONTH + ACTIVE + timedelta(minutes=10)
+    # A function that could not read the new key for a day signed with the old one until then.
+    still = NOW + MONTH + ACTIVE + timedelta(seconds=KEY_STALE_SECONDS, minutes=10)
     assert flow.rotate(still).keys == ring.keys
-    assert flow.rotate(still + timedelta(minutes=6)).keys == ring.keys[1:]
+    assert flow.rotate(still + timedelta(minutes=1)).keys == ring.keys[1:]
     require_verifiable(parameters)
 
 
@@ -199,7 +209,8 @@ def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, par
     later = NOW + timedelta(hours=1)
     # Functions of the new deployment, before it has made its keys: nobody signs and nobody is let
     # in, for the moment that this takes.
-    functions = SigningKeyStore("/any", epoch=2)
+    clock = itertools.count(0, 2)  # a fresh function that found nothing asks again in a second
+    functions = SigningKeyStore("/any", epoch=2, monotonic=lambda: float(next(clock)))
     for read in (functions.ring, functions.public_jwks, lambda: functions.find_public("any")):
         with pytest.raises(TemporarilyUnavailable):
             read()
@@ -214,25 +225,43 @@ def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, par
     assert make_flow(flow.audit._table, epoch=1).ensure(later) == new
 
 
-def test_rotating_under_load_refuses_nobody(flow, parameters, monkeypatch):
-    """A day of functions that start, read the keys whenever they happen to, and get old."""
+@pytest.mark.parametrize("throttled", [0.0, 0.3])
+def test_rotating_under_load_refuses_nobody(flow, parameters, throttled):
+    """Days of functions that start, read the keys whenever they happen to, and get old.
+
+    throttled  share of the functions' reads that SSM refuses
+    """
     chance = random.Random(20260102)
     seconds = 0
-    monkeypatch.setattr(signing_keys.time, "monotonic", lambda: float(seconds))
+
+    def start():
+        def sleep(_):
+            parameters.throttled = 0.0  # a first read is repeated until it works
+
+        store = SigningKeyStore("/any", epoch=1, monotonic=lambda: float(seconds), sleep=sleep)
+        parameters.throttled = throttled
+        store.ring()
+        parameters.throttled = throttled
+        store.public_jwks()
+        return store
+
+    parameters.chance = chance
     flow.ensure(NOW)
-    functions = [SigningKeyStore("/any", epoch=1) for _ in range(40)]
+    functions = [start() for _ in range(8)]
     in_use: list[tuple[int, str]] = []
     signed_with = set()
-    while seconds < 24 * 3600:
+    while seconds < 2 * 24 * 3600:
         seconds += chance.randint(1, 20)
         now = NOW + timedelta(seconds=seconds)
-        if chance.random() < 0.01:
+        if chance.random() < 0.005:
+            parameters.throttled = 0.0
             flow.rotate(now, force=True)
         if chance.random() < 0.05:
-            functions[chance.randrange(40)] = SigningKeyStore("/any", epoch=1)
+            functions[chance.randrange(8)] = start()
+        parameters.throttled = throttled
         key = chance.choice(functions).ring().signing_key(now)
         signed_with.add(key.kid)
         in_use = [token for token in in_use if token[0] > seconds] + [(seconds + 600, key.kid)]
         for _, kid in (in_use[0], in_use[-1], chance.choice(in_use)):
             assert chance.choice(functions).find_public(kid) is not None
-    assert len(signed_with) > 20
+    assert len(signed_with) > 4

@@ -85,7 +85,7 @@ class RecordedService(InProcessService):
         self._media = create_media()
         self._media._s3.meta.events.register("before-parameter-build.s3", self._record_object)
         self._keys = SigningKeyStore(self.services.config.key_prefix, epoch=1)
-        self._keys._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        self._keys._parameters._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self._audit_key, self._vault = self._create_audit_parts()
         self._mailer = make_mailer(self.services.config)
         self._mailer._ses.meta.events.register("before-call.sesv2", self._record_mail)

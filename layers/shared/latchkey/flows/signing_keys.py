@@ -15,8 +15,8 @@ from latchkey.domain.ids import new_id, new_ordered_id
 from latchkey.domain.limits import (
     ACCESS_TOKEN_CLOCK_SKEW_SECONDS,
     KEY_ACTIVATION_DELAY_SECONDS,
-    KEY_CACHE_SECONDS,
     KEY_LEASE_SECONDS,
+    KEY_STALE_SECONDS,
     KEY_WAIT_SECONDS,
     KEYS_MAX,
 )
@@ -140,6 +140,9 @@ class SigningKeys:
 
     @property
     def _last_use(self) -> timedelta:
-        """How long after its successor's start a key may still be needed to verify."""
-        slack = timedelta(seconds=KEY_CACHE_SECONDS + ACCESS_TOKEN_CLOCK_SKEW_SECONDS)
+        """How long after its successor's start a key may still be needed to verify.
+
+        Whoever can not read the new keys signs with the old ones for KEY_STALE_SECONDS.
+        """
+        slack = timedelta(seconds=KEY_STALE_SECONDS + ACCESS_TOKEN_CLOCK_SKEW_SECONDS)
         return self.access_token_lifetime + slack

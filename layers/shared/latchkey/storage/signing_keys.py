@@ -1,9 +1,8 @@
 """The key ring in SSM: private keys in a SecureString, public ones in a plain parameter.
 
-Both are read at most once in KEY_CACHE_SECONDS by a warm function. Writers go public first, so
-that a signature never appears before the key that verifies it; and one at a time, which is up to
-them. What is of an earlier epoch than the deployment's is not used: it is a moment's 503 until the
-deployment has made new keys.
+Writers go public first, so that a signature never appears before the key that verifies it; and one
+at a time, which is up to them. What is of an earlier epoch than the deployment's is not used: it is
+a moment's 503 until the deployment has made new keys.
 """
 
 from __future__ import annotations
@@ -13,12 +12,8 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.domain.limits import KEY_CACHE_SECONDS, UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.domain.signing import KeyRing, SigningKey
-from latchkey.storage.boto_client import aws_client, error_code, unavailable
+from latchkey.storage.parameters import CachedParameter, ParameterStore, not_yet
 from latchkey.storage.records import from_item, to_item
 
 if TYPE_CHECKING:
@@ -27,33 +22,28 @@ if TYPE_CHECKING:
 type Jwk = dict[str, str]
 
 
-class _Cached[Content]:
-    """A value that is read again when it is older than KEY_CACHE_SECONDS."""
-
-    def __init__(self, read: Callable[[], Content]) -> None:
-        self._read = read
-        self._content: Content | None = None
-        self._read_at = 0.0
-
-    def get(self, *, newer_than_seconds: float = KEY_CACHE_SECONDS) -> Content:
-        age = time.monotonic() - self._read_at
-        if self._content is None or age >= newer_than_seconds:
-            self._content = self._read()
-            self._read_at = time.monotonic()
-        return self._content
-
-
 class SigningKeyStore:
     """The keys of one deployment."""
 
-    def __init__(self, prefix: str, *, epoch: int) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        *,
+        epoch: int,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Keep them under this SSM path; use none of an earlier epoch."""
         self._epoch = epoch
         self._private_name = f"{prefix}/signing-keys"
         self._public_name = f"{prefix}/public-keys"
-        self._ssm = aws_client("ssm")
-        self._ring = _Cached(self._read_ring)
-        self._public = _Cached(self._read_public)
+        self._parameters = ParameterStore()
+        self._ring = CachedParameter(
+            self._read_ring, name=self._private_name, monotonic=monotonic, sleep=sleep
+        )
+        self._public = CachedParameter(
+            self._read_public, name=self._public_name, monotonic=monotonic, sleep=sleep
+        )
 
     def ring(self) -> KeyRing:
         """Return the private ring. Raises TemporarilyUnavailable."""
@@ -64,32 +54,36 @@ class SigningKeyStore:
         return self._public.get()
 
     def find_public(self, kid: str) -> Jwk | None:
-        """Look a public key up by its id.
+        """Look a public key up by its id; None for an id that is not ours.
 
-        An unknown id reads the keys again, at most every REREAD_SECONDS, so that neither a key
-        that is newer than our cache fails a request nor a flood of made-up ids becomes a flood of
-        reads.
+        An unknown id reads the keys again, at most every KEY_REREAD_SECONDS and ever more seldom,
+        so that neither a key that is newer than our cache fails a request nor a flood of made-up
+        ids becomes a flood of reads.
+
+        Raises TemporarilyUnavailable for an unknown id while the keys can not be read: it may be
+        newer than our cache.
         """
-        for age in (KEY_CACHE_SECONDS, REREAD_SECONDS):
-            for jwk in self._public.get(newer_than_seconds=age):
-                if jwk["kid"] == kid:
-                    return jwk
-        return None
+        known = self._public.get()
+        found = _by_id(known, kid)
+        if found is None:
+            newer = self._public.get_newer(known)
+            found = None if newer is None else _by_id(newer, kid)
+        return found
 
     def replace(self, ring: KeyRing) -> None:
         """Store a ring: what verifies first, what signs second."""
         self.publish(ring)
-        self._write(self._private_name, _dump_ring(ring), secret=True)
+        self._parameters.write(self._private_name, _dump_ring(ring), secret=True)
 
     def publish(self, ring: KeyRing) -> None:
         """Store the ring's public half."""
         keys = [key.public_jwk for key in ring.keys]
         document = json.dumps({"keys": keys, "epoch": ring.epoch})
-        self._write(self._public_name, document, secret=False)
+        self._parameters.write(self._public_name, document, secret=False)
 
     def read_now(self) -> KeyRing | None:
         """Read the ring past every cache; None before the first one is created."""
-        text = self._find(self._private_name)
+        text = self._parameters.find(self._private_name)
         return None if text is None else _load_ring(text)
 
     def _read_ring(self) -> KeyRing:
@@ -100,30 +94,14 @@ class SigningKeyStore:
         return keys
 
     def _read(self, name: str) -> str:
-        text = self._find(name)
+        text = self._parameters.find(name)
         if text is None or json.loads(text).get("epoch", 1) < self._epoch:
-            # The deployment is still under way.
-            raise TemporarilyUnavailable(
-                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="no keys yet"
-            )
+            raise not_yet()
         return text
 
-    def _find(self, name: str) -> str | None:
-        try:
-            answer = self._ssm.get_parameter(Name=name, WithDecryption=True)
-        except (ClientError, BotoCoreError) as error:
-            if error_code(error) == "ParameterNotFound":
-                return None
-            raise unavailable(error) from error
-        value: str = answer["Parameter"]["Value"]
-        return value
 
-    def _write(self, name: str, value: str, *, secret: bool) -> None:
-        kind = "SecureString" if secret else "String"
-        self._ssm.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
-
-
-REREAD_SECONDS = 30
+def _by_id(jwks: list[Jwk], kid: str) -> Jwk | None:
+    return next((jwk for jwk in jwks if jwk["kid"] == kid), None)
 
 
 def _dump_ring(ring: KeyRing) -> str:

@@ -1,0 +1,236 @@
+"""SSM throttled and gone: what a function has it uses, and it asks no more than it must."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import (
+    KEY_CACHE_SECONDS,
+    KEY_FIRST_READ_SECONDS,
+    KEY_REREAD_SECONDS,
+    KEY_RETRY_MAX_SECONDS,
+    KEY_STALE_SECONDS,
+)
+from latchkey.storage import parameters
+from latchkey.storage.signing_keys import SigningKeyStore
+
+GOOD = {"keys": [{"kid": "one"}], "epoch": 1}
+KEYS = [{"kid": "one"}]
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameter")
+MISSING = ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+INTERNAL = ClientError({"Error": {"Code": "InternalServerError"}}, "GetParameter")
+HANGS = ReadTimeoutError(endpoint_url="https://ssm.eu-west-1.amazonaws.com")
+FAILURES = {"throttled": THROTTLED, "hangs": HANGS, "internal": INTERNAL, "denied": DENIED}
+
+
+class ScriptedSsm:
+    """Parameter Store with a clock: answers with a document, or raises."""
+
+    def __init__(self) -> None:
+        self.answer = GOOD
+        self.now = 1000.0
+        self.reads = 0
+
+    def get_parameter(self, *, Name, WithDecryption):  # noqa: N803 - AWS's names
+        assert WithDecryption
+        assert Name
+        self.reads += 1
+        if self.answer is HANGS:
+            self.now += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"Parameter": {"Value": json.dumps(self.answer)}}
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def reads_of(self, call):
+        """Count the reads that a call makes, and return its outcome."""
+        before = self.reads
+        try:
+            outcome = call()
+        except TemporarilyUnavailable as error:
+            outcome = error
+        return self.reads - before, outcome
+
+
+@pytest.fixture
+def ssm(monkeypatch):
+    scripted = ScriptedSsm()
+    monkeypatch.setattr(parameters, "aws_client", lambda *_: scripted)
+    return scripted
+
+
+def environment(ssm, epoch=1):
+    return SigningKeyStore("/any", epoch=epoch, monotonic=lambda: ssm.now, sleep=ssm.sleep)
+
+
+@pytest.fixture
+def store(ssm):
+    return environment(ssm)
+
+
+def test_a_warm_function_asks_once_in_five_minutes_at_most(ssm, store):
+    for _ in range(3600):
+        assert store.public_jwks() == KEYS
+        ssm.now += 1
+    # Each age is drawn anew from 150 to 300 seconds.
+    assert 3600 / KEY_CACHE_SECONDS <= ssm.reads <= 3600 / (KEY_CACHE_SECONDS / 2) + 1
+
+
+def test_functions_that_start_together_do_not_ask_together(ssm):
+    functions = [environment(ssm) for _ in range(400)]
+    for function in functions:
+        function.public_jwks()
+    busiest = 0
+    for _ in range(KEY_CACHE_SECONDS):
+        ssm.now += 1
+        busiest = max(busiest, sum(ssm.reads_of(f.public_jwks)[0] for f in functions))
+    assert busiest < 20
+
+
+@pytest.mark.parametrize("failure", [*FAILURES, "missing"])
+@pytest.mark.parametrize("keys", ["public", "private"])
+def test_keys_in_hand_are_used_for_a_day_while_ssm_fails(ssm, store, failure, keys):
+    ssm.answer = {"keys": [], "refresh_pepper": "", "epoch": 1} if keys == "private" else GOOD
+    read = store.ring if keys == "private" else store.public_jwks
+    content = read()
+    ssm.answer = FAILURES.get(failure, MISSING)
+    end, started = ssm.now + KEY_STALE_SECONDS - 10, ssm.reads
+    while ssm.now < end:
+        assert read() == content
+        ssm.now += 7
+    # Back-off: about one read in two minutes, whatever the number of requests.
+    assert ssm.reads - started < 2.1 * KEY_STALE_SECONDS / KEY_RETRY_MAX_SECONDS
+    ssm.now = end + 20
+    with pytest.raises(TemporarilyUnavailable) as caught:
+        read()
+    assert caught.value.retry_after_seconds > 0
+
+
+def test_when_ssm_is_back_new_keys_are_found(ssm, store):
+    store.public_jwks()
+    ssm.answer = THROTTLED
+    for _ in range(10):
+        ssm.now += KEY_CACHE_SECONDS
+        store.public_jwks()
+    ssm.answer = {"keys": [{"kid": "two"}], "epoch": 1}
+    ssm.now += KEY_CACHE_SECONDS
+    assert store.public_jwks() == [{"kid": "two"}]
+
+
+def test_a_failed_read_is_repeated_ever_more_seldom(ssm, store):
+    store.public_jwks()
+    ssm.answer = THROTTLED
+    ssm.now += KEY_CACHE_SECONDS
+    asked = []
+    for _ in range(1800):
+        if ssm.reads_of(store.public_jwks)[0]:
+            asked.append(ssm.now)
+        ssm.now += 1
+    waits = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    for number, wait in enumerate(waits):
+        longest = min(KEY_REREAD_SECONDS * 2**number, KEY_RETRY_MAX_SECONDS)
+        assert longest / 2 <= wait <= longest + 1
+
+
+def test_a_document_of_an_earlier_epoch_replaces_nothing(ssm):
+    ssm.answer = {**GOOD, "epoch": 2}
+    store = environment(ssm, epoch=2)
+    store.public_jwks()
+    ssm.answer = {"keys": [{"kid": "leaked"}], "epoch": 1}
+    ssm.now += KEY_CACHE_SECONDS
+    assert store.public_jwks() == KEYS
+
+
+# A fresh environment -------------------------------------------------------------------------
+
+
+def test_a_fresh_function_tries_again_while_ssm_throttles(ssm, store, monkeypatch):
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            ssm.answer = GOOD
+
+    ssm.answer = THROTTLED
+    monkeypatch.setattr(store._public, "_sleep", sleep)
+    assert ssm.reads_of(store.public_jwks) == (4, KEYS)
+    assert len(set(pauses)) == 3
+    assert all(0 <= p <= 0.1 * 2**n for n, p in enumerate(pauses, start=1))
+
+
+@pytest.mark.parametrize("failure", ["throttled", "hangs", "internal"])
+def test_a_fresh_function_gives_up_in_time_to_answer_503(ssm, store, failure):
+    ssm.answer = FAILURES[failure]
+    started = ssm.now
+    reads, outcome = ssm.reads_of(store.public_jwks)
+    assert isinstance(outcome, TemporarilyUnavailable)
+    assert outcome.retry_after_seconds > 0
+    # An attempt that hangs takes a second, and one may begin at the last moment.
+    assert ssm.now - started <= KEY_FIRST_READ_SECONDS + 1
+    assert reads >= 3
+    # Those who come at once do not start over.
+    assert ssm.reads_of(store.public_jwks)[0] == 0
+    ssm.now += 1
+    ssm.answer = GOOD
+    assert ssm.reads_of(store.public_jwks) == (1, KEYS)
+
+
+@pytest.mark.parametrize("answer", [DENIED, MISSING, {**GOOD, "epoch": 0}])
+def test_what_no_repetition_mends_is_not_repeated(ssm, store, answer):
+    ssm.answer = answer
+    started = ssm.now
+    reads, outcome = ssm.reads_of(store.public_jwks)
+    assert (reads, type(outcome)) == (1, TemporarilyUnavailable)
+    assert ssm.now == started
+
+
+def test_a_new_epoch_takes_nothing_from_before(ssm):
+    # A deployment with another KeyEpoch starts every environment afresh: there is no copy.
+    environment(ssm).public_jwks()
+    ssm.answer = THROTTLED
+    assert isinstance(
+        ssm.reads_of(environment(ssm, epoch=2).public_jwks)[1], TemporarilyUnavailable
+    )
+
+
+# Made-up key ids -----------------------------------------------------------------------------
+
+
+def test_made_up_ids_cost_no_more_reads_than_good_ones(ssm, store):
+    for number in range(3600):
+        assert store.find_public(f"made-up-{number}") is None
+        ssm.now += 1
+    # Some more in the first minutes, then the ordinary one in 150 to 300 seconds.
+    assert ssm.reads <= 3600 / (KEY_CACHE_SECONDS / 2) + 6
+
+
+def test_an_id_that_is_newer_than_the_copy_is_found(ssm, store):
+    store.public_jwks()
+    ssm.answer = {"keys": [{"kid": "one"}, {"kid": "two"}], "epoch": 1}
+    assert store.find_public("two") is None
+    ssm.now += KEY_REREAD_SECONDS
+    assert store.find_public("two") == {"kid": "two"}
+
+
+def test_an_unknown_id_is_not_called_a_forgery_while_ssm_fails(ssm, store):
+    store.public_jwks()
+    ssm.answer = THROTTLED
+    ssm.now += KEY_CACHE_SECONDS
+    assert store.find_public("one") == {"kid": "one"}
+    before = ssm.reads
+    for _ in range(20):
+        reads, outcome = ssm.reads_of(lambda: store.find_public("two"))
+        assert (reads, type(outcome)) == (0, TemporarilyUnavailable)
+    assert ssm.reads == before
+    ssm.answer = GOOD
+    ssm.now += KEY_CACHE_SECONDS
+    assert store.find_public("two") is None
