@@ -19,6 +19,6 @@ def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
     except Exception:
         record_task("sweep_avatars", failed=True)
         raise
-    logger.info("unshown avatars deleted", deleted=deleted)
-    record_task("sweep_avatars", done=deleted)
+    logger.info("task", task="sweep_avatars", done=deleted)
+    record_task("sweep_avatars")
     return {"deleted": deleted}

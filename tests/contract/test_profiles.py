@@ -16,6 +16,7 @@ from tools.template import ROOT, load
 PROFILES = ("dev", "prod", "hipaa")
 GOOD = {"MailSender": "accounts@example.com"}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:oncall"
 SAM_PYTHON = ROOT / ".tools/sam/bin/python"
 
 
@@ -114,6 +115,10 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "hipaa, trail": ({"Profile": "hipaa", "AuditRetentionDays": "365"}, "AuditRetentionDays"),
     "hipaa, logs": ({"Profile": "hipaa", "LogRetentionDays": "365"}, "LogRetentionDays"),
     "prod, limits": ({"Profile": "prod", "RateLimitFactor": "100"}, "RateLimitFactor"),
+    "a topic and an address": (
+        {"AlarmTopicArn": TOPIC, "AlarmEmail": "oncall@example.com"},
+        "AlarmEmail and AlarmKmsKey are for the topic that the stack makes",
+    ),
     "hipaa, limits": ({"Profile": "hipaa", "RateLimitFactor": "2"}, "RateLimitFactor"),
 }
 """Each breaks one assertion, and its sentence says which parameter."""

@@ -16,7 +16,7 @@ from latchkey.storage.audit_keys import AuditKeyStore
 from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import DynamoDBTable
-from latchkey.storage.keys import OUTBOX_PREFIX, outbox_message
+from latchkey.storage.keys import HEARTBEATS, OUTBOX_PREFIX, outbox_message
 from latchkey.storage.mailer import Mailer
 from latchkey.storage.media import MediaBucket
 from latchkey.storage.queues import Queues
@@ -135,6 +135,8 @@ class RecordedService(InProcessService):
     def deliver(self) -> None:
         """Let the mail worker work on everything that waits for it."""
         for key in self._keys_of(OUTBOX_PREFIX):
+            if key.pk == HEARTBEATS:
+                continue
             queue, message_id = outbox_message(key)
             if queue is Queue.MAIL:
                 event = {"Records": [sqs_record(message_id)]}

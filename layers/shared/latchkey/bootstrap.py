@@ -603,11 +603,15 @@ class Services:
     def cleanup(self) -> Cleanup:
         """What the schedule does: a new task is one line here."""
         from latchkey.flows.cleanup import Cleanup, Task
+        from latchkey.flows.heartbeats import Heartbeats
+        from latchkey.storage.audit_log import AuditLog
         from latchkey.storage.task_leases import TaskLeases
 
         exports = self.export_upkeep
+        heartbeats = Heartbeats(outbox=self.outbox, audit=AuditLog(self.table, self._effects))
         return Cleanup(
             tasks=(
+                Task(name="send_heartbeats", run=heartbeats.send),
                 Task(name="relay_overdue", run=self.outbox_relay.relay_overdue),
                 Task(name="requeue_exports", run=exports.requeue_stuck),
                 Task(name="expire_exports", run=exports.expire),

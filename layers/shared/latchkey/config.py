@@ -136,6 +136,14 @@ def runs_in_lambda() -> bool:
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
+def metrics_namespace() -> str:
+    """Return the CloudWatch namespace of this stack's metrics.
+
+    Each stack has its own, so that an alarm of one does not count what another did.
+    """
+    return os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Latchkey")
+
+
 def operation_name(module: str) -> str:
     """Name the operation that a handler's module is for, as its folder is named.
 

@@ -1170,6 +1170,7 @@ export const zListAuditQuery = z.object({
         'export.redriven',
         'export.link_issued',
         'signing_key.rotated',
+        'system.heartbeat',
         'audit.read.by_admin',
         'request.served',
         'request.refused',

@@ -70,6 +70,7 @@ class Action(StrEnum):
     EXPORT_REDRIVEN = "export.redriven"
     EXPORT_LINK_ISSUED = "export.link_issued"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
+    HEARTBEAT = "system.heartbeat"
     AUDIT_READ_BY_ADMIN = "audit.read.by_admin"
     REQUEST_SERVED = "request.served"
     REQUEST_REFUSED = "request.refused"

@@ -383,6 +383,12 @@ UNAVAILABLE_RETRY_AFTER_SECONDS = 2
 
 # The outbox ----------------------------------------------------------------------------------
 
+HEARTBEAT_RETENTION_DAYS = 1
+"""As long as a stream keeps its records: an older heartbeat reaches nobody."""
+
+CLEANUP_INTERVAL_MINUTES = 5
+"""The schedule of cleanup, as the template has it. Each run sends a heartbeat."""
+
 OUTBOX_RETENTION_DAYS = 3
 """A message that could not be worked on for so long is worth nothing; what it says disappears."""
 

@@ -107,7 +107,7 @@ class AuditChain:
         """Keep every chain's head where nobody can change it; None when nothing is new.
 
         A chain that has not grown is anchored again for AUDIT_ANCHOR_REPEAT_SECONDS, in case an
-        anchor was lost, and then no more: nobody there, nothing to pay.
+        anchor was lost, and then no more. The heartbeats' rows keep the anchors coming.
         """
         newest = [self.store.newest(chain) for chain in range(AUDIT_CHAINS)]
         blocks = [block for block in newest if block is not None]

@@ -65,5 +65,5 @@ class Cleanup:
         finally:
             self.leases.release(task.name)
         logger.info("task", task=task.name, done=done)
-        record_task(task.name, done=done)
+        record_task(task.name)
         return done

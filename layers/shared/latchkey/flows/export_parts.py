@@ -381,6 +381,7 @@ LEFT_OUT = {
     "device": "that a device is known; the sessions and the history say which and when",
     "quota_window": "how often something was asked for: a number, gone within a day",
     "attempts": "how often something was tried in vain: a number, gone within a day",
+    "heartbeat": "a sign of life of the service; says nothing of the person",
     "task_lease": "of the service's own schedule",
 }
 """What `storage/keys.py` has beside the parts, and why a person misses nothing by it."""

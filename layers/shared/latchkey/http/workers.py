@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.observability import logger, record_request, units
-from latchkey.storage.keys import outbox_message
+from latchkey.storage.keys import HEARTBEATS, outbox_message
 from latchkey.storage.outbox import NotClaimed
 from latchkey.storage.table import Key
 
@@ -126,6 +126,8 @@ def relay_stream_records(event: Event) -> Event:
     messages = []
     for record in event["Records"]:
         pk, sk = (record["dynamodb"]["Keys"][name]["S"] for name in ("pk", "sk"))
+        if pk == HEARTBEATS:
+            continue
         queue, message_id = outbox_message(Key(pk, sk))
         messages.append((queue, message_id))
         sequence_numbers[message_id] = record["dynamodb"]["SequenceNumber"]

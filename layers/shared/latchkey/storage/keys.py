@@ -18,6 +18,7 @@
     quota's window  main   LIMIT#<name>#<whose>  WINDOW#<number>
     attempts        main   LIMIT#<name>#<whose>  ATTEMPTS
     outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
+    heartbeat       main   OUTBOX#HEARTBEAT      <when, epoch ms>
     task lease      main   TASK#<task>           LEASE
     administrators  main   ADMINISTRATORS        COUNT
     erasure receipt main   RECEIPT#<receipt id>  RECEIPT
@@ -228,6 +229,15 @@ def outbox(queue: Queue, message_id: str) -> Key:
     """
     shard = ord(message_id[-1]) % OUTBOX_SHARDS
     return Key(_outbox_partition(minted_at(message_id), shard), f"{queue}#{message_id}")
+
+
+HEARTBEATS = f"{OUTBOX_PREFIX}HEARTBEAT"
+"""Under the outbox's prefix, so that heartbeats take the same way as its messages."""
+
+
+def heartbeat(at: datetime) -> Key:
+    """A sign of life that goes through the table's stream to the relay."""
+    return Key(HEARTBEATS, f"{int(at.timestamp() * 1000):013d}")
 
 
 def outbox_message(key: Key) -> tuple[Queue, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from latchkey.domain.effects import OutboxMessage, Queue
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import (
+    HEARTBEAT_RETENTION_DAYS,
     OUTBOX_ATTEMPTS_MAX,
     OUTBOX_OVERDUE_SECONDS,
     OUTBOX_RETENTION_DAYS,
@@ -29,6 +30,7 @@ from latchkey.storage.table import (
     Delete,
     Key,
     Lacks,
+    Put,
     Query,
     Update,
     read_all,
@@ -87,6 +89,16 @@ class OutboxStore:
         Cost         1 WRU
         """
         self._table.delete(Delete(keys.outbox(queue, message_id)))
+
+    def put_heartbeat(self, now: datetime) -> None:
+        """Put an item that the relay is told of and passes over: it shows that the stream runs.
+
+        Pattern      O5, the schedule that cleans up
+        Request      PutItem
+        Cost         1 WRU
+        """
+        expires_at = now + timedelta(days=HEARTBEAT_RETENTION_DAYS)
+        self._table.put(Put(keys.heartbeat(now), {"ttl": int(expires_at.timestamp())}))
 
     def list_about(self, words: frozenset[str], now: datetime) -> Iterator[Key]:
         """List the messages whose body names somebody; for their erasure.

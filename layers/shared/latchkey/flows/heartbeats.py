@@ -1,0 +1,52 @@
+"""Heartbeats: one through each stream, so that a consumer that stopped is noticed.
+
+A consumer of a stream is invoked when there is something to consume. On a stack that nobody uses,
+"nothing to do" and "broken" look the same. With a heartbeat every few minutes, no invocation means
+broken, and the template's alarms on silence ring for nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit import SYSTEM_ACTOR, Action, AuditRow
+from latchkey.domain.effects import Effects
+from latchkey.domain.ids import new_id, new_ordered_id
+from latchkey.domain.limits import CLEANUP_INTERVAL_MINUTES
+from latchkey.observability import log_heartbeat
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.storage.audit_log import AuditLog
+    from latchkey.storage.outbox import OutboxStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeats:
+    """The flow, and what it needs."""
+
+    outbox: OutboxStore
+    audit: AuditLog
+
+    def send(self, now: datetime) -> int:
+        """Send a heartbeat through each stream that is due for one; return how many.
+
+        The outbox's relay and the recorder of requests get one with each run. The audit trail gets
+        a row an hour: rows are kept for a year, and each is signed and archived.
+        """
+        self.outbox.put_heartbeat(now)
+        log_heartbeat()
+        if now.minute >= CLEANUP_INTERVAL_MINUTES:
+            return 2
+        row = AuditRow(
+            id=new_ordered_id("aud", now),
+            at=now,
+            action=Action.HEARTBEAT,
+            subject=None,
+            actor=SYSTEM_ACTOR,
+            request_id=new_id("job", now),
+        )
+        self.audit.write(Effects(audit=(row,)))
+        return 3
