@@ -10,12 +10,14 @@ from latchkey.domain.errors import (
     AccountSuspended,
     EmailNotVerified,
     InvalidCredentials,
+    OriginNotAllowed,
     PasswordResetRequired,
 )
 from latchkey.domain.limits import LOGIN_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import LoginBody
 from latchkey.http.endpoint import endpoint
+from latchkey.http.refresh_transport import require_origin_of_transport
 from latchkey.http.views.auth import TokensView, tokens
 
 if TYPE_CHECKING:
@@ -35,15 +37,18 @@ if TYPE_CHECKING:
         PasswordResetRequired,
         AccountDeleted,
         AccountSuspended,
+        OriginNotAllowed,
     ),
     limits=(LOGIN_PER_ADDRESS,),
 )
 def handler(request: Request[LoginBody], flow: SignIn) -> Response:
-    """Sign a device in with an e-mail address or a username, and the password.
+    """Sign a device in with an email address or a username, and the password.
 
-    The state of an account is told only to who knows its password.
+    The status of an account is shown only after its password was verified. With
+    `token_transport: cookie` the request must come from an allowed origin.
     """
     body = request.body
+    require_origin_of_transport(request, body.token_transport)
     signed_in = flow.with_password(
         identifier=body.identifier,
         password=body.password,

@@ -9,6 +9,7 @@ from latchkey.domain.errors import (
     AccountDeleted,
     AccountSuspended,
     EmailAlreadyRegistered,
+    OriginNotAllowed,
     UsernameTaken,
     WeakPassword,
 )
@@ -17,6 +18,7 @@ from latchkey.flows.registration import NewAccount
 from latchkey.http.auth import public
 from latchkey.http.bodies.registration import RegisterBody
 from latchkey.http.endpoint import endpoint
+from latchkey.http.refresh_transport import require_origin_of_transport
 from latchkey.http.response import accepted
 from latchkey.http.views.auth import TokensView, tokens
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         UsernameTaken,
         AccountDeleted,
         AccountSuspended,
+        OriginNotAllowed,
     ),
     limits=(REGISTER_PER_ADDRESS,),
 )
@@ -47,6 +50,7 @@ def handler(request: Request[RegisterBody], flow: Registration) -> Response:
     required the answer is 202 whether or not the address was free, and its owner gets a mail.
     """
     body = request.body
+    require_origin_of_transport(request, body.token_transport)
     new = NewAccount(**body.model_dump(exclude={"token_transport", "device_id"}))
     signed_in = flow.register(new, request.context.from_device(body.device_id))
     if signed_in is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.service import IPHONE, InProcessService
+from tests.support.service import IPHONE, PASSWORD, InProcessService
 
 REFRESH = "/api/v1/auth/refresh"
 ME = "/api/v1/users/me"
@@ -161,7 +161,42 @@ def test_no_token_at_all_is_refused(service):
     assert (refused.status, refused.code) == (401, "REFRESH_TOKEN_INVALID")
 
 
+@pytest.mark.parametrize(
+    "origin", [None, "null", "https://evil.example", "https://accounts.test:1"]
+)
+@pytest.mark.parametrize("operation", ["login", "register"])
+def test_cookies_are_given_to_our_own_page_only(service, operation, origin):
+    service.register()
+    address = "ada@example.com" if operation == "login" else "grace@example.com"
+    body = {"email": address, "password": PASSWORD, "token_transport": "cookie"}
+    headers = {} if origin is None else {"origin": origin}
+    before = len(service.table.all_items())
+    answer = service.request(
+        "POST", f"/api/v1/auth/{operation}", json_body=body, headers=headers, source_ip="192.0.2.9"
+    )
+    assert (answer.status, answer.code) == (403, "ORIGIN_NOT_ALLOWED")
+    assert answer.cookies == []
+    # Only the count of the address's requests is new.
+    assert len(service.table.all_items()) == before + 1
+
+
 # Step-up -------------------------------------------------------------------------------------
+
+
+def test_refresh_does_not_inherit_a_step_up(service):
+    tokens = service.register().data
+    service.clock.advance(minutes=6)
+    body = {"password": PASSWORD}
+    fresh = service.request(
+        "POST", "/api/v1/auth/reauthenticate", token=tokens["access_token"], json_body=body
+    ).data["access_token"]
+    stolen = service.request(
+        "POST", REFRESH, json_body={"refresh_token": tokens["refresh_token"]}
+    ).data["access_token"]
+    change = {"email": "thief@example.com"}
+    refused = service.request("POST", f"{ME}/email", token=stolen, json_body=change)
+    assert (refused.status, refused.code) == (403, "REAUTHENTICATION_REQUIRED")
+    assert service.request("POST", f"{ME}/export", token=fresh).status == 202
 
 
 def test_reauthentication_gives_a_token_with_a_fresh_auth_time(service):

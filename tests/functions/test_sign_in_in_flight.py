@@ -137,3 +137,34 @@ def test_a_role_that_is_given_again_repairs_sessions(service, ada, admin):
     session = stale_session(service, ada)
     give_role(admin, ada, "user")
     assert service.table.get(session)["role"] == "user"
+
+
+# Newer parameters ----------------------------------------------------------------------------
+
+
+def stored_hash(service):
+    (account,) = [i for i in service.table.all_items() if i["sk"] == "ACCOUNT"]
+    return str(account["password_hash"])
+
+
+def test_sign_in_rehashes_a_password_with_old_parameters(service):
+    service.register()
+    assert ",t=1," in stored_hash(service)
+    service.put_in_place(passwords=QuickPasswords(min_length=15, time_cost=2))
+    assert service.login(fields={"password": "not the right password"}).status == 401
+    assert ",t=1," in stored_hash(service)
+    assert service.login().status == 200
+    rehashed = stored_hash(service)
+    assert ",t=2," in rehashed
+    assert service.login().status == 200
+    assert stored_hash(service) == rehashed
+
+
+def test_two_sign_ins_that_rehash_at_once_both_succeed(service):
+    service.register()
+    newer = PausingPasswords(min_length=15, time_cost=2)
+    service.put_in_place(passwords=newer)
+    others = []
+    newer.then = lambda: others.append(service.login(user_agent=IPHONE).status)
+    assert service.login().status == 200
+    assert others == [200]

@@ -49,13 +49,15 @@ def test_signing_out_is_felt_at_once_and_twice_is_no_error(api):
 def test_a_browser_lives_on_its_cookie(api, stack):
     email = a_fresh_address()
     api.register(email)
-    signed_in = api.login(email, token_transport="cookie")
+    signed_in = api.login(email, origin=stack.base_url, token_transport="cookie")
     assert signed_in.json()["data"]["refresh_token"] is None
     cookies = [value.partition(";")[0] for value in signed_in.headers.get_list("set-cookie")]
     headers = {"cookie": "; ".join(cookies), "origin": stack.base_url}
     refreshed = api.call("POST", "/api/v1/auth/refresh", headers=headers)
     assert refreshed.status_code == 200
     assert api.me(refreshed.json()["data"]["access_token"]).status_code == 200
+    foreign = api.login(email, origin="https://evil.example", token_transport="cookie")
+    assert (foreign.status_code, error_code(foreign)) == (403, "ORIGIN_NOT_ALLOWED")
     headers["origin"] = "https://evil.example"
     stolen = api.call("POST", "/api/v1/auth/refresh", headers=headers)
     assert (stolen.status_code, error_code(stolen)) == (403, "ORIGIN_NOT_ALLOWED")

@@ -151,7 +151,10 @@ class Person:
 
     def cookies(self, walk: Walk) -> None:
         """A browser's tokens are where no script and no other site reaches them."""
-        answer = self._login(walk, fields={"token_transport": "cookie"})
+        in_browser = {"token_transport": "cookie"}
+        foreign = self._login(walk, fields=in_browser, headers={"origin": FOREIGN})
+        expect_status(foreign, 403)
+        answer = self._login(walk, fields=in_browser, headers={"origin": walk.base_url})
         tokens = data(answer)
         self.opened.append(tokens["access_token"])
         expect(tokens["refresh_token"] is None, "the refresh token is in the body, too")

@@ -35,9 +35,10 @@ export const register = <ThrowOnError extends boolean = true>(options: Options<R
 });
 
 /**
- * Sign a device in with an e-mail address or a username, and the password
+ * Sign a device in with an email address or a username, and the password
  *
- * The state of an account is told only to who knows its password.
+ * The status of an account is shown only after its password was verified. With
+ * `token_transport: cookie` the request must come from an allowed origin.
  */
 export const login = <ThrowOnError extends boolean = true>(options: Options<LoginData, ThrowOnError>) => (options.client ?? client).post<LoginResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',

@@ -78,6 +78,10 @@ class Session:
     secret           what this session's refresh tokens are authenticated with
     expires_at       the absolute timeout; the idle one follows from last_activity_at
     audit            the account's, so that ending a session needs no second read
+
+    authenticated_at    the sign-in; the `auth_time` of every token that a refresh issues
+    reauthenticated_at  the last step-up. Only the token that the step-up answered carries it: a
+                        refresh token does not inherit it
     """
 
     id: str
@@ -94,6 +98,7 @@ class Session:
     last_activity_at: datetime
     expires_at: datetime
     secret: bytes
+    reauthenticated_at: datetime | None = None
     location: Location | None = None
     generation: int = 1
     used_generation: int = 0
@@ -122,6 +127,11 @@ class Session:
             raise SessionExpired
         if now >= self.last_activity_at + idle_timeout:
             raise SessionIdleTimeout
+
+    @property
+    def proven_at(self) -> datetime:
+        """When the person last proved who they are, at the sign-in or by a step-up."""
+        return self.reauthenticated_at or self.authenticated_at
 
     def is_touch_due(self, now: datetime, generation: int) -> bool:
         """Tell whether this use is worth a write: a minute has passed, or a generation is new."""

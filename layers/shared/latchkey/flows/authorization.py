@@ -85,7 +85,7 @@ class Authorization:
 def _caller(session: Session, claims: AccessClaims, ip_address: str) -> Caller:
     # The session knows when its person last proved who they are. A token that says a later time
     # was not signed by us, whatever key it was signed with.
-    authenticated_at = min(claims.authenticated_at, session.authenticated_at)
+    authenticated_at = min(claims.authenticated_at, session.proven_at)
     return Caller(
         account_id=session.account_id,
         session_id=session.id,

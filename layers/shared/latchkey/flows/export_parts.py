@@ -158,6 +158,7 @@ SESSION_FIELDS = (
     "role",
     "created_at",
     "authenticated_at",
+    "reauthenticated_at",
     "last_activity_at",
     "expires_at",
     "ended_at",

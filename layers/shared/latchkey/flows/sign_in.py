@@ -121,10 +121,18 @@ class SignIn:
             raise InvalidCredentials
         self.throttling.after_success(counted)
         self._require_usable(account)
-        return self.start_session(account, context, device_name=device_name)
+        rehashed = None
+        if self.passwords.needs_rehash(account.password_hash):
+            rehashed = self.passwords.hash(password)
+        return self.start_session(account, context, device_name=device_name, password_hash=rehashed)
 
     def start_session(
-        self, account: Account, context: RequestContext, *, device_name: str | None
+        self,
+        account: Account,
+        context: RequestContext,
+        *,
+        device_name: str | None,
+        password_hash: str | None = None,
     ) -> SignedIn:
         """Start a session for a person whose identity has just been proven.
 
@@ -132,6 +140,7 @@ class SignIn:
 
         account  as it was when the identity was proven: a session starts only while the password,
                  the state and the sign-in epoch are still these, and with the present role
+        password_hash  of the same password under today's parameters, to be stored; None: as it is
 
         Raises InvalidCredentials, AccountSuspended, AccountDeleted or PasswordResetRequired if the
         account became so in the meantime, and TemporarilyUnavailable if its sessions were ended.
@@ -175,6 +184,7 @@ class SignIn:
                     outbox=(told,) if seen_at is None and account.session_version else (),
                 ),
                 also=also,
+                password_hash=password_hash,
             )
             if started:
                 self._forget_oldest(existing)
@@ -191,10 +201,12 @@ class SignIn:
             account = self.accounts.get(proven.id)
         except AccountNotFound:
             raise InvalidCredentials from None
-        if account.password_hash != proven.password_hash:
+        ended = account.sign_in_epoch != proven.sign_in_epoch
+        # In the same epoch, another hash is one of the same password under newer parameters.
+        if ended and account.password_hash != proven.password_hash:
             raise InvalidCredentials
         self._require_usable(account)
-        if account.sign_in_epoch != proven.sign_in_epoch:
+        if ended:
             # The password is still right: the client may sign in again, which starts a new session.
             raise TemporarilyUnavailable(
                 retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sessions were ended"

@@ -1,8 +1,8 @@
-"""How a refresh token comes to us: in the body, or in a cookie of a page that is ours."""
+"""How a refresh token is transported: in the body, or in a cookie of an allowed origin."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from latchkey import bootstrap
 from latchkey.domain.errors import OriginNotAllowed, RefreshTokenInvalid
@@ -27,7 +27,13 @@ def presented_refresh_token(request: Request[RefreshBody], body: RefreshBody) ->
     return request.cookies[REFRESH_COOKIE], "cookie"
 
 
-def _require_own_origin(request: Request[RefreshBody]) -> None:
+def require_origin_of_transport(request: Request[Any], transport: str) -> None:
+    """Raise OriginNotAllowed if a page of another site asks for a refresh cookie."""
+    if transport == "cookie":
+        _require_own_origin(request)
+
+
+def _require_own_origin(request: Request[Any]) -> None:
     # Browsers send Origin with every POST and no page can change it (Fetch 3.2), so its absence
     # is a refusal too. SameSite=Strict is the other lock on this door.
     config = bootstrap.services().config

@@ -75,10 +75,12 @@ class SessionStore:
         ending: Sequence[tuple[Session, EndReason]],
         effects: Effects,
         also: Sequence[Write] = (),
+        password_hash: str | None = None,
     ) -> bool:
         """Start a session, and end those that it supersedes or that are over the limit.
 
         also  what else belongs to it: that its device is known from now on
+        password_hash  of the password that was verified, to replace one with old parameters
 
         Pattern      S3, sign-in
         Request      TransactWriteItems
@@ -94,7 +96,10 @@ class SessionStore:
         writes: list[Write] = [
             Update(
                 keys.account(session.account_id),
-                Change(add={"session_version": 1}),
+                Change(
+                    assign={} if password_hash is None else {"password_hash": password_hash},
+                    add={"session_version": 1},
+                ),
                 equals("status", AccountStatus.ACTIVE) & equals("session_version", session_version),
             ),
             Put(
@@ -223,7 +228,7 @@ class SessionStore:
         """
         update = Update(
             keys.session(session.account_id, session.id),
-            Change(assign={"authenticated_at": to_milliseconds(at)}),
+            Change(assign={"reauthenticated_at": to_milliseconds(at)}),
             EXISTS & Lacks("ended_at"),
         )
         return self._transact([update], effects)
