@@ -107,6 +107,28 @@ smoke: $(VENV) ## Walk a deployed stack from outside, leaving nothing behind (UR
 	@test -n "$(URL)$(STACK)" || { echo "usage: make smoke URL=https://accounts.example.com" >&2; exit 2; }
 	@$(BIN)/python -m tools.smoke $(URL)
 
+.PHONY: backup-keys
+backup-keys: $(VENV) ## Keep a stack's keys, which no backup covers, in an encrypted file (STACK FILE)
+	@$(BIN)/python -m tools.recovery.stack_keys keep $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys)
+
+.PHONY: restore-keys
+restore-keys: $(VENV) ## Bring them back (STACK FILE OVERWRITE=1)
+	@$(BIN)/python -m tools.recovery.stack_keys bring $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys) $(if $(OVERWRITE),--overwrite)
+
+.PHONY: copy-keys
+copy-keys: $(VENV) ## Copy them to another region's Parameter Store (STACK REGION KMS_KEY OVERWRITE=1)
+	@test -n "$(REGION)" || { echo "usage: make copy-keys REGION=eu-central-1" >&2; exit 2; }
+	@$(BIN)/python -m tools.recovery.stack_keys copy $(or $(STACK),latchkey) $(REGION) $(if $(KMS_KEY),--kms-key $(KMS_KEY)) $(if $(OVERWRITE),--overwrite)
+
+.PHONY: restore-table
+restore-table: $(VENV) ## Bring people back from a restored copy of the table; not the erased (STACK COPY AT REALLY=1)
+	@test -n "$(COPY)" -a -n "$(AT)" || { echo "usage: make restore-table COPY=latchkey-copy AT=2026-01-02T03:04:05Z" >&2; exit 2; }
+	@PYTHONPATH=layers/shared $(BIN)/python -m tools.recovery.restore --stack $(or $(STACK),latchkey) --copy $(COPY) --at $(AT) $(if $(REALLY),--really)
+
+.PHONY: teardown
+teardown: $(VENV) ## Say what a stack leaves behind; CONFIRM=<stack> removes all of it (STACK)
+	@$(BIN)/python -m tools.recovery.teardown $(or $(STACK),latchkey) $(if $(CONFIRM),--confirm $(CONFIRM))
+
 .PHONY: admin
 admin: $(VENV) ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) GrantAdminFunction '{"email": "$(EMAIL)"}'

@@ -1125,6 +1125,7 @@ export const zListAuditQuery = z.object({
         'account.deleted.by_admin',
         'account.restored.by_admin',
         'account.restored.by_link',
+        'account.recovered.by_operator',
         'account.suspended.by_admin',
         'account.unsuspended.by_admin',
         'account.erasure.ordered',

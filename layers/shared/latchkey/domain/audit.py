@@ -25,6 +25,7 @@ class Action(StrEnum):
     ACCOUNT_DELETED_BY_ADMIN = "account.deleted.by_admin"
     ACCOUNT_RESTORED_BY_ADMIN = "account.restored.by_admin"
     ACCOUNT_RESTORED_BY_LINK = "account.restored.by_link"
+    ACCOUNT_RECOVERED_BY_OPERATOR = "account.recovered.by_operator"
     ACCOUNT_SUSPENDED_BY_ADMIN = "account.suspended.by_admin"
     ACCOUNT_UNSUSPENDED_BY_ADMIN = "account.unsuspended.by_admin"
     ACCOUNT_ERASURE_ORDERED = "account.erasure.ordered"

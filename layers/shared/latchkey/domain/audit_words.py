@@ -37,6 +37,9 @@ WORDS: dict[Action, Words] = {
         "Restored the account with a link from an e-mail",
         "Konto über den Link einer E-Mail wiederhergestellt",
     ),
+    Action.ACCOUNT_RECOVERED_BY_OPERATOR: Words(
+        "Recovered the account from a backup", "Konto aus einer Sicherung wiederhergestellt"
+    ),
     Action.ACCOUNT_SUSPENDED_BY_ADMIN: Words("Suspended the account", "Konto gesperrt"),
     Action.ACCOUNT_UNSUSPENDED_BY_ADMIN: Words("Lifted the suspension", "Konto entsperrt"),
     Action.ACCOUNT_ERASURE_ORDERED: Words(

@@ -1,0 +1,268 @@
+"""A restored copy brings people back, and nobody who was erased since."""
+
+from __future__ import annotations
+
+import copy as copying
+from datetime import timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from latchkey.domain.account import AccountStatus, Role
+from latchkey.storage import keys
+from latchkey.storage.accounts import AccountStore
+from latchkey.storage.effects import EffectWriter
+from latchkey.storage.table import Key
+from tests.support.service import InProcessService
+from tools.recovery.restore import Restoring, scan
+from tools.template import load
+
+AUDIT_TRAIL = ("SUBJECT#", "REQUESTS#", "CHAIN#")
+
+
+class Disaster:
+    """A service, a copy of its main table at an instant, and what became of the table since."""
+
+    def __init__(self) -> None:
+        self.service = InProcessService()
+        self.ids: dict[str, str] = {}
+
+    def register(self, name, **fields):
+        answer = self.service.register(f"{name}@example.com", **fields)
+        self.ids[name] = answer.data["user"]["id"]
+        return answer.data
+
+    def copy(self):
+        self.service.clock.advance(minutes=5)
+        self.at = self.service.clock.now()
+        self.items = [item for item in self.service.table.all_items() if _is_main(item)]
+        self.service.clock.advance(minutes=10)
+
+    def lose(self, *names):
+        """Lose everything of the main table, or all that is of some people."""
+        for item in self.service.table.all_items():
+            mine = any(self.ids[name] in str(item) for name in names)
+            if _is_main(item) and (mine or not names):
+                self.service.table.delete_many([Key(str(item["pk"]), str(item["sk"]))])
+
+    def restore(self, *, really=True):
+        self.service.clock.advance(minutes=10)
+        restoring = Restoring(
+            self.service.table,
+            at=self.at,
+            now=self.service.clock.now(),
+            audit_retention=timedelta(days=365),
+        )
+        return restoring.run(copying.deepcopy(self.items), really=really)
+
+    def account(self, name):
+        writer = EffectWriter(lambda _key, plain: plain)
+        return AccountStore(self.service.table, writer).get(self.ids[name])
+
+    def everything(self):
+        return str([item for item in self.service.table.all_items() if _is_main(item)])
+
+
+def _is_main(item):
+    return not str(item["pk"]).startswith(AUDIT_TRAIL)
+
+
+@pytest.fixture
+def disaster():
+    return Disaster()
+
+
+def token_of(service, name):
+    return service.login(f"{name}@example.com").data["access_token"]
+
+
+def leave(service, name):
+    token = token_of(service, name)
+    return service.request("DELETE", "/api/v1/users/me", query={"hard": "true"}, token=token)
+
+
+def test_people_come_back_and_the_erased_do_not(disaster):
+    disaster.register("ada")
+    disaster.register("bob")
+    disaster.copy()
+    assert leave(disaster.service, "ada").status == 200
+    disaster.service.work()
+    disaster.lose()
+
+    report = disaster.restore()
+    assert (report.back, report.erased) == ([disaster.ids["bob"]], [disaster.ids["ada"]])
+    assert disaster.service.login("bob@example.com").status == 200
+    assert disaster.service.login("ada@example.com").code == "INVALID_CREDENTIALS"
+    left = disaster.everything()
+    assert "ada@example.com" not in left
+    assert disaster.ids["ada"] not in left
+    assert "bob@example.com" in left
+
+
+def test_an_erasure_that_was_only_ordered_counts(disaster):
+    disaster.register("ada")
+    disaster.copy()
+    assert leave(disaster.service, "ada").status == 200
+    disaster.lose()  # before any worker came to it
+    assert disaster.restore().erased == [disaster.ids["ada"]]
+    assert "ada@example.com" not in disaster.everything()
+
+
+def test_no_session_and_no_token_of_before_works(disaster):
+    tokens = disaster.register("bob")
+    disaster.copy()
+    disaster.lose()
+    report = disaster.restore()
+    assert report.left_behind["SESSION"] == 1
+    refresh = {"refresh_token": tokens["refresh_token"]}
+    me = disaster.service.request("GET", "/api/v1/users/me", token=tokens["access_token"])
+    refreshed = disaster.service.request("POST", "/api/v1/auth/refresh", json_body=refresh)
+    assert (me.status, refreshed.status) == (401, 401)
+
+
+def test_a_password_that_was_changed_since_is_good_for_nothing(disaster):
+    disaster.register("bob")
+    disaster.copy()
+    token = token_of(disaster.service, "bob")
+    body = {
+        "current_password": "correct horse battery staple",
+        "new_password": "another lantern harbour 42",
+    }
+    changed = disaster.service.request(
+        "PUT", "/api/v1/users/me/password", json_body=body, token=token
+    )
+    assert changed.status == 200
+    disaster.lose()
+    assert disaster.restore().new_password == [disaster.ids["bob"]]
+    assert disaster.service.login("bob@example.com").code == "PASSWORD_RESET_REQUIRED"
+
+
+def test_who_left_or_was_suspended_since_is_held_for_an_administrator(disaster):
+    disaster.register("bob")
+    disaster.copy()
+    token = token_of(disaster.service, "bob")
+    left = disaster.service.request("DELETE", "/api/v1/users/me", token=token)
+    assert left.status == 200
+    disaster.lose()
+    assert disaster.restore().held == [disaster.ids["bob"]]
+    account = disaster.account("bob")
+    assert account.status is AccountStatus.SUSPENDED
+    assert account.suspended_at is not None
+    assert disaster.service.login("bob@example.com").code == "ACCOUNT_SUSPENDED"
+
+
+def test_who_had_left_before_is_still_erased_when_it_is_due(disaster):
+    tokens = disaster.register("bob")
+    disaster.service.request("DELETE", "/api/v1/users/me", token=tokens["access_token"])
+    disaster.copy()
+    disaster.lose()
+    assert disaster.restore().back == [disaster.ids["bob"]]
+    assert disaster.account("bob").status is AccountStatus.DELETED
+    deletion = disaster.service.table.get(keys.deletion(disaster.ids["bob"]))
+    assert deletion is not None
+    assert deletion["gsi1pk"] == keys.PURGE_DUE
+
+
+def test_a_role_that_was_changed_since_is_not_given_back(disaster):
+    disaster.register("ada")
+    disaster.register("bob")
+    for name in ("ada", "bob"):
+        disaster.service._handler("grant_admin")({"email": f"{name}@example.com"}, None)
+    disaster.copy()
+    ada, bob = disaster.ids["ada"], disaster.ids["bob"]
+    token = disaster.service.login("ada@example.com").data["access_token"]
+    demoted = disaster.service.request(
+        "PUT", f"/api/v1/users/{bob}/role", json_body={"role": "user"}, token=token
+    )
+    assert demoted.status == 200
+    disaster.lose()
+    report = disaster.restore()
+    assert (sorted(report.back), report.new_role) == (sorted([ada, bob]), [bob])
+    assert disaster.account("ada").role is Role.ADMIN
+    assert disaster.account("bob").role is Role.USER
+    count = disaster.service.table.get(keys.administrators())
+    assert count is not None
+    assert count["working"] == 1
+
+
+def test_who_is_there_stays_as_they_are(disaster):
+    disaster.register("ada")
+    disaster.register("bob")
+    disaster.copy()
+    token = token_of(disaster.service, "bob")
+    disaster.service.request(
+        "PATCH", "/api/v1/users/me", json_body={"display_name": "B"}, token=token
+    )
+    disaster.lose("ada")
+    report = disaster.restore()
+    assert (report.back, report.there) == ([disaster.ids["ada"]], [disaster.ids["bob"]])
+    assert disaster.account("bob").display_name == "B"
+    assert (
+        disaster.service.request(
+            "GET", "/api/v1/users/me", token=token_of(disaster.service, "bob")
+        ).status
+        == 200
+    )
+
+
+def test_an_address_that_somebody_else_has_since_stays_theirs(disaster):
+    disaster.register("bob")
+    disaster.copy()
+    old = disaster.ids["bob"]
+    disaster.lose()
+    disaster.register("bob")
+    report = disaster.restore()
+    assert (report.back, report.taken) == ([], [old])
+    assert disaster.service.table.get(keys.account(old)) is None
+
+
+def test_twice_is_once_and_a_rehearsal_writes_nothing(disaster):
+    disaster.register("bob", username="bob")
+    disaster.copy()
+    disaster.lose()
+    before = disaster.service.table.all_items()
+    assert disaster.restore(really=False).back == [disaster.ids["bob"]]
+    assert disaster.service.table.all_items() == before
+    disaster.restore()
+    first = disaster.service.table.all_items()
+    assert disaster.restore().there == [disaster.ids["bob"]]
+    assert disaster.service.table.all_items() == first
+
+
+def test_coming_back_is_in_the_persons_history(disaster):
+    disaster.register("bob")
+    disaster.copy()
+    disaster.lose()
+    disaster.restore()
+    token = disaster.service.login("bob@example.com").data["access_token"]
+    activity = disaster.service.request("GET", "/api/v1/users/me/activity", token=token)
+    assert "account.recovered.by_operator" in str(activity.body)
+
+
+def test_the_report_names_nobody(disaster):
+    disaster.register("bob", username="bobby")
+    disaster.copy()
+    disaster.lose()
+    report = str(disaster.restore())
+    assert disaster.ids["bob"] in report
+    assert "bob@example.com" not in report
+    assert "bobby" not in report
+
+
+def test_a_copy_is_read_to_its_end():
+    with mock_aws():
+        client = boto3.client(
+            "dynamodb", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+        )
+        properties = load()["Resources"]["Table"]["Properties"]
+        client.create_table(
+            TableName="copy",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=properties["AttributeDefinitions"][:2],
+            KeySchema=properties["KeySchema"],
+        )
+        for number in range(30):
+            item = {"pk": {"S": f"P{number}"}, "sk": {"S": "S"}, "b": {"S": "x" * 90_000}}
+            client.put_item(TableName="copy", Item=item)
+        assert len({item["pk"] for item in scan(client, "copy")}) == 30

@@ -1,0 +1,152 @@
+"""The keys are in no backup of AWS: kept in a file that opens with its passphrase alone."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from latchkey.domain.audit_chain import Signature
+from latchkey.security.key_pairs import new_refresh_pepper, new_signing_key
+from latchkey.storage.audit_keys import AuditKeyStore
+from latchkey.storage.signing_keys import SigningKeyStore
+from tools.recovery import stack_keys
+from tools.recovery.stack_keys import KeysError, Parameter, main, read, seal, unseal, write
+
+PASSPHRASE = "paper lantern harbour 42"
+SECRET = "-----PRIVATE-----"
+PARAMETERS = [
+    Parameter("audit-key", SECRET, "SecureString"),
+    Parameter("public-keys", "{}", "String"),
+]
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "eu-west-1")
+    monkeypatch.setenv("PASSPHRASE", PASSPHRASE)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setitem(stack_keys.SCRYPT, "n", 2**4)
+
+
+@pytest.fixture
+def ssm():
+    return boto3.client("ssm")
+
+
+def test_what_is_kept_comes_back_after_it_was_lost(ssm, tmp_path, capsys):
+    write(ssm, "latchkey", PARAMETERS, overwrite=False)
+    file = tmp_path / "keys"
+    assert main(["keep", "latchkey", str(file)]) == 0
+    for name in ("audit-key", "public-keys"):
+        ssm.delete_parameter(Name=f"/latchkey/latchkey/{name}")
+    assert main(["bring", "latchkey", str(file)]) == 0
+    assert read(ssm, "latchkey") == PARAMETERS
+    said = capsys.readouterr()
+    assert SECRET not in said.out + said.err
+
+
+def test_the_file_is_its_owners_and_shows_nothing(ssm, tmp_path):
+    write(ssm, "latchkey", PARAMETERS, overwrite=False)
+    file = tmp_path / "keys"
+    main(["keep", "latchkey", str(file)])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert SECRET.encode() not in file.read_bytes()
+    with pytest.raises(FileExistsError):
+        main(["keep", "latchkey", str(file)])
+
+
+def test_another_passphrase_or_a_changed_file_opens_nothing():
+    content = seal(PARAMETERS, PASSPHRASE)
+    assert unseal(content, PASSPHRASE) == PARAMETERS
+    with pytest.raises(KeysError, match="passphrase"):
+        unseal(content, PASSPHRASE + "!")
+    with pytest.raises(KeysError, match="changed"):
+        unseal(content[:-1] + bytes([content[-1] ^ 1]), PASSPHRASE)
+    with pytest.raises(KeysError, match="no file of"):
+        unseal(b"PK", PASSPHRASE)
+
+
+def test_a_short_passphrase_is_refused():
+    with pytest.raises(KeysError, match="20 characters"):
+        seal(PARAMETERS, "short")
+
+
+def test_what_is_there_is_not_replaced_unnoticed(ssm):
+    write(ssm, "latchkey", PARAMETERS, overwrite=False)
+    changed = [Parameter("audit-key", "another", "SecureString")]
+    with pytest.raises(KeysError, match="OVERWRITE=1") as raised:
+        write(ssm, "latchkey", changed, overwrite=False)
+    assert SECRET not in str(raised.value)
+    assert write(ssm, "latchkey", PARAMETERS, overwrite=False) == []
+    assert write(ssm, "latchkey", changed, overwrite=True) == ["/latchkey/latchkey/audit-key"]
+
+
+def test_a_copy_is_in_the_other_region_and_as_secret(ssm):
+    write(ssm, "latchkey", PARAMETERS, overwrite=False)
+    assert main(["copy", "latchkey", "eu-central-1"]) == 0
+    there = boto3.client("ssm", region_name="eu-central-1")
+    assert read(there, "latchkey") == PARAMETERS
+
+
+def test_nothing_to_keep_is_an_error(tmp_path, capsys):
+    assert main(["keep", "latchkey", str(tmp_path / "keys")]) == 1
+    assert "no parameter under /latchkey/latchkey/" in capsys.readouterr().err
+
+
+# The two runbooks --------------------------------------------------------------------------------
+
+
+def test_lost_signing_keys_come_back_with_their_sessions_pepper(ssm, tmp_path, manual_ring):
+    SigningKeyStore("/latchkey/latchkey", epoch=1).replace(manual_ring)
+    main(["keep", "latchkey", str(tmp_path / "keys")])
+    for each in read(ssm, "latchkey"):
+        ssm.delete_parameter(Name=f"/latchkey/latchkey/{each.name}")
+    assert SigningKeyStore("/latchkey/latchkey", epoch=1).read_now() is None
+    main(["bring", "latchkey", str(tmp_path / "keys")])
+    store = SigningKeyStore("/latchkey/latchkey", epoch=1)
+    assert store.read_now() == manual_ring
+    assert [key["kid"] for key in store.public_jwks()] == [key.kid for key in manual_ring.keys]
+
+
+def test_a_lost_audit_key_is_made_anew_and_the_old_public_half_stays(ssm):
+    made = iter(["one", "two"])
+
+    def make():
+        kid = next(made)
+        return kid, "pem", {"kid": kid}
+
+    def store():
+        return AuditKeyStore("/latchkey/latchkey", make=make, load=lambda *_: Signer())
+
+    store().ensure()
+    ssm.delete_parameter(Name="/latchkey/latchkey/audit-key")
+    store().ensure()
+    published = ssm.get_parameter(Name="/latchkey/latchkey/audit-public-keys")
+    kids = [key["kid"] for key in json.loads(published["Parameter"]["Value"])["keys"]]
+    assert kids == ["one", "two"]
+
+
+class Signer:
+    def sign(self, message):
+        return Signature("x", message)
+
+
+@pytest.fixture
+def manual_ring():
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from latchkey.domain.signing import KeyRing  # noqa: PLC0415
+
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    key = new_signing_key(created_at=start, active_at=start)
+    return KeyRing(keys=(key,), refresh_pepper=new_refresh_pepper(), epoch=1)
