@@ -33,6 +33,7 @@ ADVICE = {
     "SESSION_IDLE_TIMEOUT": "Forget all tokens and sign in; a refresh is refused too.",
     "REFRESH_TOKEN_INVALID": "Forget all tokens and sign in.",
     "REFRESH_TOKEN_REUSED": "Forget all tokens and sign in, and say why: somebody had a copy.",
+    "DIRECT_ACCESS_REFUSED": "Call the service's public address, not the API behind it.",
     "ORIGIN_NOT_ALLOWED": "Call from an allowed origin, or send the token in the body.",
     "PASSWORD_RESET_REQUIRED": "Offer to send the link to choose a new password.",
     "EMAIL_NOT_VERIFIED": "Ask the person to follow the link in the mail, or offer a new one.",

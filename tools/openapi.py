@@ -135,6 +135,7 @@ def possible_errors(operation: Operation) -> list[type[DomainError]]:
     possible: set[type[DomainError]] = {
         # A query parameter that nobody declared is refused everywhere.
         errors.InvalidInput,
+        errors.DirectAccessRefused,
         errors.TemporarilyUnavailable,
         *spec.caller.refusals,
         *spec.errors,

@@ -15,6 +15,11 @@ from tools.template import ROOT, load
 
 PROFILES = ("dev", "prod", "hipaa")
 GOOD = {"MailSender": "accounts@example.com"}
+OWN_CDN = {
+    "ServePage": "off",
+    "PublicUrl": "https://accounts.example.com",
+    "EdgeSecret": "a-secret-of-their-own-cdn",
+}
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:oncall"
 SAM_PYTHON = ROOT / ".tools/sam/bin/python"
@@ -106,6 +111,21 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
         {"PageCertificate": CERTIFICATE},
         "PageCertificate needs PageDomain",
     ),
+    "a served page, and another address": (
+        {"PublicUrl": "https://accounts.example.com"},
+        "leave PublicUrl out",
+    ),
+    "no page and no address": ({**OWN_CDN, "PublicUrl": ""}, "ServePage=off needs PublicUrl"),
+    "a domain, and no page": (
+        {**OWN_CDN, "PageDomain": "accounts.example.com", "PageCertificate": CERTIFICATE},
+        "PageDomain needs ServePage=on",
+    ),
+    "a firewall, and no page": (
+        {**OWN_CDN, "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/a/b"},
+        "WebAclArn needs ServePage=on",
+    ),
+    "a zone without a domain": ({"HostedZoneId": "Z1"}, "HostedZoneId needs PageDomain"),
+    "nobody could come in": ({**OWN_CDN, "EdgeSecret": ""}, "DirectAccess=allowed"),
     "hipaa, idle": ({"Profile": "hipaa", "SessionIdleSeconds": "901"}, "SessionIdleSeconds"),
     "hipaa, absolute": (
         {"Profile": "hipaa", "SessionAbsoluteSeconds": "86400"},
@@ -157,6 +177,8 @@ def test_every_assertion_is_shown_to_refuse_something():
         {"Profile": "hipaa", "SessionIdleSeconds": "600", "AuditLockDays": "3653"},
         {"Profile": "dev", "SessionIdleSeconds": "86400", "RateLimitFactor": "100"},
         {"Profile": "dev", "PageDomain": "accounts.example.com", "PageCertificate": CERTIFICATE},
+        {"Profile": "prod", **OWN_CDN},
+        {"Profile": "prod", **OWN_CDN, "EdgeSecret": "", "DirectAccess": "allowed"},
     ],
 )
 def test_what_fits_is_taken(values):

@@ -41,7 +41,13 @@ def api(stack: LocalStack) -> Api:
 @pytest.fixture(scope="session")
 def wide_api(stack: LocalStack) -> Api:
     """The API around the edge, which lets only so many requests through at once."""
-    return Api(stack.emulator_url, host=urlsplit(stack.api_url).netloc)
+    return around_the_edge(stack)
+
+
+def around_the_edge(stack: LocalStack) -> Api:
+    """Call the API itself, with the proof that the edge would bring."""
+    host = urlsplit(stack.api_url).netloc
+    return Api(stack.emulator_url, host, {"x-latchkey-edge": stack.edge_secret})
 
 
 @dataclass(frozen=True, slots=True)

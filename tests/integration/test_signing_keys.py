@@ -47,7 +47,11 @@ def test_a_rotation_under_load_refuses_nobody(api, stack):
 @pytest.mark.timeout(600)
 def test_a_new_epoch_retires_every_token_and_no_session():
     with LocalStack.start(parameters={"RateLimitFactor": "100"}) as stack:
-        api = Api(stack.emulator_url, host=urlsplit(stack.api_url).netloc)
+        api = Api(
+            stack.emulator_url,
+            host=urlsplit(stack.api_url).netloc,
+            headers={"x-latchkey-edge": stack.edge_secret},
+        )
         devices = [api.register().json()["data"] for _ in range(5)]
         before = kids(api)
         deploy_epoch(stack, 2)

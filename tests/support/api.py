@@ -6,14 +6,14 @@ import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 PASSWORD = "correct horse battery staple"
 UNANSWERED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -25,15 +25,19 @@ TIMEOUT_SECONDS = 300
 class Api:
     """One deployment.
 
-    host  the Host header, where no name server knows the name
+    host     the Host header, where no name server knows the name
+    headers  what else every request brings
     """
 
     base_url: str
     host: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def call(self, method: str, path: str, *, token: str | None = None, **options: Any) -> Any:
         """Send one request and return httpx's answer."""
         headers = httpx.Headers(options.pop("headers", None))
+        for name, value in self.headers.items():
+            headers.setdefault(name, value)
         if self.host is not None:
             headers["host"] = self.host
         if token is not None:

@@ -50,6 +50,7 @@ ENVIRONMENT = {
     # Tests stand still in time and come from one address; those about limits say 1.
     "RATE_LIMIT_FACTOR": "100",
     "EDGE_SECRET": "the-edge",
+    "DIRECT_ACCESS": "allowed",
     "AUTHORIZER_MODE": "typed",
     "EXPORT_BUCKET": "latchkey-test-exports",
     "EXPORT_DAYS": "7",

@@ -1,7 +1,7 @@
-"""The local CloudFront: one origin for the page and the API, and the headers that prove the way.
+"""The local CloudFront: one origin for the page and the API, as the template's distribution has it.
 
-Like CloudFront it tells the API who the viewer is, under headers that it never takes from a client:
-else anybody could choose the address that their session is listed and rate-limited under.
+Which headers pass, what is kept and for how long, and what is added to answers is read from the
+template (cloudfront.py). This module has the sockets, the files and the mails.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
+import mimetypes
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +22,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from tools.local import mail_page
+from tools.local.cloudfront import Answer, Distribution, Request, Viewer, response_headers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from tools.intrinsics import Resolver
     from tools.local.access_log import AccessLog
+    from tools.local.cloudfront import Behavior
 
 BODY_MAX_BYTES = 10 * 1024 * 1024
 """As API Gateway, which answers 413 beyond it."""
@@ -52,21 +57,6 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-# As the template's MediaHeaders: a picture is a picture, whatever a browser would make of it.
-MEDIA_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-VIEWER_PREFIX = "cloudfront-"
-EDGE_HEADER = "x-latchkey-edge"
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self' {uploads}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types lit-html"
-)
-"""The template's PageHeaders has the same; pictures are uploaded straight to the bucket."""
 
 INDEX = """<!doctype html>
 <html lang="en">
@@ -105,7 +95,7 @@ class Edge:
         api_id: str,
         s3: S3Client,
         media_bucket: str,
-        secret: str,
+        template: Resolver,
         pages: Path,
         mailbox: MailSource,
         access_log: AccessLog,
@@ -116,7 +106,15 @@ class Edge:
         # As CloudFront by its origin access control, it signs what it asks the bucket for.
         self._s3 = s3
         self._media_bucket = media_bucket
-        self._secret = secret
+        self._distribution = Distribution(template)
+        self._media_headers = {
+            name: value for name, value, _ in response_headers(template, "MediaHeaders")
+        }
+        # Forms go to S3's regional host on AWS, and to the emulator here.
+        self._uploads = template.resolve(
+            {"Fn::Sub": "https://${MediaBucket}.s3.${AWS::Region}.${AWS::URLSuffix}"}
+        )
+        self._kept: dict[tuple[str, ...], tuple[float, Answer]] = {}
         self._pages = pages
         self._mailbox = mailbox
         self._access_log = access_log
@@ -128,10 +126,8 @@ class Edge:
         app.router.add_get("/_dev/mail", self._mail_page)
         app.router.add_get("/_dev/mail/{id}", self._mail_html)
         app.router.add_get("/_dev/mail.json", self._mail_json)
-        app.router.add_route("*", "/api/{path:.*}", self._forward)
-        app.router.add_route("*", "/.well-known/{path:.*}", self._forward)
         app.router.add_get(r"/media/avatars/{name:\w+\.webp}", self._avatar)
-        app.router.add_get("/{path:.*}", self._page)
+        app.router.add_route("*", "/{path:.*}", self._serve)
         return app
 
     async def _client(self, _app: web.Application) -> AsyncIterator[None]:
@@ -144,48 +140,70 @@ class Edge:
             self._api = client
             yield
 
-    async def _forward(self, request: web.Request) -> web.Response:
+    async def _serve(self, received: web.Request) -> web.Response:
+        # The target as it came: decoding and encoding it again would hide what a client can send.
+        path, _, query = received.rel_url.raw_path_qs.partition("?")
+        behavior = self._distribution.behavior(path)
+        if received.method not in behavior.methods:
+            return web.Response(status=403, text="This distribution does not allow the method.")
+        address, port = _peer(received)
+        viewer = Viewer(address, port)
+        request = Request(path, query, _end_to_end(received.headers))
+        request.headers["Host"] = received.headers.get("Host", "")
+        self._distribution.enter(behavior, request, viewer)
+        key = (received.method, behavior.origin, *behavior.key(request))
+        kept_until, answer = self._kept.get(key, (0.0, None))
+        hit = answer is not None and time.monotonic() < kept_until
+        if answer is None or not hit:
+            answer = await self._origin(behavior, request, viewer, received)
+            seconds = self._distribution.kept_seconds(behavior, answer)
+            if received.method in {"GET", "HEAD"} and seconds:
+                self._kept[key] = (time.monotonic() + seconds, answer)
+        headers = self._distribution.answer_headers(behavior, answer)
+        if "Content-Security-Policy" in headers:
+            policy = headers["Content-Security-Policy"]
+            headers["Content-Security-Policy"] = policy.replace(self._uploads, self._emulator_url)
+        headers["X-Cache"] = f"{'Hit' if hit else 'Miss'} from cloudfront"
+        return web.Response(status=answer.status, headers=headers, body=answer.body)
+
+    async def _origin(
+        self, behavior: Behavior, request: Request, viewer: Viewer, received: web.Request
+    ) -> Answer:
+        if behavior.origin == "page":
+            return await asyncio.to_thread(self._page, request.uri)
         started = time.perf_counter()
         try:
-            answer = await self._ask(request)
+            answer = await self._ask(behavior, request, viewer, received)
         except web.HTTPRequestEntityTooLarge:
-            answer = web.json_response({"message": "Request Entity Too Large"}, status=413)
-        self._access_log.note(answer, (time.perf_counter() - started) * 1000)
-        return answer
+            answer = _json_answer(413, "Request Entity Too Large")
+        noted = web.Response(status=answer.status, headers=answer.headers)
+        self._access_log.note(noted, (time.perf_counter() - started) * 1000)
+        return Answer(answer.status, CIMultiDict(noted.headers), answer.body)
 
-    async def _ask(self, request: web.Request) -> web.Response:
-        # The target as it came: decoding and encoding it again would hide what a client can send.
-        target = URL(self._emulator_url + request.rel_url.raw_path_qs, encoded=True)
-        body = await request.read()
+    async def _ask(
+        self, behavior: Behavior, request: Request, viewer: Viewer, received: web.Request
+    ) -> Answer:
+        query = f"?{request.query}" if request.query and behavior.query_passed else ""
+        target = URL(f"{self._emulator_url}{request.uri}{query}", encoded=True)
+        headers = self._distribution.origin_headers(behavior, request, viewer)
+        if "Host" in headers:
+            # API Gateway knows its API by Host: the viewer's own is nobody's.
+            return _json_answer(403, "Forbidden")
+        headers["Host"] = self._api_host
+        body = await received.read()
         try:
             async with self._api.request(
-                request.method,
+                received.method,
                 target,
-                headers=self._viewer_headers(request),
+                headers=headers,
                 # As a file: aiohttp warns of large bytes, which are written in one go.
                 data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
                 skip_auto_headers={"Accept", "Accept-Encoding", "Content-Type", "User-Agent"},
             ) as answer:
-                return web.Response(
-                    status=answer.status,
-                    headers=_end_to_end(answer.headers),
-                    body=await answer.read(),
-                )
+                return Answer(answer.status, _end_to_end(answer.headers), await answer.read())
         except (aiohttp.ClientError, TimeoutError) as error:
-            return web.json_response({"message": f"The API did not answer: {error}"}, status=502)
-
-    def _viewer_headers(self, request: web.Request) -> CIMultiDict[str]:
-        headers = _end_to_end(request.headers)
-        for name in {name for name in headers if name.lower().startswith(VIEWER_PREFIX)}:
-            del headers[name]
-        address, port = _peer(request)
-        forwarded_for = [*headers.popall("X-Forwarded-For", []), address]
-        headers["X-Forwarded-For"] = ", ".join(forwarded_for)
-        headers["CloudFront-Viewer-Address"] = f"{address}:{port}"
-        headers[EDGE_HEADER] = self._secret  # assignment replaces every one that the client sent
-        headers["Host"] = self._api_host
-        return headers
+            return _json_answer(502, f"The API did not answer: {error}")
 
     async def _avatar(self, request: web.Request) -> web.Response:
         # The one folder that the CDN may read; what people upload is in another.
@@ -199,33 +217,21 @@ class Edge:
             "Cache-Control": file["CacheControl"],
             "ETag": file["ETag"],
         }
-        return web.Response(headers={**headers, **MEDIA_HEADERS}, body=file["Body"])
+        return web.Response(headers={**headers, **self._media_headers}, body=file["Body"])
 
     def _read_media(self, key: str) -> dict[str, Any]:
         answer = self._s3.get_object(Bucket=self._media_bucket, Key=key)
         return {**answer, "Body": answer["Body"].read()}
 
-    async def _page(self, request: web.Request) -> web.StreamResponse:
-        path = (self._pages / request.match_info["path"]).resolve()
-        if not path.is_relative_to(self._pages):
-            raise web.HTTPNotFound
-        if not path.suffix:
-            # A door of the page, such as /reset-password: it reads its address itself.
-            path = self._pages / "index.html"
-        if path.is_file():
-            return web.FileResponse(path, headers=self._page_headers())
-        if request.match_info["path"] == "":
-            return web.Response(text=INDEX, content_type="text/html")
-        raise web.HTTPNotFound
-
-    def _page_headers(self) -> dict[str, str]:
-        return {
-            "Cache-Control": "no-cache",
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(uploads=self._emulator_url),
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
+    def _page(self, uri: str) -> Answer:
+        """Answer as the page's bucket: 403 for what is not there, which it does not list."""
+        path = (self._pages / uri.lstrip("/")).resolve()
+        if path.is_relative_to(self._pages) and path.is_file():
+            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            return Answer(200, CIMultiDict({"Content-Type": kind}), path.read_bytes())
+        if uri == "/index.html":
+            return Answer(200, CIMultiDict({"Content-Type": "text/html"}), INDEX.encode())
+        return Answer(403, CIMultiDict({"Content-Type": "text/plain"}), b"AccessDenied")
 
     async def _mail_page(self, _request: web.Request) -> web.Response:
         mails = await asyncio.to_thread(self._mailbox.mails)
@@ -273,6 +279,11 @@ def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
         if name.lower() not in HOP_BY_HOP:
             kept.add(name, value)
     return kept
+
+
+def _json_answer(status: int, message: str) -> Answer:
+    headers = CIMultiDict({"Content-Type": "application/json"})
+    return Answer(status, headers, json.dumps({"message": message}).encode())
 
 
 def _peer(request: web.Request) -> tuple[str, int]:

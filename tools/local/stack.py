@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.intrinsics import Resolver
 from tools.local import deployment, edge, emulator, lambda_logs, permissions, processes, routes
 from tools.local.access_log import AccessLog
 from tools.local.console import QuietConsole
@@ -77,12 +78,13 @@ class LocalStack:
             with console.step(f"the edge, port {port}"):
                 access_log = AccessLog(aws, deployed)
                 up.enter_context(access_log.writing())
+                bucket = deployed.outputs["MediaBucketName"]
                 front = edge.Edge(
                     emulator_url=aws.url,
                     api_id=deployed.outputs["ApiId"],
                     s3=aws.client("s3"),
-                    media_bucket=deployed.outputs["MediaBucketName"],
-                    secret=edge_secret,
+                    media_bucket=bucket,
+                    template=_as_on_aws(bucket, edge_secret),
                     pages=emulator.REPOSITORY / "web" / "dist",
                     mailbox=aws,
                     access_log=access_log,
@@ -137,6 +139,18 @@ class LocalStack:
     def mails(self) -> list[dict[str, Any]]:
         """Return the mails that would have been sent, newest first."""
         return self.emulator.mails()
+
+
+def _as_on_aws(media_bucket: str, edge_secret: str) -> Resolver:
+    """The template as it is with ServePage=on, for the edge that stands in for its CloudFront."""
+    return Resolver(
+        {"Profile": "local", "ServePage": "on", "EdgeSecret": edge_secret},
+        {
+            "MediaBucket": media_bucket,
+            "AWS::Region": "eu-west-1",
+            "AWS::URLSuffix": "amazonaws.com",
+        },
+    )
 
 
 def _deploy(aws: Emulator, parameters: Mapping[str, str]) -> Deployment:

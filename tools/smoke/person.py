@@ -267,6 +267,7 @@ def forged_headers() -> dict[str, str]:
         "x-forwarded-for": FORGED,
         "cloudfront-viewer-address": f"{FORGED}:443",
         "cloudfront-viewer-country": "NZ",
+        "cloudfront-viewer-city": "Wellington",
         "x-latchkey-edge": "a guess",
     }
 

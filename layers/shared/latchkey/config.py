@@ -27,7 +27,9 @@ class Config:
     """The configuration of one deployment.
 
     key_prefix       SSM path of the signing keys
+    public_url       where people reach the service; empty: at the name of its CloudFront
     edge_secret      what our own CloudFront proves itself with; empty: there is none
+    direct_access    whether requests that did not come through the edge are answered
     geoip_database_path  of places, in a layer of the deployer's; empty: there is none
     rate_limit_factor  multiplies every limit on attempts: for load tests
     allowed_origins  browser origins that may use the cookie routes
@@ -55,6 +57,7 @@ class Config:
     email_verification: EmailVerification
     allowed_origins: frozenset[str]
     edge_secret: str
+    direct_access: bool
     access_token_lifetime: timedelta
     idle_timeout: timedelta
     absolute_timeout: timedelta
@@ -97,6 +100,7 @@ class Config:
             email_verification=EmailVerification(env["EMAIL_VERIFICATION"]),
             allowed_origins=frozenset(origin for origin in origins if origin),
             edge_secret=env.get("EDGE_SECRET", ""),
+            direct_access=env["DIRECT_ACCESS"] == "allowed",
             access_token_lifetime=timedelta(seconds=int(env["ACCESS_TOKEN_SECONDS"])),
             idle_timeout=timedelta(seconds=int(env["SESSION_IDLE_SECONDS"])),
             absolute_timeout=timedelta(seconds=int(env["SESSION_ABSOLUTE_SECONDS"])),

@@ -209,6 +209,12 @@ class OriginNotAllowed(DomainError):
     code = "ORIGIN_NOT_ALLOWED"
 
 
+class DirectAccessRefused(DomainError):
+    """The request went round the CDN, straight to the API."""
+
+    code = "DIRECT_ACCESS_REFUSED"
+
+
 # What they may do ----------------------------------------------------------------------------
 
 

@@ -9,10 +9,10 @@ from latchkey import bootstrap
 from latchkey.config import runs_in_lambda
 from latchkey.domain.audit import OK
 from latchkey.domain.clock import to_milliseconds
-from latchkey.domain.errors import DomainError, TemporarilyUnavailable
+from latchkey.domain.errors import DirectAccessRefused, DomainError, TemporarilyUnavailable
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.http.auth import allow, refuse
-from latchkey.http.request import client_address
+from latchkey.http.request import client_address, is_through_edge
 from latchkey.observability import REQUEST_LINE, logger, record_request, units
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latchkey.http.request import Event
 
 _OPERATION = "authorizer"
+_STATUS = {TemporarilyUnavailable.code: 503, DirectAccessRefused.code: 403}
 
 
 class Authorizer:
@@ -42,14 +43,18 @@ class Authorizer:
         started = time.perf_counter()
         units.reset()
         services = bootstrap.services()
-        typed = services.config.authorizer_passes_reasons
+        config = services.config
+        typed = config.authorizer_passes_reasons
         headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
         outcome = OK
         try:
+            # Before the session is read and its use noted. Other APIs have no edge of ours.
+            if typed and not (config.direct_access or is_through_edge(headers, config.edge_secret)):
+                raise DirectAccessRefused  # noqa: TRY301 - answered as every other refusal
             caller = self._needs().authorize(
                 headers.get("authorization"),
                 services.clock.now(),
-                ip_address=client_address(event, headers, services.config.edge_secret),
+                ip_address=client_address(event, headers, config.edge_secret),
             )
             answer = allow(caller)
         except DomainError as error:
@@ -63,7 +68,7 @@ class Authorizer:
         milliseconds = (time.perf_counter() - started) * 1000
         status = 200
         if outcome != OK:
-            status = 503 if outcome == TemporarilyUnavailable.code else 401
+            status = _STATUS.get(outcome, 401)
         # Our own endpoints record what they refuse; of another API's refusals this is the record.
         logger.info(
             "authorization" if typed or outcome == OK else REQUEST_LINE,

@@ -1,7 +1,7 @@
 """The one wrapper around every handler: what is the same for all of them, once.
 
-parse → authenticate → validate → call → render, errors through the catalogue,
-one log line and one metric
+parse → refuse what went round the edge → authenticate → validate → call → render,
+errors through the catalogue, one log line and one metric
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.clock import to_milliseconds
-from latchkey.domain.errors import DomainError, TooManyAttempts
+from latchkey.domain.errors import DirectAccessRefused, DomainError, TooManyAttempts
 from latchkey.domain.language import Language, choose_language
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
@@ -113,6 +113,7 @@ class Endpoint:
             )
             problem_json = request.wants_problem_json
             language = choose_language(request.languages)
+            _require_edge(request, direct_access=services.config.direct_access)
             answer = render(self._answer(request, standings), request_id)
         except Exception as error:  # noqa: BLE001 - the last resort: nothing may leave unenveloped
             outcome, reason = _outcome(error)
@@ -233,6 +234,11 @@ def endpoint(
         return Endpoint(function, spec, needs)
 
     return decorate
+
+
+def _require_edge(request: Request[Any], *, direct_access: bool) -> None:
+    if not (request.came_through_edge or direct_access):
+        raise DirectAccessRefused
 
 
 def _outcome(error: Exception) -> tuple[str, str | None]:

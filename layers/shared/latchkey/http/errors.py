@@ -123,6 +123,11 @@ CATALOGUE: dict[type[DomainError], Row] = {
         "Requests with cookies are accepted only from allowed origins.",
         "Anfragen mit Cookies werden nur von erlaubten Origins angenommen.",
     ),
+    domain.DirectAccessRefused: Row(
+        403,
+        "Use the service's public address.",
+        "Benutze die öffentliche Adresse des Dienstes.",
+    ),
     domain.EmailNotVerified: Row(
         403, "Confirm your email address first.", "Bestätige zuerst deine E-Mail-Adresse."
     ),

@@ -37,5 +37,7 @@ def _require_own_origin(request: Request[Any]) -> None:
     # Browsers send Origin with every POST and no page can change it (Fetch 3.2), so its absence
     # is a refusal too. SameSite=Strict is the other lock on this door.
     config = bootstrap.services().config
-    if request.headers.get("origin") not in config.allowed_origins | {config.public_url}:
+    own = config.public_url or request.edge_origin
+    allowed = config.allowed_origins | ({own} if own else set())
+    if request.headers.get("origin") not in allowed:
         raise OriginNotAllowed

@@ -35,6 +35,8 @@ type Event = dict[str, Any]
 EDGE_SECRET_HEADER = "x-latchkey-edge"  # noqa: S105 - the header's name
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 VIEWER_ADDRESS_HEADER = "cloudfront-viewer-address"
+VIEWER_HOST_HEADER = "x-latchkey-host"
+_HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Request[Body]:
     expected_versions  what If-Match asks for; None: anything
     idempotency_key    what Idempotency-Key says; None: nothing
     link_token         what Latchkey-Token says; empty for an endpoint that does not take it
+    came_through_edge  whether our own edge passed it on, and proved that
     """
 
     context: RequestContext
@@ -57,6 +60,7 @@ class Request[Body]:
     path: dict[str, str]
     raw_query: dict[str, str]
     event: Event
+    came_through_edge: bool = False
     query: dict[str, Any] = field(default_factory=dict)
     expected_versions: frozenset[int] | None = None
     idempotency_key: IdempotencyKey | None = None
@@ -111,6 +115,17 @@ class Request[Body]:
         return method
 
     @property
+    def edge_origin(self) -> str | None:
+        """The origin under which our own edge was reached; None for a request that went round it.
+
+        CloudFront takes requests for its own names only, so nobody can choose this one.
+        """
+        host = self.headers.get(VIEWER_HOST_HEADER, "").lower()
+        if not self.came_through_edge or _HOST.fullmatch(host) is None:
+            return None
+        return f"https://{host}"
+
+    @property
     def has_body(self) -> bool:
         """Whether a body was sent."""
         return bool(self.event.get("body"))
@@ -134,12 +149,12 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
     pairs = (cookie.partition("=") for cookie in sent)
     cookies = {name.strip(): value for name, separator, value in pairs if separator}
     ip_address = client_address(event, headers, edge_secret)
-    is_edges = _is_through_edge(headers, edge_secret)
+    came_through_edge = is_through_edge(headers, edge_secret)
     context = RequestContext(
         request_id=event["requestContext"]["requestId"],
         now=now,
         ip_address=ip_address,
-        location=viewer_location(ip_address, headers) if is_edges else None,
+        location=viewer_location(ip_address, headers) if came_through_edge else None,
         user_agent=_printable(headers.get("user-agent", ""))[:USER_AGENT_MAX_CHARACTERS],
         client_hints={n: v for n, v in headers.items() if n.startswith("sec-ch-ua")},
         device_id=_device_id(cookies),
@@ -151,6 +166,7 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
         path=event.get("pathParameters") or {},
         raw_query=event.get("queryStringParameters") or {},
         event=event,
+        came_through_edge=came_through_edge,
     )
 
 
@@ -159,7 +175,7 @@ def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> s
 
     Never X-Forwarded-For: its first entry is whatever the client sent.
     """
-    if _is_through_edge(headers, edge_secret):
+    if is_through_edge(headers, edge_secret):
         # "192.0.2.1:443" or "2001:db8::1:443": the port is behind the last colon.
         address, _, _port = headers.get(VIEWER_ADDRESS_HEADER, "").rpartition(":")
         try:
@@ -170,7 +186,8 @@ def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> s
     return source_ip
 
 
-def _is_through_edge(headers: dict[str, str], edge_secret: str) -> bool:
+def is_through_edge(headers: dict[str, str], edge_secret: str) -> bool:
+    """Tell whether a request proves that it came through our own edge; never without a secret."""
     # Constant time: a comparison that stops early would be an oracle for the secret.
     proof = headers.get(EDGE_SECRET_HEADER, "").encode()
     return bool(edge_secret) and hmac.compare_digest(proof, edge_secret.encode())

@@ -1,0 +1,177 @@
+"""Where people reach the service: every link leads there, after one deploy, on every profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tools.intrinsics import Resolver
+from tools.rules import broken
+from tools.template import functions, load, routes
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
+DOMAIN = {"PageDomain": "accounts.example.com", "PageCertificate": CERTIFICATE}
+OWN_CDN = {"ServePage": "off", "PublicUrl": "https://id.example.org", "EdgeSecret": "s" * 16}
+CLOUDFRONT = "d111.cloudfront.net"
+SETUPS = {
+    "CloudFront's own name": ({}, f"https://{CLOUDFRONT}"),
+    "a domain": (DOMAIN, "https://accounts.example.com"),
+    "a domain and its zone": ({**DOMAIN, "HostedZoneId": "Z1"}, "https://accounts.example.com"),
+    "a CDN of their own": (OWN_CDN, "https://id.example.org"),
+}
+
+
+def deployed(setup: str) -> Resolver:
+    given, _ = SETUPS[setup]
+    parameters = {"Profile": "prod", "MailSender": "a@example.com", **given}
+    assert broken(parameters) == {}
+    return Resolver(
+        parameters,
+        {"PageDistribution.DomainName": CLOUDFRONT, "AWS::StackName": "latchkey"},
+    )
+
+
+def variables(resolver: Resolver, function: str = "LoginFunction") -> dict[str, str]:
+    common = load()["Globals"]["Function"]["Environment"]["Variables"]
+    own = functions()[function].get("Environment", {}).get("Variables", {})
+    resolved: dict[str, str] = resolver.resolve({**common, **own})
+    return resolved
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_links_of_mails_lead_to_what_the_stack_says_is_its_address(setup):
+    _, url = SETUPS[setup]
+    resolver = deployed(setup)
+    assert variables(resolver, "SendMailFunction")["LINK_BASE"] == url
+    assert resolver.resolve(load()["Outputs"]["Url"]["Value"]) == url
+
+
+@pytest.mark.parametrize(
+    ("setup", "public_url", "issuer"),
+    [
+        ("CloudFront's own name", "", "urn:latchkey:latchkey"),
+        ("a domain", "https://accounts.example.com", "https://accounts.example.com"),
+        ("a CDN of their own", "https://id.example.org", "https://id.example.org"),
+    ],
+)
+def test_functions_know_the_address_or_learn_it_from_the_edge(setup, public_url, issuer):
+    told = variables(deployed(setup))
+    assert (told["PUBLIC_URL"], told["ISSUER"]) == (public_url, issuer)
+
+
+def test_an_issuer_stays_when_a_domain_is_added():
+    resolver = Resolver({"Profile": "prod", **DOMAIN, "Issuer": "urn:latchkey:latchkey"})
+    assert variables(resolver)["ISSUER"] == "urn:latchkey:latchkey"
+
+
+def test_no_function_behind_the_api_names_the_distribution_whose_origin_is_the_api():
+    """CloudFormation refuses a circle."""
+    behind = {route.function for route in routes()} | {"authorizer"}
+    for name, properties in functions().items():
+        if properties["CodeUri"].rpartition("/")[2] in behind:
+            assert "PageDistribution" not in str(properties), name
+    assert "PageDistribution" not in str(load()["Globals"])
+
+
+# The secret of the edge --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_functions_and_cdn_have_one_secret_and_it_is_never_empty(setup):
+    resolver = deployed(setup)
+    told = variables(resolver)["EDGE_SECRET"]
+    assert told
+    if resolver.holds("ServesPage"):
+        config = resolver.properties("PageDistribution")["DistributionConfig"]
+        [origin] = [each for each in config["Origins"] if each["Id"] == "api"]
+        [header] = origin["OriginCustomHeaders"]
+        assert header == {"HeaderName": "x-latchkey-edge", "HeaderValue": told}
+
+
+def test_a_secret_is_made_where_none_is_given():
+    told = variables(deployed("a domain"))["EDGE_SECRET"]
+    assert told == "{{resolve:secretsmanager:GeneratedEdgeSecret}}"
+    assert load()["Resources"]["GeneratedEdgeSecret"]["Condition"] == "MakesEdgeSecret"
+    own = Resolver({"Profile": "prod", "EdgeSecret": "s" * 16})
+    assert variables(own)["EDGE_SECRET"] == "s" * 16
+    assert not own.holds("MakesEdgeSecret")
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_nobody_walks_round_the_edge_unless_that_is_allowed(setup):
+    assert variables(deployed(setup))["DIRECT_ACCESS"] == "refused"
+
+
+# A domain ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("record", ["PageRecord", "PageRecordIpv6"])
+def test_a_zone_gets_records_of_both_kinds(record):
+    resource = load()["Resources"][record]
+    assert deployed("a domain and its zone").holds(resource["Condition"])
+    assert not deployed("a domain").holds(resource["Condition"])
+    properties = deployed("a domain and its zone").properties(record)
+    assert properties == {
+        "HostedZoneId": "Z1",
+        "Name": "accounts.example.com",
+        "Type": {"PageRecord": "A", "PageRecordIpv6": "AAAA"}[record],
+        "AliasTarget": {"DNSName": CLOUDFRONT, "HostedZoneId": "Z2FDTNDATAQYW2"},
+    }
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_the_outputs_say_what_is_left_to_do(setup):
+    _, url = SETUPS[setup]
+    said = deployed(setup).resolve(load()["Outputs"]["NextStep"]["Value"])
+    assert url in said
+    assert ("Point accounts.example.com at" in said) is (setup == "a domain")
+
+
+def test_uploads_are_allowed_from_every_page_because_their_signature_allows_them():
+    [rule] = load()["Resources"]["MediaBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["POST"], ["*"])
+
+
+# Protection --------------------------------------------------------------------------------------
+
+
+def api() -> dict[str, Any]:
+    properties: dict[str, Any] = load()["Resources"]["Api"]["Properties"]
+    return properties
+
+
+def test_every_route_that_hashes_is_throttled_below_the_others():
+    """A function that hashes has one whole processor, and no layer for pictures."""
+    hashing = {
+        f"{event['Properties']['Method']} {event['Properties']['Path']}"
+        for properties in functions().values()
+        if properties.get("MemorySize") == 1769 and "Layers" not in properties
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    }
+    assert set(api()["RouteSettings"]) == hashing
+    assert "POST /api/v1/auth/login" in hashing
+    default = api()["DefaultRouteSettings"]
+    for settings in api()["RouteSettings"].values():
+        for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+            assert 0 < settings[limit] < default[limit]
+
+
+def test_the_gateway_can_wait_for_a_function_and_its_authorizer():
+    common = load()["Globals"]["Function"]["Timeout"]
+    authorizer = functions()["AuthorizerFunction"].get("Timeout", common)
+    behind = {route.function for route in routes()}
+    slowest = max(
+        properties.get("Timeout", common)
+        for properties in functions().values()
+        if properties["CodeUri"].rpartition("/")[2] in behind
+    )
+    assert authorizer + slowest < 30
+
+
+@pytest.mark.parametrize("name", ["AuthorizerFunction", "ServiceAuthorizerFunction"])
+def test_the_authorizers_have_concurrency_of_their_own_if_the_account_allows(name):
+    reserved = functions()[name]["ReservedConcurrentExecutions"]
+    assert Resolver({"AuthorizerConcurrency": "50"}).resolve({"x": reserved}) == {"x": "50"}
+    assert Resolver({}).resolve({"x": reserved}) == {}
