@@ -102,10 +102,9 @@ CLOUDFRONT = "d111111abcdef8.cloudfront.net"
 
 def by_cookie(service: InProcessService, headers: dict[str, str], origin: str | None):
     """Refresh as a page does: with the cookie, and the Origin that its browser says."""
-    signed_in = service.login(fields={"token_transport": "cookie"})
-    cookie = next(each for each in signed_in.cookies if each.startswith(REFRESH_COOKIE))
+    cookie = f"{REFRESH_COOKIE}={service.login().data['refresh_token']}"
     sent = headers if origin is None else {**headers, "origin": origin}
-    return service.request("POST", REFRESH, cookies=[cookie.partition(";")[0]], headers=sent)
+    return service.request("POST", REFRESH, cookies=[cookie], headers=sent)
 
 
 @pytest.fixture
@@ -121,6 +120,14 @@ def test_a_page_under_cloudfronts_own_name_may_refresh(nameless, host):
     headers = {**PROOF, "x-latchkey-host": host}
     assert by_cookie(nameless, headers, f"https://{CLOUDFRONT}").status == 200
     assert by_cookie(nameless, headers, "https://app.example.com").status == 200
+
+
+def test_a_page_under_cloudfronts_own_name_may_sign_in_with_a_cookie(nameless):
+    fields = {"token_transport": "cookie"}
+    headers = {**PROOF, "x-latchkey-host": CLOUDFRONT, "origin": f"https://{CLOUDFRONT}"}
+    assert nameless.login(fields=fields, headers=headers).status == 200
+    without_proof = {"x-latchkey-host": CLOUDFRONT, "origin": f"https://{CLOUDFRONT}"}
+    assert nameless.login(fields=fields, headers=without_proof).code == "ORIGIN_NOT_ALLOWED"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ class Person:
         expect(own["ip_address"] != FORGED, "a header of the client's chose the session's address")
         expect(own["ip_address"], "the session has no address")
         place = own.get("location")
+        expect("Wellington" not in str(place), "a header of the client's chose the session's place")
         return f"seen as {own['ip_address']}, place {place or 'unknown'}"
 
     def list_sessions(self, walk: Walk) -> str:
