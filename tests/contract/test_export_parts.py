@@ -45,7 +45,7 @@ FIELDS = {
     Preferences: (export_parts.PREFERENCES_FIELDS, {}),
     Consent: (export_parts.CONSENT_FIELDS, {}),
     Session: (
-        (*export_parts.SESSION_FIELDS, "device", "location"),
+        (*export_parts.SESSION_FIELDS, "device", "location", "last_use"),
         export_parts.SESSION_WITHHELD,
     ),
     Device: (export_parts.DEVICE_FIELDS, {}),

@@ -20,6 +20,7 @@ LINKED = {
     "confirm_new_email",
     "reset_password",
     "new_device",
+    "session_used_elsewhere",
     "account_deleted",
 }
 VALUES = {

@@ -19,7 +19,7 @@ from latchkey.domain.ids import new_id
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX, LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
 from latchkey.domain.mail import EmailChanged
 from latchkey.domain.preferences import Preferences
-from latchkey.domain.session import EndReason
+from latchkey.domain.session import EndReason, Use
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.domain.throttle import Attempts
 from latchkey.flows.export_worker import export_message
@@ -40,6 +40,8 @@ from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from latchkey.storage.table import ConditionFailed
 from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW, a_context, a_session, an_account, some_effects
+
+USE = Use.at("192.0.2.1", "Test/1", None)
 
 FIELD = re.compile(r"^ *(Pattern|Request|Cost)\s{2,}(.+)$", re.MULTILINE)
 COST = re.compile(r"^([\d.]+) (RRU|WRU)")
@@ -143,29 +145,29 @@ def test_ending_sessions(measured, sessions, accounts, account, session):
 
 def test_refreshing(measured, sessions, session):
     idle = timedelta(days=14)
-    latest, rotated = measured(sessions.rotate, session, NOW, idle)
+    latest, rotated = measured(sessions.rotate, session, NOW, idle, USE)
     assert rotated
     assert (latest.generation, latest.used_generation) == (2, 1)
-    again, rotated = sessions.rotate(session, NOW, idle)
+    again, rotated = sessions.rotate(session, NOW, idle, USE)
     assert not rotated
     assert again == latest
 
 
 def test_touching(measured, sessions, session):
     later = NOW + timedelta(minutes=1)
-    measured(sessions.touch, session, later, 1)
+    measured(sessions.touch, session, later, 1, USE)
     assert sessions.find(session.account_id, session.id).last_activity_at == later
 
 
 def test_a_touch_never_brings_a_session_back(sessions, account, session):
     sessions.delete_history([session])
-    sessions.touch(session, NOW, 1)
+    sessions.touch(session, NOW, 1, USE)
     assert sessions.find(account.id, session.id) is None
 
 
 def test_a_refresh_never_outlives_the_end_of_its_session(sessions, account, session):
     sessions.end(session, NOW, EndReason.REVOKED, some_effects(account))
-    latest, rotated = sessions.rotate(session, NOW, timedelta(days=14))
+    latest, rotated = sessions.rotate(session, NOW, timedelta(days=14), USE)
     assert not rotated
     assert latest.ended_at == NOW
 

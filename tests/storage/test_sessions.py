@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from latchkey.domain.effects import Effects
-from latchkey.domain.session import EndReason
+from latchkey.domain.session import EndReason, Use
 from latchkey.security.sealing import seal
 from latchkey.storage import keys
 from latchkey.storage.effects import EffectWriter
@@ -22,6 +22,7 @@ from tests.support.builders import NOW, a_session, an_account
 
 IDLE = timedelta(days=14)
 MILLISECOND = timedelta(milliseconds=1)
+USE = Use.at("192.0.2.1", "Test/1", None)
 
 
 @pytest.fixture
@@ -45,27 +46,27 @@ def end(store, session, at=NOW):
 
 
 def test_a_session_is_rotated_until_the_instant_before_it_expires(store, session):
-    alive = store.rotate(session, session.expires_at - MILLISECOND, timedelta(days=365))
+    alive = store.rotate(session, session.expires_at - MILLISECOND, timedelta(days=365), USE)
     assert alive == (stored(store, session), True)
 
 
 @pytest.mark.parametrize("late", [timedelta(0), MILLISECOND, timedelta(days=1)])
 def test_a_session_that_expired_in_between_is_not_rotated(store, session, late):
-    left, is_rotated = store.rotate(session, session.expires_at + late, timedelta(days=365))
+    left, is_rotated = store.rotate(session, session.expires_at + late, timedelta(days=365), USE)
     assert (left, is_rotated) == (session, False)
     assert stored(store, session) == session
 
 
 @pytest.mark.parametrize("late", [timedelta(0), MILLISECOND])
 def test_a_session_that_became_idle_in_between_is_not_rotated(store, session, late):
-    left, is_rotated = store.rotate(session, NOW + IDLE + late, IDLE)
+    left, is_rotated = store.rotate(session, NOW + IDLE + late, IDLE, USE)
     assert (left, is_rotated) == (session, False)
-    assert store.rotate(session, NOW + IDLE - MILLISECOND, IDLE)[1]
+    assert store.rotate(session, NOW + IDLE - MILLISECOND, IDLE, USE)[1]
 
 
 def test_a_session_that_ended_in_between_is_not_rotated(store, session):
     end(store, session)
-    left, is_rotated = store.rotate(session, NOW, IDLE)
+    left, is_rotated = store.rotate(session, NOW, IDLE, USE)
     assert not is_rotated
     assert left.ended_at is not None
     assert left.generation == session.generation
@@ -73,23 +74,23 @@ def test_a_session_that_ended_in_between_is_not_rotated(store, session):
 
 def test_a_session_that_was_forgotten_in_between_is_not_made_again(store, session):
     store.delete_history([session])
-    assert store.rotate(session, NOW, IDLE) == (None, False)
-    store.touch(session, NOW, session.generation)
+    assert store.rotate(session, NOW, IDLE, USE) == (None, False)
+    store.touch(session, NOW, session.generation, USE)
     assert stored(store, session) is None
 
 
 def test_a_session_that_ended_in_between_is_not_touched(store, session):
     end(store, session)
     before = stored(store, session)
-    store.touch(session, NOW + timedelta(minutes=5), session.generation)
+    store.touch(session, NOW + timedelta(minutes=5), session.generation, USE)
     assert stored(store, session) == before
 
 
 def test_a_touch_that_comes_late_takes_no_newer_generation_back(store, session):
-    newer, _ = store.rotate(session, NOW, IDLE)
-    store.touch(newer, NOW, newer.generation)
+    newer, _ = store.rotate(session, NOW, IDLE, USE)
+    store.touch(newer, NOW, newer.generation, USE)
     # Of an authorizer that read the session before both.
-    store.touch(session, NOW + timedelta(minutes=1), session.generation)
+    store.touch(session, NOW + timedelta(minutes=1), session.generation, USE)
     assert stored(store, session).used_generation == newer.generation
 
 
@@ -99,7 +100,7 @@ def test_a_session_ends_once(store, session):
 
 
 def test_of_two_rotations_of_one_generation_one_happens(store, session):
-    first, is_first = store.rotate(session, NOW, IDLE)
-    second, is_second = store.rotate(session, NOW, IDLE)
+    first, is_first = store.rotate(session, NOW, IDLE, USE)
+    second, is_second = store.rotate(session, NOW, IDLE, USE)
     assert (is_first, is_second) == (True, False)
     assert first == second

@@ -16,6 +16,7 @@ MAILS = (
     mail.VerifyEmail(address="ada@example.com"),
     mail.PasswordChanged(account_id="usr_1"),
     mail.NewDevice(account_id="usr_1", session_id="ses_1"),
+    mail.SessionUsedElsewhere(account_id="usr_1", session_id="ses_1"),
     mail.AccountDeleted(account_id="usr_1", restorable=True),
     mail.AccountErased(address="ada@example.com", language=None, receipt="sealed"),
 )

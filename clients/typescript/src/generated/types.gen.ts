@@ -396,6 +396,10 @@ export type FoundSessionView = {
      * At sign-in.
      */
     ip_address: string;
+    /**
+     * At the last use, to the minute.
+     */
+    last_ip_address: string;
     country: string | null;
     city: string | null;
     login_method: string;
@@ -674,6 +678,14 @@ export type SessionView = {
      * City and country code of the address at sign-in, when known.
      */
     location: string | null;
+    /**
+     * At the last use, to the minute.
+     */
+    last_ip_address: string;
+    /**
+     * City and country code of `last_ip_address`, when known.
+     */
+    last_location: string | null;
     login_method: string;
     is_active: boolean;
     /**
@@ -1809,7 +1821,7 @@ export type ListAuditData = {
         /**
          * Rows of this action.
          */
-        action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.recovered.by_operator' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.read.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.disowned' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'system.heartbeat' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed';
+        action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.recovered.by_operator' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.read.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.disowned' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.used.elsewhere' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'system.heartbeat' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed';
         /**
          * With user_id: what changed, or which requests were made.
          */

@@ -63,6 +63,7 @@ class Action(StrEnum):
     SESSION_ENDED_BY_REUSE = "session.ended.by_refresh_token_reuse"
     SESSIONS_REVOKED_BY_OWNER = "sessions.revoked.by_owner"
     SESSION_RENAMED = "session.renamed"
+    SESSION_USED_ELSEWHERE = "session.used.elsewhere"
     SESSION_REAUTHENTICATED = "session.reauthenticated"
     EXPORT_REQUESTED = "export.requested"
     EXPORT_COMPLETED = "export.completed"

@@ -108,6 +108,10 @@ WORDS: dict[Action, Words] = {
         "Abgemeldet: {device}, weil jemand eine Kopie der Anmeldung benutzt hat",
     ),
     Action.SESSIONS_REVOKED_BY_OWNER: Words("Signed out {devices}", "{devices} abgemeldet"),
+    Action.SESSION_USED_ELSEWHERE: Words(
+        "Used {device} on another network with another app",
+        "{device} in einem anderen Netz mit einer anderen App benutzt",
+    ),
     Action.SESSION_RENAMED: Words(
         "Renamed a device to “{device}”", "Gerät umbenannt in „{device}“"
     ),

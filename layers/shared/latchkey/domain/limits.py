@@ -15,6 +15,12 @@ ACCESS_TOKEN_CLOCK_SKEW_SECONDS = 30
 AUTHORIZATION_HEADER_MAX_CHARACTERS = 4096
 """Our longest access token has under 800; API Gateway passes 10,240 bytes of headers."""
 
+USED_ELSEWHERE_REPEAT_HOURS = 24
+"""A person is told at most so often that a session is used elsewhere. Our choice."""
+
+USED_ELSEWHERE_REPEAT_HOURS = 24
+"""A person is told at most so often that a session is used elsewhere. Our choice."""
+
 REFRESH_GRACE_SECONDS = 30
 """Two tabs, a lost answer and an SDK's retry all fall within it. SuperTokens' default."""
 

@@ -28,6 +28,7 @@ class MailKind(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105 - a mail, not a secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - as above
     NEW_DEVICE = "new_device"
+    SESSION_USED_ELSEWHERE = "session_used_elsewhere"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - as above
     EXPORT_READY = "export_ready"
     ACCOUNT_DELETED = "account_deleted"
@@ -128,6 +129,16 @@ class NewDevice(AccountMail):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUsedElsewhere(AccountMail):
+    """That a session is used on another network with another client than before.
+
+    Its link is that of NewDevice.
+    """
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshTokenReused(AccountMail):
     """That a session was ended because a copy of its refresh token was used."""
 
@@ -168,6 +179,7 @@ KINDS: dict[type[Mail], MailKind] = {
     ResetPassword: MailKind.RESET_PASSWORD,
     PasswordChanged: MailKind.PASSWORD_CHANGED,
     NewDevice: MailKind.NEW_DEVICE,
+    SessionUsedElsewhere: MailKind.SESSION_USED_ELSEWHERE,
     RefreshTokenReused: MailKind.REFRESH_TOKEN_REUSED,
     ExportReady: MailKind.EXPORT_READY,
     AccountDeleted: MailKind.ACCOUNT_DELETED,

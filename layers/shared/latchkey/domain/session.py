@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -70,6 +73,48 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """Where a session was used: the network, the place and the client.
+
+    client  a digest of the user agent without its version numbers; empty if none was sent
+    """
+
+    ip_address: str
+    client: str = ""
+    location: Location | None = None
+
+    @classmethod
+    def at(cls, ip_address: str, user_agent: str, location: Location | None) -> Use:
+        """Describe a use. An update of the browser or the system is still the same client."""
+        name = _VERSION_NUMBERS.sub("", user_agent).lower()
+        client = hashlib.sha256(name.encode()).hexdigest()[:_CLIENT_CHARACTERS] if name else ""
+        return cls(ip_address=ip_address, client=client, location=location)
+
+    def is_elsewhere(self, other: Use) -> bool:
+        """Tell whether network and client both differ.
+
+        One of them alone says nothing: phones change networks all day.
+        """
+        return self.client != other.client and _network(self.ip_address) != _network(
+            other.ip_address
+        )
+
+
+_VERSION_NUMBERS = re.compile(r"[0-9][0-9._]*")
+_CLIENT_CHARACTERS = 16
+_PROVIDER_BITS = {4: 16, 6: 32}
+"""What a provider's customers share, so that a new lease is no other network."""
+
+
+def _network(address: str) -> str:
+    try:
+        version = ipaddress.ip_address(address).version
+        return str(ipaddress.ip_network(f"{address}/{_PROVIDER_BITS[version]}", strict=False))
+    except ValueError:
+        return address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One sign-in on one device.
 
@@ -82,6 +127,8 @@ class Session:
     authenticated_at    the sign-in; the `auth_time` of every token that a refresh issues
     reauthenticated_at  the last step-up. Only the token that the step-up answered carries it: a
                         refresh token does not inherit it
+    last_use            where it was last used; None until it is used after the sign-in
+    told_elsewhere_at   when the person was last told that it is used elsewhere
     """
 
     id: str
@@ -105,6 +152,13 @@ class Session:
     rotated_at: datetime | None = None
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
+    last_use: Use | None = None
+    told_elsewhere_at: datetime | None = None
+
+    @property
+    def present_use(self) -> Use:
+        """Where it was last used, or where it began."""
+        return self.last_use or Use.at(self.ip_address, self.user_agent, self.location)
 
     def is_active(self, now: datetime, idle_timeout: timedelta) -> bool:
         """Tell whether the session would be accepted at this instant."""

@@ -21,7 +21,7 @@ from latchkey.security.origins import seal_origin
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from latchkey.domain.session import Session
+    from latchkey.domain.session import Session, Use
     from latchkey.domain.signing import AccessClaims
     from latchkey.security.access_tokens import AccessTokenVerifier
     from latchkey.storage.accounts import AccountStore
@@ -37,14 +37,14 @@ class Authorization:
     sessions: SessionStore
     idle_timeout: timedelta
 
-    def authorize(self, header: str | None, now: datetime, *, ip_address: str = "") -> Caller:
+    def authorize(self, header: str | None, now: datetime, use: Use) -> Caller:
         """Tell who is asking, with one strongly consistent read, and a second for administrators.
 
         The session's role is changed together with the account's. The account of an administrator
         is read all the same, because a role that it has lost would open everybody else's.
 
-        header      the whole `Authorization` header, or None
-        ip_address  whence they ask, for the audit trail
+        header  the whole `Authorization` header, or None
+        use     where the request comes from, for the device list and the audit trail
 
         Raises a NotAuthenticated that says why, or TemporarilyUnavailable when storage can't be
         asked: then nobody is let in.
@@ -57,14 +57,14 @@ class Authorization:
         try:
             session.require_active(now, self.idle_timeout)
         except NotAuthenticated as refusal:
-            refusal.data["caller"] = _caller(session, claims, ip_address)
+            refusal.data["caller"] = _caller(session, claims, use.ip_address)
             raise
         if claims.generation > session.generation:
             raise TokenInvalid(reason="generation")
-        self._touch(session, now, claims.generation)
+        self._touch(session, now, claims.generation, use)
         if session.role is Role.ADMIN:
             session = replace(session, role=self._present_role(session.account_id))
-        return _caller(session, claims, ip_address)
+        return _caller(session, claims, use.ip_address)
 
     def _present_role(self, account_id: str) -> Role:
         try:
@@ -72,11 +72,11 @@ class Authorization:
         except AccountNotFound:
             return Role.USER
 
-    def _touch(self, session: Session, now: datetime, generation: int) -> None:
+    def _touch(self, session: Session, now: datetime, generation: int, use: Use) -> None:
         if not session.is_touch_due(now, generation):
             return
         try:
-            self.sessions.touch(session, now, generation)
+            self.sessions.touch(session, now, generation, use)
         except TemporarilyUnavailable:
             # Not worth a request: the next one tries again.
             logger.warning("last activity not written", session_id=session.id)

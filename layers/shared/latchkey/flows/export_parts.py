@@ -167,6 +167,9 @@ SESSION_FIELDS = (
 
 DEVICE_FIELDS = ("name", "type", "browser", "browser_version", "os", "os_version", "model")
 
+PLACE_FIELDS = ("location", "last_ip_address", "last_location")
+"""Of the fields, `last_use` becomes the last two; its digest of the client is left out."""
+
 SESSION_WITHHELD = {
     "account_id": "the same as in the profile",
     "secret": "a secret",
@@ -175,6 +178,7 @@ SESSION_WITHHELD = {
     "generation": "counts the refresh token's rotations, and so tells which one is next",
     "used_generation": "as `generation`",
     "rotated_at": "as `generation`",
+    "told_elsewhere_at": "the history has a row for each time",
 }
 
 
@@ -183,6 +187,8 @@ def _sessions(sources: Sources, account: Account, after: str | None) -> Iterator
         content = _fields(session, SESSION_FIELDS)
         content |= {f"device_{name}": getattr(session.device, name) for name in DEVICE_FIELDS}
         content["location"] = _place(session.location)
+        content["last_ip_address"] = session.present_use.ip_address
+        content["last_location"] = _place(session.present_use.location)
         yield Row(cursor=session.id, content=content)
 
 
@@ -333,7 +339,7 @@ PARTS: tuple[Part, ...] = (
         about="Every device that is signed in, or was within the last 30 days.",
         form=Form.TABLE,
         holds=("session",),
-        columns=(*SESSION_FIELDS, *(f"device_{name}" for name in DEVICE_FIELDS), "location"),
+        columns=(*SESSION_FIELDS, *(f"device_{name}" for name in DEVICE_FIELDS), *PLACE_FIELDS),
         rows=_sessions,
     ),
     Part(

@@ -167,8 +167,8 @@ class Mailing:
                 return self._email_changed(account, mail.address, now)
             case mails.AccountDeleted():
                 return self._account_deleted(account, now, restorable=mail.restorable)
-            case mails.NewDevice():
-                return self._new_device(account, mail.session_id, at, now)
+            case mails.NewDevice() | mails.SessionUsedElsewhere():
+                return self._about_session(account, mail, at, now)
             case mails.PasswordChanged() | mails.RefreshTokenReused():
                 facts = self._facts(account.id, mail.session_id, at)
                 return _to(account, link=self._page(FORGOT_PASSWORD_PAGE), **facts)
@@ -236,11 +236,21 @@ class Mailing:
         values = {"link": link, "days": OBJECTION_DAYS, "new_address": _masked(account.email)}
         return Draft(to=address, language=account.speaking_language, values=values)
 
-    def _new_device(self, account: Account, session_id: str, at: datetime, now: datetime) -> Draft:
+    def _about_session(
+        self,
+        account: Account,
+        mail: mails.NewDevice | mails.SessionUsedElsewhere,
+        at: datetime,
+        now: datetime,
+    ) -> Draft:
         link = self._link(
-            Purpose.NOT_ME, account, now, timedelta(days=OBJECTION_DAYS), subject=session_id
+            Purpose.NOT_ME, account, now, timedelta(days=OBJECTION_DAYS), subject=mail.session_id
         )
-        facts = self._facts(account.id, session_id, at)
+        facts = self._facts(account.id, mail.session_id, at)
+        session = self.sessions.find(account.id, mail.session_id)
+        if session is not None and isinstance(mail, mails.SessionUsedElsewhere):
+            use = session.present_use
+            facts |= {"place": _place(use.location), "ip_address": use.ip_address}
         return _to(account, link=link, days=OBJECTION_DAYS, **facts)
 
     def _account_deleted(

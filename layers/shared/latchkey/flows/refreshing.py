@@ -10,8 +10,8 @@ from latchkey.domain import mail
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import RefreshTokenInvalid, RefreshTokenReused, SessionRevoked
-from latchkey.domain.limits import REFRESH_GRACE_SECONDS
-from latchkey.domain.session import EndReason
+from latchkey.domain.limits import REFRESH_GRACE_SECONDS, USED_ELSEWHERE_REPEAT_HOURS
+from latchkey.domain.session import EndReason, Use
 from latchkey.observability import concern
 from latchkey.security import refresh_tokens
 from latchkey.security.origins import seal_origin
@@ -47,12 +47,15 @@ class Refreshing:
     idle_timeout: timedelta
 
     def refresh(self, token: str, context: RequestContext) -> Refreshed:
-        """Take a refresh token in payment for the next pair.
+        """Exchange a refresh token for the next pair of tokens.
 
-        The token of the present generation rotates the session. The one before it gets the same
+        The token of the current generation rotates the session. The token before it gets the same
         successor again: within REFRESH_GRACE_SECONDS (two tabs, a retry), or later as long as
-        nothing that the rotation issued has been used (the answer was lost). Any other was copied:
-        the session ends, and only this one.
+        nothing that the rotation issued has been used (the answer was lost). Any other token is a
+        copy, and so is one whose successor is asked for from two networks by two clients: the
+        session ends, and only this one.
+
+        If network and client both differ from the last use, the person is told.
 
         Raises RefreshTokenInvalid, RefreshTokenReused, SessionRevoked, SessionExpired,
         SessionIdleTimeout.
@@ -68,11 +71,12 @@ class Refreshing:
         origin = seal_origin(session.audit, ip_address=context.ip_address, device=device)
         concern.note(session.audit.id, origin=origin, session_id=session.id)
         session.require_active(context.now, self.idle_timeout)
+        use = Use.at(context.ip_address, context.user_agent, context.location)
         if presented.generation == session.generation:
-            session = self._rotate(session, context.now)
+            session = self._rotate(session, use, context)
         if presented.generation != session.generation - 1:
             raise self._theft(session, context)
-        if not _may_repeat(session, context.now):
+        if not _may_repeat(session, context.now) or use.is_elsewhere(session.present_use):
             raise self._theft(session, context)
         return Refreshed(
             session=session,
@@ -81,13 +85,18 @@ class Refreshing:
             refresh_token=refresh_tokens.mint(session, pepper),
         )
 
-    def _rotate(self, session: Session, now: datetime) -> Session:
-        """Rotate the session, or find what somebody else has made of it in the meantime."""
-        latest, rotated = self.sessions.rotate(session, now, self.idle_timeout)
+    def _rotate(self, session: Session, use: Use, context: RequestContext) -> Session:
+        """Rotate the session, or return what another request has made of it in the meantime."""
+        effects = None
+        if use.is_elsewhere(session.present_use) and _may_tell_again(session, context.now):
+            effects = _used_elsewhere(session, context)
+        latest, rotated = self.sessions.rotate(
+            session, context.now, self.idle_timeout, use, effects
+        )
         if latest is None:
             raise SessionRevoked
         if not rotated:
-            latest.require_active(now, self.idle_timeout)
+            latest.require_active(context.now, self.idle_timeout)
         return latest
 
     def _theft(self, session: Session, context: RequestContext) -> RefreshTokenReused:
@@ -103,6 +112,24 @@ class Refreshing:
         effects = Effects(audit=(row,), outbox=(told.message(context),))
         self.sessions.end(session, context.now, EndReason.REFRESH_TOKEN_REUSED, effects)
         return RefreshTokenReused()
+
+
+def _used_elsewhere(session: Session, context: RequestContext) -> Effects:
+    row = audit_row(
+        Action.SESSION_USED_ELSEWHERE,
+        session.audit,
+        context,
+        session_id=session.id,
+        targets=(session.id,),
+        device=session.device.name,
+    )
+    told = mail.SessionUsedElsewhere(account_id=session.account_id, session_id=session.id)
+    return Effects(audit=(row,), outbox=(told.message(context),))
+
+
+def _may_tell_again(session: Session, now: datetime) -> bool:
+    told_at = session.told_elsewhere_at
+    return told_at is None or now - told_at >= timedelta(hours=USED_ELSEWHERE_REPEAT_HOURS)
 
 
 def _may_repeat(session: Session, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DirectAccessRefused, DomainError, TemporarilyUnavailable
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.http.auth import allow, refuse
-from latchkey.http.request import client_address, is_through_edge
+from latchkey.http.request import is_through_edge, request_use
 from latchkey.observability import REQUEST_LINE, logger, record_request, units
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Authorizer:
             caller = self._needs().authorize(
                 headers.get("authorization"),
                 services.clock.now(),
-                ip_address=client_address(event, headers, config.edge_secret),
+                request_use(event, headers, config.edge_secret),
             )
             answer = allow(caller)
         except DomainError as error:

@@ -21,6 +21,7 @@ from latchkey.domain.limits import (
     USER_AGENT_MAX_CHARACTERS,
 )
 from latchkey.domain.request import Caller, RequestContext
+from latchkey.domain.session import Use
 from latchkey.domain.text import REPLACEMENT_CHARACTER
 from latchkey.http.cookies import DEVICE_COOKIE
 from latchkey.http.viewer import viewer_location
@@ -184,6 +185,17 @@ def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> s
             pass
     source_ip: str = event["requestContext"]["http"]["sourceIp"]
     return source_ip
+
+
+def request_use(event: Event, headers: dict[str, str], edge_secret: str) -> Use:
+    """Describe where a request comes from: its network, its place and its client."""
+    ip_address = client_address(event, headers, edge_secret)
+    is_edges = is_through_edge(headers, edge_secret)
+    return Use.at(
+        ip_address,
+        headers.get("user-agent", "")[:USER_AGENT_MAX_CHARACTERS],
+        viewer_location(ip_address, headers) if is_edges else None,
+    )
 
 
 def is_through_edge(headers: dict[str, str], edge_secret: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Role
     from latchkey.domain.effects import Effects
-    from latchkey.domain.session import Device, EndReason
+    from latchkey.domain.session import Device, EndReason, Use
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Table, Value, Write
 
@@ -181,16 +182,24 @@ class SessionStore:
         return self._transact(writes, effects)
 
     def rotate(
-        self, session: Session, at: datetime, idle_timeout: timedelta
+        self,
+        session: Session,
+        at: datetime,
+        idle_timeout: timedelta,
+        use: Use,
+        effects: Effects | None = None,
     ) -> tuple[Session | None, bool]:
         """Replace the refresh token of a session, once.
+
+        use      where it is refreshed from
+        effects  of telling the person that it is used elsewhere; None if there is nothing to tell
 
         Returns the session as it is now, or None if it is gone, and whether it was this call that
         rotated it.
 
         Pattern      S8, refresh
-        Request      UpdateItem
-        Cost         1 WRU
+        Request      UpdateItem; TransactWriteItems with effects
+        Cost         1 WRU; 8 with effects
         Condition    the generation is the one that was read, the session has not ended, and
                      neither timeout has passed
         Race         of any number of callers one rotates; the others get what it left. Ending the
@@ -203,20 +212,31 @@ class SessionStore:
             & Compare("expires_at", ">", to_milliseconds(at))
             & Compare("last_activity_at", ">", to_milliseconds(at - idle_timeout))
         )
-        change = Change(
-            assign={
-                "generation": session.generation + 1,
-                "used_generation": session.generation,
-                "rotated_at": to_milliseconds(at),
-                "last_activity_at": to_milliseconds(at),
-            }
+        rotated = replace(
+            session,
+            generation=session.generation + 1,
+            used_generation=session.generation,
+            rotated_at=at,
+            last_activity_at=at,
+            last_use=use,
+            told_elsewhere_at=session.told_elsewhere_at if effects is None else at,
         )
-        key = keys.session(session.account_id, session.id)
+        item = to_item(rotated)
+        names = ["generation", "used_generation", "rotated_at", "last_activity_at", "last_use"]
+        if effects is not None:
+            names.append("told_elsewhere_at")
+        update = Update(
+            keys.session(session.account_id, session.id),
+            Change(assign={name: item[name] for name in names}),
+            is_current & is_alive,
+        )
         try:
-            item = self._table.update(Update(key, change, is_current & is_alive))
+            if effects is not None:
+                self._table.transact([update, *self._effects.writes(effects)])
+                return rotated, True
+            return from_item(Session, self._table.update(update)), True
         except ConditionFailed as failed:
             return (None if failed.item is None else from_item(Session, failed.item)), False
-        return from_item(Session, item), True
 
     def reauthenticate(self, session: Session, at: datetime, effects: Effects) -> bool:
         """Record that the person has just proven again who they are.
@@ -249,8 +269,8 @@ class SessionStore:
         )
         return self._transact([update], effects)
 
-    def touch(self, session: Session, at: datetime, generation: int) -> None:
-        """Record a use: when, and which generation has been seen.
+    def touch(self, session: Session, at: datetime, generation: int, use: Use) -> None:
+        """Record a use: when, where, and which generation has been seen.
 
         Pattern      S5, last activity
         Request      UpdateItem
@@ -260,7 +280,13 @@ class SessionStore:
         Race         an update that comes too late is dropped; it can't revive or recreate anything
         """
         newest = max(generation, session.used_generation)
-        change = Change(assign={"last_activity_at": to_milliseconds(at), "used_generation": newest})
+        change = Change(
+            assign={
+                "last_activity_at": to_milliseconds(at),
+                "used_generation": newest,
+                "last_use": to_item(use),
+            }
+        )
         condition = EXISTS & Lacks("ended_at") & Compare("used_generation", "<=", newest)
         try:
             self._table.update(

@@ -78,6 +78,8 @@ class FoundSessionView:
     user_agent: str
     ip_address: str
     """At sign-in."""
+    last_ip_address: str
+    """At the last use, to the minute."""
     country: str | None
     city: str | None
     login_method: str
@@ -99,6 +101,7 @@ class FoundSessionView:
             device_type=session.device.type,
             user_agent=session.user_agent,
             ip_address=session.ip_address,
+            last_ip_address=session.present_use.ip_address,
             country=place.country if place else None,
             city=place.city if place else None,
             login_method=session.login_method.value,

@@ -41,6 +41,10 @@ class SessionView:
     """At sign-in."""
     location: str | None
     """City and country code of the address at sign-in, when known."""
+    last_ip_address: str
+    """At the last use, to the minute."""
+    last_location: str | None
+    """City and country code of `last_ip_address`, when known."""
     login_method: str
     is_active: bool
     is_current: bool
@@ -54,7 +58,7 @@ class SessionView:
     @classmethod
     def of(cls, session: Session, *, current_session_id: str) -> SessionView:
         """Show a session that is active."""
-        device = session.device
+        device, use = session.device, session.present_use
         return cls(
             id=session.id,
             device_name=device.name,
@@ -69,6 +73,8 @@ class SessionView:
             user_agent=session.user_agent,
             ip_address=session.ip_address,
             location=_place(session.location),
+            last_ip_address=use.ip_address,
+            last_location=_place(use.location),
             login_method=session.login_method.value,
             is_active=session.ended_at is None,
             is_current=session.id == current_session_id,
