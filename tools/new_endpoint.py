@@ -84,15 +84,24 @@ What is left, in this order:
     http/errors.py and its advice in tools/error_docs.py
  3. a new access pattern in layers/shared/latchkey/storage/, its key in keys.py
  4. functions/$name/app.py: caller, body, view, errors; then the event's path and body
- 5. template.yaml, in the section of its resource, with the policies that its calls need:
+ 5. template.yaml, in the section of its resource, with the statements that its calls need. They are
+    listed under "What a function may do":
 
   $logical_id:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: functions/$name
-      Policies: [!Ref ReadAccounts]
+      Role: !GetAtt ${logical_id}Role.Arn
       Events:
         Route: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: $method, Path: $path } }
+
+  ${logical_id}Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: *LambdaMayAssume
+      Policies:
+        - PolicyName: Grants
+          PolicyDocument: { Version: "2012-10-17", Statement: [*WriteLog, *GetAccountItem] }
 
  6. tests/functions/test_$name.py, a path in tests/contract/test_permissions.py and a budget in
     tests/contract/test_imports.py

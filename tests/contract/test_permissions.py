@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from moto import mock_aws
 
 from latchkey.config import EmailVerification
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import ENDED_SESSIONS_KEPT
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.storage import keys as storage_keys
@@ -17,13 +18,24 @@ from latchkey.storage.avatars import unshown
 from latchkey.storage.boto_client import aws_client
 from latchkey.storage.single_use_tokens import issue
 from latchkey.storage.table import Change, Put, Query, Update, read_all
+from tests.support.audit import log_event, stream_event
+from tests.support.grants import deployed, role_statements
+from tests.support.iam import allows, as_list
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.person import Person
 from tests.support.pictures import multipart, png, webp
-from tests.support.recorded_service import MEDIA, RecordedService
+from tests.support.recorded_service import (
+    ACCOUNT,
+    LEADING_KEYS,
+    MEDIA,
+    NAMES,
+    REGION,
+    Call,
+    RecordedService,
+)
 from tests.support.service import IPHONE, PASSWORD
 from tools.operations import folders
-from tools.template import ROOT, folder, functions, load, routes
+from tools.template import ROOT, folder, functions, routes
 
 SESSIONS = "/api/v1/users/me/sessions"
 NOT_ME = "/api/v1/auth/not-me"
@@ -237,6 +249,7 @@ def audit(service):
     assert service.request("GET", "/api/v1/users/me/activity", token=token).status == 200
     admin = Person(service, "frances@example.com")
     admin.become_admin()
+    service.invoke("rotate_signing_keys", {"force": True})  # its row concerns nobody
     person, session = {"user_id": admin.id}, {"session_id": admin.session_id}
     for query in ({}, person, session, {"action": "session.started"}):
         assert admin.get("/api/v1/audit", query=query).data["rows"]
@@ -245,9 +258,25 @@ def audit(service):
     service.invoke("anchor_audit", {"RequestType": "Update"})
     for name in ("record_requests", "chain_audit"):
         service.invoke(name, json.loads((ROOT / "events" / f"{name}.json").read_text()))
+    # A request of a person whom nobody knows is in another partition.
+    service.invoke("record_requests", log_event([json.dumps(request_of_nobody(service))]))
+    found = service._keys_of("REQUESTS#", "AuditTable")
+    rows = [service.table.get(key) or {} for key in found]
+    service.invoke("chain_audit", stream_event(rows))
     assert service.invoke("anchor_audit", {})["heads"]
     service.clock.advance(hours=2)
-    assert service.invoke("archive_audit", {})["rows"] == 1
+    assert service.invoke("archive_audit", {})["rows"] == 1 + len(rows)
+
+
+def request_of_nobody(service):
+    return {
+        "message": "audited request",
+        "at": to_milliseconds(service.clock.now()),
+        "operation": "get_health",
+        "request_id": "of-nobody",
+        "status": 200,
+        "outcome": "OK",
+    }
 
 
 def desk(service):
@@ -332,9 +361,11 @@ def addresses_and_passwords(service):
     service.request("POST", "/api/v1/users/me/email", json_body=address, token=token)
     use_links(service, "verify_email", {"password": PASSWORD})
     use_links(service, "undo_email_change", {})
+    move_twice(Person(service, "moving@example.com"))
     use_links(service, "reset_password", {"new_password": "seven lanterns on the quay"})
     service.configure(self_service_restore=True)
     leaving = Person(service, "back.again@example.com")
+    leaving.become_admin()
     assert leaving.request("DELETE", "/api/v1/users/me").status == 200
     use_links(service, "restore_account", {})
     assert service.login("back.again@example.com").status == 200
@@ -348,12 +379,25 @@ def addresses_and_passwords(service):
         answer = service.request("POST", f"/api/v1/{path}", json_body={"email": ada})
         assert answer.status == 202
     service.configure(email_verification=EmailVerification.REQUIRED)
-    assert service.register(ada).status == 202
+    assert service.register(ada, username="countess").status == 202
     service.deliver()
     link = service.links(Purpose.NOT_ME)[-1]
     shown = service.request("GET", NOT_ME, headers={"latchkey-token": link})
     assert shown.status == 200
     use_links(service, "disown_session", {})
+
+
+def move_twice(moving):
+    """Change the address again while the first one is reserved: the second one is released."""
+    service = moving.service
+    for address in ("one@example.com", "two@example.com"):
+        answer = moving.request("POST", "/api/v1/users/me/email", json_body={"email": address})
+        assert answer.status == 202, answer
+        service.deliver()
+        (link,) = service.links(Purpose.CHANGE_EMAIL, moving.id)
+        body = {"token": link, "password": PASSWORD}
+        answer = service.request("POST", "/api/v1/auth/email/verify", json_body=body)
+        assert answer.status == 200, answer
 
 
 def use_links(service, operation, fields):
@@ -375,75 +419,222 @@ PURPOSES = {
 }
 
 
-def granted(function):
-    return {
-        (action, resource)
-        for policy in functions()[function].get("Policies", [])
-        for statement in load()["Resources"][policy["Ref"]]["Properties"]["PolicyDocument"][
-            "Statement"
-        ]
-        for action in as_list(statement["Action"])
-        for resource in map(resource_name, as_list(statement["Resource"]))
+def by_lambda(function):
+    """Return the calls that Lambda makes with a function's role: logs, event sources, failures."""
+    name = f"test-{function}"
+    logs = deployed()[function]["Properties"]["LoggingConfig"]["LogGroup"]
+    stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{logs}:log-stream:"
+    calls = {Call("logs:CreateLogStream", stream), Call("logs:PutLogEvents", f"{stream}1")}
+    for resource in deployed().values():
+        properties = resource.get("Properties", {})
+        if properties.get("FunctionName") != name:
+            continue
+        if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+            source = properties["EventSourceArn"]
+            kind = source.split(":")[2]
+            calls |= {Call(f"{kind}:{action}", source) for action in POLLING[kind]}
+            if kind == "dynamodb":
+                calls.add(Call("dynamodb:ListStreams", "*"))
+        if resource["Type"] in {
+            "AWS::Lambda::EventSourceMapping",
+            "AWS::Lambda::EventInvokeConfig",
+        }:
+            failed = properties.get("DestinationConfig", {}).get("OnFailure")
+            if failed:
+                calls.add(Call("sqs:SendMessage", failed["Destination"]))
+    return calls
+
+
+POLLING = {
+    "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    "dynamodb": ("DescribeStream", "GetRecords", "GetShardIterator"),
+}
+"""What Lambda asks for to read an event source. Source: the Lambda guide, SQS and DynamoDB."""
+
+
+def is_allowed(statements, call):
+    return allows(statements, call.action, call.resource, dict(call.context))
+
+
+def parts(statements):
+    """Split statements into parts of one action, one resource and one pattern of keys."""
+    for statement in statements:
+        condition = statement.get("Condition", {})
+        keys = condition.get("ForAllValues:StringLike", {}).get(LEADING_KEYS, [None])
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                for key in as_list(keys):
+                    part = {"Action": action, "Resource": resource}
+                    if key is not None:
+                        narrowed = {"ForAllValues:StringLike": {LEADING_KEYS: [key]}}
+                        part["Condition"] = {**condition, **narrowed}
+                    yield {**statement, **part}
+
+
+def single(call):
+    """Split a call into one for each of its keys: a part of a statement may cover one of them."""
+    keys = call.leading_keys
+    if len(keys) < 2:
+        return [call]
+    return [replace(call, context=((LEADING_KEYS, (key,)),)) for key in keys]
+
+
+def elsewhere(call):
+    """Return calls like this one that no role may make."""
+    prefix, service, region, account, resource = call.resource.split(":", 5)[1:]
+    where = {
+        "partition": ("aws-cn", service, region, account, resource),
+        "account": (prefix, service, region, "210987654321", resource),
+        "region": (prefix, service, "us-east-1", account, resource),
+        "name": (prefix, service, region, account, renamed(service, resource)),
     }
+    if service == "s3":
+        del where["account"], where["region"]  # its ARNs have none
+    if resource.startswith("identity/"):
+        del where["name"]  # of any recipient: see FromAddress
+    found = [replace(call, resource=":".join(("arn", *parts))) for parts in where.values()]
+    for name, values in call.context:
+        foreign = "FOREIGN#1" if name == LEADING_KEYS else "somebody@else.example"
+        found.append(replace(call, context=()))
+        found.append(replace(call, context=((name, (foreign,)),)))
+        if name == LEADING_KEYS:
+            found.append(replace(call, context=((name, (*values, foreign)),)))
+    return found
 
 
-def as_list(value):
-    return value if isinstance(value, list) else [value]
-
-
-def resource_name(resource):
-    """`Table` for !GetAtt Table.Arn, `Table/gsi1` for an index, a parameter's last part for SSM."""
-    if "Fn::GetAtt" in resource:
-        return str(resource["Fn::GetAtt"]).removesuffix(".Arn")
-    arn = resource["Fn::Sub"]
-    if isinstance(arn, list):
-        arn = arn[0]
-    if arn.startswith("${"):
-        return arn.removeprefix("${").replace(".Arn}/index", "").replace(".Arn}", "")
-    return arn.rpartition("/")[2]
-
-
-def policies():
-    return {
-        name: resource["Properties"]
-        for name, resource in load()["Resources"].items()
-        if resource["Type"] == "AWS::IAM::ManagedPolicy"
-    }
+def renamed(service, resource):
+    """Name somebody else's table, bucket, queue, log group or parameter."""
+    head, separator, tail = resource.partition("/")
+    match service:
+        case "s3":
+            return f"{head}-2{separator}{tail}"
+        case "dynamodb":
+            table, *rest = tail.split("/")
+            return "/".join([head, f"{table}-2", *rest])
+        case "ssm":
+            return resource.replace("/test/", "/test-2/")
+        case "logs":
+            return resource.replace(":log-stream", "-2:log-stream")
+    return f"{resource}-2"
 
 
 @pytest.mark.parametrize("function", functions())
 def test_a_function_may_do_what_it_does_and_nothing_else(function, performed):
-    does, may = performed[folder(functions()[function])], granted(function)
-    assert sorted(does - may) == [], f"{function} is not granted what it does"
-    assert sorted(may - does) == [], f"{function} is granted what it never does"
+    does = performed[folder(functions()[function])] | by_lambda(function)
+    may = role_statements(function)
+    denied = sorted(
+        {f"{c.action} {c.resource} {c.leading_keys}" for c in does if not is_allowed(may, c)}
+    )
+    assert denied == [], f"{function} is not granted what it does"
+    keyed = [one for call in does for one in single(call)]
+    unused = [part for part in parts(may) if not any(is_allowed([part], call) for call in keyed)]
+    assert unused == [], f"{function} is granted what it never does"
 
 
-@pytest.mark.parametrize("name", policies())
-def test_a_policy_is_used_described_and_exact(name):
-    used = {policy["Ref"] for f in functions().values() for policy in f.get("Policies", [])}
-    assert name in used
-    assert policies()[name]["Description"]
-    for statement in policies()[name]["PolicyDocument"]["Statement"]:
-        # A condition may well speak of the prefix of a partition, and of a bucket a resource may.
-        granted = json.dumps([statement["Action"], statement["Resource"]])
-        assert "*" not in re.sub(r"(Bucket\.Arn}/[a-z/]+/)\*", r"\1", granted)
-        assert "Scan" not in granted
+@pytest.mark.parametrize("function", functions())
+def test_a_function_may_do_nothing_elsewhere(function, performed):
+    does = performed[folder(functions()[function])] | by_lambda(function)
+    calls = [call for call in does if call.resource != "*"]
+    for call in calls:
+        for other in elsewhere(call):
+            assert not is_allowed(role_statements(function), other), other
+
+
+@pytest.mark.parametrize("function", functions())
+def test_statements_are_exact(function):
+    for statement in role_statements(function):
+        assert statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"]):
+            assert "*" not in action
+            assert "Scan" not in action
+        for resource in as_list(statement["Resource"]):
+            if resource == "*":
+                # IAM has no resource for it.
+                assert statement["Action"] == "dynamodb:ListStreams"
+            assert ":dynamodb:" not in resource or "*" not in resource
+        on_items = any(
+            ":table/" in r and "/stream/" not in r for r in as_list(statement["Resource"])
+        )
+        if on_items:
+            assert statement["Condition"]["Null"] == {LEADING_KEYS: "false"}
+            assert statement["Condition"]["ForAllValues:StringLike"][LEADING_KEYS]
+
+
+def test_a_key_in_kms_is_used_instead_of_one_in_parameter_store(performed):
+    kms = {"AuditKmsKey": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}
+    sign, public = (Call(f"kms:{a}", kms["AuditKmsKey"]) for a in ("Sign", "GetPublicKey"))
+    private = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/latchkey/test/audit-key"
+    for function, asks in (
+        ("ChainAuditFunction", {sign}),
+        ("AnchorAuditFunction", {sign, public}),
+    ):
+        stored = performed[folder(functions()[function])] | by_lambda(function)
+        does = {call for call in stored if call.resource != private} | asks
+        may = role_statements(function, **kms)
+        assert all(is_allowed(may, call) for call in does)
+        assert [p for p in parts(may) if not any(is_allowed([p], call) for call in does)] == []
+        assert not any(is_allowed(may, call) for call in stored if call.resource == private)
+        other = replace(sign, resource=f"{kms['AuditKmsKey']}2")
+        assert not is_allowed(may, other)
 
 
 READERS = {
     "ExportWorkerFunction": {"dynamodb:Query", "dynamodb:PutItem"},
     "ListActivityFunction": {"dynamodb:Query"},
     "ListAuditFunction": {"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
-    "ChainAuditFunction": {"dynamodb:Query", "dynamodb:PutItem"},
+    "ChainAuditFunction": {
+        "dynamodb:Query",
+        "dynamodb:PutItem",
+        *(f"dynamodb:{action}" for action in POLLING["dynamodb"]),
+    },
     "AnchorAuditFunction": {"dynamodb:Query"},
     "ArchiveAuditFunction": {"dynamodb:Query", "dynamodb:BatchGetItem"},
 }
-"""Who may do more with the audit trail than add a row to it."""
+"""The functions that may do more with the audit trail than add a row to it."""
 
 
-def test_nobody_who_serves_requests_can_change_or_read_the_audit_trail():
+def test_no_function_that_serves_requests_can_change_or_read_the_audit_trail():
+    audit = deployed()["ChainAuditFunction"]["Properties"]["Environment"]["Variables"]
     for function in functions():
         on_audit = {
-            action for action, resource in granted(function) if resource.startswith("AuditTable")
+            action
+            for statement in role_statements(function)
+            for action in as_list(statement["Action"])
+            if any(
+                f"table/{audit['AUDIT_TABLE_NAME']}" in r for r in as_list(statement["Resource"])
+            )
         }
         assert on_audit <= READERS.get(function, {"dynamodb:PutItem"}), function
+
+
+def test_only_the_chainer_can_write_blocks():
+    block = Call(
+        "dynamodb:PutItem",
+        f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{NAMES['AuditTable']}",
+        ((LEADING_KEYS, ("CHAIN#0",)),),
+    )
+    writers = [function for function in functions() if is_allowed(role_statements(function), block)]
+    assert writers == ["ChainAuditFunction"]
+
+
+def test_only_the_writers_of_the_audit_bucket_get_past_its_policy():
+    (policy,) = (
+        resource["Properties"]["PolicyDocument"]["Statement"]
+        for resource in deployed().values()
+        if resource["Type"] == "AWS::S3::BucketPolicy"
+        and resource["Properties"]["Bucket"] == NAMES["AuditBucket"]
+    )
+    statements = [{k: v for k, v in s.items() if k != "Principal"} for s in policy]
+    assert {s["Principal"] for s in policy} == {"*"}
+    granting = [{"Effect": "Allow", "Action": "*", "Resource": "*"}, *statements]
+    archive = f"arn:aws:s3:::{NAMES['AuditBucket']}/archive/1"
+
+    def may_put(function, tls="true"):
+        role = f"arn:aws:iam::{ACCOUNT}:role/test-{function}Role"
+        context = {"aws:PrincipalArn": [role], "aws:SecureTransport": [tls]}
+        return allows(granting, "s3:PutObject", archive, context)
+
+    writers = {function for function in functions() if may_put(function)}
+    assert writers == {"AnchorAuditFunction", "ArchiveAuditFunction"}
+    assert not may_put("ArchiveAuditFunction", tls="false")
+    assert not allows(granting, "s3:PutObject", archive, {"aws:SecureTransport": ["true"]})

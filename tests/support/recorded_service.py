@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, override
 
 from latchkey import bootstrap
@@ -22,7 +24,7 @@ from latchkey.storage.media import MediaBucket
 from latchkey.storage.queues import Queues
 from latchkey.storage.s3_export_files import S3ExportFiles
 from latchkey.storage.signing_keys import SigningKeyStore
-from latchkey.storage.table import Key
+from latchkey.storage.table import Key, TableName
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.service import ENVIRONMENT, InProcessService
 from tools.template import functions, load
@@ -34,30 +36,54 @@ if TYPE_CHECKING:
     from latchkey.domain.single_use import Purpose
     from latchkey.storage.dynamodb import Wire
 
-type Permission = tuple[str, str]
-"""An IAM action, and what it is done to: a resource of the template, or a parameter's name."""
-
-TABLES = {ENVIRONMENT["TABLE_NAME"]: "Table", ENVIRONMENT["AUDIT_TABLE_NAME"]: "AuditTable"}
-BUCKETS = {
-    ENVIRONMENT["EXPORT_BUCKET"]: "ExportBucket",
-    ENVIRONMENT["AUDIT_BUCKET"]: "AuditBucket",
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+MEDIA = "latchkey-test-media"
+CONFIGURATION_SET = "mails"
+NAMES = {
+    "Table": ENVIRONMENT["TABLE_NAME"],
+    "AuditTable": ENVIRONMENT["AUDIT_TABLE_NAME"],
+    "ExportBucket": ENVIRONMENT["EXPORT_BUCKET"],
+    "AuditBucket": ENVIRONMENT["AUDIT_BUCKET"],
+    "MediaBucket": MEDIA,
 }
+"""The names of the template's tables and buckets. A queue's name is its logical id."""
+
 _OBJECT_ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
     "CreateMultipartUpload": "PutObject",
     "DeleteObjects": "DeleteObject",
+    "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",
     "UploadPart": "PutObject",
 }
-"""The operations of S3 that IAM knows under another name."""
+"""The S3 operations that IAM authorizes under another name."""
 
-MEDIA = "latchkey-test-media"
 _MEMBER_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
     "Delete": "DeleteItem",
     "ConditionCheck": "ConditionCheckItem",
 }
+_KEY_VALUES = re.compile(r"(#\w+) = (:\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as IAM sees it: the action, the resource's full ARN, the condition keys."""
+
+    action: str
+    resource: str
+    context: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def leading_keys(self) -> tuple[str, ...]:
+        """The partition keys of the items that the request names."""
+        return dict(self.context).get(LEADING_KEYS, ())
+
+
+LEADING_KEYS = "dynamodb:LeadingKeys"
+FROM_ADDRESS = "ses:FromAddress"
 
 
 class RecordedService(InProcessService):
@@ -65,7 +91,7 @@ class RecordedService(InProcessService):
 
     def __init__(self, **settings: str) -> None:
         """Create the template's tables and the first keys."""
-        self.performed: dict[str, set[Permission]] = defaultdict(set)
+        self.performed: dict[str, set[Call]] = defaultdict(set)
         self._running = "nothing"
         self._transactions_until_interruption = 0
         self._interruption: Callable[[], object] = lambda: None
@@ -83,7 +109,8 @@ class RecordedService(InProcessService):
         self._queues = Queues(self.services.config.queue_urls)
         self._queues._sqs.meta.events.register("before-call.sqs", self._record_queue)
         self._media = create_media()
-        self._media._s3.meta.events.register("before-parameter-build.s3", self._record_object)
+        self._media._s3.meta.events.register("provide-client-params.s3", self._record_object)
+        self._record_forms(self._media._s3)
         self._keys = SigningKeyStore(self.services.config.key_prefix, epoch=1)
         self._keys._parameters._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self._audit_key, self._vault = self._create_audit_parts()
@@ -116,7 +143,7 @@ class RecordedService(InProcessService):
 
     def call(self, operation: str, request: Wire) -> Wire:
         """Stand before the real DynamoDB client and write down what passes."""
-        self.performed[self._running] |= set(_permissions(operation, request))
+        self.performed[self._running] |= set(_table_calls(operation, request))
         if operation == "TransactWriteItems" and self._transactions_until_interruption:
             self._transactions_until_interruption -= 1
             if not self._transactions_until_interruption:
@@ -142,17 +169,22 @@ class RecordedService(InProcessService):
                 event = {"Records": [sqs_record(message_id)]}
                 assert self.invoke("send_mail", event) == {"batchItemFailures": []}
 
-    def links(self, purpose: Purpose) -> list[str]:
-        """Every token of this purpose that has been mailed and not been used."""
+    def links(self, purpose: Purpose, account_id: str | None = None) -> list[str]:
+        """Return the tokens of this purpose, or one person's, that were mailed and not used."""
         pepper = self._keys.ring().refresh_pepper
         tokens = [self.table.get(key) or {} for key in self._keys_of("TOKEN#")]
-        ids = [str(token["id"]) for token in tokens if token["purpose"] == purpose.value]
+        ids = [
+            str(token["id"])
+            for token in tokens
+            if token["purpose"] == purpose.value and account_id in {None, token.get("account_id")}
+        ]
         return [mint(token_id, purpose, pepper) for token_id in ids]
 
-    def _keys_of(self, prefix: str) -> list[Key]:
+    def _keys_of(self, prefix: str, table: str = "Table") -> list[Key]:
         # No function may scan; a test may.
-        pages = aws_client("dynamodb").scan(TableName=ENVIRONMENT["TABLE_NAME"])["Items"]
-        found = [Key(item["pk"]["S"], item["sk"]["S"]) for item in pages]
+        pages = aws_client("dynamodb").scan(TableName=NAMES[table])["Items"]
+        name: TableName = "audit" if table == "AuditTable" else "main"
+        found = [Key(item["pk"]["S"], item["sk"]["S"], name) for item in pages]
         return [key for key in found if key.pk.startswith(prefix)]
 
     @override
@@ -161,7 +193,7 @@ class RecordedService(InProcessService):
 
     def _create_export_files(self) -> S3ExportFiles:
         files = S3ExportFiles(_create_bucket(self.services.config.export_bucket))
-        files._s3.meta.events.register("provide-client-params.s3", self._record_file)
+        files._s3.meta.events.register("provide-client-params.s3", self._record_object)
         return files
 
     def _create_audit_parts(self) -> tuple[AuditKeyStore, S3AuditVault]:
@@ -169,54 +201,74 @@ class RecordedService(InProcessService):
         key = AuditKeyStore(prefix, make=new_audit_key, load=LocalSigner)
         key._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         vault = S3AuditVault(_create_bucket(self.services.config.audit_bucket))
-        vault._s3.meta.events.register("provide-client-params.s3", self._record_file)
+        vault._s3.meta.events.register("provide-client-params.s3", self._record_object)
         return key, vault
 
-    def _record_file(self, *, model: Any, params: Any, **_: Any) -> None:
-        keys = [params.get("Key")] + [o["Key"] for o in params.get("Delete", {}).get("Objects", [])]
-        action = f"s3:{_OBJECT_ACTIONS.get(model.name, model.name)}"
-        bucket = BUCKETS[params["Bucket"]]
-        for key in filter(None, keys):
-            self.performed[self._running].add((action, f"{bucket}/{key.split('/')[0]}/*"))
-        if action == "s3:ListBucket":
-            self.performed[self._running].add((action, bucket))
+    def _record(self, action: str, resource: str, *context: tuple[str, tuple[str, ...]]) -> None:
+        self.performed[self._running].add(Call(action, resource, context))
+
+    def _record_object(self, *, params: Any, model: Any, **_: Any) -> None:
+        if model.name == "CreateBucket":
+            return  # botocore's name for the form that it signs: see _record_form
+        bucket = _arn("s3", params["Bucket"], regional=False)
+        action = _OBJECT_ACTIONS.get(model.name, model.name)
+        if action == "ListBucket":
+            self._record("s3:ListBucket", bucket)
+            return
+        keys = (
+            [params["Key"]] if "Key" in params else [o["Key"] for o in params["Delete"]["Objects"]]
+        )
+        for key in keys:
+            self._record(f"s3:{action}", f"{bucket}/{key}")
+        if action == "GetObject" and params["Bucket"] == MEDIA:
+            # Without it S3 answers "forbidden" for an object that is not there.
+            self._record("s3:ListBucket", bucket)
+
+    def _record_forms(self, s3: Any) -> None:
+        """Record each form that is signed: S3 checks its sender with the signer's permissions."""
+        sign = s3.generate_presigned_post
+
+        def recorded(bucket: str, key: str, **rest: Any) -> Any:
+            self._record("s3:PutObject", _arn("s3", f"{bucket}/{key}", regional=False))
+            return sign(bucket, key, **rest)
+
+        s3.generate_presigned_post = recorded
 
     def _record_parameter(self, *, model: Any, params: Any, **_: Any) -> None:
         name = str(json.loads(params["body"])["Name"])
-        self.performed[self._running].add((f"ssm:{model.name}", name.rpartition("/")[2]))
-
-    def _record_object(self, *, params: Any, model: Any, **_: Any) -> None:
-        if model.name == "ListObjectsV2":
-            self.performed[self._running].add(("s3:ListBucket", "MediaBucket"))
-            return
-        if "Key" not in params:
-            # A form is signed: who sends it puts a file there by leave of the signer.
-            self.performed[self._running].add(("s3:PutObject", "MediaBucket/incoming/*"))
-            return
-        folder = str(params["Key"]).rpartition("/")[0]
-        resource = f"MediaBucket/{folder if folder == 'media/avatars' else 'incoming'}/*"
-        self.performed[self._running].add((f"s3:{model.name}", resource))
-        if model.name == "GetObject":
-            # S3 asks for it before it says that a file is not there.
-            self.performed[self._running].add(("s3:ListBucket", "MediaBucket"))
+        self._record(f"ssm:{model.name}", _arn("ssm", f"parameter{name}"))
 
     def _record_queue(self, *, model: Any, params: Any, **_: Any) -> None:
         url = str(json.loads(params["body"])["QueueUrl"])
-        # IAM knows no batches: sending ten messages is SendMessage, too.
+        # IAM authorizes SendMessageBatch as SendMessage.
         action = str(model.name).removesuffix("Batch")
-        self.performed[self._running].add((f"sqs:{action}", url.rpartition("/")[2]))
+        self._record(f"sqs:{action}", _arn("sqs", url.rpartition("/")[2]))
 
-    def _record_mail(self, *, model: Any, **_: Any) -> None:
-        # SES asks for the identity that there is, the address's or its domain's, and for the
-        # configuration set.
-        for resource in ("${MailSender}", "${Domain}", "${MailConfigurationSet}"):
-            self.performed[self._running].add((f"ses:{model.name}", resource))
+    def _record_mail(self, *, model: Any, params: Any, **_: Any) -> None:
+        sender = self.services.config.mail_sender
+        message = json.loads(params["body"])
+        recipients = message["Destination"]["ToAddresses"]
+        # The sender's identity is the address or its domain. In the sandbox SES checks the
+        # recipients' identities as well.
+        resources = [f"identity/{who}" for who in (sender, sender.partition("@")[2], *recipients)]
+        resources.append(f"configuration-set/{CONFIGURATION_SET}")
+        for resource in resources:
+            self._record(f"ses:{model.name}", _arn("ses", resource), (FROM_ADDRESS, (sender,)))
+
+
+def _arn(service: str, resource: str, *, regional: bool = True) -> str:
+    where = f"{REGION}:{ACCOUNT}" if regional else ":"
+    return f"arn:aws:{service}:{where}:{resource}"
 
 
 def make_mailer(config: Config) -> Mailer:
     """Make the mailer, from an address that SES knows."""
-    aws_client("sesv2").create_email_identity(EmailIdentity=config.mail_sender)
-    return Mailer(sender=config.mail_sender, sender_name="Latchkey", configuration_set="")
+    ses = aws_client("sesv2")
+    ses.create_email_identity(EmailIdentity=config.mail_sender)
+    ses.create_configuration_set(ConfigurationSetName=CONFIGURATION_SET)
+    return Mailer(
+        sender=config.mail_sender, sender_name="Latchkey", configuration_set=CONFIGURATION_SET
+    )
 
 
 def create_media() -> MediaBucket:
@@ -246,23 +298,48 @@ def _create_bucket(name: str) -> str:
 def create_tables() -> None:
     """Create the template's tables."""
     client = aws_client("dynamodb")
-    for name, logical_id in TABLES.items():
+    for logical_id in ("Table", "AuditTable"):
         properties = load()["Resources"][logical_id]["Properties"]
         taken = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
         present = {key: properties[key] for key in taken if key in properties}
-        client.create_table(TableName=name, **present)
+        client.create_table(TableName=NAMES[logical_id], **present)
 
 
-def _permissions(operation: str, request: Wire) -> Iterator[Permission]:
-    """Say what IAM asks for: for a transaction, the actions of its members."""
+def _table_calls(operation: str, request: Wire) -> Iterator[Call]:
+    """Say what IAM checks: in a transaction, each member by its own action and its own key."""
     match operation:
         case "TransactWriteItems":
             for item in request["TransactItems"]:
                 ((kind, write),) = item.items()
-                yield f"dynamodb:{_MEMBER_ACTIONS[kind]}", TABLES[write["TableName"]]
-        case "BatchWriteItem" | "BatchGetItem":
-            for name in request["RequestItems"]:
-                yield f"dynamodb:{operation}", TABLES[name]
+                yield _table_call(_MEMBER_ACTIONS[kind], write["TableName"], [_partition(write)])
+        case "BatchGetItem":
+            for name, batch in request["RequestItems"].items():
+                yield _table_call(operation, name, [key["pk"]["S"] for key in batch["Keys"]])
+        case "BatchWriteItem":
+            for name, writes in request["RequestItems"].items():
+                written = [_partition(next(iter(write.values()))) for write in writes]
+                yield _table_call(operation, name, written)
+        case "Query":
+            index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
+            yield _table_call(operation, request["TableName"] + index, [_queried(request)])
         case _:
-            index = f"/{request['IndexName']}" if "IndexName" in request else ""
-            yield f"dynamodb:{operation}", TABLES[request["TableName"]] + index
+            yield _table_call(operation, request["TableName"], [_partition(request)])
+
+
+def _table_call(operation: str, table: str, leading_keys: list[str]) -> Call:
+    keys = tuple(sorted(set(leading_keys)))
+    return Call(
+        f"dynamodb:{operation}", _arn("dynamodb", f"table/{table}"), ((LEADING_KEYS, keys),)
+    )
+
+
+def _partition(request: Wire) -> str:
+    return str((request.get("Key") or request["Item"])["pk"]["S"])
+
+
+def _queried(request: Wire) -> str:
+    """Return the partition that is queried: of the index, where it is one that is queried."""
+    for name, value in _KEY_VALUES.findall(request["KeyConditionExpression"]):
+        if request["ExpressionAttributeNames"][name].endswith("pk"):
+            return str(request["ExpressionAttributeValues"][value]["S"])
+    raise AssertionError(request)

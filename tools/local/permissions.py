@@ -1,9 +1,14 @@
-"""Grants what MiniStack's IAM asks for where AWS asks for something else.
+"""Says the deployed roles' statements in the words that MiniStack's IAM checks.
 
-AWS counts SendMessageBatch as SendMessage; MiniStack wants it by its own name. AWS checks SendEmail
-on the sender's identity, with the sender's address as a condition; MiniStack checks it on `*` and
-knows no address. Both are added to the deployed policies that grant what AWS asks for, so that a
-function that the template does not grant it to is refused here, too.
+Where MiniStack asks for something else than AWS, a translation replaces or adds words. Each one
+starts from a statement that the template has, and `tests/tools/test_local_permissions.py` holds
+that none of them grants an action or a resource beyond it:
+
+* AWS authorizes SendMessageBatch as SendMessage. MiniStack has an action of that name.
+* AWS authorizes SendEmail on the identity, with the sender as a condition key. MiniStack authorizes
+  it on `*` and knows no sender.
+* AWS supplies dynamodb:LeadingKeys. MiniStack does not, so that the conditions on it refuse every
+  call: they are removed. What they grant is tested in `tests/contract/test_permissions.py`.
 """
 
 from __future__ import annotations
@@ -12,44 +17,60 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tools.local.deployment import Deployment
     from tools.local.emulator import Emulator
 
+type Statement = dict[str, Any]
+
 SEND_MESSAGE = "sqs:SendMessage"
+SEND_MESSAGE_BATCH = "sqs:SendMessageBatch"
 SEND_EMAIL = "ses:SendEmail"
+LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
 def translate(emulator: Emulator, deployment: Deployment) -> None:
-    """Add MiniStack's own words to every policy that has AWS's."""
+    """Translate the inline policies of every role of the deployment."""
     iam = emulator.client("iam")
     for logical_id, resource in deployment.template["Resources"].items():
-        if resource["Type"] != "AWS::IAM::ManagedPolicy":
+        if resource["Type"] != "AWS::IAM::Role":
             continue
-        arn = deployment.physical_ids[logical_id]
-        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-        stored = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
-        statements = _as_list(_document(stored["Document"])["Statement"])
-        added = [extra for statement in statements for extra in _translations(statement)]
-        if added:
-            document = {"Version": "2012-10-17", "Statement": [*statements, *added]}
-            iam.create_policy_version(
-                PolicyArn=arn, PolicyDocument=json.dumps(document), SetAsDefault=True
-            )
+        role = deployment.physical_ids[logical_id]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            stored = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            document = stored if isinstance(stored, dict) else json.loads(stored)
+            statements = _as_list(document["Statement"])
+            if (translated := translations(statements)) != statements:
+                document["Statement"] = translated
+                iam.put_role_policy(
+                    RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document)
+                )
 
 
-def _translations(statement: dict[str, Any]) -> list[dict[str, Any]]:
+def translations(statements: Iterable[Statement]) -> list[Statement]:
+    """Return what MiniStack takes for these statements."""
+    return [said for statement in statements for said in _translate(statement)]
+
+
+def _translate(statement: Statement) -> list[Statement]:
     actions = _as_list(statement["Action"])
-    added = []
     if SEND_MESSAGE in actions:
-        added.append({**statement, "Action": "sqs:SendMessageBatch"})
-    if SEND_EMAIL in actions:
-        added.append({"Effect": "Allow", "Action": SEND_EMAIL, "Resource": "*"})
-    return added
+        return [{**statement, "Action": [*actions, SEND_MESSAGE_BATCH]}]
+    if actions == [SEND_EMAIL]:
+        kept = {name: part for name, part in statement.items() if name != "Condition"}
+        return [{**kept, "Resource": "*"}]
+    return [_without_leading_keys(statement)]
 
 
-def _document(stored: Any) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(stored) if isinstance(stored, str) else stored
-    return document
+def _without_leading_keys(statement: Statement) -> Statement:
+    left = {
+        operator: kept
+        for operator, keys in statement.get("Condition", {}).items()
+        if (kept := {name: value for name, value in keys.items() if name != LEADING_KEYS})
+    }
+    unconditional = {name: part for name, part in statement.items() if name != "Condition"}
+    return {**unconditional, "Condition": left} if left else unconditional
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,0 +1,73 @@
+"""The local stack grants what the template grants: translations add nothing to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.grants import role_statements
+from tests.support.iam import as_list
+from tools.local.permissions import translations
+from tools.template import functions
+
+SEND = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:::a"}
+MAIL = {
+    "Effect": "Allow",
+    "Action": "ses:SendEmail",
+    "Resource": ["arn:aws:ses:::identity/*"],
+    "Condition": {"StringEquals": {"ses:FromAddress": "a@b.example"}},
+}
+
+
+def keyed(**also):
+    keys = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ACCOUNT#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    return {
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": "t",
+        "Condition": keys | also,
+    }
+
+
+def test_a_batch_is_granted_where_a_message_is_and_to_the_same_queue():
+    batch = {**SEND, "Action": ["sqs:SendMessage", "sqs:SendMessageBatch"]}
+    assert translations([SEND]) == [batch]
+
+
+def test_mail_is_granted_on_the_resource_that_ministack_checks():
+    assert translations([MAIL]) == [{"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"}]
+
+
+def test_conditions_on_leading_keys_go_and_no_others():
+    kept = {"Bool": {"aws:SecureTransport": "true"}}
+    plain = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "t"}
+    assert translations([keyed()]) == [plain]
+    assert translations([keyed(**kept)]) == [{**plain, "Condition": kept}]
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_anything_else_stays_as_it_is(effect):
+    statement = {"Effect": effect, "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}
+    assert translations([statement]) == [statement]
+
+
+@pytest.mark.parametrize("function", functions())
+def test_no_role_gets_an_action_or_a_resource_that_the_template_does_not_grant(function):
+    added = granted(translations(role_statements(function))) - granted(role_statements(function))
+    for action, resource in added:
+        # The two differences of MiniStack, each beside what AWS asks for.
+        if action == "sqs:SendMessageBatch":
+            assert ("sqs:SendMessage", resource) in granted(role_statements(function))
+        else:
+            assert (function, action, resource) == ("SendMailFunction", "ses:SendEmail", "*")
+
+
+def granted(statements):
+    return {
+        (action, resource)
+        for statement in statements
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
