@@ -77,6 +77,18 @@ def test_the_mail_of_a_deletion_is_promised_with_it(service, ada):
     assert letter.subject == "Your account was deleted"
     assert "1 February 2026" in letter.text
     assert "token=" not in letter.text
+    assert "an administrator of Latchkey can restore it" in letter.text
+
+
+@pytest.mark.parametrize("contact", ["help@example.com", "https://example.com/help"])
+def test_mails_name_the_support_contact(contact):
+    service = InProcessService(SUPPORT_CONTACT=contact)
+    Person(service).request("DELETE", ME)
+    service.work()
+    letter = service.mailbox.sent[-1].letter
+    for text in (letter.text, letter.html):
+        assert f"contact {contact} before that day" in " ".join(text.split())
+        assert f"Questions: {contact}" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("query", [{}, {"hard": "true"}])

@@ -25,6 +25,7 @@ LINKED = {
 }
 VALUES = {
     "service": "Latchkey",
+    "support": "",
     "link": "https://accounts.test/page#token=tok.code",
     "hours": 24,
     "minutes": 60,

@@ -547,6 +547,7 @@ class Services:
             ring=self.signing_key_store.ring,
             link_base=self.config.link_base,
             service_name=self.config.service_name,
+            support_contact=self.config.support_contact,
         )
 
     @cached_property

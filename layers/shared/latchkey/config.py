@@ -43,6 +43,7 @@ class Config:
     deletion_grace   how long a deleted account can be restored before it is erased
     self_service_restore  whether the mail of a deletion has a link that restores the account
     service_name     what people know the service by, in its mails
+    support_contact  an address or a page that mails name for questions; empty: none
     mail_sender      the address that mails come from
     link_base        what the mails' links start with; never taken from a request
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
@@ -81,6 +82,7 @@ class Config:
     deletion_grace: timedelta
     self_service_restore: bool
     service_name: str = ""
+    support_contact: str = ""
     mail_sender: str = ""
     mail_configuration_set: str = ""
     link_base: str = ""
@@ -124,6 +126,7 @@ class Config:
             deletion_grace=timedelta(days=int(env["DELETION_GRACE_DAYS"])),
             self_service_restore=env["SELF_SERVICE_RESTORE"] == "on",
             service_name=env.get("SERVICE_NAME", ""),
+            support_contact=env.get("SUPPORT_CONTACT", ""),
             mail_sender=env.get("MAIL_SENDER", ""),
             mail_configuration_set=env.get("MAIL_CONFIGURATION_SET", ""),
             link_base=env.get("LINK_BASE", "").rstrip("/"),

@@ -82,6 +82,7 @@ class Mailing:
 
     link_base     what links start with: from the configuration, never from a request's Host
     service_name  what people know the service by
+    support_contact  where people with questions turn to; empty: nowhere
     """
 
     accounts: AccountStore
@@ -92,6 +93,7 @@ class Mailing:
     ring: Callable[[], KeyRing]
     link_base: str
     service_name: str
+    support_contact: str
 
     def send(self, message: OutboxMessage, now: datetime) -> None:
         """Write the mail of a message that its worker has claimed, and send it.
@@ -121,7 +123,8 @@ class Mailing:
         language = rendering.language_for(draft.language)
         values = {name: self._say(value, language) for name, value in draft.values.items()}
         values["last"] = left == 0
-        letter = rendering.write(kind, language, {"service": self.service_name, **values})
+        ours = {"service": self.service_name, "support": self.support_contact}
+        letter = rendering.write(kind, language, {**ours, **values})
         self.sender.send(draft.to, letter)
         logger.info("mail sent", kind=kind.value, message_id=message.id)
 
