@@ -1,4 +1,4 @@
-"""Creates the signing keys when the stack is deployed, and rotates them on a schedule."""
+"""Creates signing keys and peppers when the stack is deployed, and rotates them on a schedule."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 def handler(event: Event, lambda_context: Any = None) -> dict[str, Any]:
     """Run for CloudFormation (a custom resource), for the schedule, or by hand.
 
-    By hand, `{"force": true}` adds a key before the newest one is due to be replaced.
+    By hand, `{"force": true}` adds a signing key before the newest one is due to be replaced,
+    `{"task": "rotate_pepper"}` a pepper of each kind. With `"drop": true` the old peppers are
+    dropped at once: every session and every link that was mailed ends.
     """
     del lambda_context
     now = services().clock.now()
+    if event.get("task") == "rotate_pepper":
+        return signing_keys().rotate_peppers(now, drop=event.get("drop") is True)
     if event.get("RequestType") in {"Create", "Update"}:
         ring = signing_keys().ensure(now)
     elif event.get("RequestType") == "Delete":

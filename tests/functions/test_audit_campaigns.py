@@ -224,7 +224,9 @@ def test_of_two_hundred_secrets_none_is_found_in_logs_rows_archives_or_answers()
     service._handler("archive_audit")({}, None)
 
     ring = service.keys.ring()
-    planted += [ring.refresh_pepper.hex(), ring.keys[0].private_pem.splitlines()[1]]
+    stores = (service.refresh_peppers, service.link_peppers)
+    planted += [store.current(service.clock.now()).secret.hex() for store in stores]
+    planted += [ring.keys[0].private_pem.splitlines()[1]]
     for item in service.table.all_items():
         if str(item["sk"]).startswith("SESSION#"):
             planted.append(repr(item["secret"]))

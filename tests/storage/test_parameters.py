@@ -98,7 +98,7 @@ def test_functions_that_start_together_do_not_ask_together(ssm):
 @pytest.mark.parametrize("failure", [*FAILURES, "missing"])
 @pytest.mark.parametrize("keys", ["public", "private"])
 def test_keys_in_hand_are_used_for_a_day_while_ssm_fails(ssm, store, failure, keys):
-    ssm.answer = {"keys": [], "refresh_pepper": "", "epoch": 1} if keys == "private" else GOOD
+    ssm.answer = {"keys": [], "epoch": 1} if keys == "private" else GOOD
     read = store.ring if keys == "private" else store.public_jwks
     content = read()
     ssm.answer = FAILURES.get(failure, MISSING)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import random
 from datetime import timedelta
 
 import pytest
-from botocore.exceptions import ClientError
 
 from latchkey.domain.audit import Action
 from latchkey.domain.errors import TemporarilyUnavailable
@@ -19,52 +17,31 @@ from latchkey.domain.limits import (
     KEY_STALE_SECONDS,
     KEYS_MAX,
 )
-from latchkey.flows.signing_keys import SigningKeys
+from latchkey.flows.signing_keys import (
+    RotatedPeppers,
+    SigningKeys,
+    link_lifetime,
+    refresh_lifetime,
+)
 from latchkey.security.sealing import seal
 from latchkey.storage import parameters as parameter_storage
 from latchkey.storage.audit_log import AuditLog
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.memory import MemoryTable
+from latchkey.storage.peppers import PepperStore
 from latchkey.storage.signing_keys import SigningKeyStore
 from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW
+from tests.support.parameters import Parameters
 
 MONTH = timedelta(days=30)
+REFRESH = refresh_lifetime(timedelta(days=14), timedelta(minutes=10))
+LINK = link_lifetime(MONTH)
 ACTIVE = timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
 
 
 class KilledError(Exception):
     """The process is gone."""
-
-
-class Parameters:
-    """Parameter Store: what is called between two of its requests may interfere."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-        self.between = lambda: None
-        self.chance = random.Random()
-        self.throttled = 0.0
-
-    def get_parameter(self, *, Name, WithDecryption):  # noqa: N803 - AWS's names
-        assert WithDecryption
-        if self.chance.random() < self.throttled:
-            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetParameter")
-        self.between()
-        if Name not in self.values:
-            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
-        return {"Parameter": {"Value": self.values[Name]}}
-
-    def put_parameter(self, *, Name, Value, Type, Overwrite):  # noqa: N803 - AWS's names
-        assert Overwrite
-        assert Type == ("SecureString" if Name.endswith("signing-keys") else "String")
-        assert len(Value) <= 4096, "a standard parameter's limit"
-        self.between()
-        self.values[Name] = Value
-
-    def kids(self, name):
-        keys = json.loads(self.values[f"/any/{name}"])["keys"]
-        return [key.get("kid") for key in keys]
 
 
 @pytest.fixture
@@ -82,6 +59,10 @@ def flow(parameters):
 def make_flow(table, *, epoch=1, sleep=lambda _: None):
     return SigningKeys(
         store=SigningKeyStore("/any", epoch=epoch),
+        peppers=(
+            RotatedPeppers(PepperStore("/any", "refresh"), REFRESH),
+            RotatedPeppers(PepperStore("/any", "link"), LINK),
+        ),
         leases=TaskLeases(table),
         audit=AuditLog(table, EffectWriter(seal)),
         rotation_interval=MONTH,
@@ -160,7 +141,7 @@ def test_who_waits_gets_its_turn(flow, parameters):
     assert slept == [1, 1, 1]
 
 
-@pytest.mark.parametrize("step", range(1, 6))
+@pytest.mark.parametrize("step", range(1, 12))
 def test_a_run_that_dies_half_way_harms_nothing(flow, parameters, step):
     flow.ensure(NOW)
     count = itertools.count(1)
@@ -173,7 +154,7 @@ def test_a_run_that_dies_half_way_harms_nothing(flow, parameters, step):
     try:
         flow.rotate(NOW, force=True)
     except KilledError:
-        assert step <= 4
+        assert step <= 9
     parameters.between = lambda: None
     require_verifiable(parameters)
     later = NOW + timedelta(seconds=KEY_LEASE_SECONDS)
@@ -182,16 +163,19 @@ def test_a_run_that_dies_half_way_harms_nothing(flow, parameters, step):
     assert sorted(parameters.kids("public-keys")) == sorted(parameters.kids("signing-keys"))
 
 
-@pytest.mark.parametrize("step", range(1, 8))
+@pytest.mark.parametrize("step", range(1, 20))
 def test_no_key_is_ever_believed_that_the_audit_trail_has_not_told_of(flow, parameters, step):
     count = itertools.count(1)
 
     def look():
         rows = [item for item in flow.audit._table.all_items() if "action" in item]
         told = {kid for row in rows for kid in row["targets"]}
-        assert {row["action"] for row in rows} <= {Action.SIGNING_KEY_ROTATED}
+        assert {row["action"] for row in rows} <= {
+            Action.SIGNING_KEY_ROTATED,
+            Action.PEPPER_ROTATED,
+        }
         for name in set(parameters.values):
-            believed = set(parameters.kids(name.rpartition("/")[2])) - {None}
+            believed = set(parameters.kids(name.rpartition("/")[2]))
             assert believed <= told
         if next(count) == step:
             raise KilledError
@@ -200,12 +184,14 @@ def test_no_key_is_ever_believed_that_the_audit_trail_has_not_told_of(flow, para
     with contextlib.suppress(KilledError):
         flow.ensure(NOW)
         flow.rotate(NOW, force=True)
+        flow.rotate_peppers(NOW)
     look()
 
 
 def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, parameters):
     flow.ensure(NOW)
     old = flow.rotate(NOW, force=True)
+    peppers = {name: parameters.values[name] for name in parameters.values if "peppers" in name}
     later = NOW + timedelta(hours=1)
     # Functions of the new deployment, before it has made its keys: nobody signs and nobody is let
     # in, for the moment that this takes.
@@ -217,7 +203,8 @@ def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, par
     new = make_flow(flow.audit._table, epoch=2).ensure(later)
     (key,) = new.keys
     assert new.signing_key(later) == key
-    assert new.refresh_pepper == old.refresh_pepper
+    assert len(peppers) == 2
+    assert peppers.items() <= parameters.values.items()
     assert functions.ring() == new
     assert [functions.find_public(old_key.kid) for old_key in old.keys] == [None, None]
     assert functions.find_public(key.kid) == key.public_jwk

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from latchkey.domain.peppers import Pepper, PepperRing
 from latchkey.domain.signing import KeyRing
-from latchkey.security.key_pairs import new_refresh_pepper, new_signing_key
+from latchkey.security.key_pairs import new_signing_key
+from latchkey.security.peppers import new_pepper
+
+if TYPE_CHECKING:
+    from latchkey.storage.peppers import PepperKind
 
 
 class MemorySigningKeyStore:
@@ -15,13 +21,16 @@ class MemorySigningKeyStore:
         """Start with one key."""
         start = datetime(2020, 1, 1, tzinfo=UTC)
         key = new_signing_key(created_at=start, active_at=start)
-        self.replace(KeyRing(keys=(key,), refresh_pepper=new_refresh_pepper()))
+        self.replace(KeyRing(keys=(key,)))
 
     def ring(self) -> KeyRing:
         return self._ring
 
     def read_now(self) -> KeyRing | None:
         return self._ring
+
+    def unnamed_pepper(self) -> bytes | None:
+        return None
 
     def public_jwks(self) -> list[dict[str, str]]:
         return self._published
@@ -35,3 +44,25 @@ class MemorySigningKeyStore:
 
     def publish(self, ring: KeyRing) -> None:
         self._published = [key.public_jwk for key in ring.keys]
+
+
+class MemoryPepperStore:
+    """What PepperStore does, without SSM and without caches."""
+
+    def __init__(self, kind: PepperKind) -> None:
+        """Start with one pepper."""
+        self.kind = kind
+        start = datetime(2020, 1, 1, tzinfo=UTC)
+        self._ring = PepperRing((new_pepper("1", created_at=start, active_at=start),))
+
+    def current(self, now: datetime) -> Pepper:
+        return self._ring.current(now)
+
+    def find(self, pepper_id: str) -> Pepper | None:
+        return self._ring.find(pepper_id)
+
+    def read_now(self) -> PepperRing | None:
+        return self._ring
+
+    def replace(self, ring: PepperRing) -> None:
+        self._ring = ring

@@ -21,6 +21,7 @@ from latchkey.storage.dynamodb import DynamoDBTable
 from latchkey.storage.keys import HEARTBEATS, OUTBOX_PREFIX, outbox_message
 from latchkey.storage.mailer import Mailer
 from latchkey.storage.media import MediaBucket
+from latchkey.storage.peppers import PepperStore
 from latchkey.storage.queues import Queues
 from latchkey.storage.s3_export_files import S3ExportFiles
 from latchkey.storage.signing_keys import SigningKeyStore
@@ -113,6 +114,11 @@ class RecordedService(InProcessService):
         self._record_forms(self._media._s3)
         self._keys = SigningKeyStore(self.services.config.key_prefix, epoch=1)
         self._keys._parameters._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        prefix = self.services.config.key_prefix
+        self._refresh_peppers = PepperStore(prefix, "refresh")
+        self._link_peppers = PepperStore(prefix, "link")
+        for peppers in (self._refresh_peppers, self._link_peppers):
+            peppers._parameters._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         self._audit_key, self._vault = self._create_audit_parts()
         self._mailer = make_mailer(self.services.config)
         self._mailer._ses.meta.events.register("before-call.sesv2", self._record_mail)
@@ -121,13 +127,21 @@ class RecordedService(InProcessService):
     def invoke(self, function: str, event: dict[str, Any], lambda_context: Any = None) -> Any:
         """Run one function; other invocations may happen in the middle of it."""
         outer, self._running = self._running, function
-        self._keys._ring._content = self._keys._public._content = None
+        for cached in (
+            self._keys._ring,
+            self._keys._public,
+            self._refresh_peppers._ring,
+            self._link_peppers._ring,
+        ):
+            cached._content = None
         bootstrap.use(
             Services(
                 self.services.config,
                 table=self.table,
                 clock=self.clock,
                 signing_key_store=self._keys,
+                refresh_peppers=self._refresh_peppers,
+                link_peppers=self._link_peppers,
                 queues=self._queues,
                 export_files=self._files,
                 audit_key=self._audit_key,
@@ -171,7 +185,7 @@ class RecordedService(InProcessService):
 
     def links(self, purpose: Purpose, account_id: str | None = None) -> list[str]:
         """Return the tokens of this purpose, or one person's, that were mailed and not used."""
-        pepper = self._keys.ring().refresh_pepper
+        pepper = self._link_peppers.current(self.clock.now())
         tokens = [self.table.get(key) or {} for key in self._keys_of("TOKEN#")]
         ids = [
             str(token["id"])

@@ -19,7 +19,7 @@ from latchkey.storage.export_files import MemoryExportFiles
 from latchkey.storage.memory import MemoryTable
 from tests.support.audit import MemoryAuditKey, MemoryVault
 from tests.support.clock import ManualClock
-from tests.support.keys import MemorySigningKeyStore
+from tests.support.keys import MemoryPepperStore, MemorySigningKeyStore
 from tests.support.mail import MemoryMailbox
 from tests.support.media import MemoryMedia
 from tests.support.outbox import MemoryQueues, OutboxPump
@@ -103,6 +103,8 @@ class InProcessService:
         self.table = table or MemoryTable()
         self.clock = ManualClock()
         self.keys = MemorySigningKeyStore()
+        self.refresh_peppers = MemoryPepperStore("refresh")
+        self.link_peppers = MemoryPepperStore("link")
         self.queues = MemoryQueues()
         self.export_files = MemoryExportFiles()
         self.audit_key = MemoryAuditKey()
@@ -205,6 +207,8 @@ class InProcessService:
             table=self.table,
             clock=self.clock,
             signing_key_store=self.keys,
+            refresh_peppers=self.refresh_peppers,
+            link_peppers=self.link_peppers,
             queues=self.queues,
             export_files=self.export_files,
             media=self.media,

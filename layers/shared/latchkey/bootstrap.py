@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from latchkey.storage.exports import ExportStore
     from latchkey.storage.idempotency import IdempotencyStore
     from latchkey.storage.outbox import OutboxStore
+    from latchkey.storage.peppers import PepperStore
     from latchkey.storage.preferences import PreferenceStore
     from latchkey.storage.rate_limits import RateLimitStore
     from latchkey.storage.sessions import SessionStore
@@ -197,6 +198,18 @@ class Services:
         from latchkey.storage.signing_keys import SigningKeyStore
 
         return SigningKeyStore(self.config.key_prefix, epoch=self.config.key_epoch)
+
+    @cached_property
+    def refresh_peppers(self) -> PepperStore:
+        from latchkey.storage.peppers import PepperStore
+
+        return PepperStore(self.config.key_prefix, "refresh")
+
+    @cached_property
+    def link_peppers(self) -> PepperStore:
+        from latchkey.storage.peppers import PepperStore
+
+        return PepperStore(self.config.key_prefix, "link")
 
     @cached_property
     def outbox(self) -> OutboxStore:
@@ -344,7 +357,7 @@ class Services:
             throttling=self.throttling,
             passwords=self.passwords,
             signer=self.signer,
-            ring=self.signing_key_store.ring,
+            peppers=self.refresh_peppers,
             email_verification=self.config.email_verification,
             idle_timeout=self.config.idle_timeout,
             absolute_timeout=self.config.absolute_timeout,
@@ -390,7 +403,7 @@ class Services:
         return Refreshing(
             sessions=self.sessions,
             signer=self.signer,
-            ring=self.signing_key_store.ring,
+            peppers=self.refresh_peppers,
             idle_timeout=self.config.idle_timeout,
         )
 
@@ -502,7 +515,7 @@ class Services:
     def _links(self) -> Links:
         from latchkey.flows.links import Links
 
-        return Links(tokens=self.single_use_tokens, ring=self.signing_key_store.ring)
+        return Links(tokens=self.single_use_tokens, peppers=self.link_peppers)
 
     @cached_property
     def email_address(self) -> EmailAddress:
@@ -544,7 +557,7 @@ class Services:
             tokens=self.single_use_tokens,
             throttling=self.throttling,
             sender=self.mailer,
-            ring=self.signing_key_store.ring,
+            peppers=self.link_peppers,
             link_base=self.config.link_base,
             service_name=self.config.service_name,
             support_contact=self.config.support_contact,
@@ -624,12 +637,23 @@ class Services:
 
     @cached_property
     def signing_keys(self) -> SigningKeys:
-        from latchkey.flows.signing_keys import SigningKeys
+        from latchkey.flows.signing_keys import (
+            RotatedPeppers,
+            SigningKeys,
+            link_lifetime,
+            refresh_lifetime,
+        )
         from latchkey.storage.audit_log import AuditLog
         from latchkey.storage.task_leases import TaskLeases
 
+        refresh = refresh_lifetime(self.config.idle_timeout, self.config.access_token_lifetime)
+        link = link_lifetime(self.config.deletion_grace)
         return SigningKeys(
             store=self.signing_key_store,
+            peppers=(
+                RotatedPeppers(self.refresh_peppers, refresh),
+                RotatedPeppers(self.link_peppers, link),
+            ),
             leases=TaskLeases(self.table),
             audit=AuditLog(self.table, self._effects),
             epoch=self.config.key_epoch,

@@ -73,6 +73,7 @@ class Action(StrEnum):
     EXPORT_LINK_ISSUED = "export.link_issued"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     HEARTBEAT = "system.heartbeat"
+    PEPPER_ROTATED = "pepper.rotated"
     AUDIT_READ_BY_ADMIN = "audit.read.by_admin"
     REQUEST_SERVED = "request.served"
     REQUEST_REFUSED = "request.refused"

@@ -131,6 +131,9 @@ WORDS: dict[Action, Words] = {
     ),
     Action.SIGNING_KEY_ROTATED: Words("Renewed the signing keys", "Signaturschlüssel erneuert"),
     Action.HEARTBEAT: Words("The audit trail is running", "Das Protokoll läuft"),
+    Action.PEPPER_ROTATED: Words(
+        "Renewed the secrets of tokens and links", "Geheimnisse von Token und Links erneuert"
+    ),
     Action.AUDIT_READ_BY_ADMIN: Words("Read this history", "Diesen Verlauf gelesen"),
     Action.REQUEST_SERVED: Words("Looked something up", "Etwas nachgesehen"),
     Action.REQUEST_REFUSED: Words("A request was refused", "Eine Anfrage wurde abgelehnt"),

@@ -264,6 +264,14 @@ the key set which asked in the last second of ours, and as much again for clocks
 KEYS_MAX = 5
 """A parameter takes 4 KB, a key 600 bytes of it. Two are live at most unless somebody hurries."""
 
+PEPPER_ROTATION_DAYS = 90
+"""How long new refresh tokens and links are made with one pepper. Nobody notices: an old one is
+accepted as long as a token or link that it made can be good."""
+
+PEPPERS_MAX = 8
+"""A parameter takes 4 KB, a pepper 200 bytes of it. Three are live at most unless somebody hurries
+or sessions may be idle for half a year."""
+
 KEY_LEASE_SECONDS = 30
 """The function's timeout: who holds the lease longer than that is dead."""
 

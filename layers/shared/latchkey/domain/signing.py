@@ -22,13 +22,12 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRing:
-    """All live keys, oldest first, and the secret that refresh tokens are derived from.
+    """All live keys, oldest first.
 
     epoch  goes up when every key of the past is to be trusted no more
     """
 
     keys: tuple[SigningKey, ...]
-    refresh_pepper: bytes
     epoch: int = 1
 
     def signing_key(self, now: datetime) -> SigningKey:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import Problem, ProblemCode, SingleUseTokenInvalid
 from latchkey.domain.limits import PASSWORDS_PER_LINK
-from latchkey.security.single_use_tokens import genuine_id
+from latchkey.security.single_use_tokens import is_genuine, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from latchkey.domain.signing import KeyRing
     from latchkey.domain.single_use import Purpose, SingleUseToken
+    from latchkey.storage.peppers import PepperStore
     from latchkey.storage.single_use_tokens import SingleUseTokenStore
 
 
@@ -23,7 +22,7 @@ class Links:
     """The mechanism, and what it needs."""
 
     tokens: SingleUseTokenStore
-    ring: Callable[[], KeyRing]
+    peppers: PepperStore
 
     def accept(self, text: str, now: datetime, *purposes: Purpose) -> SingleUseToken:
         """Find the token that a text names, if we made it for one of these purposes.
@@ -33,13 +32,16 @@ class Links:
 
         Raises SingleUseTokenInvalid for a token that is forged, used or too old, alike.
         """
-        pepper = self.ring().refresh_pepper
-        for purpose in purposes:
-            token_id = genuine_id(text, purpose, pepper)
-            token = None if token_id is None else self.tokens.find(token_id, now)
-            if token is not None:
-                return token
-        raise no_longer_good()
+        presented = parse(text)
+        pepper = None if presented is None else self.peppers.find(presented.pepper_id)
+        if presented is None or pepper is None:
+            raise no_longer_good()
+        if not any(is_genuine(presented, purpose, pepper) for purpose in purposes):
+            raise no_longer_good()
+        token = self.tokens.find(presented.token_id, now)
+        if token is None:
+            raise no_longer_good()
+        return token
 
     def count_password(self, token: SingleUseToken) -> int:
         """Count a password that goes with a link, before it is verified; return how many it were.

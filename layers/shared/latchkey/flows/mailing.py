@@ -24,16 +24,16 @@ from latchkey.security import single_use_tokens
 from latchkey.security.addresses import normalise_email
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from latchkey.domain.account import Account
     from latchkey.domain.effects import OutboxMessage
     from latchkey.domain.mail import Letter
     from latchkey.domain.request import Location
-    from latchkey.domain.signing import KeyRing
     from latchkey.flows.throttling import Throttling
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.peppers import PepperStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.single_use_tokens import SingleUseTokenStore
 
@@ -90,7 +90,7 @@ class Mailing:
     tokens: SingleUseTokenStore
     throttling: Throttling
     sender: MailSender
-    ring: Callable[[], KeyRing]
+    peppers: PepperStore
     link_base: str
     service_name: str
     support_contact: str
@@ -121,7 +121,7 @@ class Mailing:
             logger.warning("too many mails", kind=kind.value, message_id=message.id)
             return
         language = rendering.language_for(draft.language)
-        values = {name: self._say(value, language) for name, value in draft.values.items()}
+        values = {name: self._say(value, language, now) for name, value in draft.values.items()}
         values["last"] = left == 0
         ours = {"service": self.service_name, "support": self.support_contact}
         letter = rendering.write(kind, language, {**ours, **values})
@@ -139,11 +139,11 @@ class Mailing:
         name = f"{kind.value}-owed" if getattr(mail, "owed", False) else kind.value
         return self.throttling.count_mail(name, MAILS[kind], draft.to, now)
 
-    def _say(self, value: object, language: str) -> object:
+    def _say(self, value: object, language: str, now: datetime) -> object:
         if not isinstance(value, PlannedLink):
             return rendering.say(value, language)
         self.tokens.put_new(value.token)
-        pepper = self.ring().refresh_pepper
+        pepper = self.peppers.current(now)
         text = single_use_tokens.mint(value.token.id, value.token.purpose, pepper)
         return f"{value.page}#token={text}"
 

@@ -17,13 +17,12 @@ from latchkey.security import refresh_tokens
 from latchkey.security.origins import seal_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from latchkey.domain.request import RequestContext
     from latchkey.domain.session import Session
-    from latchkey.domain.signing import KeyRing
     from latchkey.security.access_tokens import AccessTokenSigner
+    from latchkey.storage.peppers import PepperStore
     from latchkey.storage.sessions import SessionStore
 
 
@@ -43,7 +42,7 @@ class Refreshing:
 
     sessions: SessionStore
     signer: AccessTokenSigner
-    ring: Callable[[], KeyRing]
+    peppers: PepperStore
     idle_timeout: timedelta
 
     def refresh(self, token: str, context: RequestContext) -> Refreshed:
@@ -64,8 +63,10 @@ class Refreshing:
         if presented is None:
             raise RefreshTokenInvalid(reason="form")
         session = self.sessions.find(presented.account_id, presented.session_id)
-        pepper = self.ring().refresh_pepper
-        if session is None or not refresh_tokens.is_genuine(presented, session, pepper):
+        pepper = self.peppers.find(presented.pepper_id)
+        if session is None or pepper is None:
+            raise RefreshTokenInvalid(reason="unknown")
+        if not refresh_tokens.is_genuine(presented, session, pepper):
             raise RefreshTokenInvalid(reason="unknown")
         device = session.device.name
         origin = seal_origin(session.audit, ip_address=context.ip_address, device=device)
@@ -82,7 +83,7 @@ class Refreshing:
             session=session,
             access_token=self.signer.sign(session, context.now),
             access_token_lifetime=self.signer.lifetime,
-            refresh_token=refresh_tokens.mint(session, pepper),
+            refresh_token=refresh_tokens.mint(session, self.peppers.current(context.now)),
         )
 
     def _rotate(self, session: Session, use: Use, context: RequestContext) -> Session:

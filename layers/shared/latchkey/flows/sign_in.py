@@ -35,22 +35,22 @@ from latchkey.security import refresh_tokens
 from latchkey.security.addresses import normalise_email
 from latchkey.security.devices import describe
 from latchkey.security.origins import seal_origin
+from latchkey.security.peppers import Use, derive_key
 from latchkey.security.sealing import KEY_BYTES
 from latchkey.storage.devices import remember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from latchkey.domain.request import Location, RequestContext
     from latchkey.domain.session import Device
-    from latchkey.domain.signing import KeyRing
     from latchkey.flows.throttling import Throttling
     from latchkey.security.access_tokens import AccessTokenSigner
     from latchkey.security.passwords import Passwords
     from latchkey.security.places import Places
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.devices import DeviceStore
+    from latchkey.storage.peppers import PepperStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.table import Write
 
@@ -79,7 +79,7 @@ class SignIn:
     throttling: Throttling
     passwords: Passwords
     signer: AccessTokenSigner
-    ring: Callable[[], KeyRing]
+    peppers: PepperStore
     email_verification: EmailVerification
     idle_timeout: timedelta
     absolute_timeout: timedelta
@@ -111,7 +111,7 @@ class SignIn:
         origin = seal_origin(subject, ip_address=context.ip_address, device=device.name)
         if account is not None:
             concern.note(account.audit.id, origin=origin)
-        whose = self._nobody(key) if account is None else account.id
+        whose = self._nobody(key, context.now) if account is None else account.id
         device_id = context.device_id
         if device_id and self.devices.last_seen(whose, device_id, context.now) is None:
             device_id = None
@@ -218,13 +218,13 @@ class SignIn:
             return self.accounts.find_by_email(key)
         return self.accounts.find_by_username(key)
 
-    def _nobody(self, key: str) -> str:
+    def _nobody(self, key: str, now: datetime) -> str:
         """Name an identifier that nobody has; what was typed may be a password, so never as it is.
 
         All spellings of one address are one, as they are of an address that somebody has.
         """
-        pepper = self.ring().refresh_pepper
-        return hmac.digest(pepper, b"nobody|" + key.encode(), hashlib.sha256).hex()[:32]
+        secret = derive_key(self.peppers.current(now), Use.NOBODY)
+        return hmac.digest(secret, b"nobody|" + key.encode(), hashlib.sha256).hex()[:32]
 
     def _require_usable(self, account: Account) -> None:
         if account.status is AccountStatus.SUSPENDED:
@@ -294,7 +294,7 @@ class SignIn:
             session=session,
             access_token=self.signer.sign(session, context.now),
             access_token_lifetime=self.signer.lifetime,
-            refresh_token=refresh_tokens.mint(session, self.ring().refresh_pepper),
+            refresh_token=refresh_tokens.mint(session, self.peppers.current(context.now)),
         )
 
 

@@ -1,4 +1,4 @@
-"""The signing keys' life: made on the first deploy, rotated on a schedule, never missing."""
+"""Signing keys and peppers: made on the first deploy, rotated on a schedule, never missing."""
 
 from __future__ import annotations
 
@@ -19,19 +19,50 @@ from latchkey.domain.limits import (
     KEY_STALE_SECONDS,
     KEY_WAIT_SECONDS,
     KEYS_MAX,
+    OBJECTION_DAYS,
+    PEPPER_ROTATION_DAYS,
+    PEPPERS_MAX,
 )
+from latchkey.domain.peppers import UNNAMED, Pepper, PepperRing
 from latchkey.domain.signing import KeyRing
-from latchkey.security.key_pairs import new_refresh_pepper, new_signing_key
+from latchkey.security.key_pairs import new_signing_key
+from latchkey.security.peppers import new_pepper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from latchkey.storage.audit_log import AuditLog
+    from latchkey.storage.peppers import PepperStore
     from latchkey.storage.signing_keys import SigningKeyStore
     from latchkey.storage.task_leases import TaskLeases
 
 _TASK = "signing_keys"
+
+
+_STALE = timedelta(seconds=KEY_STALE_SECONDS + ACCESS_TOKEN_CLOCK_SKEW_SECONDS)
+"""Whoever can not read the new keys or peppers uses the old ones for so long."""
+
+
+def refresh_lifetime(idle_timeout: timedelta, access_token_lifetime: timedelta) -> timedelta:
+    """Say how long a refresh token may be used after the last one of its pepper was made.
+
+    Its session is over when nobody uses it, or its access token, for the idle timeout.
+    """
+    return idle_timeout + access_token_lifetime + _STALE
+
+
+def link_lifetime(deletion_grace: timedelta) -> timedelta:
+    """Say the same of links: "this was not me", or what restores an account, is good longest."""
+    return max(timedelta(days=OBJECTION_DAYS), deletion_grace) + _STALE
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedPeppers:
+    """Peppers of one kind, and how long one is still needed when a newer one is active."""
+
+    store: PepperStore
+    lifetime: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +73,7 @@ class SigningKeys:
     """
 
     store: SigningKeyStore
+    peppers: tuple[RotatedPeppers, ...]
     leases: TaskLeases
     audit: AuditLog
     rotation_interval: timedelta
@@ -50,7 +82,10 @@ class SigningKeys:
     sleep: Callable[[float], None] = time.sleep
 
     def ensure(self, now: datetime) -> KeyRing:
-        """Create the first key of this epoch unless there is one; safe to run any number of times.
+        """Create the first key of this epoch and the first peppers unless they are there.
+
+        Safe to run any number of times. A deployment that kept its one pepper beside its keys gets
+        it moved; the tokens that it made stay good.
 
         Raises TemporarilyUnavailable while somebody else is at the keys.
         """
@@ -80,40 +115,101 @@ class SigningKeys:
             if is_due and newest.active_at <= now and len(keys) < KEYS_MAX:
                 active_at = now + timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
                 keys.append(new_signing_key(created_at=now, active_at=active_at))
-            rotated = KeyRing(
-                keys=tuple(keys), refresh_pepper=ring.refresh_pepper, epoch=ring.epoch
-            )
+            rotated = KeyRing(keys=tuple(keys), epoch=ring.epoch)
             if rotated != ring:
                 self._replace(rotated, now)
+            for kind in self.peppers:
+                self._rotate_peppers(kind, now)
             return rotated
+
+    def rotate_peppers(self, now: datetime, *, drop: bool = False) -> dict[str, list[str]]:
+        """Add a pepper of each kind before it is due.
+
+        drop  accept nothing that the old ones made: every session ends when its access token
+              does, and every link is void. Else nobody notices
+
+        Returns the ids of those that are accepted now, by kind.
+
+        Raises TemporarilyUnavailable while somebody else is at the keys.
+        """
+        with self._alone(now):
+            self._ensure(now)
+            return {
+                kind.store.kind: self._rotate_peppers(kind, now, force=True, drop=drop)
+                for kind in self.peppers
+            }
 
     def _ensure(self, now: datetime) -> KeyRing:
         ring = self.store.read_now()
+        unnamed = self.store.unnamed_pepper()
+        for kind in self.peppers:
+            self._ensure_peppers(kind, unnamed, now)
         if ring is None or ring.epoch < self.epoch:
-            # Of an epoch that is over nothing stays but the pepper: no token can be made of it
-            # alone, and with it every session can go on by refreshing.
-            pepper = new_refresh_pepper() if ring is None else ring.refresh_pepper
+            # No token can be made of the peppers alone, and with them every session can go on by
+            # refreshing: they stay.
             key = new_signing_key(created_at=now, active_at=now)
-            ring = KeyRing(keys=(key,), refresh_pepper=pepper, epoch=self.epoch)
+            ring = KeyRing(keys=(key,), epoch=self.epoch)
             self._replace(ring, now)
+        elif unnamed is not None:
+            self.store.replace(ring)
         else:
             # A run that died half way may have published less than the ring has.
             self.store.publish(ring)
         return ring
 
+    def _ensure_peppers(self, kind: RotatedPeppers, unnamed: bytes | None, now: datetime) -> None:
+        if kind.store.read_now() is not None:
+            return
+        first = (
+            new_pepper("1", created_at=now, active_at=now)
+            if unnamed is None
+            else Pepper(id=UNNAMED, secret=unnamed, created_at=now, active_at=now)
+        )
+        self._replace_peppers(kind, PepperRing((first,)), now)
+
+    def _rotate_peppers(
+        self, kind: RotatedPeppers, now: datetime, *, force: bool = False, drop: bool = False
+    ) -> list[str]:
+        ring = kind.store.read_now()
+        if ring is None:  # `_ensure` has made it
+            raise TemporarilyUnavailable(retry_after_seconds=KEY_LEASE_SECONDS)
+        if drop:
+            only = new_pepper(ring.next_id(), created_at=now, active_at=now)
+            self._replace_peppers(kind, PepperRing((only,)), now)
+            return [only.id]
+        peppers = ring.without_old(now, kind.lifetime)
+        newest = peppers[-1]
+        is_due = force or now - newest.created_at >= timedelta(days=PEPPER_ROTATION_DAYS)
+        if is_due and newest.active_at <= now and len(peppers) < PEPPERS_MAX:
+            # As with keys: first every function has it, then the first code is made with it.
+            active_at = now + timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
+            pepper = new_pepper(ring.next_id(), created_at=now, active_at=active_at)
+            peppers = (*peppers, pepper)
+        if peppers != ring.peppers:
+            self._replace_peppers(kind, PepperRing(peppers), now)
+        return [pepper.id for pepper in peppers]
+
+    def _replace_peppers(self, kind: RotatedPeppers, ring: PepperRing, now: datetime) -> None:
+        targets = tuple(f"{kind.store.kind}-{pepper.id}" for pepper in ring.peppers)
+        self._tell(Action.PEPPER_ROTATED, targets, now)
+        kind.store.replace(ring)
+
     def _replace(self, ring: KeyRing, now: datetime) -> None:
         """Let these keys count; but first say so in the audit trail: no transaction joins them."""
+        self._tell(Action.SIGNING_KEY_ROTATED, tuple(key.kid for key in ring.keys), now)
+        self.store.replace(ring)
+
+    def _tell(self, action: Action, targets: tuple[str, ...], now: datetime) -> None:
         row = AuditRow(
             id=new_ordered_id("aud", now),
             at=now,
-            action=Action.SIGNING_KEY_ROTATED,
+            action=action,
             subject=None,
             actor=SYSTEM_ACTOR,
             request_id=new_id("job", now),
-            targets=tuple(key.kid for key in ring.keys),
+            targets=targets,
         )
         self.audit.write(Effects(audit=(row,)))
-        self.store.replace(ring)
 
     @contextlib.contextmanager
     def _alone(self, now: datetime) -> Iterator[None]:
@@ -140,9 +236,5 @@ class SigningKeys:
 
     @property
     def _last_use(self) -> timedelta:
-        """How long after its successor's start a key may still be needed to verify.
-
-        Whoever can not read the new keys signs with the old ones for KEY_STALE_SECONDS.
-        """
-        slack = timedelta(seconds=KEY_STALE_SECONDS + ACCESS_TOKEN_CLOCK_SKEW_SECONDS)
-        return self.access_token_lifetime + slack
+        """How long after its successor's start a key may still be needed to verify."""
+        return self.access_token_lifetime + _STALE

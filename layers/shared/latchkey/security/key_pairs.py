@@ -14,8 +14,6 @@ from latchkey.domain.signing import SigningKey
 if TYPE_CHECKING:
     from datetime import datetime
 
-REFRESH_PEPPER_BYTES = 32
-
 
 def new_signing_key(*, created_at: datetime, active_at: datetime) -> SigningKey:
     """Make an ES256 key pair. Its id is random: it says nothing and is never reused."""
@@ -27,8 +25,3 @@ def new_signing_key(*, created_at: datetime, active_at: datetime) -> SigningKey:
     return SigningKey(
         kid=kid, private_pem=pem, public_jwk=public, created_at=created_at, active_at=active_at
     )
-
-
-def new_refresh_pepper() -> bytes:
-    """Make the secret that refresh tokens are derived from."""
-    return os.urandom(REFRESH_PEPPER_BYTES)

@@ -1,10 +1,10 @@
 """Refresh tokens: computed from the session, so that none is ever stored.
 
-    <account id>.<session id>.<generation>.<HMAC-SHA256>
+    <account id>.<session id>.<generation>.<pepper id>.<HMAC-SHA256>
 
-The two ids are the key of the session's item, and the code covers ids and generation. Its key is
-derived from the session's own secret and from a secret that only the issuing functions can read,
-so a copy of the table yields no token.
+The first two ids are the key of the session's item, and the code covers ids and generation. Its key
+is derived from the session's own secret and from a pepper that only the issuing functions can read,
+so a copy of the table yields no token. A token of the pepper without a name has no pepper id.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.ids import is_id
+from latchkey.domain.peppers import UNNAMED
+from latchkey.security.peppers import Use, derive_key
 
 if TYPE_CHECKING:
+    from latchkey.domain.peppers import Pepper
     from latchkey.domain.session import Session
 
-_FORM = re.compile(r"([a-z0-9_]{30})\.([a-z0-9_]{30})\.([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})")
+_FORM = re.compile(
+    r"([a-z0-9_]{30})\.([a-z0-9_]{30})\.([1-9][0-9]{0,8})\.(?:([1-9][0-9]{0,5})\.)?([A-Za-z0-9_-]{43})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,15 @@ class PresentedToken:
     account_id: str
     session_id: str
     generation: int
+    pepper_id: str
     code: str
 
 
-def mint(session: Session, pepper: bytes) -> str:
+def mint(session: Session, pepper: Pepper) -> str:
     """Compute the refresh token of the session's present generation."""
     code = _code(session, session.generation, pepper)
-    return f"{session.account_id}.{session.id}.{session.generation}.{code}"
+    named = "" if pepper.id == UNNAMED else f"{pepper.id}."
+    return f"{session.account_id}.{session.id}.{session.generation}.{named}{code}"
 
 
 def parse(text: str) -> PresentedToken | None:
@@ -45,17 +52,17 @@ def parse(text: str) -> PresentedToken | None:
     match = _FORM.fullmatch(text)
     if match is None or not is_id("usr", match[1]) or not is_id("ses", match[2]):
         return None
-    return PresentedToken(match[1], match[2], int(match[3]), match[4])
+    return PresentedToken(match[1], match[2], int(match[3]), match[4] or UNNAMED, match[5])
 
 
-def is_genuine(presented: PresentedToken, session: Session, pepper: bytes) -> bool:
+def is_genuine(presented: PresentedToken, session: Session, pepper: Pepper) -> bool:
     """Tell whether we issued this token for this session, in whatever generation."""
     expected = _code(session, presented.generation, pepper)
     # Constant time: a comparison that stops early would be an oracle for the code.
     return hmac.compare_digest(expected, presented.code)
 
 
-def _code(session: Session, generation: int, pepper: bytes) -> str:
-    key = hmac.digest(pepper, session.secret, hashlib.sha256)
+def _code(session: Session, generation: int, pepper: Pepper) -> str:
+    key = hmac.digest(derive_key(pepper, Use.REFRESH), session.secret, hashlib.sha256)
     text = f"{session.account_id}.{session.id}.{generation}".encode()
     return base64.urlsafe_b64encode(hmac.digest(key, text, hashlib.sha256)).rstrip(b"=").decode()

@@ -1,9 +1,9 @@
 """Single-use tokens: computed from their id, so that none is ever stored.
 
-    <token id>.<HMAC-SHA256 over purpose and id>
+    <token id>.<pepper id>.<HMAC-SHA256 over purpose and id>
 
-The code's key is known only to the functions that issue and accept tokens, so that neither a copy
-of the table nor of a queue yields one.
+The code's key is derived from a pepper that is known only to the functions that issue and accept
+tokens, so that neither a copy of the table nor of a queue yields one.
 """
 
 from __future__ import annotations
@@ -12,30 +12,49 @@ import base64
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.ids import is_id
+from latchkey.domain.peppers import UNNAMED
+from latchkey.security.peppers import Use, derive_key
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
+    from latchkey.domain.peppers import Pepper
     from latchkey.domain.single_use import Purpose
 
-_FORM = re.compile(r"([a-z0-9_]{30})\.([A-Za-z0-9_-]{43})")
+_FORM = re.compile(r"([a-z0-9_]{30})\.(?:([1-9][0-9]{0,5})\.)?([A-Za-z0-9_-]{43})")
 
 
-def mint(token_id: str, purpose: Purpose, pepper: bytes) -> str:
+@dataclass(frozen=True, slots=True)
+class PresentedLink:
+    """A token that was sent to us, taken apart but not yet believed."""
+
+    token_id: str
+    pepper_id: str
+    code: str
+
+
+def mint(token_id: str, purpose: Purpose, pepper: Pepper) -> str:
     """Compute the token that goes into the mail."""
-    return f"{token_id}.{_code(token_id, purpose, pepper)}"
+    named = "" if pepper.id == UNNAMED else f"{pepper.id}."
+    return f"{token_id}.{named}{_code(token_id, purpose, pepper)}"
 
 
-def genuine_id(text: str, purpose: Purpose, pepper: bytes) -> str | None:
-    """Return the id of a token that we made for this purpose; None for any other text."""
+def parse(text: str) -> PresentedLink | None:
+    """Take a token apart; None for what does not even look like one."""
     match = _FORM.fullmatch(text)
     if match is None or not is_id("tok", match[1]):
         return None
+    return PresentedLink(match[1], match[2] or UNNAMED, match[3])
+
+
+def is_genuine(presented: PresentedLink, purpose: Purpose, pepper: Pepper) -> bool:
+    """Tell whether we made this token for this purpose."""
+    expected = _code(presented.token_id, purpose, pepper)
     # Constant time: a comparison that stops early would be an oracle for the code.
-    genuine = hmac.compare_digest(_code(match[1], purpose, pepper), match[2])
-    return match[1] if genuine else None
+    return hmac.compare_digest(expected, presented.code)
 
 
 def state_of(account: Account) -> str:
@@ -48,6 +67,10 @@ def state_of(account: Account) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def _code(token_id: str, purpose: Purpose, pepper: bytes) -> str:
+def _code(token_id: str, purpose: Purpose, pepper: Pepper) -> str:
     text = f"single-use|{purpose.value}|{token_id}".encode()
-    return base64.urlsafe_b64encode(hmac.digest(pepper, text, hashlib.sha256)).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(hmac.digest(derive_key(pepper, Use.LINK), text, hashlib.sha256))
+        .rstrip(b"=")
+        .decode()
+    )

@@ -86,6 +86,15 @@ class SigningKeyStore:
         text = self._parameters.find(self._private_name)
         return None if text is None else _load_ring(text)
 
+    def unnamed_pepper(self) -> bytes | None:
+        """Read the pepper that older deployments kept beside the keys; None when it has moved.
+
+        `replace` writes the keys without it.
+        """
+        text = self._parameters.find(self._private_name)
+        encoded = None if text is None else json.loads(text).get("refresh_pepper")
+        return None if encoded is None else base64.b64decode(encoded)
+
     def _read_ring(self) -> KeyRing:
         return _load_ring(self._read(self._private_name))
 
@@ -105,19 +114,12 @@ def _by_id(jwks: list[Jwk], kid: str) -> Jwk | None:
 
 
 def _dump_ring(ring: KeyRing) -> str:
-    return json.dumps(
-        {
-            "keys": [to_item(key) for key in ring.keys],
-            "refresh_pepper": base64.b64encode(ring.refresh_pepper).decode(),
-            "epoch": ring.epoch,
-        }
-    )
+    return json.dumps({"keys": [to_item(key) for key in ring.keys], "epoch": ring.epoch})
 
 
 def _load_ring(text: str) -> KeyRing:
     content = json.loads(text)
     return KeyRing(
         keys=tuple(from_item(SigningKey, key) for key in content["keys"]),
-        refresh_pepper=base64.b64decode(content["refresh_pepper"]),
         epoch=content.get("epoch", 1),
     )

@@ -1,0 +1,56 @@
+"""Peppers: secrets of a deployment that codes are derived from, and how one replaces another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+UNNAMED = "0"
+"""The id of the pepper of deployments that had one and no ids: tokens made with it name none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pepper:
+    """One secret. New codes are made with it from active_at on, until a newer one is active.
+
+    id  a number that counts up; it is part of every code made with this pepper
+    """
+
+    id: str
+    secret: bytes
+    created_at: datetime
+    active_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PepperRing:
+    """Every pepper whose codes are accepted, oldest first. There is at least one."""
+
+    peppers: tuple[Pepper, ...]
+
+    def current(self, now: datetime) -> Pepper:
+        """Return the newest that is active: what new codes are made with."""
+        active = [pepper for pepper in self.peppers if pepper.active_at <= now]
+        return max(active or self.peppers[:1], key=lambda pepper: pepper.active_at)
+
+    def find(self, pepper_id: str) -> Pepper | None:
+        """Find the one with this id; None when it was dropped, or never was."""
+        return next((pepper for pepper in self.peppers if pepper.id == pepper_id), None)
+
+    def next_id(self) -> str:
+        """Return the id of the next one. None is used twice, as the newest is never dropped."""
+        return str(max(int(pepper.id) for pepper in self.peppers) + 1)
+
+    def without_old(self, now: datetime, lifetime: timedelta) -> tuple[Pepper, ...]:
+        """Leave out those that no code can need any more.
+
+        lifetime  how long a code may be used after a newer pepper is active
+        """
+        return tuple(
+            pepper
+            for pepper, successor in zip(self.peppers, [*self.peppers[1:], None], strict=True)
+            if successor is None or now < successor.active_at + lifetime
+        )

@@ -1,0 +1,84 @@
+"""Peppers in SSM: a SecureString for each group of functions that needs one.
+
+`refresh-peppers` is for the functions that issue refresh tokens, `link-peppers` for those that make
+and take the links of mails. Neither can read the other, nor the signing keys.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Literal
+
+from latchkey.domain.peppers import Pepper, PepperRing
+from latchkey.storage.parameters import CachedParameter, ParameterStore, not_yet
+from latchkey.storage.records import from_item, to_item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from latchkey.storage.table import Item
+
+type PepperKind = Literal["refresh", "link"]
+
+
+class PepperStore:
+    """The peppers of one kind."""
+
+    def __init__(
+        self,
+        prefix: str,
+        kind: PepperKind,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Keep them under this SSM path."""
+        self.kind = kind
+        self._name = f"{prefix}/{kind}-peppers"
+        self._parameters = ParameterStore()
+        self._ring = CachedParameter(self._read, name=self._name, monotonic=monotonic, sleep=sleep)
+
+    def current(self, now: datetime) -> Pepper:
+        """Return what new codes are made with. Raises TemporarilyUnavailable."""
+        return self._ring.get().current(now)
+
+    def find(self, pepper_id: str) -> Pepper | None:
+        """Look a pepper up by its id; None when its codes are not accepted (any more).
+
+        An unknown id reads them again, as seldom as an unknown key id does. Raises
+        TemporarilyUnavailable.
+        """
+        known = self._ring.get()
+        found = known.find(pepper_id)
+        if found is None:
+            newer = self._ring.get_newer(known)
+            found = None if newer is None else newer.find(pepper_id)
+        return found
+
+    def read_now(self) -> PepperRing | None:
+        """Read them past every cache; None before the first one is made."""
+        text = self._parameters.find(self._name)
+        return None if text is None else _load(text)
+
+    def replace(self, ring: PepperRing) -> None:
+        """Store these and no others."""
+        document = json.dumps({"peppers": [_dump(pepper) for pepper in ring.peppers]})
+        self._parameters.write(self._name, document, secret=True)
+
+    def _read(self) -> PepperRing:
+        ring = self.read_now()
+        if ring is None:
+            raise not_yet()
+        return ring
+
+
+def _dump(pepper: Pepper) -> Item:
+    return {**to_item(pepper), "secret": pepper.secret.hex()}
+
+
+def _load(text: str) -> PepperRing:
+    items = json.loads(text)["peppers"]
+    loaded = ({**item, "secret": bytes.fromhex(item["secret"])} for item in items)
+    return PepperRing(tuple(from_item(Pepper, item) for item in loaded))
