@@ -1177,6 +1177,7 @@ export const zListAuditQuery = z.object({
         'export.link_issued',
         'signing_key.rotated',
         'system.heartbeat',
+        'pepper.rotated',
         'audit.read.by_admin',
         'request.served',
         'request.refused',
