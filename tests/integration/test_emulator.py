@@ -205,3 +205,24 @@ def test_a_log_is_read_beyond_the_emulators_ten_thousand_events(stack: LocalStac
         )
     assert lambda_logs.read(stack.emulator, group) == lines
     assert lambda_logs.read(stack.emulator, group, "20499") == ["line 20499"]
+
+
+def test_tables_expire_items_as_the_template_says(
+    stack: LocalStack, dynamodb: Any, key: dict[str, dict[str, str]]
+) -> None:
+    for name in (stack.table_name, stack.audit_table_name):
+        ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "ttl")
+        backups = dynamodb.describe_continuous_backups(TableName=name)
+        recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+    old = key | {"ttl": {"N": str(int(time.time()) - 60)}}
+    kept = {"pk": key["pk"], "sk": {"S": "kept"}, "ttl": {"N": str(int(time.time()) + 3600)}}
+    for item in (old, kept):
+        dynamodb.put_item(TableName=stack.table_name, Item=item)
+    deadline = time.monotonic() + 90
+    while "Item" in dynamodb.get_item(TableName=stack.table_name, Key=key, ConsistentRead=True):
+        assert time.monotonic() < deadline
+        time.sleep(2)
+    still = {"pk": kept["pk"], "sk": kept["sk"]}
+    assert "Item" in dynamodb.get_item(TableName=stack.table_name, Key=still, ConsistentRead=True)

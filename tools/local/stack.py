@@ -15,6 +15,7 @@ from tools.local import deployment, edge, emulator, lambda_logs, permissions, pr
 from tools.local.access_log import AccessLog
 from tools.local.console import QuietConsole
 from tools.local.object_lock import lock_audit_bucket
+from tools.local.tables import complete_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,6 +72,8 @@ class LocalStack:
                         aws,
                         {"PublicUrl": base_url, "EdgeSecret": edge_secret, **(parameters or {})},
                     )
+            with console.step("the tables' TTL and recovery"):
+                complete_tables(aws, deployed)
             with console.step("the API's routes, the permissions"):
                 routes.import_routes(aws, deployed)
                 permissions.translate(aws, deployed)
