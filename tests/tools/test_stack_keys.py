@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from latchkey.domain.audit_chain import Signature
-from latchkey.security.key_pairs import new_refresh_pepper, new_signing_key
+from latchkey.security.key_pairs import new_signing_key
 from latchkey.storage.audit_keys import AuditKeyStore
 from latchkey.storage.signing_keys import SigningKeyStore
 from tools.recovery import stack_keys
@@ -149,4 +149,4 @@ def manual_ring():
 
     start = datetime(2026, 1, 1, tzinfo=UTC)
     key = new_signing_key(created_at=start, active_at=start)
-    return KeyRing(keys=(key,), refresh_pepper=new_refresh_pepper(), epoch=1)
+    return KeyRing(keys=(key,), epoch=1)

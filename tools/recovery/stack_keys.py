@@ -1,8 +1,8 @@
 """A stack's keys, kept and brought back: `python -m tools.recovery.stack_keys keep STACK FILE`.
 
-They lie in Parameter Store, which no backup of AWS covers: the keys that sign tokens, the pepper of
-refresh tokens and the key that signs the audit trail. The file is encrypted with a passphrase
-(scrypt, AES-256-GCM); nothing secret is printed.
+They lie in Parameter Store, which no backup of AWS covers: the keys that sign tokens, the peppers
+of refresh tokens and of links, and the key that signs the audit trail. The file is encrypted with a
+passphrase (scrypt, AES-256-GCM); nothing secret is printed.
 """
 
 from __future__ import annotations
