@@ -146,6 +146,23 @@ class AuditRecord:
     changed: tuple[str, ...] = ()
     sealed: bytes | None = None
 
+    @property
+    def place(self) -> str:
+        """Where what is sealed in this row belongs: to it, or to the request that it is of."""
+        if self.operation is None:
+            return row_place(self.subject_id, self.id)
+        return request_place(self.subject_id, self.request_id)
+
+
+def row_place(subject_id: str | None, row_id: str) -> str:
+    """Name the row of a change."""
+    return f"row|{subject_id}|{row_id}"
+
+
+def request_place(subject_id: str | None, request_id: str) -> str:
+    """Name the row of a request; its own id is made later, from the line that it logged."""
+    return f"request|{subject_id}|{request_id}"
+
 
 SYSTEM_ACTOR = "system"
 UNKNOWN_ACTOR = "unknown"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import UNKNOWN_ACTOR
 from latchkey.domain.paging import Slice
+from latchkey.observability import logger
+from latchkey.security.sealing import SealBrokenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +35,7 @@ class Activity:
 
     accounts: AccountStore
     audit: AuditStore
-    unseal: Callable[[bytes, bytes], bytes]
+    unseal: Callable[[bytes, bytes, str], bytes]
 
     def read(
         self, caller: Caller, *, limit: int, cursor: str | None
@@ -57,7 +59,13 @@ class Activity:
     def _open(self, account: Account, row: AuditRecord) -> dict[str, str]:
         if row.sealed is None:
             return {}
-        personal: dict[str, str] = json.loads(self.unseal(account.audit.key, row.sealed))
+        try:
+            plain = self.unseal(account.audit.key, row.sealed, row.place)
+        except SealBrokenError:
+            # Somebody went around us. The verifier of the trail tells; the person's list goes on.
+            logger.warning("a sealed row does not open", row_id=row.id)
+            return {}
+        personal: dict[str, str] = json.loads(plain)
         if row.actor not in {account.audit.id, UNKNOWN_ACTOR}:
             # Where an administrator sat is not the person's to know.
             personal.pop("ip_address", None)

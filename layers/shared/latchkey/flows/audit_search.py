@@ -10,6 +10,8 @@ from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.paging import Slice
+from latchkey.observability import logger
+from latchkey.security.sealing import SealBrokenError
 from latchkey.storage.audit import Period
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class AuditSearch:
     accounts: AccountStore
     audit: AuditStore
     effects: EffectWriter
-    unseal: Callable[[bytes, bytes], bytes]
+    unseal: Callable[[bytes, bytes, str], bytes]
 
     def search(
         self,
@@ -110,7 +112,12 @@ class AuditSearch:
         """Open the reason of an administrator's act; nothing else that is sealed is looked at."""
         if row.sealed is None or row.actor == about.audit.id:
             return None
-        personal: dict[str, str] = json.loads(self.unseal(about.audit.key, row.sealed))
+        try:
+            plain = self.unseal(about.audit.key, row.sealed, row.place)
+        except SealBrokenError:
+            logger.warning("a sealed row does not open", row_id=row.id)
+            return None
+        personal: dict[str, str] = json.loads(plain)
         return personal.get("reason")
 
     def _record(

@@ -37,14 +37,17 @@ class Authorization:
     sessions: SessionStore
     idle_timeout: timedelta
 
-    def authorize(self, header: str | None, now: datetime, use: Use) -> Caller:
+    def authorize(
+        self, header: str | None, now: datetime, use: Use, *, request_id: str = ""
+    ) -> Caller:
         """Tell who is asking, with one strongly consistent read, and a second for administrators.
 
         The session's role is changed together with the account's. The account of an administrator
         is read all the same, because a role that it has lost would open everybody else's.
 
-        header  the whole `Authorization` header, or None
-        use     where the request comes from, for the device list and the audit trail
+        header      the whole `Authorization` header, or None
+        use         where the request comes from, for the device list and the audit trail
+        request_id  of this request: what is sealed of it opens in its row only
 
         Raises a NotAuthenticated that says why, or TemporarilyUnavailable when storage can't be
         asked: then nobody is let in.
@@ -57,14 +60,14 @@ class Authorization:
         try:
             session.require_active(now, self.idle_timeout)
         except NotAuthenticated as refusal:
-            refusal.data["caller"] = _caller(session, claims, use.ip_address)
+            refusal.data["caller"] = _caller(session, claims, use.ip_address, request_id)
             raise
         if claims.generation > session.generation:
             raise TokenInvalid(reason="generation")
         self._touch(session, now, claims.generation, use)
         if session.role is Role.ADMIN:
             session = replace(session, role=self._present_role(session.account_id))
-        return _caller(session, claims, use.ip_address)
+        return _caller(session, claims, use.ip_address, request_id)
 
     def _present_role(self, account_id: str) -> Role:
         try:
@@ -82,7 +85,7 @@ class Authorization:
             logger.warning("last activity not written", session_id=session.id)
 
 
-def _caller(session: Session, claims: AccessClaims, ip_address: str) -> Caller:
+def _caller(session: Session, claims: AccessClaims, ip_address: str, request_id: str) -> Caller:
     # The session knows when its person last proved who they are. A token that says a later time
     # was not signed by us, whatever key it was signed with.
     authenticated_at = min(claims.authenticated_at, session.proven_at)
@@ -93,7 +96,12 @@ def _caller(session: Session, claims: AccessClaims, ip_address: str) -> Caller:
         role=session.role,
         audit_subject=session.audit.id,
         device_name=session.device.name,
-        origin=seal_origin(session.audit, ip_address=ip_address, device=session.device.name),
+        origin=seal_origin(
+            session.audit,
+            ip_address=ip_address,
+            device=session.device.name,
+            request_id=request_id,
+        ),
     )
 
 

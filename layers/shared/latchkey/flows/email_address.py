@@ -88,7 +88,12 @@ class EmailAddress:
         token = self.links.accept(token_text, context.now, *purposes)
         account = self.accounts.get(token.account_id)
         # A wrong password is in the account's history. No device: its name costs a slow import.
-        origin = seal_origin(account.audit, ip_address=context.ip_address, device="")
+        origin = seal_origin(
+            account.audit,
+            ip_address=context.ip_address,
+            device="",
+            request_id=context.request_id,
+        )
         concern.note(account.audit.id, origin=origin)
         counted = self.throttling.before_own_password(account.id, context.now)
         tried = self.links.count_password(token)

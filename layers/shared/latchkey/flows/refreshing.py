@@ -69,7 +69,12 @@ class Refreshing:
         if not refresh_tokens.is_genuine(presented, session, pepper):
             raise RefreshTokenInvalid(reason="unknown")
         device = session.device.name
-        origin = seal_origin(session.audit, ip_address=context.ip_address, device=device)
+        origin = seal_origin(
+            session.audit,
+            ip_address=context.ip_address,
+            device=device,
+            request_id=context.request_id,
+        )
         concern.note(session.audit.id, origin=origin, session_id=session.id)
         session.require_active(context.now, self.idle_timeout)
         use = Use.at(context.ip_address, context.user_agent, context.location)

@@ -108,7 +108,12 @@ class SignIn:
         # Also for an unknown account: what this takes would tell.
         device = _device(context, device_name)
         subject = _NOBODY if account is None else account.audit
-        origin = seal_origin(subject, ip_address=context.ip_address, device=device.name)
+        origin = seal_origin(
+            subject,
+            ip_address=context.ip_address,
+            device=device.name,
+            request_id=context.request_id,
+        )
         if account is not None:
             concern.note(account.audit.id, origin=origin)
         whose = self._nobody(key, context.now) if account is None else account.id

@@ -46,6 +46,7 @@ class Authorizer:
         config = services.config
         typed = config.authorizer_passes_reasons
         headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
+        request_id = event.get("requestContext", {}).get("requestId")
         outcome = OK
         try:
             # Before the session is read and its use noted. Other APIs have no edge of ours.
@@ -55,6 +56,7 @@ class Authorizer:
                 headers.get("authorization"),
                 services.clock.now(),
                 request_use(event, headers, config.edge_secret),
+                request_id=request_id or "",
             )
             answer = allow(caller)
         except DomainError as error:
@@ -75,7 +77,7 @@ class Authorizer:
             at=to_milliseconds(services.clock.now()),
             operation=_OPERATION,
             status=status,
-            request_id=event.get("requestContext", {}).get("requestId"),
+            request_id=request_id,
             outcome=outcome,
             ms=round(milliseconds, 1),
             read_units=units.read,

@@ -6,14 +6,17 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
+from latchkey.domain.audit import request_place
 from latchkey.security.sealing import seal
 
 if TYPE_CHECKING:
     from latchkey.domain.audit import AuditSubject
 
 
-def seal_origin(subject: AuditSubject, *, ip_address: str, device: str) -> str:
-    """Seal an address and a device's label, as in a row of the audit trail; in base 64."""
+def seal_origin(subject: AuditSubject, *, ip_address: str, device: str, request_id: str) -> str:
+    """Seal an address and a device's label for the row of this request; in base 64."""
     personal = {"ip_address": ip_address, "device": device}
     plain = json.dumps(personal, ensure_ascii=False, separators=(",", ":")).encode()
-    return base64.b64encode(seal(subject.key, plain)).decode()
+    return base64.b64encode(
+        seal(subject.key, plain, request_place(subject.id, request_id))
+    ).decode()

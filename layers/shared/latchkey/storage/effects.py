@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from latchkey.domain.audit import AuditRecord
+from latchkey.domain.audit import AuditRecord, row_place
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import AUDIT_RETENTION_DEFAULT_DAYS, OUTBOX_RETENTION_DAYS
 from latchkey.storage import keys
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from latchkey.domain.effects import Effects, OutboxMessage
     from latchkey.storage.table import Item, Write
 
-type Seal = Callable[[bytes, bytes], bytes]
-"""Encrypts (key, plain text); the key is the subject's own."""
+type Seal = Callable[[bytes, bytes, str], bytes]
+"""Encrypts (key, plain text, place); the key is the subject's own."""
 
 
 _RETENTION = timedelta(days=AUDIT_RETENTION_DEFAULT_DAYS)
@@ -47,7 +47,7 @@ class EffectWriter:
         sealed = None
         if row.personal and row.subject is not None:
             plain = json.dumps(row.personal, ensure_ascii=False, separators=(",", ":")).encode()
-            sealed = self._seal(row.subject.key, plain)
+            sealed = self._seal(row.subject.key, plain, row_place(row.subject.id, row.id))
         record = AuditRecord(
             id=row.id,
             at=row.at,
