@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 
 from tests.support.api import Api, error_code, until_available
@@ -41,6 +44,47 @@ def test_a_rotation_under_load_refuses_nobody(api, stack):
     assert set(statuses) == {200}
     assert rotated[:-1] == before
     assert [answer["kids"] for answer in again] == [rotated] * 3
+
+
+def test_a_pepper_is_rotated_and_nobody_notices(api, stack):
+    pair = api.register().json()["data"]
+    before = pair["refresh_token"].split(".")[3]
+    rotated = stack.invoke("rotate_signing_keys", {"task": "rotate_pepper"})
+    assert rotated["refresh"][:2] == [before, str(int(before) + 1)]
+    for _ in range(3):
+        answer = api.refresh(pair["refresh_token"])
+        assert answer.status_code == 200
+        pair = answer.json()["data"]
+        # The new one is used when every function has it, in a quarter of an hour.
+        assert pair["refresh_token"].split(".")[3] == before
+    assert api.me(pair["access_token"]).status_code == 200
+
+
+def test_what_a_leaked_key_signs_is_bounded(api, stack):
+    token = api.register().json()["data"]["access_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(token)["kid"]
+    ssm = stack.client("ssm")
+    names = [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
+    (name,) = (name for name in names if name.endswith("/signing-keys"))
+    content = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    assert "pepper" not in content
+    (pem,) = (key["private_pem"] for key in json.loads(content)["keys"] if key["kid"] == kid)
+
+    def answer(**changes):
+        headers = {"typ": "at+jwt", "kid": kid}
+        forged = jwt.encode({**claims, **changes}, pem, algorithm="ES256", headers=headers)
+        response = api.me(forged)
+        return response.status_code, None if response.is_success else error_code(response)
+
+    now = int(time.time())
+    assert answer() == (200, None)
+    invalid = (401, "TOKEN_INVALID")
+    assert answer(exp=now + 3 * 365 * 86400) == invalid
+    assert answer(auth_time=now + 3600) == invalid
+    for name in ("exp", "iat", "auth_time", "gen"):
+        for value in (-(2**63), 10**18, 1.5, True, "x", [1]):
+            assert answer(**{name: value}) == invalid, (name, value)
 
 
 @pytest.mark.slow
