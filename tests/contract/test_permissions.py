@@ -59,6 +59,7 @@ def performed():
         desk(service)
         audit(service)
         addresses_and_passwords(service)
+        overdue_sessions(service)
         yield {name: service.performed[name] for name in folders()}
 
 
@@ -349,6 +350,12 @@ def life_cycles(service):
                 event = {"Records": [sqs_record(message_id)]}
                 assert service.invoke("purge_worker", event) == {"batchItemFailures": []}
     assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
+
+
+def overdue_sessions(service):
+    """Remove the sessions that are long past their retention; nothing here removes them by TTL."""
+    service.clock.advance(days=123)
+    assert service.invoke("cleanup", {})["remove_overdue_sessions"]
 
 
 def addresses_and_passwords(service):

@@ -192,3 +192,19 @@ def test_five_sweeps_at_once_delete_what_nobody_is_shown_and_nothing_else(capsys
         handler({}, None)
     assert sweeps(capsys) == [0, 1]
     assert handler({}, None) == {"deleted": 1}
+
+
+def test_sessions_that_ttl_left_behind_are_removed(capsys):
+    """90 days of session, 30 of retention, 2 of grace: on the 123rd day nothing keeps it."""
+    service = InProcessService()
+    old = Person(service, "ada@example.com")
+    service.clock.advance(days=60)
+    newer = Person(service, "bob@example.com")
+    handler = importlib.import_module("functions.cleanup.app").handler
+    service.clock.advance(days=61)
+    assert handler({}, None)["remove_overdue_sessions"] == 0
+    service.clock.advance(days=2)
+    assert handler({}, None)["remove_overdue_sessions"] == 1
+    assert service.services.sessions.find(old.id, old.session_id) is None
+    assert service.services.sessions.find(newer.id, newer.session_id) is not None
+    assert handler({}, None)["remove_overdue_sessions"] == 0

@@ -618,10 +618,14 @@ class Services:
         """What the schedule does: a new task is one line here."""
         from latchkey.flows.cleanup import Cleanup, Task
         from latchkey.flows.heartbeats import Heartbeats
+        from latchkey.flows.session_upkeep import SessionUpkeep
         from latchkey.storage.audit_log import AuditLog
         from latchkey.storage.task_leases import TaskLeases
 
         exports = self.export_upkeep
+        sessions = SessionUpkeep(
+            sessions=self.sessions, absolute_timeout=self.config.absolute_timeout
+        )
         heartbeats = Heartbeats(outbox=self.outbox, audit=AuditLog(self.table, self._effects))
         return Cleanup(
             tasks=(
@@ -630,6 +634,7 @@ class Services:
                 Task(name="requeue_exports", run=exports.requeue_stuck),
                 Task(name="expire_exports", run=exports.expire),
                 Task(name="erase_due_accounts", run=self.erasure.start_due),
+                Task(name="remove_overdue_sessions", run=sessions.remove_overdue),
                 Task(name="redrive_exports", run=exports.redrive, by_hand=True),
             ),
             leases=TaskLeases(self.table),

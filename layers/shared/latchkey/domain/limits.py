@@ -33,6 +33,12 @@ SESSION_LIMIT_MAX = 90
 ENDED_SESSION_RETENTION_DAYS = 30
 """How long a person can still see a device that was signed out. As Google's device page."""
 
+TTL_GRACE_DAYS = 2
+"""DynamoDB removes an expired item "within a few days". Source: DynamoDB Developer Guide, TTL."""
+
+OVERDUE_SESSIONS_A_RUN = 100
+"""Removed in one run of cleanup: one BatchGetItem. TTL leaves next to none."""
+
 ENDED_SESSIONS_KEPT = 50
 """Bounds the partition that every sign-in and listing reads: active ones and as many ended."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
-from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS
+from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS, OVERDUE_SESSIONS_A_RUN
 from latchkey.domain.session import Session
 from latchkey.storage import keys
 from latchkey.storage.networks import address_place
@@ -18,6 +18,7 @@ from latchkey.storage.table import (
     Change,
     Compare,
     ConditionFailed,
+    Key,
     Lacks,
     Put,
     Query,
@@ -303,6 +304,34 @@ class SessionStore:
         Cost         1 WRU each
         """
         self._table.delete_many([keys.session(s.account_id, s.id) for s in sessions])
+
+    def remove_overdue(self, began_before: datetime, now: datetime) -> int:
+        """Remove sessions that DynamoDB's TTL should have removed; return how many.
+
+        began_before  no session that began before this can be kept still
+
+        Pattern      S12, cleanup
+        Request      Query, BatchGetItem, BatchWriteItem
+        Consistency  eventual for what is found, strong for what is removed
+        Cost         0.5 RRU when nothing is overdue; else 1 RRU and 3 WRU a session
+        Bounds       OVERDUE_SESSIONS_A_RUN
+        """
+        query = Query(
+            partition=keys.SESSIONS,
+            between=(keys.due(0, ""), keys.due(to_milliseconds(began_before), "~")),
+            limit=OVERDUE_SESSIONS_A_RUN,
+            index="gsi1",
+        )
+        found = [Key(str(item["pk"]), str(item["sk"])) for item in self._table.query(query).items]
+        items = self._table.get_many(found) if found else []
+        overdue = [
+            Key(str(item["pk"]), str(item["sk"]))
+            for item in items
+            if int(str(item["ttl"])) <= int(now.timestamp())
+        ]
+        if overdue:
+            self._table.delete_many(overdue)
+        return len(overdue)
 
     def _transact(self, writes: Sequence[Write], effects: Effects) -> bool:
         """Do all of it and its effects, or nothing; False if a condition did not hold."""
