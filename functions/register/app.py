@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         OriginNotAllowed,
     ),
     limits=(REGISTER_PER_ADDRESS,),
+    idempotency_key=True,
 )
 def handler(request: Request[RegisterBody], flow: Registration) -> Response:
     """Open an account.
@@ -52,7 +53,8 @@ def handler(request: Request[RegisterBody], flow: Registration) -> Response:
     body = request.body
     require_origin_of_transport(request, body.token_transport)
     new = NewAccount(**body.model_dump(exclude={"token_transport", "device_id"}))
-    signed_in = flow.register(new, request.context.from_device(body.device_id))
+    context = request.context.from_device(body.device_id)
+    signed_in = flow.register(new, context, request.idempotency_key)
     if signed_in is None:
         return accepted("Check your mail to confirm the address.")
     return tokens(signed_in, transport=body.token_transport, status=201)

@@ -374,6 +374,7 @@ class Services:
             passwords=self.passwords,
             sign_in=self.sign_in,
             email_verification=self.config.email_verification,
+            keys=self.idempotency_keys,
         )
 
     @cached_property

@@ -818,6 +818,12 @@ export type Wish = boolean | number | string;
 
 export type RegisterData = {
     body: RegisterBody;
+    headers?: {
+        /**
+         * A UUID of yours: the same request with it again creates nothing more.
+         */
+        'Idempotency-Key'?: string;
+    };
     path?: never;
     query?: never;
     url: '/api/v1/auth/register';

@@ -677,6 +677,10 @@ export const zPreferencesView = z.object({
 
 export const zRegisterBody2 = zRegisterBody;
 
+export const zRegisterHeaders = z.object({
+    'Idempotency-Key': z.string().max(255).optional()
+});
+
 export const zRegisterResponse = zTokensView.nullable();
 
 export const zLoginBody2 = zLoginBody;

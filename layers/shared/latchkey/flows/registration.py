@@ -11,16 +11,27 @@ from latchkey.config import EmailVerification
 from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.audit import Action, AuditSubject, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import EmailAlreadyRegistered, UsernameTaken
+from latchkey.domain.errors import (
+    AccountNotFound,
+    EmailAlreadyRegistered,
+    IdempotencyKeyReused,
+    UsernameTaken,
+)
 from latchkey.domain.mail import AddressTaken, VerifyEmail
 from latchkey.security.addresses import normalise_email
 from latchkey.security.sealing import KEY_BYTES
+from latchkey.storage.idempotency import claim
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import RequestContext
     from latchkey.flows.sign_in import SignedIn, SignIn
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.idempotency import IdempotencyStore
+    from latchkey.storage.table import Item, Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +55,27 @@ class Registration:
     passwords: Passwords
     sign_in: SignIn
     email_verification: EmailVerification
+    keys: IdempotencyStore
 
-    def register(self, new: NewAccount, context: RequestContext) -> SignedIn | None:
+    def register(
+        self, new: NewAccount, context: RequestContext, key: IdempotencyKey | None = None
+    ) -> SignedIn | None:
         """Create the account and sign its owner in; None where the address must be verified first.
 
         None is also the answer for an address that is taken, then: neither what comes back nor how
         long it takes tells the two apart.
 
-        Raises InvalidInput, WeakPassword, UsernameTaken, and EmailAlreadyRegistered where
-        verification is optional.
+        key  of a request that may be repeated: the account is created once and no second mail is
+             sent. A repetition signs the same device in again
+
+        Raises InvalidInput, WeakPassword, UsernameTaken, IdempotencyKeyReused, and
+        EmailAlreadyRegistered where verification is optional.
         """
         email = normalise_email(new.email)
+        created = self._created(key, context)
+        if created is not None:
+            return self._again(created, new, context)
+        context = context.from_device(context.device_id or context.new_id("dev"))
         known = tuple(filter(None, (email, new.full_name, new.username)))
         self.passwords.require_acceptable(new.password, field="password", known=known)
         account = Account(
@@ -73,13 +94,46 @@ class Registration:
         row = audit_row(Action.ACCOUNT_REGISTERED, account.audit, context)
         mail = VerifyEmail(address=email)
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
+        facts = {"account_id": account.id, "device_id": context.device_id}
+        claims = [] if key is None else [claim(None, key, facts, context.now)]
         if self.email_verification is EmailVerification.REQUIRED:
-            self._put_quietly(account, effects, context)
+            with contextlib.suppress(IdempotencyKeyReused):
+                self._put_quietly(account, effects, context, claims)
             return None
-        self.accounts.put_new(account, effects)
+        try:
+            self.accounts.put_new(account, effects, also=claims)
+        except (EmailAlreadyRegistered, UsernameTaken, IdempotencyKeyReused):
+            # The same request may have arrived twice at once, and this is the second.
+            created = self._created(key, context)
+            if created is None:
+                raise
+            return self._again(created, new, context)
         return self.sign_in.start_session(account, context, device_name=new.device_name)
 
-    def _put_quietly(self, account: Account, effects: Effects, context: RequestContext) -> None:
+    def _created(self, key: IdempotencyKey | None, context: RequestContext) -> Item | None:
+        return None if key is None else self.keys.find(None, key, context.now)
+
+    def _again(self, created: Item, new: NewAccount, context: RequestContext) -> SignedIn | None:
+        """Answer a repeated request. The key's fingerprint does not cover the password."""
+        if self.email_verification is EmailVerification.REQUIRED:
+            return None
+        try:
+            account = self.accounts.get(str(created["account_id"]))
+        except AccountNotFound:
+            raise IdempotencyKeyReused from None
+        if not self.passwords.verify(account.password_hash, new.password):
+            raise IdempotencyKeyReused
+        account.require_good_password()
+        same_device = context.from_device(str(created["device_id"]))
+        return self.sign_in.start_session(account, same_device, device_name=new.device_name)
+
+    def _put_quietly(
+        self,
+        account: Account,
+        effects: Effects,
+        context: RequestContext,
+        claims: Sequence[Write],
+    ) -> None:
         """Create the account, or let the address's owner know: one read and one write either way.
 
         The username is looked at first, in both cases: else a name that is known to be taken would
@@ -92,8 +146,8 @@ class Registration:
             raise UsernameTaken
         if address_owner is not None:
             mail = AddressTaken(account_id=address_owner)
-            self.accounts.record(Effects(outbox=(mail.message(context),)))
+            self.accounts.record(Effects(outbox=(mail.message(context),)), also=claims)
             return
         # Taken in this very moment: then that registration's mail is on its way to the address.
         with contextlib.suppress(EmailAlreadyRegistered):
-            self.accounts.put_new(account, effects)
+            self.accounts.put_new(account, effects, also=claims)

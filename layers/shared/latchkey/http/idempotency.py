@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -34,5 +35,14 @@ def read_idempotency_key(request: Request[Any]) -> IdempotencyKey | None:
     operation = str(request.event["routeKey"])
     return IdempotencyKey(
         digest=hashlib.sha256(f"{operation}\n{key}".encode()).hexdigest(),
-        fingerprint=hashlib.sha256(read_body(request)).hexdigest(),
+        fingerprint=hashlib.sha256(_plain_body(request)).hexdigest(),
     )
+
+
+def _plain_body(request: Request[Any]) -> bytes:
+    """Return the body without secrets: a fast digest of a password must not be stored."""
+    body = request.declared_body
+    secrets = getattr(body, "SECRETS", None)
+    if not secrets:
+        return read_body(request)
+    return json.dumps(body.model_dump(mode="json", exclude=secrets), sort_keys=True).encode()

@@ -79,6 +79,11 @@ class Request[Body]:
         return self._body
 
     @property
+    def declared_body(self) -> Any:
+        """The validated body, or None for an endpoint that declares none."""
+        return self._body
+
+    @property
     def caller(self) -> Caller:
         """The signed-in person; raises for an endpoint that did not ask for one."""
         if self._caller is None:

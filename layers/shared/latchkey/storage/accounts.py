@@ -7,7 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Account, email_key, username_key
-from latchkey.domain.errors import AccountNotFound, EmailAlreadyRegistered, UsernameTaken
+from latchkey.domain.errors import (
+    AccountNotFound,
+    EmailAlreadyRegistered,
+    IdempotencyKeyReused,
+    UsernameTaken,
+)
 from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
 from latchkey.storage.avatars import shown, unshown
@@ -116,8 +121,10 @@ class AccountStore:
             owners[item["pk"]] = None if RESERVED_UNTIL in item else str(item["account_id"])
         return owners.pop(address.pk), next(iter(owners.values()), None)
 
-    def put_new(self, account: Account, effects: Effects) -> None:
+    def put_new(self, account: Account, effects: Effects, *, also: Sequence[Write] = ()) -> None:
         """Create an account together with its claims.
+
+        also  the claim of an idempotency key
 
         Pattern      A4, registration
         Request      TransactWriteItems
@@ -125,7 +132,7 @@ class AccountStore:
                      and 1 for each of the account's two indexes
         Condition    neither claim exists, but for an address whose reservation has run out
         Race         of two that claim the same address or name, one transaction is cancelled
-        Raises       EmailAlreadyRegistered, UsernameTaken
+        Raises       EmailAlreadyRegistered, UsernameTaken, IdempotencyKeyReused
         """
         owner = {"account_id": account.id}
         free = ABSENT | _reservation_is_over(account.created_at)
@@ -137,10 +144,12 @@ class AccountStore:
         if account.username is not None:
             writes.append(Put(keys.username_claim(username_key(account.username)), owner, ABSENT))
         try:
-            self._table.transact([*writes, *self._effects.writes(effects)])
+            self._table.transact([*writes, *also, *self._effects.writes(effects)])
         except ConditionFailed as failed:
             if failed.write == email_claim:
                 raise EmailAlreadyRegistered from failed
+            if failed.write in also:
+                raise IdempotencyKeyReused from failed
             raise UsernameTaken from failed
 
     def change_standing(
@@ -203,15 +212,21 @@ class AccountStore:
             raise
         return True
 
-    def record(self, effects: Effects) -> None:
+    def record(self, effects: Effects, *, also: Sequence[Write] = ()) -> None:
         """Write what follows from a request that changes no account.
+
+        also  the claim of an idempotency key
 
         Pattern      A6, "forgot", "resend", registration of an address that is taken
         Request      TransactWriteItems
         Cost         2 WRU for each row and message; a transaction, so that it takes as long as one
                      that changes something
+        Raises       IdempotencyKeyReused
         """
-        self._table.transact(self._effects.writes(effects))
+        try:
+            self._table.transact([*also, *self._effects.writes(effects)])
+        except ConditionFailed as failed:
+            raise IdempotencyKeyReused from failed
 
     def verify_email(
         self, account: Account, token: SingleUseToken, at: datetime, effects: Effects

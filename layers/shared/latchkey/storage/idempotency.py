@@ -32,8 +32,10 @@ class IdempotencyStore:
         """Keep them in this table."""
         self._table = table
 
-    def find(self, account_id: str, key: IdempotencyKey, now: datetime) -> Item | None:
+    def find(self, account_id: str | None, key: IdempotencyKey, now: datetime) -> Item | None:
         """Read what a key has created; None when it has created nothing yet.
+
+        account_id  whose key it is; None for a registration, where nobody is signed in
 
         Pattern      I1, before creating, and after another request was first
         Request      GetItem
@@ -50,7 +52,9 @@ class IdempotencyStore:
         return created if isinstance(created, dict) else {}
 
 
-def claim(account_id: str, key: IdempotencyKey, created: Mapping[str, Value], now: datetime) -> Put:
+def claim(
+    account_id: str | None, key: IdempotencyKey, created: Mapping[str, Value], now: datetime
+) -> Put:
     """Make the write that ties a key to what it creates, for the transaction that creates it.
 
     created    its id and plain facts; never a credential

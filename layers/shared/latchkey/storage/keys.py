@@ -10,6 +10,7 @@
     deletion        main   ACCOUNT#<account id>  DELETION
     avatar upload   main   ACCOUNT#<account id>  AVATAR_UPLOAD#<slot>
     idempotency key main   ACCOUNT#<account id>  IDEMPOTENCY#<digest>
+    the same, of a registration  main  REGISTRATION#<digest>  REGISTRATION
     unshown avatar  main   UNSHOWN_AVATARS       <avatar id>
     e-mail claim    main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
@@ -164,8 +165,10 @@ def avatar_upload(account_id: str, slot: int) -> Key:
     return Key(account_partition(account_id), f"{AVATAR_UPLOAD_PREFIX}{slot}")
 
 
-def idempotency(account_id: str, digest: str) -> Key:
-    """What an account's idempotency key has created."""
+def idempotency(account_id: str | None, digest: str) -> Key:
+    """What an idempotency key has created: an account's key, or one of a registration (None)."""
+    if account_id is None:
+        return Key(f"REGISTRATION#{digest}", "REGISTRATION")
     return Key(account_partition(account_id), f"IDEMPOTENCY#{digest}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from latchkey.http.bodies.auth import TokenTransport
 from latchkey.http.bodies.fields import (
     DeviceId,
@@ -17,6 +19,8 @@ from latchkey.http.bodies.validation import Body
 
 class RegisterBody(Body):
     """A new account."""
+
+    SECRETS: ClassVar[set[str]] = {"password"}
 
     email: EmailText
     password: PasswordText
