@@ -48,6 +48,7 @@ check: $(VENV) $(SAM) $(CLIENT) ## Format, lint, types, import rules, template, 
 	PYTHONPATH=layers/shared $(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml deploy/github-oidc.yaml
 	.tools/sam/bin/sam validate --lint
+	PYTHONPATH=layers/shared $(BIN)/python -m tools.deployable
 	$(BIN)/python -m tools.openapi --check
 	cd clients/typescript && npm run check --silent
 

@@ -67,6 +67,8 @@ class Resolver:
             ),
             "Fn::Sub": self._substitute,
             "Fn::FindInMap": self._find,
+            "Fn::Join": lambda arguments: arguments[0].join(self.resolve(arguments[1])),
+            "Fn::Select": lambda arguments: self.resolve(arguments[1])[int(arguments[0])],
             "Fn::Split": lambda arguments: str(self.resolve(arguments[1])).split(arguments[0]),
         }
 

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 from tools.template import ROOT, load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PYTHON = ROOT / ".tools/sam/bin/python"
 
 _TRANSLATE = """
-import json, sys
+import copy, json, sys
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 given = json.load(sys.stdin)
-print(json.dumps(Translator({}, Parser()).translate(given["template"], given["parameters"])))
+for parameters in given["parameters"]:
+    template = copy.deepcopy(given["template"])
+    print(json.dumps(Translator({}, Parser()).translate(template, parameters)))
 """
 
 
@@ -37,13 +39,19 @@ def transformed(parameters: Mapping[str, str]) -> tuple[dict[str, Any], int]:
 
     Raises TransformError.
     """
+    (only,) = transformed_all([parameters])
+    return only
+
+
+def transformed_all(parameters: Sequence[Mapping[str, str]]) -> list[tuple[dict[str, Any], int]]:
+    """Transform the template with each of these, in one process: SAM takes a second to start."""
     template = json.loads(json.dumps(load()))
     for resource in template["Resources"].values():
         # `sam package` puts an address here; the translator asks for one.
         for name in ("CodeUri", "ContentUri"):
             if name in resource.get("Properties", {}):
                 resource["Properties"][name] = f"s3://artifacts/{'0' * 32}"
-    given = json.dumps({"template": template, "parameters": dict(parameters)})
+    given = json.dumps({"template": template, "parameters": [dict(each) for each in parameters]})
     region = os.environ.get("AWS_DEFAULT_REGION", "eu-west-1")
     done = subprocess.run(
         [PYTHON, "-c", _TRANSLATE],
@@ -55,5 +63,4 @@ def transformed(parameters: Mapping[str, str]) -> tuple[dict[str, Any], int]:
     )
     if done.returncode:
         raise TransformError(done.stderr.strip().splitlines()[-1])
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer, len(done.stdout.encode())
+    return [(json.loads(line), len(line.encode())) for line in done.stdout.splitlines()]

@@ -1,0 +1,346 @@
+"""Holds the transformed template against the rules of the services, for every profile.
+
+`python -m tools.deployable` prints what is wrong with it; `make check` runs that. After a release,
+`python -m tools.deployable released` writes down the tables that are now deployed.
+
+A rule takes the resources of one stack, as `resolved` returns them, and returns a sentence for
+each thing that breaks it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tools.config_use import required, variables_of
+from tools.resolved import Stack, resolved
+from tools.rules import broken
+from tools.template import ROOT, folder, functions, load
+from tools.transformed import transformed_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+type Resources = Mapping[str, Any]
+type Rule = Callable[[Resources], list[str]]
+
+STACK_NAME = "a-stack-whose-name-is-rather-long"
+"""Longer than most, because names are a large part of a policy."""
+REGION = "ap-southeast-7"
+
+RELEASED_TABLES = ROOT / "tools/released_tables.json"
+
+INLINE_POLICY_BYTES_MAX = 10_240
+"""IAM quota, aggregate size of a role's inline policies without white space; not adjustable."""
+RESOURCES_MAX = 450
+"""CloudFormation's quota is 500 resources a template; the rest is for what a deployer adds."""
+API_SECONDS_MAX = 29
+"""API Gateway waits 30 seconds for the authorizer and the function together."""
+STACK_WIDE = {
+    "AWS::ApiGatewayV2::Api": ("Name",),
+    "AWS::CloudWatch::Alarm": ("AlarmName",),
+    "AWS::DynamoDB::Table": ("TableName",),
+    "AWS::Events::Rule": ("Name",),
+    "AWS::Lambda::Function": ("FunctionName",),
+    "AWS::Lambda::LayerVersion": ("LayerName",),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
+    "AWS::SES::ConfigurationSet": ("Name",),
+    "AWS::SNS::Topic": ("TopicName",),
+    "AWS::SQS::Queue": ("QueueName",),
+    "AWS::SSM::Parameter": ("Name",),
+}
+"""Resources whose names are unique in an account and region, and where the name is."""
+ACCOUNT_WIDE = {
+    "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", "Name"),
+    "AWS::CloudFront::Function": ("Name",),
+    "AWS::CloudFront::OriginAccessControl": ("OriginAccessControlConfig", "Name"),
+    "AWS::CloudFront::OriginRequestPolicy": ("OriginRequestPolicyConfig", "Name"),
+    "AWS::CloudFront::ResponseHeadersPolicy": ("ResponseHeadersPolicyConfig", "Name"),
+    "AWS::CloudWatch::Dashboard": ("DashboardName",),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName",),
+    "AWS::IAM::Role": ("RoleName",),
+    "AWS::S3::Bucket": ("BucketName",),
+}
+"""The same for those that are unique in an account, whatever the region; buckets in the world."""
+
+
+def of_type(resources: Resources, kind: str) -> dict[str, Any]:
+    """Return the properties of every resource of a type, by logical id."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in resources.items()
+        if resource["Type"] == kind
+    }
+
+
+# Quotas ------------------------------------------------------------------------------------------
+
+
+def no_managed_policies(resources: Resources) -> list[str]:
+    """Roles have inline policies only: IAM attaches ten managed ones, and SAM's allow too much."""
+    attached = {
+        name: role.get("ManagedPolicyArns", [])
+        for name, role in of_type(resources, "AWS::IAM::Role").items()
+    }
+    return [
+        *(f"{name} is a managed policy" for name in of_type(resources, "AWS::IAM::ManagedPolicy")),
+        *(f"{name} has {len(arns)} managed policies" for name, arns in attached.items() if arns),
+    ]
+
+
+def inline_policies_fit(resources: Resources) -> list[str]:
+    """A role's inline policies are within IAM's quota."""
+    sizes: Counter[str] = Counter()
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        sizes[name] = sum(_bytes(policy["PolicyDocument"]) for policy in role.get("Policies", []))
+    for policy in of_type(resources, "AWS::IAM::Policy").values():
+        for role in policy.get("Roles", []):
+            sizes[role.removeprefix(f"{STACK_NAME}-")] += _bytes(policy["PolicyDocument"])
+    return [
+        f"{name} has {size} bytes of inline policies of {INLINE_POLICY_BYTES_MAX}"
+        for name, size in sizes.items()
+        if size >= INLINE_POLICY_BYTES_MAX
+    ]
+
+
+def _bytes(document: Any) -> int:
+    return len(json.dumps(document, separators=(",", ":")).encode())
+
+
+def resources_fit(resources: Resources) -> list[str]:
+    """A stack has a limited number of resources."""
+    count = len(resources)
+    return [f"{count} resources of {RESOURCES_MAX}"] if count > RESOURCES_MAX else []
+
+
+# Names -------------------------------------------------------------------------------------------
+
+
+def names_are_unique(resources: Resources) -> list[str]:
+    """Another stack of the account, and the same stack in another region, have other names."""
+    return [
+        f"{name}: {text!r} lacks the {' and the '.join(missing)}"
+        for name, text, parts in _names(resources)
+        if (missing := [what for what, part in parts.items() if part not in text])
+    ]
+
+
+def _names(resources: Resources) -> Iterator[tuple[str, str, dict[str, str]]]:
+    stack = {"stack's name": STACK_NAME}
+    for places, parts in (
+        (STACK_WIDE, stack),
+        (ACCOUNT_WIDE, {**stack, "region": REGION}),
+    ):
+        for kind, path in places.items():
+            for name, properties in of_type(resources, kind).items():
+                value = properties
+                for key in path:
+                    value = value.get(key, {})
+                if value:
+                    yield name, str(value), parts
+
+
+# Monitoring --------------------------------------------------------------------------------------
+
+
+def alarms_report(resources: Resources) -> list[str]:
+    """Every alarm tells somebody."""
+    return [
+        f"{name} has no action"
+        for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items()
+        if not alarm.get("AlarmActions") or alarm.get("ActionsEnabled", True) is not True
+    ]
+
+
+def silence_is_an_alarm(resources: Resources) -> list[str]:
+    """A function on a schedule, a stream or a log that is not invoked rings an alarm."""
+    heard = {
+        dimension["Value"]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if alarm.get("MetricName") == "Invocations" and alarm["TreatMissingData"] == "breaching"
+        for dimension in alarm["Dimensions"]
+        if dimension["Name"] == "FunctionName"
+    }
+    return [f"{name} may fall silent unnoticed" for name in sorted(_driven(resources) - heard)]
+
+
+def _driven(resources: Resources) -> set[str]:
+    """Return the functions that time, a stream or a log invokes: their names."""
+    found = {
+        target["Arn"].rpartition(":")[2]
+        for rule in of_type(resources, "AWS::Events::Rule").values()
+        if "ScheduleExpression" in rule
+        for target in rule["Targets"]
+    }
+    for mapping in of_type(resources, "AWS::Lambda::EventSourceMapping").values():
+        if "/stream/" in mapping["EventSourceArn"]:
+            found.add(mapping["FunctionName"])
+    for subscription in of_type(resources, "AWS::Logs::SubscriptionFilter").values():
+        found.add(subscription["DestinationArn"].rpartition(":")[2])
+    return found
+
+
+# Functions ---------------------------------------------------------------------------------------
+
+
+def routes_answer_in_time(resources: Resources) -> list[str]:
+    """A function of a route and its authorizer end before API Gateway gives up."""
+    timeouts = {
+        f"{STACK_NAME}-{name}": properties["Timeout"]
+        for name, properties in of_type(resources, "AWS::Lambda::Function").items()
+    }
+    found = set()
+    for function, authorizers in _operations(resources):
+        seconds = sum(timeouts[name] for name in (function, *authorizers))
+        if seconds > API_SECONDS_MAX:
+            found.add(f"{function} may take {seconds} s with its authorizer")
+    return sorted(found)
+
+
+def _operations(resources: Resources) -> Iterator[tuple[str, list[str]]]:
+    for api in of_type(resources, "AWS::ApiGatewayV2::Api").values():
+        schemes = api["Body"]["components"]["securitySchemes"]
+        for methods in api["Body"]["paths"].values():
+            for operation in methods.values():
+                if "x-amazon-apigateway-integration" not in operation:
+                    continue  # what is said of the path as a whole
+                used = {name for entry in operation.get("security", []) for name in entry}
+                authorizers = [
+                    _function(schemes[name]["x-amazon-apigateway-authorizer"]["authorizerUri"])
+                    for name in sorted(used & schemes.keys())
+                ]
+                yield _function(operation["x-amazon-apigateway-integration"]["uri"]), authorizers
+
+
+def _function(uri: str) -> str:
+    return uri.rpartition(":function:")[2].removesuffix("/invocations")
+
+
+def variables_are_given(resources: Resources) -> list[str]:
+    """A function has each variable that it reads, also those that have a default in the code."""
+    found = []
+    for name, properties in of_type(resources, "AWS::Lambda::Function").items():
+        given = properties.get("Environment", {}).get("Variables", {}).keys()
+        needed = required() | variables_of(folder(functions()[name]))
+        found += [f"{name} lacks {variable}" for variable in sorted(needed - given)]
+    return found
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+
+def one_index_changes(resources: Resources) -> list[str]:
+    """Against the last release a table has one index more, or one less, and the same keys.
+
+    DynamoDB creates or deletes one index in an update, and a table with other keys is a new one.
+    """
+    found = []
+    present = tables(resources)
+    for name, released in json.loads(RELEASED_TABLES.read_text()).items():
+        table = present.get(name)
+        if table is None or table["keys"] != released["keys"]:
+            found.append(f"{name} would be replaced, and its items are lost")
+            continue
+        before, after = (set(map(json.dumps, t["indexes"].items())) for t in (released, table))
+        # An index that is defined otherwise is deleted and created.
+        changes = len(before ^ after)
+        if changes > 1:
+            found.append(f"{name} has {changes} changes of indexes: release them one by one")
+    return found
+
+
+def tables(resources: Resources) -> dict[str, Any]:
+    """Return what of the tables DynamoDB does not change at will."""
+    return {
+        name: {
+            "keys": _keys(table, table["KeySchema"]),
+            "indexes": {
+                index["IndexName"]: {
+                    "keys": _keys(table, index["KeySchema"]),
+                    "projection": index["Projection"],
+                }
+                for index in table.get("GlobalSecondaryIndexes", [])
+            },
+        }
+        for name, table in of_type(resources, "AWS::DynamoDB::Table").items()
+    }
+
+
+def _keys(table: Mapping[str, Any], schema: list[Mapping[str, str]]) -> list[str]:
+    types = {
+        entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]
+    }
+    return [
+        f"{key['KeyType']} {key['AttributeName']} {types[key['AttributeName']]}" for key in schema
+    ]
+
+
+RULES: tuple[Rule, ...] = (
+    no_managed_policies,
+    inline_policies_fit,
+    resources_fit,
+    names_are_unique,
+    alarms_report,
+    silence_is_an_alarm,
+    routes_answer_in_time,
+    variables_are_given,
+    one_index_changes,
+)
+
+
+# Every profile -----------------------------------------------------------------------------------
+
+
+def deployments() -> dict[str, dict[str, str]]:
+    """Return the parameters of every kind of stack: each profile, with and without the page."""
+    given = {"MailSender": "accounts@example.com"}
+    page = {
+        "with the page": {"ServePage": "on"},
+        "without the page": {
+            "ServePage": "off",
+            "PublicUrl": "https://accounts.example.com",
+            "EdgeSecret": "the-secret-of-a-cdn-of-ones-own",
+        },
+    }
+    return {
+        f"{profile} {what}": {"Profile": profile, **given, **parameters}
+        for profile in load()["Mappings"]["Profiles"]
+        for what, parameters in page.items()
+    }
+
+
+def stacks() -> dict[str, dict[str, Any]]:
+    """Transform and resolve the template for every kind of stack."""
+    given = deployments()
+    for name, parameters in given.items():
+        if refused := broken(parameters):
+            raise ValueError(f"{name}: {refused}")
+    templates = transformed_all(list(given.values()))
+    return {
+        name: resolved(template, Stack(STACK_NAME, REGION, parameters=parameters))
+        for (name, parameters), (template, _) in zip(given.items(), templates, strict=True)
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Print what breaks a rule, or write down the tables of a release."""
+    found = stacks()
+    if arguments == ["released"]:
+        shapes = tables(next(iter(found.values())))
+        RELEASED_TABLES.write_text(json.dumps(shapes, indent=2) + "\n")
+        return 0
+    sentences = [
+        f"{name}: {sentence}"
+        for name, resources in found.items()
+        for rule in RULES
+        for sentence in rule(resources)
+    ]
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+    return 1 if sentences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
