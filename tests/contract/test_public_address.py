@@ -9,6 +9,7 @@ import pytest
 from tools.intrinsics import Resolver
 from tools.rules import broken
 from tools.template import functions, load, routes
+from tools.transformed import transformed
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0"
 DOMAIN = {"PageDomain": "accounts.example.com", "PageCertificate": CERTIFICATE}
@@ -91,7 +92,7 @@ def test_functions_and_cdn_have_one_secret_and_it_is_never_empty(setup):
 
 def test_a_secret_is_made_where_none_is_given():
     told = variables(deployed("a domain"))["EDGE_SECRET"]
-    assert told == "{{resolve:secretsmanager:GeneratedEdgeSecret}}"
+    assert told == "{{resolve:secretsmanager:GeneratedEdgeSecret:SecretString}}"
     assert load()["Resources"]["GeneratedEdgeSecret"]["Condition"] == "MakesEdgeSecret"
     own = Resolver({"Profile": "prod", "EdgeSecret": "s" * 16})
     assert variables(own)["EDGE_SECRET"] == "s" * 16
@@ -156,6 +157,14 @@ def test_every_route_that_hashes_is_throttled_below_the_others():
     for settings in api()["RouteSettings"].values():
         for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
             assert 0 < settings[limit] < default[limit]
+
+
+def test_sam_passes_throttles_rules_and_profiles_on():
+    template, _ = transformed({"Profile": "prod", "MailSender": "a@example.com"})
+    stage = template["Resources"]["ApiApiGatewayDefaultStage"]["Properties"]
+    assert stage["DefaultRouteSettings"] == api()["DefaultRouteSettings"]
+    assert stage["RouteSettings"] == api()["RouteSettings"]
+    assert (template["Rules"], template["Mappings"]) == (load()["Rules"], load()["Mappings"])
 
 
 def test_the_gateway_can_wait_for_a_function_and_its_authorizer():

@@ -82,7 +82,8 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
             *("--template-file", BUILD / "build/template.yaml"),
             *("--s3-bucket", bucket, "--no-progressbar"),
             "--parameter-overrides",
-            *(f"{name}={value}" for name, value in overrides.items()),
+            # SAM takes no empty value; the stack is new, and an empty one is the default.
+            *(f"{name}={value}" for name, value in overrides.items() if value),
         ],
         env=_sam_environment(emulator),
         cwd=REPOSITORY,
