@@ -260,8 +260,11 @@ KEY_STALE_SECONDS = 24 * 3600
 any outage of SSM that AWS has reported."""
 
 KEY_FIRST_READ_SECONDS = 3
-"""How long a function without keys tries to read them. Two parameters, with the second that an
-attempt may hang, fit into the 10 seconds that a function has."""
+"""How long a function without keys tries to read them. It notices in time to answer 503 within the
+10 seconds that a function has, though the last attempt may hang for two more."""
+
+KEY_MANAGER_ATTEMPTS = 3
+"""Of the function that makes and rotates keys, for each request: it keeps no copy to go on with."""
 
 KEY_ACTIVATION_DELAY_SECONDS = 3 * KEY_CACHE_SECONDS
 """A new key signs only when every cache that lacks it has run out: ours, then that of a client of

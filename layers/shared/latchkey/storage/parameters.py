@@ -19,6 +19,7 @@ from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import (
     KEY_CACHE_SECONDS,
     KEY_FIRST_READ_SECONDS,
+    KEY_MANAGER_ATTEMPTS,
     KEY_REREAD_SECONDS,
     KEY_RETRY_MAX_SECONDS,
     KEY_STALE_SECONDS,
@@ -31,36 +32,52 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CLIENT_CONFIG = Config(
-    connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1}
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}
 )
 """One attempt: whether and when there is another one is decided here, where a copy is at hand."""
 
 NO_KEYS_YET = "no keys yet"
-_PERMANENT = {NO_KEYS_YET, "AccessDeniedException", "ValidationException"}
+_PERMANENT = {NO_KEYS_YET, "AccessDeniedException", "ParameterNotFound", "ValidationException"}
 
 
 class ParameterStore:
     """SSM's Parameter Store, one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
         """Connect with the first request."""
         self._ssm: Any = aws_client("ssm", _CLIENT_CONFIG)
+        self._sleep = sleep
 
-    def find(self, name: str) -> str | None:
+    def find(self, name: str, *, attempts: int = 1) -> str | None:
         """Read a parameter; None when there is none. Raises TemporarilyUnavailable."""
         try:
-            answer = self._ssm.get_parameter(Name=name, WithDecryption=True)
-        except (ClientError, BotoCoreError) as error:
-            if error_code(error) == "ParameterNotFound":
+            answer = self._try(
+                attempts, lambda: self._ssm.get_parameter(Name=name, WithDecryption=True)
+            )
+        except TemporarilyUnavailable as error:
+            if error.data["reason"] == "ParameterNotFound":
                 return None
-            raise unavailable(error) from error
+            raise
         value: str = answer["Parameter"]["Value"]
         return value
 
     def write(self, name: str, value: str, *, secret: bool) -> None:
-        """Create or replace a parameter."""
+        """Create or replace a parameter. Raises TemporarilyUnavailable."""
         kind = "SecureString" if secret else "String"
-        self._ssm.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
+        self._try(
+            KEY_MANAGER_ATTEMPTS,
+            lambda: self._ssm.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True),
+        )
+
+    def _try(self, attempts: int, request: Callable[[], Any]) -> Any:
+        for attempt in range(1, attempts + 1):
+            try:
+                return request()
+            except (ClientError, BotoCoreError) as error:
+                if attempt == attempts or error_code(error) in _PERMANENT:
+                    raise unavailable(error) from error
+                self._sleep(random.uniform(0, 0.5 * 2**attempt))  # noqa: S311 - jitter, no secret
+        raise AssertionError
 
 
 class CachedParameter[Content]:

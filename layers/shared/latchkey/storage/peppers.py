@@ -10,6 +10,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Literal
 
+from latchkey.domain.limits import KEY_MANAGER_ATTEMPTS
 from latchkey.domain.peppers import Pepper, PepperRing
 from latchkey.storage.parameters import CachedParameter, ParameterStore, not_yet
 from latchkey.storage.records import from_item, to_item
@@ -59,7 +60,7 @@ class PepperStore:
 
     def read_now(self) -> PepperRing | None:
         """Read them past every cache; None before the first one is made."""
-        text = self._parameters.find(self._name)
+        text = self._parameters.find(self._name, attempts=KEY_MANAGER_ATTEMPTS)
         return None if text is None else _load(text)
 
     def replace(self, ring: PepperRing) -> None:
@@ -68,10 +69,10 @@ class PepperStore:
         self._parameters.write(self._name, document, secret=True)
 
     def _read(self) -> PepperRing:
-        ring = self.read_now()
-        if ring is None:
+        text = self._parameters.find(self._name)
+        if text is None:
             raise not_yet()
-        return ring
+        return _load(text)
 
 
 def _dump(pepper: Pepper) -> Item:

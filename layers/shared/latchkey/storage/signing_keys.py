@@ -12,6 +12,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from latchkey.domain.limits import KEY_MANAGER_ATTEMPTS
 from latchkey.domain.signing import KeyRing, SigningKey
 from latchkey.storage.parameters import CachedParameter, ParameterStore, not_yet
 from latchkey.storage.records import from_item, to_item
@@ -83,7 +84,7 @@ class SigningKeyStore:
 
     def read_now(self) -> KeyRing | None:
         """Read the ring past every cache; None before the first one is created."""
-        text = self._parameters.find(self._private_name)
+        text = self._parameters.find(self._private_name, attempts=KEY_MANAGER_ATTEMPTS)
         return None if text is None else _load_ring(text)
 
     def unnamed_pepper(self) -> bytes | None:
@@ -91,7 +92,7 @@ class SigningKeyStore:
 
         `replace` writes the keys without it.
         """
-        text = self._parameters.find(self._private_name)
+        text = self._parameters.find(self._private_name, attempts=KEY_MANAGER_ATTEMPTS)
         encoded = None if text is None else json.loads(text).get("refresh_pepper")
         return None if encoded is None else base64.b64decode(encoded)
 
