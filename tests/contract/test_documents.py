@@ -37,3 +37,15 @@ def test_every_alarm_has_a_section_in_the_operations_manual():
     ]
     assert alarms
     assert [name for name in alarms if f"`{name}`" not in "".join(headings)] == []
+
+
+def test_every_attack_of_the_threat_model_names_a_test_that_exists():
+    model = (ROOT / "docs" / "threat-model.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", model)
+    assert len(named) > 30
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).is_file() or (name and f"def {name}(" not in (ROOT / path).read_text())
+    ]
+    assert missing == []
