@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.support.grants import role_statements
 from tests.support.iam import as_list
-from tools.local.permissions import translations
+from tools.local.permissions import translate, translations
 from tools.template import functions
 
 SEND = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:::a"}
@@ -51,6 +52,25 @@ def test_conditions_on_leading_keys_go_and_no_others():
 def test_anything_else_stays_as_it_is(effect):
     statement = {"Effect": effect, "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}
     assert translations([statement]) == [statement]
+
+
+def test_both_sides_of_a_condition_are_translated():
+    either = {"Fn::If": ["HasAuditKmsKey", SEND, {"Ref": "AWS::NoValue"}]}
+    (translated,) = translations([either])
+    assert translated == {
+        "Fn::If": ["HasAuditKmsKey", *translations([SEND]), {"Ref": "AWS::NoValue"}]
+    }
+
+
+def test_the_built_template_is_translated_and_stays_the_same_otherwise(tmp_path):
+    policy = {"PolicyName": "Grants", "PolicyDocument": {"Statement": [keyed(), SEND]}}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [policy]}}
+    other = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "AWS::StackName"}}}
+    built, translated = tmp_path / "built.yaml", tmp_path / "translated.yaml"
+    built.write_text(yaml.safe_dump({"Resources": {"Role": role, "Other": other}}))
+    translate(built, translated)
+    policy["PolicyDocument"]["Statement"] = translations([keyed(), SEND])
+    assert yaml.safe_load(translated.read_text()) == {"Resources": {"Role": role, "Other": other}}
 
 
 @pytest.mark.parametrize("function", functions())

@@ -10,7 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tools.local import processes
+from tools.local import permissions, processes
 from tools.local.emulator import BUILD, PYTHON_DIRECTORY, REPOSITORY, Emulator
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
     overrides = written | {"Architecture": ARCHITECTURE} | dict(parameters)
     # What a deployer has done before: SES has seen that the address is theirs.
     emulator.client("sesv2").create_email_identity(EmailIdentity=overrides["MailSender"])
+    # In the same folder, for the paths in it are relative.
+    permissions.translate(BUILD / "build/template.yaml", BUILD / "build/translated.yaml")
     bucket = "sam-artifacts"
     emulator.client("s3").create_bucket(
         Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
@@ -79,7 +81,7 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
     processes.run(
         [
             *(SAM, "deploy", "--config-file", config, "--config-env", "local"),
-            *("--template-file", BUILD / "build/template.yaml"),
+            *("--template-file", BUILD / "build/translated.yaml"),
             *("--s3-bucket", bucket, "--no-progressbar"),
             "--parameter-overrides",
             # SAM takes no empty value; the stack is new, and an empty one is the default.

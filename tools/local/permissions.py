@@ -1,8 +1,9 @@
-"""Says the deployed roles' statements in the words that MiniStack's IAM checks.
+"""Says the roles' statements in the words that MiniStack's IAM checks.
 
-Where MiniStack asks for something else than AWS, a translation replaces or adds words. Each one
-starts from a statement that the template has, and `tests/tools/test_local_permissions.py` holds
-that none of them grants an action or a resource beyond it:
+Where MiniStack asks for something else than AWS, a translation replaces or adds words, before the
+template is deployed: custom resources call functions while it is. Each one starts from a statement
+that the template has, and `tests/tools/test_local_permissions.py` holds that none of them grants
+an action or a resource beyond it:
 
 * AWS authorizes SendMessageBatch as SendMessage. MiniStack has an action of that name.
 * AWS authorizes SendEmail on the identity, with the sender as a condition key. MiniStack authorizes
@@ -13,14 +14,13 @@ that none of them grants an action or a resource beyond it:
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from tools.local.deployment import Deployment
-    from tools.local.emulator import Emulator
+    from pathlib import Path
 
 type Statement = dict[str, Any]
 
@@ -30,22 +30,15 @@ SEND_EMAIL = "ses:SendEmail"
 LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
-def translate(emulator: Emulator, deployment: Deployment) -> None:
-    """Translate the inline policies of every role of the deployment."""
-    iam = emulator.client("iam")
-    for logical_id, resource in deployment.template["Resources"].items():
-        if resource["Type"] != "AWS::IAM::Role":
-            continue
-        role = deployment.physical_ids[logical_id]
-        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            stored = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            document = stored if isinstance(stored, dict) else json.loads(stored)
-            statements = _as_list(document["Statement"])
-            if (translated := translations(statements)) != statements:
-                document["Statement"] = translated
-                iam.put_role_policy(
-                    RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document)
-                )
+def translate(built: Path, translated: Path) -> None:
+    """Translate every role of a template that `sam build` has written."""
+    template = yaml.safe_load(built.read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                document = policy["PolicyDocument"]
+                document["Statement"] = translations(document["Statement"])
+    translated.write_text(yaml.safe_dump(template, sort_keys=False))
 
 
 def translations(statements: Iterable[Statement]) -> list[Statement]:
@@ -54,6 +47,12 @@ def translations(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def _translate(statement: Statement) -> list[Statement]:
+    if "Fn::If" in statement:
+        condition, *either = statement["Fn::If"]
+        # One becomes one: only the lists of resources and actions grow.
+        return [{"Fn::If": [condition, *translations(either)]}]
+    if "Ref" in statement:
+        return [statement]  # AWS::NoValue
     actions = _as_list(statement["Action"])
     if SEND_MESSAGE in actions:
         return [{**statement, "Action": [*actions, SEND_MESSAGE_BATCH]}]

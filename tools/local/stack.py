@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.intrinsics import Resolver
-from tools.local import deployment, edge, emulator, lambda_logs, permissions, processes, routes
+from tools.local import deployment, edge, emulator, lambda_logs, processes, routes
 from tools.local.access_log import AccessLog
 from tools.local.console import QuietConsole
 from tools.local.object_lock import lock_audit_bucket
@@ -74,9 +74,8 @@ class LocalStack:
                     )
             with console.step("the tables' TTL and recovery"):
                 complete_tables(aws, deployed)
-            with console.step("the API's routes, the permissions"):
+            with console.step("the API's routes"):
                 routes.import_routes(aws, deployed)
-                permissions.translate(aws, deployed)
                 lock_audit_bucket(aws, deployed)
             with console.step(f"the edge, port {port}"):
                 access_log = AccessLog(aws, deployed)
