@@ -16,6 +16,7 @@ MINISTACK := .tools/ministack/.stamp
 SAM       := .tools/sam/.stamp
 NODE      := web/node_modules/.stamp
 PAGE      := web/dist/index.html
+PASSWORDS := .tools/passwords/.stamp
 CLIENT    := clients/typescript/node_modules/.stamp
 
 # A template's parameter types are checked without asking AWS, so any region does.
@@ -142,9 +143,17 @@ redrive-exports: $(VENV) ## Start failed exports over, once what made them fail 
 redrive-mails: $(VENV) ## Deliver the mails again that were given up, once the reason is repaired (STACK=latchkey)
 	@$(BIN)/python -m tools.dead_letters $(or $(STACK),latchkey) Mail
 
+.PHONY: common-passwords
+common-passwords: $(PASSWORDS) ## Write the filter of common passwords from the public lists of requirements/passwords.txt
+	PYTHONPATH=layers/shared .tools/passwords/bin/python -m tools.common_passwords build
+
+.PHONY: measure-passwords
+measure-passwords: $(PASSWORDS) ## Tell what is accepted of public lists and refused of random phrases (LISTS=file…)
+	PYTHONPATH=layers/shared .tools/passwords/bin/python -m tools.common_passwords measure $(LISTS)
+
 .PHONY: lock
 lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRADE=1: newest of all)
-	for name in runtime media dev ministack sam; do \
+	for name in runtime media dev ministack sam passwords; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
 	    --output-file requirements/$$name.txt requirements/$$name.in; \
@@ -176,7 +185,8 @@ $(UV):
 $(VENV): requirements/dev.txt
 $(MINISTACK): requirements/ministack.txt
 $(SAM): requirements/sam.txt
-$(VENV) $(MINISTACK) $(SAM): | $(UV)
+$(PASSWORDS): requirements/passwords.txt
+$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS): | $(UV)
 	@echo "$(@D) <- $<"
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<

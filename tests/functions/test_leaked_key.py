@@ -61,7 +61,7 @@ def test_it_does_not_authenticate_anybody_again(service, ada):
         "POST",
         "/api/v1/auth/reauthenticate",
         token=ada.token,
-        json_body={"password": "correct horse battery staple"},
+        json_body={"password": "plum kettle orbits a quiet lake"},
     )
     genuine = answer.data["access_token"]
     assert service.request("POST", f"{ME}/export", token=genuine).status == 202

@@ -202,7 +202,7 @@ def test_refresh_does_not_inherit_a_step_up(service):
 def test_reauthentication_gives_a_token_with_a_fresh_auth_time(service):
     token = service.register().data["access_token"]
     service.clock.advance(minutes=9)
-    body = {"password": "correct horse battery staple"}
+    body = {"password": "plum kettle orbits a quiet lake"}
     fresh = service.request("POST", "/api/v1/auth/reauthenticate", token=token, json_body=body)
     assert fresh.status == 200
     assert service.request("GET", ME, token=fresh.data["access_token"]).status == 200

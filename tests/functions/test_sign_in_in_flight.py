@@ -31,7 +31,7 @@ class PausingPasswords(QuickPasswords):
 
 @pytest.fixture
 def passwords():
-    return PausingPasswords(min_length=15)
+    return PausingPasswords()
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def stored_hash(service):
 def test_sign_in_rehashes_a_password_with_old_parameters(service):
     service.register()
     assert ",t=1," in stored_hash(service)
-    service.put_in_place(passwords=QuickPasswords(min_length=15, time_cost=2))
+    service.put_in_place(passwords=QuickPasswords(time_cost=2))
     assert service.login(fields={"password": "not the right password"}).status == 401
     assert ",t=1," in stored_hash(service)
     assert service.login().status == 200
@@ -162,7 +162,7 @@ def test_sign_in_rehashes_a_password_with_old_parameters(service):
 
 def test_two_sign_ins_that_rehash_at_once_both_succeed(service):
     service.register()
-    newer = PausingPasswords(min_length=15, time_cost=2)
+    newer = PausingPasswords(time_cost=2)
     service.put_in_place(passwords=newer)
     others = []
     newer.then = lambda: others.append(service.login(user_agent=IPHONE).status)

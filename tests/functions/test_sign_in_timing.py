@@ -30,7 +30,7 @@ SAMPLES = 1000
 def service():
     """People in every state, of whom `unknown` is none."""
     service = InProcessService(RATE_LIMIT_FACTOR="1000")
-    service.put_in_place(passwords=Passwords(min_length=15))
+    service.put_in_place(passwords=Passwords())
     people = {kind: Person(service, address_of(kind)) for kind in KINDS[1:]}
     administrator = Person(service, "administrator@example.com")
     administrator.become_admin()

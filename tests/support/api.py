@@ -15,7 +15,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "plum kettle orbits a quiet lake"
 UNANSWERED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
 TIMEOUT_SECONDS = 300
 """Generous: a hundred cold functions share two cores."""

@@ -10,6 +10,6 @@ from latchkey.security.passwords import Passwords
 class QuickPasswords(Passwords):
     """Argon2id as it is in production, but for its price: 8 KiB, once."""
 
-    def __init__(self, *, min_length: int, time_cost: int = 1) -> None:
-        super().__init__(min_length=min_length)
+    def __init__(self, *, time_cost: int = 1) -> None:
+        super().__init__()
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=8, parallelism=1)

@@ -63,7 +63,7 @@ ENVIRONMENT = {
     "SERVICE_NAME": "Latchkey",
     "MAIL_SENDER": "accounts@accounts.test",
 }
-PASSWORD = "correct horse battery staple"
+PASSWORD = "plum kettle orbits a quiet lake"
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
@@ -213,7 +213,7 @@ class InProcessService:
             export_files=self.export_files,
             media=self.media,
             mailer=self.mailbox,
-            **{"passwords": QuickPasswords(min_length=config.password_min_length)} | self._parts,
+            **{"passwords": QuickPasswords()} | self._parts,
         )
         bootstrap.use(self.services)
 

@@ -12,7 +12,7 @@ def spellings(name: str) -> list[str]:
         f"{name}@xn--bcher-kva.example",
         f"{name.upper()}@B\u00dcCHER.EXAMPLE",
         f"{name.title()}@XN--BCHER-KVA.example",
-        f"  {name}@b\u00fccher.example\t",
+        f"  {name}@b\u00fccher.example  ",
         f"\u00a0{name}@BU\u0308CHER.example\u3000",
         f"{name.translate(wide)}@b\u00fccher.example",
         f"{name}\uff20b\u00fccher\uff0eexample",

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerOf, createLatchkey, type Latchkey, LatchkeyError, type LatchkeyOptions, memoryTokenStore } from "../src/index.js";
 import { FakeLocks, FakeService, refusal, success } from "./service.js";
 
-const ADA = { email: "ada@example.com", password: "correct horse battery staple" };
+const ADA = { email: "ada@example.com", password: "plum kettle orbits a quiet lake" };
 const REFRESH = "/api/v1/auth/refresh";
 
 let service: FakeService;

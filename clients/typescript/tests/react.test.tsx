@@ -18,7 +18,7 @@ import {
 } from "../src/react.js";
 import { FakeService, refusal, success } from "./service.js";
 
-const ADA = { email: "ada@example.com", password: "correct horse battery staple" };
+const ADA = { email: "ada@example.com", password: "plum kettle orbits a quiet lake" };
 let service: FakeService;
 let latchkey: Latchkey;
 let queries: QueryClient;

@@ -13,7 +13,7 @@ export class FakeService {
   /** Seconds since the epoch; tests move it. */
   time = 1_800_000_000;
   lifetimeSeconds = 600;
-  password = "correct horse battery staple";
+  password = "plum kettle orbits a quiet lake";
   /** The browser's cookie, for all tabs. */
   cookie: string | null = null;
   readonly seen: Seen[] = [];

@@ -6,7 +6,7 @@ import * as validators from "../src/zod.js";
 import { FakeLocks } from "./service.js";
 
 const baseUrl = process.env["LATCHKEY_URL"]!;
-const password = "correct horse battery staple";
+const password = "plum kettle orbits a quiet lake";
 const somebody = () => ({ email: `client-${crypto.randomUUID()}@example.com`, password });
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from latchkey.flows.signing_keys import SigningKeys
     from latchkey.flows.throttling import Throttling
     from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
+    from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
     from latchkey.security.places import Places
     from latchkey.storage.accounts import AccountStore
@@ -264,7 +265,21 @@ class Services:
     def passwords(self) -> Passwords:
         from latchkey.security.passwords import Passwords
 
-        return Passwords(min_length=self.config.password_min_length)
+        return Passwords()
+
+    @cached_property
+    def password_policy(self) -> PasswordPolicy:
+        import urllib.parse
+
+        from latchkey.security.common_passwords import CommonPasswords
+        from latchkey.security.password_policy import PasswordPolicy
+
+        host = urllib.parse.urlsplit(self.config.public_url).hostname or ""
+        return PasswordPolicy(
+            min_length=self.config.password_min_length,
+            common=CommonPasswords(),
+            service_words=(self.config.service_name, host),
+        )
 
     @cached_property
     def places(self) -> Places | None:
@@ -372,6 +387,7 @@ class Services:
         return Registration(
             accounts=self.accounts,
             passwords=self.passwords,
+            policy=self.password_policy,
             sign_in=self.sign_in,
             email_verification=self.config.email_verification,
             keys=self.idempotency_keys,
@@ -543,6 +559,7 @@ class Services:
         return Password(
             accounts=self.accounts,
             passwords=self.passwords,
+            policy=self.password_policy,
             links=self._links,
             ending=self.session_ending,
             throttling=self.throttling,

@@ -152,8 +152,18 @@ ARGON2_ITERATIONS = 2
 ARGON2_PARALLELISM = 1
 """OWASP Password Storage Cheat Sheet, argon2id, second line; one lane, as Lambda has one core."""
 
-PASSWORD_MIN_SCORE = 2
-"""zxcvbn's 0 and 1: found among the common passwords, or made of them in few steps."""
+PASSWORD_GUESSES_LOG10 = 10
+"""Of zxcvbn's estimate: its highest grade, "very unguessable". No random phrase of four words is
+below, and a quarter of the leaked passwords that are in no list (ADR 18)."""
+
+PASSWORD_OWN_MIN_CHARACTERS = 8
+"""What must be left of a password without the words that are expected of this person here."""
+
+PASSWORD_AFFIX_MAX_CHARACTERS = 8
+"""How many at either end are taken off before a password is looked up: a date, `2025!!!!`."""
+
+PASSWORD_KNOWN_MIN_CHARACTERS = 12
+"""What must be left for the look-up: a shorter text may be a part of anything."""
 
 # Attempts ------------------------------------------------------------------------------------
 

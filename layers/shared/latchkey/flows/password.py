@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.links import Links
     from latchkey.flows.throttling import Throttling
+    from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.table import Value
@@ -39,6 +40,7 @@ class Password:
 
     accounts: AccountStore
     passwords: Passwords
+    policy: PasswordPolicy
     links: Links
     ending: SessionEnding
     throttling: Throttling
@@ -152,5 +154,5 @@ class Password:
 
     def _hash(self, account: Account, new_password: str) -> str:
         known = tuple(filter(None, (account.email, account.full_name, account.username)))
-        self.passwords.require_acceptable(new_password, field="new_password", known=known)
+        self.policy.require_acceptable(new_password, field="new_password", known=known)
         return self.passwords.hash(new_password)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import RequestContext
     from latchkey.flows.sign_in import SignedIn, SignIn
+    from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.idempotency import IdempotencyStore
@@ -53,6 +54,7 @@ class Registration:
 
     accounts: AccountStore
     passwords: Passwords
+    policy: PasswordPolicy
     sign_in: SignIn
     email_verification: EmailVerification
     keys: IdempotencyStore
@@ -77,7 +79,7 @@ class Registration:
             return self._again(created, new, context)
         context = context.from_device(context.device_id or context.new_id("dev"))
         known = tuple(filter(None, (email, new.full_name, new.username)))
-        self.passwords.require_acceptable(new.password, field="password", known=known)
+        self.policy.require_acceptable(new.password, field="password", known=known)
         account = Account(
             id=context.new_id("usr"),
             email=email,

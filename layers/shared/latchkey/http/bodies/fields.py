@@ -68,7 +68,7 @@ EmailText = Annotated[str, StringConstraints(min_length=1, max_length=EMAIL_MAX_
 """What may become an address once it is folded; `security.addresses` decides."""
 
 PasswordText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-"""Bounded before anything looks at it; `security.passwords` decides on new ones."""
+"""Bounded before anything looks at it; `security.password_policy` decides on new ones."""
 
 PersonName = Annotated[
     str, AfterValidator(_name), Field(json_schema_extra=shown_schema(NAME_MAX_CHARACTERS))
