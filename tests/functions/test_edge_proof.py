@@ -44,7 +44,7 @@ def test_no_operation_answers_what_went_round_the_edge(closed, method, path):
 
 def test_what_comes_through_the_edge_is_answered(closed):
     assert closed.request("GET", "/api/v1/health", headers=PROOF).status == 200
-    json_body = {"email": "ada@example.com", "password": "correct horse battery staple"}
+    json_body = {"email": "ada@example.com", "password": "plum kettle orbits a quiet lake"}
     answer = closed.request("POST", "/api/v1/auth/register", json_body=json_body, headers=PROOF)
     token = answer.data["access_token"]
     assert closed.request("GET", "/api/v1/users/me", token=token, headers=PROOF).status == 200

@@ -126,7 +126,7 @@ def test_a_password_that_was_changed_since_is_good_for_nothing(disaster):
     disaster.copy()
     token = token_of(disaster.service, "bob")
     body = {
-        "current_password": "correct horse battery staple",
+        "current_password": "plum kettle orbits a quiet lake",
         "new_password": "another lantern harbour 42",
     }
     changed = disaster.service.request(
