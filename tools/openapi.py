@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from latchkey.domain import errors
+from latchkey.domain.ids import id_pattern
 from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LINK_TOKEN_MAX_CHARACTERS
 from latchkey.http.bodies.languages import LANGUAGE_FORMAT
 from latchkey.http.endpoint import may_omit_body
@@ -68,7 +69,9 @@ _PATH_PARAMETERS = {
 }
 """The prefix of the identifier, and what it is."""
 
-_ID_SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+_TAG = '(W/)?"[!#-~]*"'
+"""An entity tag. Source: RFC 9110 8.8.3."""
+
 _SECURITY_SCHEME = "accessToken"
 
 _HEADERS: dict[str, Schema] = {
@@ -206,7 +209,7 @@ def _path_parameters(operation: Operation) -> Iterator[Schema]:
             "in": "path",
             "required": True,
             "description": words,
-            "schema": {"type": "string", "pattern": f"^{prefix}_{_ID_SUFFIX}$"},
+            "schema": {"type": "string", "pattern": id_pattern(prefix)},
         }
 
 
@@ -228,7 +231,7 @@ def _header_parameters(operation: Operation) -> Iterator[Schema]:
             "in": "header",
             "required": False,
             "description": "The `ETag` of what you have read; 412 when it has changed since.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": f"^(\\*|{_TAG}( *, *{_TAG})*)$"},
         }
     if operation.endpoint.spec.link_token:
         yield {
@@ -244,7 +247,11 @@ def _header_parameters(operation: Operation) -> Iterator[Schema]:
             "in": "header",
             "required": False,
             "description": "A UUID of yours: the same request with it again creates nothing more.",
-            "schema": {"type": "string", "maxLength": IDEMPOTENCY_KEY_MAX_CHARACTERS},
+            "schema": {
+                "type": "string",
+                "pattern": "^[!#-\\[\\]-~]+$",
+                "maxLength": IDEMPOTENCY_KEY_MAX_CHARACTERS,
+            },
         }
 
 

@@ -9,7 +9,7 @@ from latchkey.domain.errors import InvalidCursor
 from latchkey.domain.search import SessionFilter, SessionState
 from latchkey.http.auth import admin
 from latchkey.http.endpoint import endpoint
-from latchkey.http.parameters import PAGING, Choice, Identifier, Instant, Text
+from latchkey.http.parameters import NETWORK_FORMAT, PAGING, Choice, Identifier, Instant, Text
 from latchkey.http.response import ok
 from latchkey.http.views.administration import FoundSessionListView
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 QUERY: Mapping[str, Parameter] = {
     "user_id": Identifier(prefix="usr", description="Whose."),
     "ip": Text(
-        description="The address at sign-in, or a network: at least /16 (IPv4), /32 (IPv6)."
+        description="The address at sign-in, or a network: at least /16 (IPv4), /32 (IPv6).",
+        format=NETWORK_FORMAT,
     ),
     "device": Text(description="What the device's name begins with, or its id."),
     "country": Text(description="ISO 3166-1 alpha-2.", max_characters=2),

@@ -446,3 +446,13 @@ def test_a_search_for_text_that_was_lost_is_refused(service):
     for query in ({"device": "Zo\ufffd"}, {"cursor": "\ufffd"}):
         answer = admin.get("/api/v1/sessions", query=query)
         assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+
+
+def test_a_filter_of_nulls_is_no_filter(service):
+    admin = Person(service)
+    admin.become_admin()
+    for body in ({}, {"user_id": None}, {"created_from": None, "ip": None, "reason": "because"}):
+        answer = admin.request("POST", REVOCATIONS, json_body=body)
+        assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+        assert answer.body["error"]["details"][0]["code"] == "REQUIRED"
+    assert admin.request("POST", REVOCATIONS).status == 400

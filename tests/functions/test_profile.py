@@ -373,6 +373,11 @@ def test_what_is_answered_can_be_sent_back(ada, name):
     assert ada.patch({"display_name": kept_name}).data["display_name"] == kept_name
 
 
+def test_a_whole_number_may_be_written_with_a_point(ada):
+    raw = '{"age": 36.0}'
+    assert ada.request("PATCH", ME, raw_body=raw).data["age"] == 36
+
+
 @pytest.mark.parametrize("path", ["/api/v1/users/me/preferences", "/api/v1/users/{id}"])
 @pytest.mark.parametrize("headers", [{}, {"content-type": "application/json"}])
 def test_a_put_whose_body_was_lost_clears_nothing(service, ada, path, headers):

@@ -21,6 +21,8 @@ from tests.support.bad_input import (
     HOSTILE_PREFERENCES,
     NO_LANGUAGES,
     NOT_THEIRS_TO_SET,
+    NOT_UTF8,
+    READABLE_NAMES,
 )
 from tests.support.pictures import HOSTILE, HTML, SCRIPT, jpeg, multipart, png
 
@@ -317,6 +319,49 @@ def test_preferences_that_are_too_large_or_none_are_refused(settled):
     for document, field, code in (*BAD_PREFERENCES[:3], (seventeen, "body", "TOO_LARGE")):
         refused = settled.call("PUT", PREFERENCES, json=document)
         settled.require_refused(refused, 400, "VALIDATION_ERROR", field, code)
+
+
+@pytest.mark.parametrize("lost", NOT_UTF8)
+def test_text_that_is_not_utf_8_is_refused(settled, lost):
+    headers = {"content-type": "application/json"}
+    profile = b'{"display_name": "%s"}' % lost
+    refused = settled.call("PATCH", ME, content=profile, headers=headers)
+    settled.require_refused(refused, 400, "VALIDATION_ERROR", "body", "MALFORMED_JSON")
+    preferences = b'{"coffee": "%s"}' % lost
+    refused = settled.call("PUT", PREFERENCES, content=preferences, headers=headers)
+    settled.require_refused(refused, 400, "VALIDATION_ERROR", "body", "MALFORMED_JSON")
+
+
+def test_passwords_that_are_not_utf_8_open_no_account(api):
+    headers = {"content-type": "application/json"}
+    body = b'{"email": "%s", "password": "%s kettle monsoon violet %s"}'
+    address = a_fresh_address().encode()
+    for path, lost in (
+        ("register", (b"\xe4\xf6\xfc", b"\xdf")),
+        ("login", (b"\xe9\xe8\xea", b"\xf1")),
+    ):
+        sent = body % (address, *lost)
+        answer = api.call("POST", f"/api/v1/auth/{path}", content=sent, headers=headers)
+        assert (answer.status_code, error_code(answer)) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("name", READABLE_NAMES, ids=ascii)
+def test_names_that_need_joiners_are_kept(api, ada, name):
+    answer = api.call("PATCH", ME, token=ada, json={"display_name": name, "location": name})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["data"]["display_name"] == name
+    assert api.me(ada).json()["data"]["location"] == name
+
+
+@pytest.mark.parametrize("password", ["thisismypassword", "1q2w3e4r5t6y7u8i9o0p", "\ufdfa"])
+def test_a_common_password_opens_no_account(api, password):
+    answer = api.register(password=password)
+    assert (answer.status_code, error_code(answer)) == (400, "PASSWORD_NOT_ACCEPTED")
+
+
+def test_a_put_whose_body_was_lost_clears_nothing(settled):
+    refused = settled.call("PUT", PREFERENCES)
+    settled.require_refused(refused, 400, "VALIDATION_ERROR", "body", "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize(

@@ -525,14 +525,14 @@ export const searchSessions = <ThrowOnError extends boolean = true>(options?: Op
  * `confirmation` for this filter. Send the same filter with the confirmation within ten minutes
  * to end the sessions. If the answer has `is_complete: false`, send the request again.
  */
-export const revokeFoundSessions = <ThrowOnError extends boolean = true>(options?: Options<RevokeFoundSessionsData, ThrowOnError>) => (options?.client ?? client).post<RevokeFoundSessionsResponses, unknown, ThrowOnError, 'data'>({
+export const revokeFoundSessions = <ThrowOnError extends boolean = true>(options: Options<RevokeFoundSessionsData, ThrowOnError>) => (options.client ?? client).post<RevokeFoundSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/sessions/revocations',
     ...options,
     headers: {
         'Content-Type': 'application/json',
-        ...options?.headers
+        ...options.headers
     }
 });
 

@@ -428,10 +428,11 @@ export type JwksView = {
     }>;
 };
 
-/**
- * Credentials: an e-mail address or a username, and the password.
- */
-export type LoginBody = {
+export type LoginBody = ({
+    email: string;
+} | {
+    username: string;
+}) & {
     email?: string | null;
     username?: string | null;
     password: string;
@@ -610,12 +611,19 @@ export type ResetPasswordBody = {
     new_password: string;
 };
 
-/**
- * The active sessions to end: the filter of `GET /sessions`, with at least one of its fields.
- *
- * A request with a `confirmation` ends the sessions; without one it is a dry run.
- */
-export type RevocationBody = {
+export type RevocationBody = ({
+    user_id: string;
+} | {
+    ip: string;
+} | {
+    device: string;
+} | {
+    country: string;
+} | {
+    created_from: string;
+} | {
+    created_to: string;
+}) & {
     user_id?: string | null;
     ip?: string | null;
     device?: string | null;
@@ -1634,7 +1642,7 @@ export type SearchSessionsResponses = {
 export type SearchSessionsResponse = SearchSessionsResponses[keyof SearchSessionsResponses];
 
 export type RevokeFoundSessionsData = {
-    body?: RevocationBody;
+    body: RevocationBody;
     path?: never;
     query?: never;
     url: '/api/v1/sessions/revocations';

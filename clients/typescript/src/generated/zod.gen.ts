@@ -95,7 +95,7 @@ export const zAvatarUploadView = z.object({
  */
 export const zChangePasswordBody = z.object({
     current_password: z.string().min(1).max(1024),
-    new_password: z.string().min(1).max(1024)
+    new_password: z.string().min(8).max(128)
 });
 
 /**
@@ -150,7 +150,7 @@ export const zDeviceInfo = z.object({
  * An e-mail address.
  */
 export const zEmailBody = z.object({
-    email: z.string().min(1).max(320)
+    email: z.email().min(1).max(254)
 });
 
 /**
@@ -296,17 +296,21 @@ export const zJwksView = z.object({
     keys: z.array(z.record(z.string(), z.string()))
 });
 
-/**
- * Credentials: an e-mail address or a username, and the password.
- */
-export const zLoginBody = z.object({
-    email: z.string().min(1).max(320).nullish().default(null),
+export const zLoginBody = z.intersection(z.union([
+    z.object({
+        email: z.string()
+    }),
+    z.object({
+        username: z.string()
+    })
+]), z.object({
+    email: z.email().min(1).max(254).nullish().default(null),
     username: z.string().min(1).max(320).nullish().default(null),
     password: z.string().min(1).max(1024),
     device_name: z.string().min(1).max(64).nullish().default(null),
-    device_id: z.string().max(30).nullish().default(null),
+    device_id: z.string().max(30).regex(/^dev_[0-7][0-9a-hjkmnp-tv-z]{25}$/).nullish().default(null),
     token_transport: z.enum(['cookie', 'body']).optional()
-});
+}));
 
 /**
  * What may be uploaded; what is served is always WebP of our own making.
@@ -414,14 +418,14 @@ export const zRefreshBody = z.object({
  * A new account.
  */
 export const zRegisterBody = z.object({
-    email: z.string().min(1).max(320),
-    password: z.string().min(1).max(1024),
+    email: z.email().min(1).max(254),
+    password: z.string().min(8).max(128),
     full_name: z.string().min(1).max(100).nullish().default(null),
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
     speaking_language: z.string().nullish().default(null),
     listening_language: z.string().nullish().default(null),
     device_name: z.string().min(1).max(64).nullish().default(null),
-    device_id: z.string().max(30).nullish().default(null),
+    device_id: z.string().max(30).regex(/^dev_[0-7][0-9a-hjkmnp-tv-z]{25}$/).nullish().default(null),
     token_transport: z.enum(['cookie', 'body']).optional()
 });
 
@@ -479,16 +483,30 @@ export const zReportView = z.object({
  */
 export const zResetPasswordBody = z.object({
     token: z.string().min(1).max(128),
-    new_password: z.string().min(1).max(1024)
+    new_password: z.string().min(8).max(128)
 });
 
-/**
- * The active sessions to end: the filter of `GET /sessions`, with at least one of its fields.
- *
- * A request with a `confirmation` ends the sessions; without one it is a dry run.
- */
-export const zRevocationBody = z.object({
-    user_id: z.string().nullish().default(null),
+export const zRevocationBody = z.intersection(z.union([
+    z.object({
+        user_id: z.string()
+    }),
+    z.object({
+        ip: z.string()
+    }),
+    z.object({
+        device: z.string()
+    }),
+    z.object({
+        country: z.string()
+    }),
+    z.object({
+        created_from: z.string()
+    }),
+    z.object({
+        created_to: z.string()
+    })
+]), z.object({
+    user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/).nullish().default(null),
     ip: z.string().min(1).max(254).nullish().default(null),
     device: z.string().min(1).max(254).nullish().default(null),
     country: z.string().min(1).max(2).nullish().default(null),
@@ -497,7 +515,7 @@ export const zRevocationBody = z.object({
     dry_run: z.boolean().nullish().default(null),
     confirmation: z.string().min(1).max(254).nullish().default(null),
     reason: z.string().min(1).max(200).nullish().default(null)
-});
+}));
 
 /**
  * Sessions that a revocation would end, or has ended.
@@ -678,7 +696,7 @@ export const zPreferencesView = z.object({
 export const zRegisterBody2 = zRegisterBody;
 
 export const zRegisterHeaders = z.object({
-    'Idempotency-Key': z.string().max(255).optional()
+    'Idempotency-Key': z.string().max(255).regex(/^[!#-\[\]-~]+$/).optional()
 });
 
 export const zRegisterResponse = zTokensView.nullable();
@@ -784,7 +802,7 @@ export const zGetMeResponse = zAccountView;
 export const zUpdateMeBody2 = zUpdateMeBody;
 
 export const zUpdateMeHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 /**
@@ -814,7 +832,7 @@ export const zChangeEmailResponse = z.null();
 export const zCreateAvatarUploadBody2 = zCreateAvatarUploadBody;
 
 export const zCreateAvatarUploadHeaders = z.object({
-    'Idempotency-Key': z.string().max(255).optional()
+    'Idempotency-Key': z.string().max(255).regex(/^[!#-\[\]-~]+$/).optional()
 });
 
 /**
@@ -823,7 +841,7 @@ export const zCreateAvatarUploadHeaders = z.object({
 export const zCreateAvatarUploadResponse = zAvatarUploadView;
 
 export const zDeleteAvatarHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 /**
@@ -834,7 +852,7 @@ export const zDeleteAvatarResponse = zAccountView;
 export const zReplaceAvatarBody2 = zReplaceAvatarBody;
 
 export const zReplaceAvatarHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 /**
@@ -878,7 +896,7 @@ export const zGetUserResponse = zAccountView;
 export const zReplaceUserBody2 = zReplaceUserBody;
 
 export const zReplaceUserHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 export const zReplaceUserPath = z.object({
@@ -928,7 +946,7 @@ export const zUnsuspendUserPath = z.object({
 export const zUnsuspendUserResponse = zStandingView;
 
 export const zResetPreferencesHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 export const zResetPreferencesQuery = z.object({
@@ -948,7 +966,7 @@ export const zGetPreferencesResponse = zPreferencesView;
 export const zReplacePreferencesBody = zPreferencesBody;
 
 export const zReplacePreferencesHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 export const zReplacePreferencesQuery = z.object({
@@ -961,7 +979,7 @@ export const zReplacePreferencesQuery = z.object({
 export const zReplacePreferencesResponse = zPreferencesView;
 
 export const zResetPreferencesAtUsersUserIdPreferencesHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 export const zResetPreferencesAtUsersUserIdPreferencesPath = z.object({
@@ -989,7 +1007,7 @@ export const zGetPreferencesAtUsersUserIdPreferencesResponse = zPreferencesView;
 export const zReplacePreferencesAtUsersUserIdPreferencesBody = zPreferencesBody;
 
 export const zReplacePreferencesAtUsersUserIdPreferencesHeaders = z.object({
-    'If-Match': z.string().optional()
+    'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
 });
 
 export const zReplacePreferencesAtUsersUserIdPreferencesPath = z.object({
@@ -1025,7 +1043,7 @@ export const zListUsersQuery = z.object({
 export const zListUsersResponse = zUserListView;
 
 export const zSearchSessionsQuery = z.object({
-    user_id: z.string().regex(/^usr_[0-9a-z]{26}$/).optional(),
+    user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/).optional(),
     ip: z.string().min(1).max(254).optional(),
     device: z.string().min(1).max(254).optional(),
     country: z.string().min(1).max(2).optional(),
@@ -1125,8 +1143,8 @@ export const zRenameSessionResponse = zSessionView;
 export const zRevokeAllSessionsResponse = zEndedSessionsView;
 
 export const zListAuditQuery = z.object({
-    user_id: z.string().regex(/^usr_[0-9a-z]{26}$/).optional(),
-    session_id: z.string().regex(/^ses_[0-9a-z]{26}$/).optional(),
+    user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/).optional(),
+    session_id: z.string().regex(/^ses_[0-7][0-9a-hjkmnp-tv-z]{25}$/).optional(),
     action: z.enum([
         'account.registered',
         'account.deleted',
@@ -1210,7 +1228,7 @@ export const zListActivityQuery = z.object({
 export const zListActivityResponse = zActivityListView;
 
 export const zRequestExportHeaders = z.object({
-    'Idempotency-Key': z.string().max(255).optional()
+    'Idempotency-Key': z.string().max(255).regex(/^[!#-\[\]-~]+$/).optional()
 });
 
 /**

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 _ORDER = itertools.count()
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_SUFFIX = re.compile(rf"[0-7][{_ALPHABET}]{{25}}")
+_SUFFIX_PATTERN = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+_SUFFIX = re.compile(_SUFFIX_PATTERN)
 
 
 def new_ordered_id(prefix: str, now: datetime) -> str:
@@ -49,6 +50,11 @@ def is_id(prefix: str, text: str) -> bool:
     """Tell whether `text` has the form of an identifier of this kind; nothing is looked up."""
     head, _, suffix = text.partition("_")
     return head == prefix and _SUFFIX.fullmatch(suffix) is not None
+
+
+def id_pattern(prefix: str) -> str:
+    """Return the regular expression of an identifier, for the contract."""
+    return f"^{prefix}_{_SUFFIX_PATTERN}$"
 
 
 def minted_at(identifier: str) -> datetime:

@@ -144,6 +144,9 @@ CURSOR_MAX_CHARACTERS = 2048
 
 # Passwords -----------------------------------------------------------------------------------
 
+PASSWORD_MIN_CHARACTERS = 8
+"""The least that a deployment may ask for. Source: NIST SP 800-63B 3.1.1.2."""
+
 PASSWORD_MAX_CHARACTERS = 128
 """Above the 64 that NIST 800-63B asks for; a bound, because hashing costs what is sent."""
 

@@ -69,11 +69,11 @@ class EndpointSpec:
 
 
 def may_omit_body(spec: EndpointSpec, method: str) -> bool:
-    """Tell whether a request may come without a body: when every field of it is optional.
+    """Tell whether a request may come without a body: when a body without fields is valid.
 
     Never a PUT: it replaces everything, so a body that was lost on its way would clear it all.
     """
-    return spec.body is not None and not spec.body.required_fields() and method != "PUT"
+    return spec.body is not None and method != "PUT" and spec.body.may_be_left_out()
 
 
 class Endpoint:

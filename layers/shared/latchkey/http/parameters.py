@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import id_pattern, is_id
 from latchkey.domain.limits import (
     CURSOR_MAX_CHARACTERS,
     PAGE_DEFAULT_ITEMS,
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 WORD_MAX_CHARACTERS = 254
 """Of what is searched for: an e-mail address is the longest. Source: EMAIL_MAX_CHARACTERS."""
+
+
+TEXT_FORMAT = "text"
+"""Marks text that people read in the contract; `domain.text` says which characters it may have."""
+
+
+NETWORK_FORMAT = "ip-or-network"
+"""Marks an address or a network in the contract; the search says how large a network may be."""
 
 
 class Parameter(Protocol):
@@ -92,6 +100,7 @@ class Text:
 
     description: str
     max_characters: int = WORD_MAX_CHARACTERS
+    format: str = TEXT_FORMAT
     default: None = None
 
     def read(self, name: str, text: str) -> str:
@@ -104,7 +113,8 @@ class Text:
 
     def schema(self) -> dict[str, Any]:
         """Describe it in JSON Schema."""
-        return {"type": "string", "minLength": 1, "maxLength": self.max_characters}
+        bounds = {"minLength": 1, "maxLength": self.max_characters}
+        return {"type": "string", "format": self.format, **bounds}
 
 
 HARD = Flag(
@@ -177,7 +187,7 @@ class Identifier:
 
     def schema(self) -> dict[str, Any]:
         """Describe it in JSON Schema."""
-        return {"type": "string", "pattern": f"^{self.prefix}_[0-9a-z]{{26}}$"}
+        return {"type": "string", "pattern": id_pattern(self.prefix)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

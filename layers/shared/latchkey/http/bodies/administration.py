@@ -5,18 +5,25 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003 - pydantic reads annotations at run time
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.account import Role
 from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import ProblemCode
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import id_pattern, is_id
 from latchkey.domain.limits import REASON_MAX_CHARACTERS
 from latchkey.domain.search import SessionFilter
-from latchkey.http.bodies.fields import shown, shown_schema
+from latchkey.http.bodies.fields import shown, shown_schema, string_required
 from latchkey.http.bodies.validation import Body
-from latchkey.http.parameters import TIME_WORDS, WORD_MAX_CHARACTERS
+from latchkey.http.parameters import NETWORK_FORMAT, TIME_WORDS, WORD_MAX_CHARACTERS
 
 
 def _word(text: str) -> str:
@@ -45,6 +52,12 @@ def _time(value: object) -> datetime:
 Word = Annotated[
     str, AfterValidator(_word), Field(json_schema_extra=shown_schema(WORD_MAX_CHARACTERS))
 ]
+UserId = Annotated[
+    str, AfterValidator(_user_id), Field(json_schema_extra={"pattern": id_pattern("usr")})
+]
+Network = Annotated[
+    Word, Field(json_schema_extra={"format": NETWORK_FORMAT, "maxLength": WORD_MAX_CHARACTERS})
+]
 Country = Annotated[Word, Field(max_length=2)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_time)]
 Reason = Annotated[
@@ -69,14 +82,27 @@ class RoleBody(ReasonBody):
         return Role(self.role)
 
 
+_FILTER = ("user_id", "ip", "device", "country", "created_from", "created_to")
+
+
 class RevocationBody(Body):
     """The active sessions to end: the filter of `GET /sessions`, with at least one of its fields.
 
     A request with a `confirmation` ends the sessions; without one it is a dry run.
     """
 
-    user_id: Annotated[str, AfterValidator(_user_id)] | None = None
-    ip: Word | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": string_required(*_FILTER),
+            "not": {
+                "properties": {"dry_run": {"const": True}, "confirmation": {"type": "string"}},
+                "required": ["dry_run", "confirmation"],
+            },
+        }
+    )
+
+    user_id: UserId | None = None
+    ip: Network | None = None
     device: Word | None = None
     country: Country | None = None
     created_from: Moment | None = None
@@ -105,7 +131,7 @@ class RevocationBody(Body):
     @model_validator(mode="after")
     def _is_a_filter(self) -> Self:
         # Everybody's sessions are not ended by what was left out, but by a time from which on.
-        if not self.model_fields_set - {"dry_run", "confirmation", "reason"}:
+        if all(getattr(self, name) is None for name in _FILTER):
             raise PydanticCustomError(
                 ProblemCode.REQUIRED, "Send at least one field of the filter."
             )

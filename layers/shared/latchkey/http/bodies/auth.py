@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints, model_validator
+from pydantic import ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import ProblemCode
 from latchkey.domain.limits import LINK_TOKEN_MAX_CHARACTERS
-from latchkey.http.bodies.fields import DeviceId, DeviceName, EmailText, PasswordText
+from latchkey.http.bodies.fields import (
+    DeviceId,
+    DeviceName,
+    EmailText,
+    NewPassword,
+    PasswordText,
+    UsernameText,
+    string_required,
+)
 from latchkey.http.bodies.validation import Body
 
 TokenTransport = Literal["cookie", "body"]
@@ -34,8 +42,10 @@ class ReauthenticateBody(Body):
 class LoginBody(Body):
     """Credentials: an e-mail address or a username, and the password."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": string_required("email", "username")})
+
     email: EmailText | None = None
-    username: EmailText | None = None
+    username: UsernameText | None = None
     password: PasswordText
     device_name: DeviceName | None = None
     device_id: DeviceId | None = None
@@ -76,11 +86,11 @@ class ResetPasswordBody(Body):
     """A mail's token and a new password."""
 
     token: TokenText
-    new_password: PasswordText
+    new_password: NewPassword
 
 
 class ChangePasswordBody(Body):
     """The password, and the one that is to take its place."""
 
     current_password: PasswordText
-    new_password: PasswordText
+    new_password: NewPassword

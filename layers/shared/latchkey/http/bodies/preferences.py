@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import ProblemCode
 from latchkey.domain.limits import NAME_MAX_CHARACTERS, PREFERENCES_MAX_BYTES
-from latchkey.http.bodies.fields import PersonName, shown
+from latchkey.http.bodies.fields import PersonName, shown, whole
 from latchkey.http.bodies.validation import Body
 
 
@@ -23,6 +23,7 @@ def _wish(value: Any) -> Any:
     """Find what is wrong before the union does, which names its members as if they were fields."""
     if isinstance(value, str):
         return shown(value, NAME_MAX_CHARACTERS)
+    value = whole(value)
     if not isinstance(value, int):
         raise PydanticCustomError(
             ProblemCode.WRONG_TYPE, "Send true, false, a whole number or a few words."
@@ -33,13 +34,15 @@ def _wish(value: Any) -> Any:
 type Wish = Annotated[bool | int | PersonName, BeforeValidator(_wish)]
 """Yes or no, a degree, or a word or two."""
 
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+_KEY = r"^[a-z][a-z0-9_]{0,63}$"
+
+Key = Annotated[str, StringConstraints(pattern=_KEY)]
 
 
 class PreferencesBody(Body):
     """How somebody likes the places where they work, and whatever else a client remembers."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": _KEY}})
     __pydantic_extra__: dict[Key, JsonValue]  # type: ignore[mutable-override] # pydantic's own way
 
     wifi: Wish | None = None

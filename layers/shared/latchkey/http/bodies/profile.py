@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, override
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from latchkey.domain.limits import AGE_MAX_YEARS
-from latchkey.http.bodies.fields import PersonName, Username
+from latchkey.http.bodies.fields import PersonName, Username, whole
 from latchkey.http.bodies.languages import LanguageTag
 from latchkey.http.bodies.validation import Body
 
-Age = Annotated[int, Field(ge=0, le=AGE_MAX_YEARS)]
+Age = Annotated[int, Field(ge=0, le=AGE_MAX_YEARS), BeforeValidator(whole)]
 
 
 class ProfileBody(Body):

@@ -9,7 +9,7 @@ from latchkey.http.bodies.fields import (
     DeviceId,
     DeviceName,
     EmailText,
-    PasswordText,
+    NewPassword,
     PersonName,
     Username,
 )
@@ -23,7 +23,7 @@ class RegisterBody(Body):
     SECRETS: ClassVar[set[str]] = {"password"}
 
     email: EmailText
-    password: PasswordText
+    password: NewPassword
     full_name: PersonName | None = None
     username: Username | None = None
     speaking_language: LanguageTag | None = None

@@ -18,9 +18,13 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     @classmethod
-    def required_fields(cls) -> set[str]:
-        """Name the fields that must be sent."""
-        return {name for name, field in cls.model_fields.items() if field.is_required()}
+    def may_be_left_out(cls) -> bool:
+        """Tell whether a body without any field is valid."""
+        try:
+            cls.parse({})
+        except InvalidInput:
+            return False
+        return True
 
     @classmethod
     def parse(cls, document: Any) -> Self:
