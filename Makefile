@@ -135,6 +135,10 @@ teardown: $(VENV) ## Say what a stack leaves behind; CONFIRM=<stack> removes all
 admin: $(VENV) ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) GrantAdminFunction '{"email": "$(EMAIL)"}'
 
+.PHONY: allow-mail
+allow-mail: $(VENV) ## Send mails to an address again that bounced or complained (EMAIL=ada@example.com, STACK=latchkey)
+	@$(BIN)/python -m tools.allow_mail $(or $(STACK),latchkey) '$(EMAIL)'
+
 .PHONY: redrive-exports
 redrive-exports: $(VENV) ## Start failed exports over, once what made them fail is repaired (STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) CleanupFunction '{"task": "redrive_exports"}'

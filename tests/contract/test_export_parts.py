@@ -15,6 +15,7 @@ from latchkey.domain.account import Account
 from latchkey.domain.audit import AuditRecord
 from latchkey.domain.consent import Consent
 from latchkey.domain.export import Export
+from latchkey.domain.mail_health import MailSuppression
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import Device, Session
 from latchkey.flows import export_parts
@@ -49,6 +50,7 @@ FIELDS = {
         export_parts.SESSION_WITHHELD,
     ),
     Device: (export_parts.DEVICE_FIELDS, {}),
+    MailSuppression: (export_parts.MAIL_SUPPRESSION_FIELDS, {}),
     Export: (export_parts.EXPORT_FIELDS, export_parts.EXPORT_WITHHELD),
     AuditRecord: (export_parts.HISTORY_FIELDS, export_parts.HISTORY_WITHHELD),
 }

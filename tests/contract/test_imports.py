@@ -63,6 +63,7 @@ BUDGET = {
     "resend_verification": (AWS | SEALING | BODY | PASSWORDS, 640),
     "undo_email_change": (AWS | SEALING | BODY | PASSWORDS, 640),
     "verify_email": (AWS | SEALING | BODY | PASSWORDS, 640),
+    "record_mail_events": (set(), 240),
     "send_mail": (AWS | SEALING | {"jinja2", "email_validator"}, 640),
     "cleanup": (set(), 240),
     "export_dead_letters": (AWS | SEALING, 500),

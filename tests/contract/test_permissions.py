@@ -58,6 +58,7 @@ def performed():
         life_cycles(service)
         desk(service)
         audit(service)
+        mails(service)
         addresses_and_passwords(service)
         overdue_sessions(service)
         yield {name: service.performed[name] for name in folders()}
@@ -405,6 +406,19 @@ def move_twice(moving):
         body = {"token": link, "password": PASSWORD}
         answer = service.request("POST", "/api/v1/auth/email/verify", json_body=body)
         assert answer.status == 200, answer
+
+
+def mails(service):
+    """Let SES take no more for now; then let an address bounce, and an operator allow it again."""
+    person = Person(service, "bouncing@example.com")
+    service.request("POST", "/api/v1/auth/password/forgot", json_body={"email": person.email})
+    with service.mail_refused():
+        service.deliver()
+    event = (ROOT / "events" / "record_mail_events.json").read_text()
+    bounced = json.loads(event.replace("ada@example.com", "bouncing@example.com"))
+    assert service.invoke("record_mail_events", bounced) == {"batchItemFailures": []}
+    allowed = service.invoke("record_mail_events", {"allow": "bouncing@example.com"})
+    assert allowed == {"changed": True}
 
 
 def use_links(service, operation, fields):

@@ -10,6 +10,7 @@ from latchkey.domain import mail
 from latchkey.domain.effects import Effects
 from latchkey.domain.ids import new_id
 from latchkey.mail import rendering
+from latchkey.storage import mailer
 from tests.support.builders import a_context
 from tests.support.service import InProcessService
 from tools.template import load
@@ -142,6 +143,14 @@ def test_every_mail_can_be_written_in_every_language(kind, language):
     if kind.value in LINKED:
         assert VALUES["link"] in letter.text
         assert f'href="{VALUES["link"]}"' in letter.html
+
+
+def test_a_batch_fits_into_the_function_when_ses_is_slow():
+    function = load()["Resources"]["SendMailFunction"]["Properties"]
+    (source,) = [e["Properties"] for e in function["Events"].values() if e["Type"] == "SQS"]
+    slowest = mailer._CONFIG.connect_timeout + mailer._CONFIG.read_timeout
+    assert source["BatchSize"] * (slowest + 1) <= function["Timeout"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MailConcurrency"}}
 
 
 def test_the_lease_outlives_the_function_and_the_queue_outwaits_the_lease():

@@ -18,6 +18,7 @@ from latchkey.domain.idempotency import IdempotencyKey
 from latchkey.domain.ids import new_id
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX, LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
 from latchkey.domain.mail import EmailChanged
+from latchkey.domain.mail_health import MailSuppression, SuppressionReason
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason, Use
 from latchkey.domain.single_use import Purpose, SingleUseToken
@@ -32,6 +33,7 @@ from latchkey.storage.devices import DeviceStore, remember
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.exports import ExportStore
 from latchkey.storage.idempotency import IdempotencyStore, claim
+from latchkey.storage.mail_suppressions import MailSuppressionStore
 from latchkey.storage.outbox import NotClaimed, OutboxStore
 from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.rate_limits import RateLimitStore
@@ -277,6 +279,7 @@ def test_every_method_of_a_store_documents_its_access_pattern():
         DeviceStore,
         ExportStore,
         IdempotencyStore,
+        MailSuppressionStore,
         OutboxStore,
         PreferenceStore,
         RateLimitStore,
@@ -332,6 +335,19 @@ def test_preferences(measured, moto_table, account):
     assert store.find(account.id) == reset
     with pytest.raises(AccountNotFound):
         store.put("usr_nobody", preferences, some_effects(account))
+
+
+def test_suppressed_mail(measured, moto_table, account):
+    store = MailSuppressionStore(moto_table, EffectWriter(seal))
+    bounced = MailSuppression(address=account.email, reason=SuppressionReason.BOUNCED, since=NOW)
+    assert measured(store.find, account.id, account.email) is None
+    assert measured(store.suppress, account, bounced, some_effects(account))
+    assert store.suppress(account, bounced, some_effects(account)) is False
+    assert measured(store.list_by_account, account.id) == [bounced]
+    later = NOW + timedelta(minutes=1)
+    assert measured(store.allow, account.id, account.email, later, some_effects(account))
+    assert store.allow(account.id, account.email, later, some_effects(account)) is False
+    assert store.find(account.id, account.email) is None
 
 
 def an_upload(account):

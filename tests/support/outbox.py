@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.effects import Queue
@@ -26,11 +27,17 @@ class MemoryQueues:
     def __init__(self) -> None:
         self.sent: dict[Queue, list[str]] = defaultdict(list)
         self.refuses: set[Queue] = set()
+        self.delayed: dict[Queue, list[str]] = defaultdict(list)
+        self.delays: list[timedelta] = []
 
-    def send(self, queue: Queue, message_ids: Sequence[str]) -> set[str]:
+    def send(
+        self, queue: Queue, message_ids: Sequence[str], *, delay: timedelta = timedelta()
+    ) -> set[str]:
         if queue in self.refuses:
             return set(message_ids)
-        self.sent[queue] += message_ids
+        place = self.delayed if delay else self.sent
+        place[queue] += message_ids
+        self.delays += [delay] if delay else []
         return set()
 
 

@@ -7,11 +7,13 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, override
 
 from latchkey import bootstrap
 from latchkey.bootstrap import Services
 from latchkey.domain.effects import Queue
+from latchkey.domain.mail import MailPostponed
 from latchkey.security.audit_signatures import LocalSigner, new_audit_key
 from latchkey.security.single_use_tokens import mint
 from latchkey.storage.audit_keys import AuditKeyStore
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from latchkey.config import Config
+    from latchkey.domain.mail import Letter
     from latchkey.domain.single_use import Purpose
     from latchkey.storage.dynamodb import Wire
 
@@ -183,6 +186,13 @@ class RecordedService(InProcessService):
                 event = {"Records": [sqs_record(message_id)]}
                 assert self.invoke("send_mail", event) == {"batchItemFailures": []}
 
+    @contextlib.contextmanager
+    def mail_refused(self) -> Iterator[None]:
+        """Let SES answer that there were too many mails."""
+        mailer, self._mailer = self._mailer, ThrottledMailer()  # type: ignore[assignment]
+        yield
+        self._mailer = mailer
+
     def links(self, purpose: Purpose, account_id: str | None = None) -> list[str]:
         """Return the tokens of this purpose, or one person's, that were mailed and not used."""
         pepper = self._link_peppers.current(self.clock.now())
@@ -273,6 +283,14 @@ class RecordedService(InProcessService):
 def _arn(service: str, resource: str, *, regional: bool = True) -> str:
     where = f"{REGION}:{ACCOUNT}" if regional else ":"
     return f"arn:aws:{service}:{where}:{resource}"
+
+
+class ThrottledMailer:
+    """SES, when it takes no more."""
+
+    def send(self, to: str, letter: Letter) -> None:
+        del to, letter
+        raise MailPostponed(timedelta(minutes=1), quota=False)
 
 
 def make_mailer(config: Config) -> Mailer:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from latchkey.flows.exports import Exports
     from latchkey.flows.life_cycle import LifeCycle
     from latchkey.flows.links import Links
+    from latchkey.flows.mail_health import MailHealth
     from latchkey.flows.mailing import Mailing, MailSender
     from latchkey.flows.outbox import OutboxRelay, QueueSender
     from latchkey.flows.password import Password
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from latchkey.storage.export_files import ExportFiles
     from latchkey.storage.exports import ExportStore
     from latchkey.storage.idempotency import IdempotencyStore
+    from latchkey.storage.mail_suppressions import MailSuppressionStore
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.peppers import PepperStore
     from latchkey.storage.preferences import PreferenceStore
@@ -223,6 +225,12 @@ class Services:
         from latchkey.storage.single_use_tokens import SingleUseTokenStore
 
         return SingleUseTokenStore(self.table)
+
+    @cached_property
+    def mail_suppressions(self) -> MailSuppressionStore:
+        from latchkey.storage.mail_suppressions import MailSuppressionStore
+
+        return MailSuppressionStore(self.table, self._effects)
 
     @cached_property
     def mailer(self) -> MailSender:
@@ -573,6 +581,7 @@ class Services:
             accounts=self.accounts,
             sessions=self.sessions,
             tokens=self.single_use_tokens,
+            suppressions=self.mail_suppressions,
             throttling=self.throttling,
             sender=self.mailer,
             peppers=self.link_peppers,
@@ -580,6 +589,12 @@ class Services:
             service_name=self.config.service_name,
             support_contact=self.config.support_contact,
         )
+
+    @cached_property
+    def mail_health(self) -> MailHealth:
+        from latchkey.flows.mail_health import MailHealth
+
+        return MailHealth(accounts=self.accounts, suppressions=self.mail_suppressions)
 
     @cached_property
     def outbox_relay(self) -> OutboxRelay:
@@ -621,6 +636,7 @@ class Services:
             preferences=self.preference_store,
             consents=self.consents,
             exports=self.exports,
+            suppressions=self.mail_suppressions,
             activity=self.activity,
             media=lambda: self.media,
         )
@@ -833,6 +849,11 @@ def administration() -> Administration:
 def mailing() -> Mailing:
     """The mails that other flows have asked for."""
     return services().mailing
+
+
+def mail_health() -> MailHealth:
+    """Bounces and complaints."""
+    return services().mail_health
 
 
 def email_address() -> EmailAddress:

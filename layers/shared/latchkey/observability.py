@@ -122,6 +122,18 @@ def record_task(task: str, *, failed: bool = False) -> None:
     metrics.flush_metrics()
 
 
+def record_postponed_mail(*, quota: bool) -> None:
+    """Emit that SES took no more mails for now: alarm on it.
+
+    quota  whether those of 24 hours are used up
+    """
+    metrics = _metrics()
+    metrics.add_metric("MailsPostponed", MetricUnit.Count, 1)
+    if quota:
+        metrics.add_metric("MailQuotaExceeded", MetricUnit.Count, 1)
+    metrics.flush_metrics()
+
+
 def record_findings(count: int) -> None:
     """Emit how often the audit trail was found to be other than what was chained: alarm on it."""
     metrics = _metrics()

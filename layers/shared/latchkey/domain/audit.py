@@ -52,6 +52,9 @@ class Action(StrEnum):
     EMAIL_CHANGE_REQUESTED = "account.email.change_requested"
     EMAIL_CHANGED = "account.email.changed"
     EMAIL_CHANGE_UNDONE = "account.email.change_undone"
+    MAIL_BOUNCED = "account.mail.bounced"
+    MAIL_REPORTED = "account.mail.reported"
+    MAIL_ALLOWED_BY_OPERATOR = "account.mail.allowed.by_operator"
     PASSWORD_CHANGED = "account.password.changed"  # noqa: S105 - what happened, not a secret
     PASSWORD_RESET = "account.password.reset"  # noqa: S105 - as above
     SESSION_STARTED = "session.started"

@@ -84,6 +84,15 @@ WORDS: dict[Action, Words] = {
         "Undid the change of the e-mail address{ended}",
         "Änderung der E-Mail-Adresse rückgängig gemacht{ended}",
     ),
+    Action.MAIL_BOUNCED: Words(
+        "Stopped sending e-mail: the address does not take any",
+        "E-Mails eingestellt: Die Adresse nimmt keine an",
+    ),
+    Action.MAIL_REPORTED: Words(
+        "Stopped sending e-mail: one was reported as spam",
+        "E-Mails eingestellt: Eine wurde als Spam gemeldet",
+    ),
+    Action.MAIL_ALLOWED_BY_OPERATOR: Words("Sends e-mail again", "Versendet wieder E-Mails"),
     Action.PASSWORD_CHANGED: Words("Changed the password{ended}", "Passwort geändert{ended}"),
     Action.PASSWORD_RESET: Words(
         "Set a new password with a link from an e-mail{ended}",

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from latchkey.domain.audit import AuditRow
 
 
@@ -20,6 +22,20 @@ class Queue(StrEnum):
     MAIL = "mail"
     EXPORT = "export"
     PURGE = "purge"
+
+
+class Postponed(Exception):
+    """Work can't be done before some time has passed, and neither can the rest of its queue's.
+
+    It is no failure: the message waits and keeps its attempts.
+
+    delay  for how long at least
+    """
+
+    def __init__(self, delay: timedelta) -> None:
+        """Carry the delay."""
+        super().__init__()
+        self.delay = delay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

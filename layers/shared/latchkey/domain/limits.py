@@ -429,13 +429,25 @@ OUTBOX_RETENTION_DAYS = 3
 """A message that could not be worked on for so long is worth nothing; what it says disappears."""
 
 OUTBOX_OVERDUE_SECONDS = 30 * 60
-"""Five deliveries, three minutes apart, are over by then: what is still there was lost."""
+"""Five deliveries, 270 seconds apart at most, are over by then: what is still there was lost."""
 
 OUTBOX_SWEEP_HOURS = 24
 """How far back overdue messages are looked for: as long as a stream keeps its records."""
 
 OUTBOX_ATTEMPTS_MAX = 25
 """Five rounds of five deliveries: an outage of hours is survived, a poisoned message given up."""
+
+MAIL_EVENT_DAYS = 14
+"""As long as a queue keeps an event of SES: none comes later. Source: the queue's retention."""
+
+MAIL_RATE_DELAY_SECONDS = 60
+"""SES limits mails a second. What exceeds the rate waits until the present queue has gone out."""
+
+MAIL_QUOTA_DELAY_SECONDS = 600
+"""SES limits mails in 24 hours, counted anew with every mail: it is worth asking now and then."""
+
+POSTPONED_MAX_SECONDS = 900
+"""The longest delay of a message. Source: SQS, SendMessage, DelaySeconds."""
 
 # Mails and their links -----------------------------------------------------------------------
 

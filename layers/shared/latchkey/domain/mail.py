@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from latchkey.domain.effects import OutboxMessage, Queue
+from latchkey.domain.effects import OutboxMessage, Postponed, Queue
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from latchkey.domain.request import RequestContext
 
 
@@ -33,6 +35,18 @@ class MailKind(StrEnum):
     EXPORT_READY = "export_ready"
     ACCOUNT_DELETED = "account_deleted"
     ACCOUNT_ERASED = "account_erased"
+
+
+class MailPostponed(Postponed):
+    """The mail service takes no more for now.
+
+    quota  whether the mails of a day are used up; else there were too many at once
+    """
+
+    def __init__(self, delay: timedelta, *, quota: bool) -> None:
+        """Carry the delay, and why."""
+        super().__init__(delay)
+        self.quota = quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from latchkey.flows.avatars import Media
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.exports import ExportStore
+    from latchkey.storage.mail_suppressions import MailSuppressionStore
     from latchkey.storage.preferences import PreferenceStore
     from latchkey.storage.sessions import SessionStore
 
@@ -51,6 +52,7 @@ class Sources:
     preferences: PreferenceStore
     consents: ConsentStore
     exports: ExportStore
+    suppressions: MailSuppressionStore
     activity: Activity
     media: Callable[[], Media]
 
@@ -305,6 +307,18 @@ def _exports(sources: Sources, account: Account, after: str | None) -> Iterator[
         yield Row(cursor=export.id, content=_fields(export, EXPORT_FIELDS))
 
 
+MAIL_SUPPRESSION_FIELDS = ("address", "reason", "since")
+
+
+def _suppressed_mail(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    found = sources.suppressions.list_by_account(account.id)
+    for suppression in sorted(found, key=lambda suppression: suppression.address):
+        if after is None or suppression.address > after:
+            yield Row(
+                cursor=suppression.address, content=_fields(suppression, MAIL_SUPPRESSION_FIELDS)
+            )
+
+
 PARTS: tuple[Part, ...] = (
     Part(
         name="profile",
@@ -359,6 +373,15 @@ PARTS: tuple[Part, ...] = (
         holds=(),
         columns=("name", "media_type", "base64"),
         rows=_avatar,
+    ),
+    Part(
+        name="suppressed-mail",
+        title="Stopped mail",
+        about="Your addresses that get no e-mail from us, because it bounced or was reported.",
+        form=Form.TABLE,
+        holds=("mail_suppression",),
+        columns=MAIL_SUPPRESSION_FIELDS,
+        rows=_suppressed_mail,
     ),
     Part(
         name="exports",

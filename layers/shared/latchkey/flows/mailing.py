@@ -19,7 +19,7 @@ from latchkey.domain.limit_table import MAILS
 from latchkey.domain.limits import OBJECTION_DAYS, RESET_PASSWORD_MINUTES, VERIFY_EMAIL_HOURS
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.mail import rendering
-from latchkey.observability import logger
+from latchkey.observability import logger, record_postponed_mail
 from latchkey.security import single_use_tokens
 from latchkey.security.addresses import normalise_email
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from latchkey.domain.request import Location
     from latchkey.flows.throttling import Throttling
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.mail_suppressions import MailSuppressionStore
     from latchkey.storage.peppers import PepperStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.single_use_tokens import SingleUseTokenStore
@@ -55,7 +56,7 @@ class MailSender(Protocol):
     """What sends a mail."""
 
     def send(self, to: str, letter: Letter) -> None:
-        """Send it, or raise."""
+        """Send it, or raise: MailPostponed when it can't be sent before some time."""
         ...
 
 
@@ -69,11 +70,15 @@ class PlannedLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A mail before it is written: to whom, and what its template needs."""
+    """A mail before it is written: to whom, and what its template needs.
+
+    account_id  whose address it is; None when nothing is left of the account
+    """
 
     to: str
     language: str | None
     values: Mapping[str, object]
+    account_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,7 @@ class Mailing:
     accounts: AccountStore
     sessions: SessionStore
     tokens: SingleUseTokenStore
+    suppressions: MailSuppressionStore
     throttling: Throttling
     sender: MailSender
     peppers: PepperStore
@@ -100,7 +106,8 @@ class Mailing:
 
         Nothing is sent when there is nobody to send it to any more: an unknown address, an account
         that was verified, erased or suspended in the meantime. Nothing is sent either when the
-        mailbox has had too many mails of this kind (`domain.limit_table.MAILS`).
+        mailbox has had too many mails of this kind (`domain.limit_table.MAILS`), or when mails to
+        the address have bounced or were reported as spam (`flows.mail_health`).
 
         Race: the message is removed when this returns. If the process dies between SES's answer
         and that, or if the answer is lost, the mail is sent once more when the lease has run out:
@@ -116,6 +123,9 @@ class Mailing:
         if draft is None:
             logger.info("no mail", kind=kind.value, message_id=message.id)
             return
+        if draft.account_id and self.suppressions.find(draft.account_id, draft.to):
+            logger.info("mail suppressed", kind=kind.value, message_id=message.id)
+            return
         left = self._count(message, mail, draft, now)
         if left is None:
             logger.warning("too many mails", kind=kind.value, message_id=message.id)
@@ -125,7 +135,11 @@ class Mailing:
         values["last"] = left == 0
         ours = {"service": self.service_name, "support": self.support_contact}
         letter = rendering.write(kind, language, {**ours, **values})
-        self.sender.send(draft.to, letter)
+        try:
+            self.sender.send(draft.to, letter)
+        except mails.MailPostponed as postponed:
+            record_postponed_mail(quota=postponed.quota)
+            raise
         logger.info("mail sent", kind=kind.value, message_id=message.id)
 
     def _count(
@@ -219,9 +233,8 @@ class Mailing:
             state=single_use_tokens.state_of(account),
         )
         language = account.speaking_language
-        return Draft(
-            to=address, language=language, values={"link": link, "hours": VERIFY_EMAIL_HOURS}
-        )
+        values = {"link": link, "hours": VERIFY_EMAIL_HOURS}
+        return Draft(to=address, language=language, values=values, account_id=account.id)
 
     def _email_changed(self, account: Account, address: str, now: datetime) -> Draft | None:
         if email_key(account.email) == email_key(address):
@@ -237,7 +250,8 @@ class Mailing:
                 subject=address,
             )
         values = {"link": link, "days": OBJECTION_DAYS, "new_address": _masked(account.email)}
-        return Draft(to=address, language=account.speaking_language, values=values)
+        language = account.speaking_language
+        return Draft(to=address, language=language, values=values, account_id=account.id)
 
     def _about_session(
         self,
@@ -313,7 +327,8 @@ class Mailing:
 
 def _to(account: Account, **values: object) -> Draft:
     """Address a mail to the account's own, stored address."""
-    return Draft(to=account.email, language=account.speaking_language, values=values)
+    language = account.speaking_language
+    return Draft(to=account.email, language=language, values=values, account_id=account.id)
 
 
 def _masked(address: str) -> str:

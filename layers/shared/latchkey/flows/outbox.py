@@ -10,7 +10,7 @@ from latchkey.observability import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from latchkey.domain.effects import Queue
     from latchkey.storage.outbox import OutboxStore
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class QueueSender(Protocol):
     """What the relay needs of the queues."""
 
-    def send(self, queue: Queue, message_ids: Sequence[str]) -> set[str]:
+    def send(self, queue: Queue, message_ids: Sequence[str], *, delay: timedelta = ...) -> set[str]:
         """Send messages; return those that were not accepted. Raises KeyError: no such queue."""
         ...
 

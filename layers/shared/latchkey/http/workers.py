@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from functools import update_wrapper
+from secrets import randbelow
 from typing import TYPE_CHECKING, Any
 
 from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
+from latchkey.domain.effects import Postponed
+from latchkey.domain.limits import POSTPONED_MAX_SECONDS
 from latchkey.observability import logger, record_request, units
 from latchkey.storage.keys import HEARTBEATS, outbox_message
 from latchkey.storage.outbox import NotClaimed
@@ -19,7 +23,6 @@ from latchkey.storage.table import Key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
     from latchkey.domain.effects import Queue
     from latchkey.http.request import Event
@@ -50,20 +53,27 @@ class Worker:
 
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
         """Work on a batch, message by message; never raises."""
+        batch = _Batch()
         failed = [
             record["messageId"]
             for record in event["Records"]
-            if not self._work(record, lambda_context)
+            if not self._work(record, lambda_context, batch)
         ]
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
-    def _work(self, record: Event, lambda_context: Any) -> bool:
+    def _work(self, record: Event, lambda_context: Any, batch: _Batch) -> bool:
         started = time.perf_counter()
         units.reset()
         message_id = None
         try:
             message_id = json.loads(record["body"])["message_id"]
-            outcome, done = self._claim_and_call(message_id, lambda_context)
+            if batch.delay is None:
+                outcome, done = self._claim_and_call(message_id, lambda_context)
+            else:
+                outcome, done = self._postpone(message_id, batch.delay, claimed=False)
+        except Postponed as postponed:
+            batch.delay = postponed.delay
+            outcome, done = self._postpone(str(message_id), postponed.delay, claimed=True)
         except Exception as error:  # noqa: BLE001 - this message again, the others go on
             logger.exception("message failed", operation=self.operation, message_id=message_id)
             outcome, done = type(error).__name__, False
@@ -85,17 +95,49 @@ class Worker:
         services = bootstrap.services()
         claimed = services.outbox.claim(self._queue, message_id, services.clock.now(), self._lease)
         if isinstance(claimed, NotClaimed):
-            return claimed.value, claimed is NotClaimed.DONE
+            return claimed.value, claimed is not NotClaimed.LEASED
         timer = (lambda: lambda_context.get_remaining_time_in_millis() / 1000,)
         self._function(claimed, self._needs(), *(timer if self._timed else ()))
         services.outbox.settle(self._queue, message_id)
         return "worked", True
+
+    def _postpone(self, message_id: str, delay: timedelta, *, claimed: bool) -> tuple[str, bool]:
+        """Deliver a message again later, as a new one: a delivery that fails counts, this does not.
+
+        The delay is spread over half its length, so that not all of them come back at once.
+        """
+        services = bootstrap.services()
+        # A second more than the message is held back for: clocks differ.
+        seconds = int(delay.total_seconds()) + 1
+        spread = randbelow(max(seconds // 2, 1))
+        wait = timedelta(seconds=min(seconds + spread, POSTPONED_MAX_SECONDS))
+        until = services.clock.now() + delay
+        try:
+            if services.outbox.postpone(self._queue, message_id, until, claimed=claimed):
+                accepted = not services.queues.send(self._queue, [message_id], delay=wait)
+                return "postponed", accepted
+        except Exception:  # noqa: BLE001 - the queue delivers this one again by itself
+            logger.exception("not postponed", operation=self.operation, message_id=message_id)
+            return "not postponed", False
+        return NotClaimed.DONE.value, True
+
+
+class _Batch:
+    """What the messages of one batch have in common.
+
+    delay  for which the rest of it is postponed, as soon as one message was
+    """
+
+    delay: timedelta | None = None
 
 
 def worker(
     *, queue: Queue, lease: timedelta, needs: Callable[[], Any], timed: bool = False
 ) -> Callable[[Callable[..., None]], Worker]:
     """Make a function the worker of a queue: it gets one message at a time, which it has claimed.
+
+    Raising Postponed means: not now, and the rest of the batch neither. Each is delivered again
+    later, as a new message, so that waiting uses up no delivery.
 
     Returning means done: the message is removed from the outbox and from the queue. Raising means
     again, after the queue's visibility timeout.

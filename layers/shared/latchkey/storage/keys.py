@@ -8,6 +8,7 @@
     export          main   ACCOUNT#<account id>  EXPORT#<export id>
     export ledger   main   ACCOUNT#<account id>  EXPORTS
     deletion        main   ACCOUNT#<account id>  DELETION
+    suppressed mail main   ACCOUNT#<account id>  MAIL_SUPPRESSION#<digest of the address>
     avatar upload   main   ACCOUNT#<account id>  AVATAR_UPLOAD#<slot>
     idempotency key main   ACCOUNT#<account id>  IDEMPOTENCY#<digest>
     the same, of a registration  main  REGISTRATION#<digest>  REGISTRATION
@@ -128,6 +129,15 @@ def deletion(account_id: str) -> Key:
 def revocation(account_id: str, revocation_id: str) -> Key:
     """That an administrator has seen what a revocation would end."""
     return Key(account_partition(account_id), f"{REVOCATION_PREFIX}{revocation_id}")
+
+
+MAIL_SUPPRESSION_PREFIX = "MAIL_SUPPRESSION#"
+
+
+def mail_suppression(account_id: str, email_key: str) -> Key:
+    """That an address of an account gets no mails."""
+    digest = hashlib.sha256(email_key.encode()).hexdigest()[:32]
+    return Key(account_partition(account_id), f"{MAIL_SUPPRESSION_PREFIX}{digest}")
 
 
 def accounts_partition(status: str) -> str:

@@ -50,6 +50,8 @@ class NotClaimed(Enum):
     """It is not there any more: whoever did the work has removed it."""
     LEASED = "leased"
     """Somebody is at it, or died at it a moment ago: come back when the lease has run out."""
+    POSTPONED = "postponed"
+    """It waits, and has a delivery of its own for the time after that: this one is superfluous."""
 
 
 class OutboxStore:
@@ -67,19 +69,49 @@ class OutboxStore:
         Pattern      O1, a worker got a delivery
         Request      UpdateItem
         Cost         1 WRU
-        Condition    the message is there, and nobody else's lease on it is running
+        Condition    the message is there, nobody else's lease is running, and it does not wait
         Race         of two deliveries at once one is LEASED; it must be delivered again, because
                      the other worker may die
         """
         change = Change(assign={"leased_until": to_milliseconds(now + lease)}, add={"attempts": 1})
-        free = Lacks("leased_until") | Compare("leased_until", "<=", to_milliseconds(now))
+        present = to_milliseconds(now)
+        free = Lacks("leased_until") | Compare("leased_until", "<=", present)
+        due = Lacks("postponed_until") | Compare("postponed_until", "<=", present)
+        update = Update(keys.outbox(queue, message_id), change, EXISTS & free & due)
         try:
-            item = self._table.update(Update(keys.outbox(queue, message_id), change, EXISTS & free))
+            item = self._table.update(update)
         except ConditionFailed as failed:
-            return NotClaimed.DONE if failed.item is None else NotClaimed.LEASED
+            if failed.item is None:
+                return NotClaimed.DONE
+            waits = cast("int", failed.item.get("postponed_until", 0)) > present
+            return NotClaimed.POSTPONED if waits else NotClaimed.LEASED
         body = cast("dict[str, str | int | bool | None]", item["body"])
         attempt = int(str(item["attempts"]))
         return OutboxMessage(id=message_id, queue=queue, body=body, attempt=attempt)
+
+    def postpone(self, queue: Queue, message_id: str, until: datetime, *, claimed: bool) -> bool:
+        """Let a message wait; its sender delivers it again afterwards. False if it is done.
+
+        claimed  whether the caller has the lease: it is given back, and the attempt does not count
+                 towards OUTBOX_ATTEMPTS_MAX
+
+        Pattern      O6, a worker was told to come back later
+        Request      UpdateItem
+        Cost         1 WRU
+        Condition    the message is there
+        Race         every other delivery finds it POSTPONED and goes away, so that the copies of a
+                     message do not multiply while it waits
+        """
+        change = Change(
+            assign={"postponed_until": to_milliseconds(until)},
+            add={"postponements": 1} if claimed else {},
+            drop=("leased_until",) if claimed else (),
+        )
+        try:
+            self._table.update(Update(keys.outbox(queue, message_id), change, EXISTS))
+        except ConditionFailed:
+            return False
+        return True
 
     def settle(self, queue: Queue, message_id: str) -> None:
         """Remove a message whose work has been done, and all that it said.
@@ -126,7 +158,8 @@ class OutboxStore:
 
         Their stream record was lost, or every delivery has failed. To relay them again is safe at
         any time and any number of times: a worker claims before it works. Those that have been
-        tried OUTBOX_ATTEMPTS_MAX times are left to whoever reads the dead letters.
+        tried OUTBOX_ATTEMPTS_MAX times are left to whoever reads the dead letters, and those that
+        were told to wait to their own delivery.
 
         Pattern      O3, the schedule that cleans up
         Request      Query, for each hour of OUTBOX_SWEEP_HOURS and each shard
@@ -138,6 +171,9 @@ class OutboxStore:
         for partition in keys.outbox_partitions(since, until):
             for item in read_all(self._table, Query(partition=partition)):
                 attempts = cast("int", item.get("attempts", 0))
+                attempts -= cast("int", item.get("postponements", 0))
+                waits = cast("int", item.get("postponed_until", 0)) > to_milliseconds(now)
                 queue, message_id = keys.outbox_message(Key(str(item["pk"]), str(item["sk"])))
-                if minted_at(message_id) <= until and attempts < OUTBOX_ATTEMPTS_MAX:
+                tried_out = attempts >= OUTBOX_ATTEMPTS_MAX
+                if minted_at(message_id) <= until and not tried_out and not waits:
                     yield queue, message_id

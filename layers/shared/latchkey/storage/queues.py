@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -28,20 +29,25 @@ class Queues:
         self._urls = urls
         self._sqs = aws_client("sqs")
 
-    def send(self, queue: Queue, message_ids: Sequence[str]) -> set[str]:
+    def send(
+        self, queue: Queue, message_ids: Sequence[str], *, delay: timedelta = timedelta()
+    ) -> set[str]:
         """Send any number of messages; return those that were not accepted.
+
+        delay  after which they are delivered; POSTPONED_MAX_SECONDS at most
 
         Raises KeyError for a queue that this deployment does not have.
         """
         url = self._urls[queue.value]
         failed: set[str] = set()
         for batch in batched(message_ids, _BATCH_MAX, strict=False):
-            failed |= self._send_batch(url, batch)
+            failed |= self._send_batch(url, batch, delay)
         return failed
 
-    def _send_batch(self, url: str, message_ids: Sequence[str]) -> set[str]:
+    def _send_batch(self, url: str, message_ids: Sequence[str], delay: timedelta) -> set[str]:
+        later = {"DelaySeconds": int(delay.total_seconds())} if delay else {}
         entries = [
-            {"Id": str(number), "MessageBody": json.dumps({"message_id": message_id})}
+            {"Id": str(number), "MessageBody": json.dumps({"message_id": message_id}), **later}
             for number, message_id in enumerate(message_ids)
         ]
         try:

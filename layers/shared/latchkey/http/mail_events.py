@@ -1,0 +1,103 @@
+"""What SES tells of bounces and complaints, as a queue delivers it.
+
+Two shapes: event publishing has `eventType`, an identity's own notifications `notificationType`.
+Each may come by itself, as the detail of an EventBridge event, or in an SNS notification.
+Source: Amazon SES Developer Guide, "Contents of event data that SES publishes to Amazon SNS".
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from latchkey import bootstrap
+from latchkey.domain.ids import new_id
+from latchkey.domain.mail_health import MailEvent, SuppressionReason
+from latchkey.domain.request import RequestContext
+from latchkey.observability import logger, units
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from latchkey.flows.mail_health import MailHealth
+    from latchkey.http.request import Event
+
+_NOT_SPAM = "not-spam"
+"""What somebody says who takes a mail out of their folder of spam."""
+
+
+def record_mail_events(event: Event, flow: MailHealth) -> Event:
+    """Record a batch of events; return those that have to come again.
+
+    One that can't be read fails alone, and ends among the dead letters.
+    """
+    failed = [record["messageId"] for record in event["Records"] if not _record(record, flow)]
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+
+def allow_mail(address: str, flow: MailHealth) -> dict[str, bool]:
+    """Send mails to an address again: for an operator. Raises AccountNotFound."""
+    allowed = flow.allow(address, _context())
+    logger.info("mail allowed", operation="record_mail_events", changed=allowed)
+    return {"changed": allowed}
+
+
+def _record(record: Event, flow: MailHealth) -> bool:
+    units.reset()
+    try:
+        event = _mail_event(json.loads(record["body"]))
+        stopped = 0 if event is None else flow.record(event, _context())
+    except Exception:  # noqa: BLE001 - this event again, the others go on
+        logger.exception("mail event failed", operation="record_mail_events")
+        return False
+    logger.info(
+        "mail event",
+        operation="record_mail_events",
+        reason=None if event is None else event.reason.value,
+        stopped=stopped,
+        read_units=units.read,
+        write_units=units.write,
+    )
+    return True
+
+
+def _context() -> RequestContext:
+    now = bootstrap.services().clock.now()
+    return RequestContext(request_id=new_id("job", now), now=now, ip_address="")
+
+
+def _mail_event(content: Any) -> MailEvent | None:
+    """Read an event; None for one that stops no mails."""
+    match content:
+        case {"detail": {} as detail}:
+            return _mail_event(detail)
+        case {"Type": "Notification", "Message": str(message)}:
+            return _mail_event(json.loads(message))
+        case {"eventType": str(kind)} | {"notificationType": str(kind)}:
+            return _read(kind, content)
+    msg = "no event of SES"
+    raise ValueError(msg)
+
+
+def _read(kind: str, content: Mapping[str, Any]) -> MailEvent | None:
+    if kind == "Bounce":
+        bounce = content["bounce"]
+        # A full mailbox, a server that is away: SES has tried for hours, and may again.
+        if bounce["bounceType"] != "Permanent":
+            return None
+        return _event(SuppressionReason.BOUNCED, bounce, "bouncedRecipients")
+    if kind == "Complaint":
+        complaint = content["complaint"]
+        if complaint.get("complaintFeedbackType") == _NOT_SPAM:
+            return None
+        return _event(SuppressionReason.REPORTED, complaint, "complainedRecipients")
+    return None
+
+
+def _event(reason: SuppressionReason, told: Mapping[str, Any], recipients: str) -> MailEvent:
+    return MailEvent(
+        reason=reason,
+        addresses=tuple(str(recipient["emailAddress"]) for recipient in told[recipients]),
+        at=datetime.fromisoformat(told["timestamp"]),
+    )

@@ -1,0 +1,118 @@
+"""Addresses that get no mails, each in the partition of the person whose address it is.
+
+There, because an erasure takes it along, an export finds it, and somebody else who gets the address
+later starts afresh.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import email_key
+from latchkey.domain.limits import MAIL_EVENT_DAYS
+from latchkey.domain.mail_health import MailSuppression, SuppressionReason
+from latchkey.storage import keys
+from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.table import (
+    ABSENT,
+    Check,
+    Compare,
+    ConditionFailed,
+    Has,
+    Lacks,
+    Put,
+    Query,
+    equals,
+    read_all,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.effects import Effects
+    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.table import Item, Table
+
+
+class MailSuppressionStore:
+    """Everybody's."""
+
+    def __init__(self, table: Table, effects: EffectWriter) -> None:
+        """Keep them in this table."""
+        self._table = table
+        self._effects = effects
+
+    def find(self, account_id: str, address: str) -> MailSuppression | None:
+        """Tell whether an address of an account gets no mails, and why.
+
+        Pattern      H1, before every mail to an account
+        Request      GetItem
+        Consistency  strong
+        Cost         1 RRU
+        """
+        return _suppression(self._table.get(keys.mail_suppression(account_id, email_key(address))))
+
+    def list_by_account(self, account_id: str) -> list[MailSuppression]:
+        """List the addresses of an account that get no mails.
+
+        Pattern      H2, export
+        Request      Query
+        Consistency  strong
+        Cost         1 RRU
+        Bounds       the addresses that the account has had: a handful
+        """
+        partition = keys.account_partition(account_id)
+        query = Query(partition=partition, prefix=keys.MAIL_SUPPRESSION_PREFIX)
+        found = (_suppression(item) for item in read_all(self._table, query))
+        return [suppression for suppression in found if suppression is not None]
+
+    def suppress(self, account: Account, suppression: MailSuppression, effects: Effects) -> bool:
+        """Send no more mails to an address; False if there is nothing to change.
+
+        Pattern      H3, a mail bounced for good, or was reported
+        Request      TransactWriteItems
+        Cost         6 WRU: it, the account's check, the audit row
+        Condition    the address was not reported before; nor did it bounce before, if this is a
+                     bounce; it was not allowed again since; and the account is as it was read
+        Race         of two deliveries of one event one writes the row. An account that changes
+                     meanwhile raises ConditionFailed: the event comes again
+        """
+        key = keys.mail_suppression(account.id, email_key(suppression.address))
+        later = Lacks("allowed_at") | Compare("allowed_at", "<", to_milliseconds(suppression.since))
+        new = ABSENT | (Lacks("reason") & later)
+        if suppression.reason is SuppressionReason.REPORTED:
+            new |= equals("reason", SuppressionReason.BOUNCED.value)
+        put = Put(key, to_item(suppression), new)
+        check = Check(keys.account(account.id), equals("status", account.status.value))
+        try:
+            self._table.transact([put, check, *self._effects.writes(effects)])
+        except ConditionFailed as failed:
+            if failed.write != put:
+                raise
+            return False
+        return True
+
+    def allow(self, account_id: str, address: str, now: datetime, effects: Effects) -> bool:
+        """Send mails to an address again; False if they were not stopped.
+
+        What is left keeps an event that is delivered late from stopping them once more.
+
+        Pattern      H4, an operator has looked into it
+        Request      TransactWriteItems
+        Cost         4 WRU: it, and the audit row
+        Condition    mails to it are stopped
+        """
+        expires_at = now + timedelta(days=MAIL_EVENT_DAYS)
+        left: Item = {"allowed_at": to_milliseconds(now), "ttl": int(expires_at.timestamp())}
+        put = Put(keys.mail_suppression(account_id, email_key(address)), left, Has("reason"))
+        try:
+            self._table.transact([put, *self._effects.writes(effects)])
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _suppression(item: Item | None) -> MailSuppression | None:
+    return None if item is None or "reason" not in item else from_item(MailSuppression, item)

@@ -1,0 +1,238 @@
+"""Bounces and complaints stop the mails to an address, once, and whoever it is can see it."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+
+import pytest
+
+from latchkey.domain.audit import Action
+from latchkey.domain.errors import AccountNotFound
+from latchkey.storage.table import ConditionFailed
+from tests.support.person import Person
+from tests.support.service import InProcessService
+from tools.template import ROOT
+
+ADA = "ada@example.com"
+FORGOT = "/api/v1/auth/password/forgot"
+ACTIVITY = "/api/v1/users/me/activity"
+
+
+@pytest.fixture
+def service():
+    service = InProcessService()
+    service.ada = Person(service, ADA)
+    service.work()
+    service.mailbox.sent.clear()
+    return service
+
+
+def happened(service, kind="Bounce", address=ADA, **details):
+    """Return what event publishing says of a mail to this address."""
+    at = service.clock.now().isoformat().replace("+00:00", "Z")
+    recipients = [{"emailAddress": address}]
+    if kind == "Bounce":
+        told = {"bounceType": "Permanent", "bounceSubType": "General", "timestamp": at, **details}
+        return {"eventType": kind, "bounce": {**told, "bouncedRecipients": recipients}, "mail": {}}
+    told = {"complaintFeedbackType": "abuse", "timestamp": at, **details}
+    return {"eventType": kind, "complaint": {**told, "complainedRecipients": recipients}}
+
+
+def deliver(service, *contents):
+    """Deliver a batch; return the numbers of those that have to come again."""
+    records = [
+        {"messageId": str(number), "body": c if isinstance(c, str) else json.dumps(c)}
+        for number, c in enumerate(contents)
+    ]
+    answer = handler()({"Records": records}, None)
+    return [int(entry["itemIdentifier"]) for entry in answer["batchItemFailures"]]
+
+
+def handler():
+    return importlib.import_module("functions.record_mail_events.app").handler
+
+
+def mailed(service, address=ADA):
+    """Ask for a mail, and tell whether it was sent."""
+    service.mailbox.sent.clear()
+    service.request("POST", FORGOT, json_body={"email": address})
+    assert service.work() == []
+    return bool(service.mailbox.to(address))
+
+
+def rows(service, *actions):
+    found = [item["action"] for item in service.table.all_items() if "action" in item]
+    return [Action(action) for action in found if action in {a.value for a in actions}]
+
+
+def by_notification(event):
+    old = {"notificationType" if name == "eventType" else name: v for name, v in event.items()}
+    return {"Type": "Notification", "MessageId": "1", "Message": json.dumps(old)}
+
+
+SHAPES = {
+    "event publishing": lambda event: event,
+    "an identity's notification": lambda event: {
+        "notificationType" if name == "eventType" else name: value for name, value in event.items()
+    },
+    "EventBridge": lambda event: {"source": "aws.ses", "detail-type": "x", "detail": event},
+    "SNS": lambda event: {"Type": "Notification", "Message": json.dumps(event)},
+    "SNS, an identity's notification": by_notification,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["Bounce", "Complaint"])
+def test_an_address_that_bounces_or_complains_gets_no_more_mails(service, kind, shape):
+    assert mailed(service)
+    assert deliver(service, SHAPES[shape](happened(service, kind))) == []
+    assert not mailed(service)
+
+
+def test_an_event_of_the_repository_is_one(service):
+    event = json.loads((ROOT / "events" / "record_mail_events.json").read_text())
+    assert handler()(event, None) == {"batchItemFailures": []}
+    assert not mailed(service)
+
+
+@pytest.mark.parametrize(
+    ("kind", "details"),
+    [
+        ("Bounce", {"bounceType": "Transient", "bounceSubType": "MailboxFull"}),
+        ("Bounce", {"bounceType": "Undetermined"}),
+        ("Complaint", {"complaintFeedbackType": "not-spam"}),
+    ],
+)
+def test_what_passes_stops_nothing(service, kind, details):
+    assert deliver(service, happened(service, kind, **details)) == []
+    assert mailed(service)
+
+
+@pytest.mark.parametrize("kind", ["Delivery", "Send", "Open", "DeliveryDelay", "Subscription"])
+def test_other_events_of_ses_are_taken_and_stop_nothing(service, kind):
+    assert deliver(service, {"eventType": kind, "mail": {}}) == []
+    assert mailed(service)
+
+
+POISON = [
+    "no JSON",
+    "[]",
+    "{}",
+    '{"eventType": 7}',
+    '{"eventType": "Bounce"}',
+    '{"eventType": "Bounce", "bounce": {"bounceType": "Permanent"}}',
+    '{"Type": "Notification", "Message": "no JSON"}',
+    '{"eventType": "Complaint", "complaint": {"timestamp": "?", "complainedRecipients": []}}',
+]
+
+
+def test_poison_fails_alone_and_in_one_batch_with_others(service):
+    assert deliver(service, *POISON, happened(service)) == list(range(len(POISON)))
+    assert not mailed(service)
+
+
+@pytest.mark.parametrize("address", ["nobody@example.com", "no address", "", "ada@exämple..com"])
+def test_an_address_that_nobody_has_leaves_nothing_behind(service, address):
+    before = copy.deepcopy(service.table.all_items())
+    assert deliver(service, happened(service, address=address)) == []
+    assert service.table.all_items() == before
+
+
+def test_any_spelling_of_an_address_is_the_address(service):
+    assert deliver(service, happened(service, address="ADA@Example.COM")) == []
+    assert not mailed(service)
+
+
+def test_an_event_that_is_delivered_five_times_is_one_row(service):
+    event = happened(service)
+    assert deliver(service, *[event] * 5) == []
+    assert rows(service, Action.MAIL_BOUNCED) == [Action.MAIL_BOUNCED]
+
+
+def test_a_complaint_after_a_bounce_counts_and_a_bounce_after_a_complaint_does_not(service):
+    deliver(service, happened(service), happened(service, "Complaint"), happened(service))
+    assert rows(service, *Action).count(Action.MAIL_BOUNCED) == 1
+    assert rows(service, *Action).count(Action.MAIL_REPORTED) == 1
+    (found,) = service.services.mail_suppressions.list_by_account(service.ada.id)
+    assert found.reason.value == "reported"
+
+
+def test_the_person_sees_why_there_are_no_mails(service):
+    deliver(service, happened(service))
+    entries = service.request("GET", ACTIVITY, token=service.ada.token).data
+    assert "Stopped sending e-mail" in json.dumps(entries)
+
+
+def test_others_with_the_same_domain_still_get_mails(service):
+    Person(service, "grace@example.com")
+    deliver(service, happened(service))
+    assert mailed(service, "grace@example.com")
+
+
+def test_an_operator_allows_mails_again_and_a_late_event_does_not_stop_them(service):
+    late = happened(service, "Complaint")
+    deliver(service, late)
+    service.clock.advance(minutes=5)
+    assert handler()({"allow": "Ada@example.com"}, None) == {"changed": True}
+    assert handler()({"allow": ADA}, None) == {"changed": False}
+    assert deliver(service, late) == []
+    assert mailed(service)
+    assert rows(service, Action.MAIL_ALLOWED_BY_OPERATOR) == [Action.MAIL_ALLOWED_BY_OPERATOR]
+    service.clock.advance(minutes=5)
+    deliver(service, happened(service, "Complaint"))
+    assert not mailed(service)
+
+
+def test_only_an_address_that_somebody_has_can_be_allowed(service):
+    with pytest.raises(AccountNotFound):
+        handler()({"allow": "nobody@example.com"}, None)
+
+
+def test_a_new_address_of_the_same_person_gets_mails(service):
+    deliver(service, happened(service))
+    body = {"email": "ada.king@example.com"}
+    answer = service.request(
+        "POST", "/api/v1/users/me/email", json_body=body, token=service.ada.token
+    )
+    assert answer.status == 202
+    assert service.work() == []
+    assert service.mailbox.to("ada.king@example.com")
+
+
+def test_an_erasure_takes_it_along(service):
+    deliver(service, happened(service))
+    assert service.services.mail_suppressions.list_by_account(service.ada.id)
+    service.ada.request("DELETE", "/api/v1/users/me")
+    service.clock.advance(days=31)
+    importlib.import_module("functions.cleanup.app").handler({}, None)
+    service.work()
+    assert not [i for i in service.table.all_items() if "MAIL_SUPPRESSION" in str(i["sk"])]
+    before = len(service.table.all_items())
+    assert deliver(service, happened(service)) == []
+    assert len(service.table.all_items()) == before
+
+
+def test_an_account_that_changes_meanwhile_is_read_again(service, monkeypatch):
+    """Between reading the account and stopping its mails, it is deleted: the event comes again."""
+    transact = service.table.transact
+
+    def deleted_first(writes):
+        monkeypatch.setattr(service.table, "transact", transact)
+        service.ada.request("DELETE", "/api/v1/users/me")
+        transact(writes)
+
+    monkeypatch.setattr(service.table, "transact", deleted_first)
+    assert deliver(service, happened(service)) == [0]
+    assert deliver(service, happened(service)) == []
+    assert rows(service, Action.MAIL_BOUNCED) == [Action.MAIL_BOUNCED]
+
+
+def test_it_and_its_row_are_written_together_or_not_at_all(service, monkeypatch):
+    def fails(writes):
+        raise ConditionFailed(writes[1], None)
+
+    monkeypatch.setattr(service.table, "transact", fails)
+    assert deliver(service, happened(service)) == [0]
+    assert service.services.mail_suppressions.list_by_account(service.ada.id) == []
