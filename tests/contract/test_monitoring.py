@@ -7,6 +7,7 @@ fail on a template that breaks it.
 from __future__ import annotations
 
 import copy
+import json
 import re
 
 import pytest
@@ -181,7 +182,82 @@ def too_long(template):
     }
 
 
+DIMENSIONS = {
+    "FunctionName": "AWS::Serverless::Function",
+    "QueueName": "AWS::SQS::Queue",
+    "TableName": "AWS::DynamoDB::Table",
+    "LogGroupName": "AWS::Logs::LogGroup",
+    "ApiId": "AWS::Serverless::HttpApi",
+}
+NAMED = re.compile(r"\$\{([\w:]+)(?:\.\w+)?}")
+
+
+def widgets(template):
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    return json.loads(body)["widgets"]
+
+
+def metrics_of(template):
+    """Return every metric of the dashboard: namespace, name and dimensions."""
+    for widget in widgets(template):
+        for metric in widget["properties"].get("metrics", []):
+            words = [word for word in metric if isinstance(word, str)]
+            if words:
+                namespace, name, *rest = words
+                yield namespace, name, dict(zip(rest[::2], rest[1::2], strict=True))
+
+
+def dangling_widgets(template):
+    """What the dashboard names and the template does not have, or has as something else."""
+    kinds = {name: item["Type"] for name, item in template["Resources"].items()}
+    named = set(NAMED.findall(json.dumps(widgets(template))))
+    dangling = {name for name in named if name not in kinds and not name.startswith("AWS::")}
+    for _, _, dimensions in metrics_of(template):
+        for dimension_name, value in dimensions.items():
+            if dimension_name != "service":
+                (resource,) = NAMED.findall(value)
+                if kinds.get(resource) != DIMENSIONS[dimension_name]:
+                    dangling.add(resource)
+    return dangling
+
+
+def unknown_widget_metrics(template):
+    """Metrics of our own that the dashboard shows and nothing emits."""
+    text = (ROOT / "layers/shared/latchkey/observability.py").read_text()
+    emitted = set(re.findall(r'add_metric\(\s*"(\w+)"', text))
+    own = "Latchkey/${AWS::StackName}"
+    shown = {name for namespace, name, _ in metrics_of(template) if namespace == own}
+    queried = re.findall(
+        rf'\((\w+)\) FROM SCHEMA\(\\?"{re.escape(own)}', json.dumps(widgets(template))
+    )
+    assert len(queried) == 3
+    return (shown | set(queried)) - emitted
+
+
+def alarms_not_shown(template):
+    """Alarms that the dashboard's health does not show."""
+    (health,) = [widget for widget in widgets(template) if widget["type"] == "alarm"]
+    shown = {name for arn in health["properties"]["alarms"] for name in NAMED.findall(arn)}
+    return set(alarms(template)) - shown
+
+
+def overlapping_widgets(template):
+    """Widgets that lie on another, or beyond the 24 columns of a dashboard."""
+    taken, wrong = set(), set()
+    for widget in widgets(template):
+        x, y, width, height = (widget[name] for name in ("x", "y", "width", "height"))
+        cells = {(x + i, y + j) for i in range(width) for j in range(height)}
+        if cells & taken or x + width > 24:
+            wrong.add(widget["properties"]["title"])
+        taken |= cells
+    return wrong
+
+
 RULES = [
+    dangling_widgets,
+    unknown_widget_metrics,
+    alarms_not_shown,
+    overlapping_widgets,
     without_action,
     without_heartbeat,
     unwatched_queues,
@@ -239,12 +315,33 @@ def alarm_path(name, *rest):
         (unknown_metrics, alarm_path("TaskFailuresAlarm", "MetricName"), "TaskDone", "TaskDone"),
         (shared_namespaces, alarm_path("AuditFindingsAlarm", "Namespace"), "Latchkey",
          "AuditFindingsAlarm"),
+        (dangling_widgets, ("Resources", "SweepAvatarsFunction"), None, "SweepAvatarsFunction"),
+        (dangling_widgets, ("Resources", "MailQueue", "Type"), "AWS::SNS::Topic", "MailQueue"),
+        (alarms_not_shown, ("Resources", "NewAlarm"), {"Type": "AWS::CloudWatch::Alarm",
+         "Properties": {}}, "NewAlarm"),
         (too_long, alarm_path("ArchiveAuditSilentAlarm", "EvaluationPeriods"), 169,
          "ArchiveAuditSilentAlarm"),
     ],
 )  # fmt: skip
 def test_the_rule_fails_on_a_template_that_breaks_it(rule, path, value, found):
     assert found in rule(broken(path, value))
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new", "found"),
+    [
+        (dangling_widgets, "${LogGroup}", "${LogGrup}", "LogGrup"),
+        (unknown_widget_metrics, "SUM(Requests)", "SUM(Answers)", "Answers"),
+        (unknown_widget_metrics, '"TaskFailures"', '"TaskDone"', "TaskDone"),
+        (alarms_not_shown, '"${MailQuotaAlarm.Arn}",', "", "MailQuotaAlarm"),
+        (overlapping_widgets, '"x": 16, "y": 4', '"x": 17, "y": 4', "Authorizer"),
+    ],
+)
+def test_the_rule_fails_on_a_dashboard_that_breaks_it(rule, old, new, found):
+    path = ("Resources", "Dashboard", "Properties", "DashboardBody")
+    body = load()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert old in body
+    assert found in rule(broken(path, {"Fn::Sub": body.replace(old, new)}))
 
 
 def test_the_schedule_of_heartbeats_is_what_the_code_counts_on():
