@@ -91,6 +91,7 @@ What is left, in this order:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: functions/$name
+      Environment: { Variables: { OPERATION: $name } }
       Role: !GetAtt ${logical_id}Role.Arn
       Events:
         Route: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: $method, Path: $path } }

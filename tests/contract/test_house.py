@@ -33,6 +33,17 @@ def test_the_template_names_the_function_after_its_folder(name):
     assert folder(functions()[logical_id(name)]) == name
 
 
+def test_every_function_is_told_its_operation():
+    """Its own name does not tell: CloudFormation cuts it to 64 characters."""
+    told = {
+        name: properties["Environment"]["Variables"]["OPERATION"]
+        for name, properties in functions().items()
+    }
+    assert {name: logical_id(operation) for name, operation in told.items()} == {
+        name: name for name in functions()
+    }
+
+
 def test_every_function_has_an_event_and_every_event_a_function():
     assert {path.stem for path in (ROOT / "events").glob("*.json")} == set(FOLDERS)
 

@@ -344,6 +344,17 @@ def test_the_rule_fails_on_a_dashboard_that_breaks_it(rule, old, new, found):
     assert found in rule(broken(path, {"Fn::Sub": body.replace(old, new)}))
 
 
+def test_with_tracing_every_function_may_write_its_traces():
+    template = load()
+    policy = template["Resources"]["WriteTraces"]
+    assert policy["Condition"] == "Traces"
+    assert template["Parameters"]["Tracing"]["Default"] == "PassThrough"
+    assert template["Globals"]["Function"]["Tracing"] == {"Ref": "Tracing"}
+    traced = {role["Ref"] for role in policy["Properties"]["Roles"]}
+    used = of_type(template, "AWS::Serverless::Function").values()
+    assert traced == {logical_id(properties["Role"]) for properties in used}
+
+
 def test_the_schedule_of_heartbeats_is_what_the_code_counts_on():
     schedules = [p["Schedule"] for name, _, p in sources(load()) if name == "CleanupFunction"]
     assert schedules == [f"rate({CLEANUP_INTERVAL_MINUTES} minutes)"]

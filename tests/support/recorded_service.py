@@ -318,6 +318,7 @@ def create_queues() -> dict[str, str]:
     return {
         name: client.create_queue(QueueName=queue["Ref"])["QueueUrl"]
         for name, queue in variables.items()
+        if name.startswith("QUEUE_URL_")
     }
 
 

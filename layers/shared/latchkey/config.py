@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -154,13 +153,7 @@ def metrics_namespace() -> str:
 def operation_name(module: str) -> str:
     """Name the operation that a handler's module is for, as its folder is named.
 
-    Everywhere but in Lambda the module is `functions.<operation>.app`. There it is `app`, and the
-    function's name, `<stack>-RevokeSessionFunction-<random>`, has the word.
+    In tests and tools the module is `functions.<operation>.app`. In Lambda it is `app`, and the
+    template says the word: a function's own name is cut off where the stack's is long.
     """
-    match = _FUNCTION_NAME.search(os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
-    if match is None:
-        return module.removesuffix(".app").rpartition(".")[2]
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", match[1]).lower()
-
-
-_FUNCTION_NAME = re.compile(r"-(\w+)Function(?:-|$)")
+    return os.environ.get("OPERATION") or module.removesuffix(".app").rpartition(".")[2]
