@@ -7,7 +7,7 @@ import json
 import pytest
 from moto import mock_aws
 
-from latchkey.observability import REQUEST_LINE
+from latchkey.observability import REQUEST_LINE, logger
 from tests.support.audit import captured_log
 from tests.support.recorded_service import RecordedService
 from tests.support.service import InProcessService
@@ -136,3 +136,15 @@ def units(watched, method, path, **options):
     _, lines, _ = watched.request(method, path, **options)
     (line,) = [line for line in lines if line["message"] == REQUEST_LINE]
     return line["read_units"], line["write_units"]
+
+
+def test_exceptions_that_are_each_others_cause_are_told_once():
+    first, second = ValueError("one"), KeyError("two")
+    first.__cause__, second.__cause__ = second, first
+    with captured_log() as log:
+        try:
+            raise first
+        except ValueError:
+            logger.exception("odd")
+    (line,) = (json.loads(text) for text in log.getvalue().splitlines())
+    assert [told["name"] for told in line["exceptions"]] == ["ValueError", "KeyError"]

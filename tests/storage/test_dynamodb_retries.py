@@ -219,10 +219,14 @@ def test_a_write_whose_item_is_in_transactions_for_too_long_is_given_up(write):
 @pytest.mark.parametrize("write", SINGLE_WRITES)
 def test_any_other_error_of_a_write_is_raised_at_once(write):
     call, _ = SINGLE_WRITES[write]
-    client = ScriptedClient(DynamoDBError("ValidationException", {}))
-    with pytest.raises(DynamoDBError):
+    error = DynamoDBError("AccessDeniedException", {})
+    client = ScriptedClient(error)
+    with pytest.raises(DynamoDBError) as caught:
         call(client.table())
     assert client.pauses == []
+    # It is raised as it is, and not as its own cause: who walks the causes would never end.
+    assert caught.value is error
+    assert error.__cause__ is None
 
 
 # An answer that was lost ---------------------------------------------------------------------

@@ -30,8 +30,11 @@ def _without_message(record: LogRecord) -> bool:
     """
     if record.exc_info and isinstance(record.exc_info, tuple):
         error = record.exc_info[1]
-        told = []
-        while error is not None:
+        told: list[dict[str, object]] = []
+        seen: set[int] = set()
+        # An exception can be its own cause (`raise error from error`): each is told once.
+        while error is not None and id(error) not in seen:
+            seen.add(id(error))
             frames = traceback.extract_tb(error.__traceback__)
             where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
             told.append({"name": type(error).__name__, "code": _code(error), "where": where})

@@ -306,7 +306,8 @@ class DynamoDBTable:
             self._write("PutItem", self._put_request(owned))
         except DynamoDBError as error:
             if not _is_own_write(error, write_id):
-                raise _condition_failed(error, put) from error
+                _raise_if_condition_failed(error, put)
+                raise
 
     def update(self, update: Update) -> Item:
         """See Table.update."""
@@ -324,7 +325,8 @@ class DynamoDBTable:
             item = _failed_item(error) or {}
             units.write += _write_units(item_bytes(item))
             if not _is_own_write(error, write_id):
-                raise _condition_failed(error, update) from error
+                _raise_if_condition_failed(error, update)
+                raise
             return item
         units.write += _write_units(item_bytes(item))
         return item
@@ -336,7 +338,8 @@ class DynamoDBTable:
             item = _item_from_wire(self._write("DeleteItem", request).get("Attributes"))
         except DynamoDBError as error:
             units.write += 1
-            raise _condition_failed(error, delete) from error
+            _raise_if_condition_failed(error, delete)
+            raise
         units.write += _write_units(item_bytes(item or {}))
         return item
 
@@ -491,10 +494,9 @@ def _is_own_write(error: DynamoDBError, write_id: bytes) -> bool:
     return item is not None and item.get(WRITE_ID) == write_id
 
 
-def _condition_failed(error: DynamoDBError, write: Write) -> Exception:
+def _raise_if_condition_failed(error: DynamoDBError, write: Write) -> None:
     if error.code == "ConditionalCheckFailedException":
-        return ConditionFailed(write, _failed_item(error))
-    return error
+        raise ConditionFailed(write, _failed_item(error)) from error
 
 
 def _unavailable(reason: str) -> TemporarilyUnavailable:
