@@ -19,6 +19,7 @@ from latchkey.storage.export_files import MemoryExportFiles
 from latchkey.storage.memory import MemoryTable
 from tests.support.audit import MemoryAuditKey, MemoryVault
 from tests.support.clock import ManualClock
+from tests.support.granted_table import GrantedTable, running
 from tests.support.keys import MemoryPepperStore, MemorySigningKeyStore
 from tests.support.mail import MemoryMailbox
 from tests.support.media import MemoryMedia
@@ -204,7 +205,7 @@ class InProcessService:
     def _use(self, config: Config) -> None:
         self.services = Services(
             config,
-            table=self.table,
+            table=GrantedTable(self.table),
             clock=self.clock,
             signing_key_store=self.keys,
             refresh_peppers=self.refresh_peppers,
@@ -218,7 +219,13 @@ class InProcessService:
         bootstrap.use(self.services)
 
     def _handler(self, function: str) -> Any:
-        return importlib.import_module(f"functions.{function}.app").handler
+        handler = importlib.import_module(f"functions.{function}.app").handler
+
+        def under_its_role(event: Any, lambda_context: Any = None) -> Any:
+            with running(function):
+                return handler(event, lambda_context)
+
+        return under_its_role
 
 
 def _match(method: str, path: str) -> tuple[Any, dict[str, str]]:
