@@ -10,7 +10,6 @@ import ast
 from functools import cache
 from typing import TYPE_CHECKING
 
-from latchkey.domain.effects import Queue
 from tools.template import ROOT
 
 if TYPE_CHECKING:
@@ -36,13 +35,13 @@ def variables_of(folder: str) -> frozenset[str]:
 
 
 def required() -> frozenset[str]:
-    """Return the variables without which no function starts."""
+    """Return the variables that every function reads: those without a default, and OPERATION."""
     return frozenset(
         name
         for node in ast.walk(_from_env())
         if isinstance(node, ast.Subscript)
         for name in _read(node)
-    )
+    ) | {"OPERATION"}
 
 
 def _named(path: Path) -> tuple[set[str], set[str]]:
@@ -136,8 +135,8 @@ def _variables() -> dict[str, frozenset[str]]:
     found = {str(keyword.arg): frozenset(_read(keyword.value)) for keyword in calls[0].keywords}
     # Made before the call.
     found["allowed_origins"] = frozenset({"ALLOWED_ORIGINS"})
-    # Every variable with this prefix is one.
-    found["queue_urls"] = frozenset(f"QUEUE_URL_{queue.value.upper()}" for queue in Queue)
+    # Every variable with a prefix is one. Who needs which is told by the queues it may send to.
+    found["queue_urls"] = frozenset()
     return found
 
 

@@ -221,11 +221,34 @@ def _function(uri: str) -> str:
 def variables_are_given(resources: Resources) -> list[str]:
     """A function has each variable that it reads, also those that have a default in the code."""
     found = []
-    for name, properties in of_type(resources, "AWS::Lambda::Function").items():
-        given = properties.get("Environment", {}).get("Variables", {}).keys()
-        needed = required() | variables_of(folder(functions()[name]))
+    lambdas = of_type(resources, "AWS::Lambda::Function")
+    queues = {
+        address: variable
+        for properties in lambdas.values()
+        for variable, address in properties["Environment"]["Variables"].items()
+        if variable.startswith("QUEUE_URL_")
+    }
+    for name, properties in lambdas.items():
+        given = properties["Environment"]["Variables"].keys()
+        sends_to = {queues[queue] for queue in _sends_to(resources, name) if queue in queues}
+        needed = required() | variables_of(folder(functions()[name])) | sends_to
         found += [f"{name} lacks {variable}" for variable in sorted(needed - given)]
     return found
+
+
+def _sends_to(resources: Resources, function: str) -> set[str]:
+    """Return the names of the queues that a function's role may send to."""
+    return {
+        arn.rpartition(":")[2]
+        for policy in resources[f"{function}Role"]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "sqs:SendMessage"
+        for arn in (
+            statement["Resource"]
+            if isinstance(statement["Resource"], list)
+            else [statement["Resource"]]
+        )
+    }
 
 
 # Tables ------------------------------------------------------------------------------------------
