@@ -157,7 +157,7 @@ ARGON2_PARALLELISM = 1
 
 PASSWORD_GUESSES_LOG10 = 10
 """Of zxcvbn's estimate: its highest grade, "very unguessable". No random phrase of four words is
-below, and a quarter of the leaked passwords that are in no list (ADR 18)."""
+below, and a third of the leaked passwords that are in no list (ADR 18)."""
 
 PASSWORD_OWN_MIN_CHARACTERS = 8
 """What must be left of a password without the words that are expected of this person here."""
