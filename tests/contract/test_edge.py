@@ -261,6 +261,27 @@ def test_a_file_that_names_its_cache_control_keeps_it():
         assert edge.answer_headers(behavior, answer)["Cache-Control"] == seen
 
 
+@pytest.mark.parametrize(
+    ("accepted", "size", "encoding"),
+    [("gzip, br", 1000, "gzip"), ("br", 1000, None), ("", 1000, None), ("gzip", 999, None)],
+)
+def test_answers_are_compressed_for_viewers_that_take_it(accepted, size, encoding):
+    edge = distribution()
+    headers = CIMultiDict({"Content-Type": "text/html", "ETag": '"1"'})
+    answer = Answer(200, headers, b"a" * size)
+    sent = edge.compressed(edge.behavior("/"), answer, accepted)
+    assert sent.headers.get("Content-Encoding") == encoding
+    assert sent.headers["ETag"] == ('W/"1"' if encoding else '"1"')
+
+
+def test_an_etag_of_the_api_stays_strong():
+    """If-Match takes no weak one: a page that read a compressed profile could not change it."""
+    edge = distribution()
+    headers = CIMultiDict({"Content-Type": "application/json", "ETag": '"7"'})
+    answer = Answer(200, headers, b" " * 5000)
+    assert edge.compressed(edge.behavior(API), answer, "gzip").headers["ETag"] == '"7"'
+
+
 # The functions at the edge -----------------------------------------------------------------------
 
 PATHS = ["/", "/reset-password", "/assets/page.js", "/a.b/c", "/index.html", "/exports/"]

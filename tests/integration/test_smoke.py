@@ -10,7 +10,7 @@ import pytest
 
 from tools.template import ROOT
 
-ONLY_ON_AWS = {"transport", "compression", "errors-not-cached", "api-without-cdn"}
+ONLY_ON_AWS = {"transport", "api-without-cdn"}
 
 
 # Every function that it meets starts cold, and on a busy machine that takes seconds each.

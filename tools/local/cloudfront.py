@@ -7,6 +7,7 @@ leave it out unnoticed. Sources: CloudFront Developer Guide, "Control the cache 
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,12 @@ ERROR_SECONDS = 10
 
 ALWAYS_KEPT = frozenset({404, 414, 500, 501, 502, 503, 504})
 """Errors that are kept without a Cache-Control of their own."""
+
+COMPRESSED_BYTES = range(1_000, 10_000_001)
+COMPRESSED_TYPES = frozenset(
+    {"application/json", "text/css", "text/html", "text/javascript", "image/svg+xml"}
+)
+"""Of the types that CloudFront compresses, those that the page and the API have."""
 
 KEPT_IF_ASKED = frozenset({400, 403, 405, 412, 415})
 """Errors that are kept when their Cache-Control says how long."""
@@ -81,6 +88,7 @@ class Behavior:
     query        whether it passes, and whether it is part of the key
     ttl          smallest, default and largest seconds that an answer is kept
     functions    logical ids of the functions that see the request first
+    compresses   whether answers are compressed for viewers that take gzip
     added        headers of answers: name, value, and whether it replaces the origin's
     """
 
@@ -95,6 +103,7 @@ class Behavior:
     query_in_key: bool
     ttl: tuple[int, int, int]
     functions: tuple[str, ...]
+    compresses: bool
     added: tuple[tuple[str, str, bool], ...]
 
     def key(self, request: Request) -> tuple[str, ...]:
@@ -173,6 +182,23 @@ class Distribution:
                 headers[name] = value
         return headers
 
+    def compressed(self, behavior: Behavior, answer: Answer, accepted: str) -> Answer:
+        """Compress an answer as the viewer takes it; a strong ETag becomes a weak one.
+
+        Source: CloudFront Developer Guide, "Serve compressed files".
+        """
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        fits = len(answer.body) in COMPRESSED_BYTES and kind in COMPRESSED_TYPES
+        done = "Content-Encoding" in answer.headers
+        if not (behavior.compresses and fits and "gzip" in accepted) or done:
+            return answer
+        headers = CIMultiDict(answer.headers)
+        headers["Content-Encoding"] = "gzip"
+        headers.add("Vary", "Accept-Encoding")
+        if headers.get("ETag", "").startswith('"'):
+            headers["ETag"] = f"W/{headers['ETag']}"
+        return Answer(answer.status, headers, gzip.compress(answer.body))
+
     def kept_seconds(self, behavior: Behavior, answer: Answer) -> int:
         """Tell how long an answer to a GET is kept."""
         control = answer.headers.get("Cache-Control", "").lower()
@@ -211,6 +237,7 @@ class Distribution:
             query_in_key=_all(keyed["QueryStringsConfig"]["QueryStringBehavior"]),
             ttl=(cache["MinTTL"], cache["DefaultTTL"], cache["MaxTTL"]),
             functions=tuple(self._functions(found)),
+            compresses=found.get("Compress", False) and keyed["EnableAcceptEncodingGzip"],
             added=tuple(self._added(found.get("ResponseHeadersPolicyId"))),
         )
 

@@ -159,6 +159,8 @@ class Edge:
             seconds = self._distribution.kept_seconds(behavior, answer)
             if received.method in {"GET", "HEAD"} and seconds:
                 self._kept[key] = (time.monotonic() + seconds, answer)
+        accepted = received.headers.get("Accept-Encoding", "")
+        answer = self._distribution.compressed(behavior, answer, accepted)
         headers = self._distribution.answer_headers(behavior, answer)
         if "Content-Security-Policy" in headers:
             policy = headers["Content-Security-Policy"]
