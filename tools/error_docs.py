@@ -25,6 +25,7 @@ ADVICE = {
     "CURRENT_SESSION_UNKNOWN": "Ask for `scope=all`, or sign in here first.",
     "SINGLE_USE_TOKEN_INVALID": "Offer to send a new link.",
     "INVALID_CREDENTIALS": "Say that e-mail or password is wrong, and never which of the two.",
+    "CODE_INVALID": "Ask for the newest code in the mailbox, or have another one mailed.",
     "TOKEN_MISSING": "Send the access token; without one, sign in.",
     "TOKEN_INVALID": "Forget the token and sign in.",
     "TOKEN_EXPIRED": "Refresh once, then repeat the request.",
@@ -52,7 +53,8 @@ ADVICE = {
     "UPLOAD_NOT_COMPLETE": "Upload the file first, then repeat the request.",
     "IDEMPOTENCY_KEY_REUSED": "Make a new key for a new request.",
     "TOO_MANY_PENDING_UPLOADS": "Finish an upload, or wait for `Retry-After` seconds.",
-    "TOO_MANY_ATTEMPTS": "Wait for `Retry-After` seconds, and do not try before.",
+    "TOO_MANY_ATTEMPTS": "Wait for `Retry-After` seconds, and do not try before. If `details` name "
+    "`code`, offer to mail a code (`requestLoginCode`), and send it with the password at once.",
     "TEMPORARILY_UNAVAILABLE": "Wait for `Retry-After` seconds, then repeat the request.",
     INTERNAL_ERROR: "Repeat once at most, then report the `request_id`.",
 }
@@ -80,9 +82,10 @@ another meaning. Its message is for people and may change. Programs decide by th
 ```
 
 With `Accept: application/problem+json` the same error is an RFC 9457 document whose `type` is
-`urn:latchkey:error:` and the code in lower case. `details` is there for errors of input only, and
-never repeats a value that was sent; [its codes](#details) are at the end. The name of a field or
-parameter that we do not know is repeated: cut to 64 characters, the unprintable ones as U+FFFD.
+`urn:latchkey:error:` and the code in lower case. `details` is there for errors of input, and where
+another field would get the request through. It never repeats a value that was sent;
+[its codes](#details) are at the end. The name of a field or parameter that we do not know is
+repeated: cut to 64 characters, the unprintable ones as U+FFFD.
 
 Bodies, forms and queries are UTF-8. One with U+FFFD, sent or escaped, is refused: a byte that is
 not UTF-8 may have become that character on its way, and two different passwords the same.

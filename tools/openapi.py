@@ -1,6 +1,6 @@
 """openapi.json, written from what the handlers declare and from the routes of the template.
 
-    python -m tools.openapi          write openapi.json and docs/errors.md
+    python -m tools.openapi          write openapi.json, docs/errors.md and docs/limits.md
     python -m tools.openapi --check  fail when one of them is out of date
 
 Nothing is said twice: an endpoint's `EndpointSpec` is the contract, its docstring the words.
@@ -23,6 +23,7 @@ from latchkey.http.bodies.languages import LANGUAGE_FORMAT
 from latchkey.http.endpoint import may_omit_body
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
 from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
+from tools.limit_docs import render_limits_page
 from tools.operations import API_PREFIX, Operation, operations
 from tools.schemas import (
     Schema,
@@ -335,6 +336,9 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "openapi.json": render(),
         ROOT / "docs" / "errors.md": render_error_page(answered_by, total=len(operations())),
+        ROOT / "docs" / "limits.md": render_limits_page(
+            {each.route.function: f"{each.route.method} {each.route.path}" for each in operations()}
+        ),
     }
 
 

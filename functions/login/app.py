@@ -8,6 +8,7 @@ from latchkey.bootstrap import sign_in
 from latchkey.domain.errors import (
     AccountDeleted,
     AccountSuspended,
+    CodeInvalid,
     EmailNotVerified,
     InvalidCredentials,
     OriginNotAllowed,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     returns=TokensView,
     errors=(
         InvalidCredentials,
+        CodeInvalid,
         EmailNotVerified,
         PasswordResetRequired,
         AccountDeleted,
@@ -45,14 +47,14 @@ def handler(request: Request[LoginBody], flow: SignIn) -> Response:
     """Sign a device in with an email address or a username, and the password.
 
     The status of an account is shown only after its password was verified. With
-    `token_transport: cookie` the request must come from an allowed origin.
+    `token_transport: cookie` the request must come from an allowed origin. After too many wrong
+    passwords, `code` lets the owner in: `requestLoginCode` mails it.
     """
     body = request.body
     require_origin_of_transport(request, body.token_transport)
     signed_in = flow.with_password(
         identifier=body.identifier,
-        password=body.password,
         context=request.context.from_device(body.device_id),
-        device_name=body.device_name,
+        **body.model_dump(include={"password", "device_name", "code"}),
     )
     return tokens(signed_in, transport=body.token_transport)

@@ -10,7 +10,7 @@ from latchkey.domain.limits import REDEEM_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import ResetPasswordBody
 from latchkey.http.endpoint import endpoint
-from latchkey.http.response import accepted
+from latchkey.http.views.auth import KnownDeviceView, known_device
 
 if TYPE_CHECKING:
     from latchkey.flows.password import Password
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     caller=public(),
     needs=password,
     body=ResetPasswordBody,
-    returns={202: None},
+    returns={202: KnownDeviceView},
     errors=(SingleUseTokenInvalid, WeakPassword),
     limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[ResetPasswordBody], flow: Password) -> Response:
     """Choose a new password with the link of a mail.
 
-    Every session ends and none starts; the address counts as confirmed. A mail tells of it.
+    Every session ends and none starts; the address counts as confirmed. A mail tells of it. This
+    device is known from then on: it signs in whoever else guesses at the password.
     """
-    flow.reset(request.body.token, request.body.new_password, request.context)
-    return accepted("The password is changed; sign in with it.")
+    body = request.body
+    context = request.context.from_device(body.device_id)
+    return known_device(flow.reset(body.token, body.new_password, context))

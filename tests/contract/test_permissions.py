@@ -12,10 +12,14 @@ from moto import mock_aws
 from latchkey.config import EmailVerification
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import ENDED_SESSIONS_KEPT
+from latchkey.domain.mailed_code import CodePurpose, MailedCode
 from latchkey.domain.single_use import Purpose, SingleUseToken
+from latchkey.security.mailed_codes import digest_of
+from latchkey.security.single_use_tokens import state_of
 from latchkey.storage import keys as storage_keys
 from latchkey.storage.avatars import unshown
 from latchkey.storage.boto_client import aws_client
+from latchkey.storage.mailed_codes import MailedCodeStore
 from latchkey.storage.single_use_tokens import issue
 from latchkey.storage.table import Change, Put, Query, Update, read_all
 from tests.support.audit import log_event, stream_event
@@ -70,8 +74,15 @@ def accounts(service):
     service.register("ada@example.com", username="ada")
     with service.interrupted_by(lambda: service.login("grace@example.com"), transaction=2):
         assert service.register("grace@example.com").status == 201
+    keyed = {"json_body": {"email": "repeated@example.com", "password": PASSWORD}}
+    for _ in range(2):
+        headers = {"idempotency-key": "registered-once"}
+        answer = service.request("POST", "/api/v1/auth/register", headers=headers, **keyed)
+        assert answer.status == 201
     by_name = {"username": "ada", "password": PASSWORD}
     assert service.request("POST", "/api/v1/auth/login", json_body=by_name).status == 200
+    asked = service.request("POST", "/api/v1/auth/login/code", json_body={"username": "ada"})
+    assert asked.status == 202
     with service.interrupted_by(lambda: service.login(user_agent=IPHONE)):
         token = service.login().data["access_token"]
     service.clock.advance(minutes=2)
@@ -365,6 +376,7 @@ def addresses_and_passwords(service):
     ada, new = "ada.king@example.com", "ada.king@analytical.example"
     token = service.register(ada).data["access_token"]
     use_links(service, "verify_email", {"password": PASSWORD})
+    use_a_code(service, ada)
     address = {"email": new}
     service.request("POST", "/api/v1/users/me/email", json_body=address, token=token)
     use_links(service, "verify_email", {"password": PASSWORD})
@@ -383,7 +395,7 @@ def addresses_and_passwords(service):
     service.login(ada, fields=proof, user_agent=IPHONE)
     answer = service.request("PUT", "/api/v1/users/me/password", json_body=change, token=token)
     assert answer.data == {"terminated_count": 1}
-    for path in ("auth/email/resend", "auth/password/forgot"):
+    for path in ("auth/email/resend", "auth/password/forgot", "auth/login/code"):
         answer = service.request("POST", f"/api/v1/{path}", json_body={"email": ada})
         assert answer.status == 202
     service.configure(email_verification=EmailVerification.REQUIRED)
@@ -419,6 +431,21 @@ def mails(service):
     assert service.invoke("record_mail_events", bounced) == {"batchItemFailures": []}
     allowed = service.invoke("record_mail_events", {"allow": "bouncing@example.com"})
     assert allowed == {"changed": True}
+
+
+def use_a_code(service, email):
+    """Sign in with a code, as it would have been mailed."""
+    account = service.services.accounts.find_by_email(email)
+    code, purpose = "0123456789", CodePurpose.SIGN_IN
+    mailed = MailedCode(
+        digest=digest_of(code, purpose=purpose, account_id=account.id),
+        purpose=purpose,
+        account_id=account.id,
+        state=state_of(account),
+        expires_at=service.clock.now() + timedelta(minutes=1),
+    )
+    MailedCodeStore(service.table).put_new(mailed)
+    assert service.login(email, fields={"code": code}).status == 200
 
 
 def use_links(service, operation, fields):

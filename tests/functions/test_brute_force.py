@@ -11,31 +11,18 @@ import pytest
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import LOGIN_PER_ADDRESS
 from latchkey.storage.memory import MemoryTable
-from tests.support.service import PASSWORD, InProcessService
+from tests.support.calls import RecordingTable
+from tests.support.passwords import CountingPasswords
+from tests.support.service import InProcessService
 from tests.support.spellings import spellings
 
 WRONG = "a wrong guess at a password"
 
 
-class CountingPasswords:
-    """Passwords without their price, that know how often one was looked at."""
-
-    def __init__(self, real) -> None:
-        self.real = real
-        self.verified = 0
-
-    def verify(self, stored_hash, password):
-        self.verified += 1
-        return stored_hash is not None and password == PASSWORD
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
-
-
 @pytest.fixture
 def service():
     made = InProcessService(RATE_LIMIT_FACTOR="1")
-    made.services.passwords = CountingPasswords(made.services.passwords)
+    made.services.passwords = CountingPasswords()
     return made
 
 
@@ -63,7 +50,7 @@ def test_a_thousand_addresses_get_five_guesses_in_a_quarter_of_an_hour(service):
     last = answers[-1]
     assert last.code == "TOO_MANY_ATTEMPTS"
     assert 0 < int(last.headers["retry-after"]) <= 15 * 60
-    assert last.headers["ratelimit-policy"] == '"login-address";q=30;w=60, "login-account";q=5'
+    assert last.headers["ratelimit-policy"] == '"login-address";q=30;w=60, "login-identifier";q=5'
 
 
 def test_a_patient_botnet_gets_a_few_guesses_a_month(service):
@@ -207,6 +194,85 @@ def test_an_identifier_that_nobody_has_is_refused_in_the_same_way(service):
         return found
 
     assert trail("ada@example.com") == trail("eve@nowhere.example")
+
+
+def by_username(service, name="ada", address="203.0.113.99"):
+    body = {"username": name, "password": WRONG}
+    return service.request("POST", "/api/v1/auth/login", json_body=body, source_ip=address)
+
+
+@pytest.mark.parametrize("spread", [False, True])
+def test_guesses_by_username_do_not_tell_which_address_belongs_to_it(service, spread):
+    """Who guesses at a username and then tries addresses sees no difference."""
+    service.register(username="ada")
+    networks = itertools.islice(addresses(), 10)
+    for address in networks if spread else ["198.18.9.9"] * 10:
+        by_username(service, address=address)
+
+    def trail(email, network):
+        found = []
+        for number in range(12):
+            answer = guess(service, email=email, address=f"198.19.{network}.{number}")
+            error = {**answer.body["error"], "request_id": ""}
+            limits = {k: v for k, v in answer.headers.items() if "ratelimit" in k or "retry" in k}
+            found.append((answer.status, error, limits))
+        return found
+
+    assert trail("ada@example.com", 1) == trail("eve@nowhere.example", 2)
+
+
+def test_both_identifiers_of_an_account_together_get_no_more_guesses_than_one(service):
+    service.register(username="ada")
+    source = addresses()
+    for _ in range(20):
+        by_username(service, address=next(source))
+        guess(service, address=next(source))
+    assert service.services.passwords.evaluated == 5
+
+
+@pytest.mark.parametrize("guesses_before", [0, 5, 10])
+def test_a_known_and_an_unknown_identifier_make_the_same_requests(guesses_before):
+    """Whatever state the counters are in: of the address, and of the account's username."""
+    table = RecordingTable()
+    service = InProcessService(table=table, RATE_LIMIT_FACTOR="1")
+    service.put_in_place(passwords=CountingPasswords())
+    service.register(username="ada")
+    source = addresses()
+    for _ in range(guesses_before):
+        by_username(service, address=next(source))
+    trails = {}
+    for email in ("ada@example.com", "eve@nowhere.example"):
+        trails[email] = []
+        for number in range(8):
+            before = verified(service)
+            with table.recording() as calls:
+                status = guess(service, email=email, address=f"198.19.0.{number}").status
+            trails[email].append((status, verified(service) - before, calls))
+    assert trails["ada@example.com"] == trails["eve@nowhere.example"]
+    assert [status for status, *_ in trails["ada@example.com"]] == [401] * 5 + [429] * 3
+
+
+def test_a_sign_in_gives_strangers_no_new_guesses(service):
+    service.register()
+    source = addresses()
+    for _ in range(4):
+        guess(service, address=next(source))
+    evaluated = verified(service)
+    for number in range(10):
+        answer = service.login(source_ip="203.0.113.50", user_agent=f"new device {number}")
+        assert answer.status == 200
+    evaluated += 10
+    statuses = [guess(service, address=next(source)).status for _ in range(5)]
+    assert statuses == [401] + [429] * 4
+    assert verified(service) == evaluated + 1
+
+
+def test_an_owners_typing_errors_are_forgotten_by_a_sign_in(service):
+    service.register()
+    for _ in range(10):
+        for _ in range(2):
+            guess(service, address="203.0.113.50")
+        assert service.login(source_ip="203.0.113.50").status == 200
 
 
 def test_spellings_of_an_address_that_nobody_has_are_counted_as_one(service):

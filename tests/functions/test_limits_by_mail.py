@@ -385,5 +385,5 @@ def test_who_resets_the_password_waits_no_longer(service):
     post(service, MAILING[0], {"email": ADA})
     service.work()
     body = {"token": service.mailbox.last(ADA).token, "new_password": ANOTHER}
-    assert post(service, "auth/password/reset", body).status == 202
-    assert service.login(fields={"password": ANOTHER}).status == 200
+    device_id = post(service, "auth/password/reset", body).data["device_id"]
+    assert service.login(fields={"password": ANOTHER, "device_id": device_id}).status == 200

@@ -39,6 +39,7 @@ VALUES = {
     "purge_date": "1 February 2026",
     "receipt": "receipt-1",
     "last": True,
+    "code": "K7QMX-3TW9B",
 }
 
 

@@ -9,9 +9,12 @@ import time
 import pytest
 
 from latchkey.domain.limits import MAIL_PER_ADDRESS
-from tests.support.api import a_fresh_address, error_code, until_available
+from tests.support.api import PASSWORD, a_fresh_address, error_code, until_available
+from tests.support.queue_worker import until
 
 FORGOT = "/api/v1/auth/password/forgot"
+CODE = re.compile(r"Code: (\w{5}-\w{5})")
+WRONG = "a wrong guess at a password"
 STANDING = re.compile(r'"mail-address";r=(\d+);t=(\d+)')
 ENOUGH_SECONDS = 20
 """For all requests of a test to fall into one window."""
@@ -102,3 +105,45 @@ def test_without_the_edges_secret_nothing_is_answered(wide_api):
     assert {answer.status_code for answer in answers} == {403}
     assert {error_code(answer) for answer in answers} == {"DIRECT_ACCESS_REFUSED"}
     assert "ratelimit" not in answers[-1].headers
+
+
+def test_strangers_who_guess_do_not_keep_the_owner_out(wide_api, edge, stack):
+    email = a_fresh_address()
+    registered = wide_api.register(email)
+    assert registered.status_code == 201
+
+    def sign_in(address, **fields):
+        body = {"email": email, "password": PASSWORD, **fields}
+        headers = edge.from_address(address)
+        return until_available(
+            lambda: wide_api.call("POST", "/api/v1/auth/login", json=body, headers=headers)
+        )
+
+    with factor(stack, "login", "1"):
+        guesses = [sign_in(f"198.18.3.{n}", password=WRONG) for n in range(6)]
+        assert [answer.status_code for answer in guesses] == [401] * 5 + [429]
+        refused = sign_in("198.18.4.1")
+        assert (refused.status_code, error_code(refused)) == (429, "TOO_MANY_ATTEMPTS")
+        assert [d["field"] for d in refused.json()["error"]["details"]] == ["code"]
+        path, body = "/api/v1/auth/login/code", {"email": email}
+        asked = until_available(lambda: wide_api.call("POST", path, json=body))
+        assert asked.status_code == 202
+        code = code_in_mail(stack, email)
+        assert error_code(sign_in("198.18.4.1", code="00000-00000")) == "CODE_INVALID"
+        wrong = sign_in("198.18.4.1", code=code, password=WRONG)
+        assert error_code(wrong) == "INVALID_CREDENTIALS"
+        assert sign_in("198.18.4.1", code=code).status_code == 200
+        assert error_code(sign_in("198.18.4.1", code=code)) == "CODE_INVALID"
+        assert sign_in("198.18.3.9", password=WRONG).status_code == 429
+
+
+def code_in_mail(stack, email):
+    found = []
+
+    def came():
+        texts = [mail["BodyText"] for mail in stack.mails() if mail["To"] == [email]]
+        found[:] = [match[1] for text in texts if (match := CODE.search(text))]
+        return bool(found)
+
+    until(came)
+    return found[0]

@@ -19,6 +19,7 @@ from latchkey.domain.ids import new_id
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX, LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
 from latchkey.domain.mail import EmailChanged
 from latchkey.domain.mail_health import MailSuppression, SuppressionReason
+from latchkey.domain.mailed_code import CodePurpose, MailedCode
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason, Use
 from latchkey.domain.single_use import Purpose, SingleUseToken
@@ -34,6 +35,7 @@ from latchkey.storage.effects import EffectWriter
 from latchkey.storage.exports import ExportStore
 from latchkey.storage.idempotency import IdempotencyStore, claim
 from latchkey.storage.mail_suppressions import MailSuppressionStore
+from latchkey.storage.mailed_codes import MailedCodeStore, use_up
 from latchkey.storage.outbox import NotClaimed, OutboxStore
 from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.rate_limits import RateLimitStore
@@ -263,6 +265,67 @@ def test_counting(measured, moto_table):
     assert limits.read_attempts(LOGIN_PER_ACCOUNT, "usr_1", NOW) == Attempts()
 
 
+@pytest.mark.parametrize(("tried", "taken_back"), [(3, 1), (3, 2), (3, 3), (3, 5)])
+def test_taking_attempts_back(measured, moto_table, tried, taken_back):
+    limits, whose = RateLimitStore(moto_table), f"{tried}-{taken_back}"
+    for number in range(tried):
+        assert limits.add_attempt(LOGIN_PER_ACCOUNT, whose, Attempts(count=number), NOW)
+    if taken_back < tried:
+        measured(limits.take_back, LOGIN_PER_ACCOUNT, whose, tried, taken_back, NOW)
+    else:
+        limits.take_back(LOGIN_PER_ACCOUNT, whose, tried, taken_back, NOW)
+    left = limits.read_attempts(LOGIN_PER_ACCOUNT, whose, NOW)
+    assert left.count == max(0, tried - taken_back)
+    assert limits.add_attempt(LOGIN_PER_ACCOUNT, whose, left, NOW)
+
+
+def test_what_others_try_in_the_meantime_is_not_taken_back(moto_table):
+    limits = RateLimitStore(moto_table)
+    for number in range(5):
+        limits.add_attempt(LOGIN_PER_ACCOUNT, "crowded", Attempts(count=number), NOW)
+    closed = limits.read_attempts(LOGIN_PER_ACCOUNT, "crowded", NOW)
+    limits.take_back(LOGIN_PER_ACCOUNT, "crowded", 2, 2, NOW)
+    left = limits.read_attempts(LOGIN_PER_ACCOUNT, "crowded", NOW)
+    assert (left.count, left.opens_at) == (3, closed.opens_at)
+    limits.take_back(LOGIN_PER_ACCOUNT, "crowded", 9, 9, NOW)
+    assert limits.read_attempts(LOGIN_PER_ACCOUNT, "crowded", NOW) == left
+
+
+def test_mailed_codes(measured, moto_table):
+    codes = MailedCodeStore(moto_table)
+    code = MailedCode(
+        digest="d" * 64,
+        purpose=CodePurpose.SIGN_IN,
+        account_id="usr_1",
+        state="s",
+        expires_at=NOW + timedelta(hours=1),
+    )
+    assert measured(codes.find, code.digest, NOW) is None
+    # One more for the index that an erasure finds it by.
+    measured(codes.put_new, code, cost=1)
+    assert codes.find(code.digest, NOW) == code
+    assert codes.find(code.digest, code.expires_at) is None
+    moto_table.transact([use_up(code)])
+    assert codes.find(code.digest, NOW) is None
+
+
+def test_passwords_of_a_link(measured, moto_table):
+    tokens = SingleUseTokenStore(moto_table)
+    token = SingleUseToken(
+        id="tok_1",
+        purpose=Purpose.VERIFY_EMAIL,
+        account_id="usr_1",
+        expires_at=NOW + timedelta(hours=1),
+    )
+    assert tokens.count_password(token.id) is None
+    tokens.put_new(token)
+    assert measured(tokens.count_password, token.id) == 1
+    assert tokens.count_password(token.id) == 2
+    assert tokens.find(token.id, NOW) == token
+    measured(tokens.delete, token.id)
+    assert tokens.count_password(token.id) is None
+
+
 def test_known_devices(measured, moto_table):
     devices = DeviceStore(moto_table)
     assert measured(devices.last_seen, "usr_1", "dev_1", NOW) is None
@@ -280,6 +343,7 @@ def test_every_method_of_a_store_documents_its_access_pattern():
         ExportStore,
         IdempotencyStore,
         MailSuppressionStore,
+        MailedCodeStore,
         OutboxStore,
         PreferenceStore,
         RateLimitStore,

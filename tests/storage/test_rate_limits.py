@@ -105,3 +105,15 @@ def test_who_looked_before_others_guessed_does_not_get_a_guess_too_many(store, s
     assert store.add_attempt(BACKOFF, "s", Attempts(count=BACKOFF.free - 1), NOW)
     assert not store.add_attempt(BACKOFF, "s", Attempts(count=BACKOFF.free - 1), NOW)
     assert store.read_attempts(BACKOFF, "s", NOW).count == BACKOFF.free
+
+
+@pytest.mark.parametrize("seen", range(1, BACKOFF.free + 1))
+@pytest.mark.parametrize("really", range(1, BACKOFF.free + 2))
+def test_who_has_seen_an_older_count_does_not_get_one_more(store, seen, really):
+    """Whatever was read, the attempt that counts is free, or is the first after the last one."""
+    for number in range(really):
+        assert store.add_attempt(BACKOFF, "s", Attempts(count=number), NOW)
+    added = store.add_attempt(BACKOFF, "s", Attempts(count=seen), NOW)
+    stays_free = max(seen, really) + 1 < BACKOFF.free
+    assert added is (stays_free or seen == really)
+    assert store.read_attempts(BACKOFF, "s", NOW).count == really + added

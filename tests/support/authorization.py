@@ -21,8 +21,9 @@ OUT = {
     "revoked": "SESSION_REVOKED",
 }
 CALLERS = ("anonymous", "a", "b", "admin", *OUT)
-PUBLIC = """register login refresh verifyEmail resendVerification undoEmailChange forgotPassword
-    resetPassword getReportedSession disownSession restoreAccount getJwks getHealth"""
+PUBLIC = """register login requestLoginCode refresh verifyEmail resendVerification undoEmailChange
+    forgotPassword resetPassword getReportedSession disownSession restoreAccount getJwks
+    getHealth"""
 SIGNED_IN = """reauthenticate logout getMe updateMe deleteMe getMeAtAuthMe changePassword
     changeEmail createAvatarUpload replaceAvatar deleteAvatar listConsents getPreferences
     replacePreferences resetPreferences listSessions revokeSessions revokeSession renameSession

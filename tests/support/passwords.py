@@ -1,6 +1,8 @@
-"""Passwords that cost next to nothing, for tests of what comes after."""
+"""Passwords that cost next to nothing, and passwords that count, for tests of what comes after."""
 
 from __future__ import annotations
+
+from typing import override
 
 from argon2 import PasswordHasher
 
@@ -13,3 +15,21 @@ class QuickPasswords(Passwords):
     def __init__(self, *, time_cost: int = 1) -> None:
         super().__init__()
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=8, parallelism=1)
+
+
+class CountingPasswords(QuickPasswords):
+    """Passwords that know how often one was looked at.
+
+    verified   how often a password was compared, be it with a decoy
+    evaluated  how often with an account's own
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.verified = self.evaluated = 0
+
+    @override
+    def verify(self, stored_hash: str | None, password: str) -> bool:
+        self.verified += 1
+        self.evaluated += stored_hash is not None
+        return super().verify(stored_hash, password)

@@ -40,7 +40,7 @@ def test_a_hundred_guesses_at_one_account_take_months():
 
 
 def test_one_address_alone_is_slower_than_the_whole_account():
-    pair, account = limits.LOGIN_PER_ACCOUNT_AND_ADDRESS, limits.LOGIN_PER_ACCOUNT
+    pair, account = limits.LOGIN_PER_IDENTIFIER_AND_ADDRESS, limits.LOGIN_PER_ACCOUNT
     assert pair.free < account.free
 
 

@@ -71,14 +71,25 @@ export function refusal(status, code, requestId, message = "") {
 }
 
 /** What a person does with a mail: wait for it, and take the address of its link. */
-export async function linkTo(email, door) {
+/** What a mail to somebody says where this pattern matches. */
+async function inMail(email, pattern) {
   for (const end = Date.now() + 60_000; Date.now() < end; ) {
     const { mails } = await (await fetch(`${BASE}/_dev/mail.json`)).json();
-    const mail = mails.find(({ To, BodyText }) => To[0] === email && BodyText.includes(`/${door}#token=`));
-    if (mail) return new RegExp(`https?://\\S+/${door}#token=\\S+`).exec(mail.BodyText)[0];
+    for (const { To, BodyText } of mails) {
+      const found = To[0] === email && pattern.exec(BodyText);
+      if (found) return found;
+    }
     await new Promise((done) => setTimeout(done, 150));
   }
-  throw new Error(`no mail with a link to ${door} came to ${email}`);
+  throw new Error(`no mail with ${pattern} came to ${email}`);
+}
+
+export async function linkTo(email, door) {
+  return (await inMail(email, new RegExp(`https?://\\S+/${door}#token=\\S+`)))[0];
+}
+
+export async function codeTo(email) {
+  return (await inMail(email, /Code: (\w{5}-\w{5})/))[1];
 }
 
 export async function show(page, section) {

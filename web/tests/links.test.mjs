@@ -1,7 +1,7 @@
 /** The links of the mails, followed as a person does: each leads to a page that does what it says. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { BASE, PASSWORD, address, call, launch, linkTo, look, profile, settled, signIn, someone } from "./browser.mjs";
+import { BASE, PASSWORD, address, call, codeTo, launch, linkTo, look, profile, settled, signIn, someone } from "./browser.mjs";
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -61,6 +61,31 @@ test("a forgotten password is replaced", async () => {
   await reset.fill("#password", "nine violet kites at noon");
   await reset.click("button.go");
   await reset.waitForSelector("latchkey-settings h2");
+  await context.close();
+});
+
+test("a code by mail lets its owner in where too many have guessed", async () => {
+  const { email } = await someone();
+  const context = await profile(browser);
+  const page = await context.newPage();
+  // The service's own answer, which a test's stack gives after hundreds of guesses only.
+  const details = [{ field: "code", code: "REQUIRED", message: "Ask for a code by mail, and send it with the password." }];
+  const error = { code: "TOO_MANY_ATTEMPTS", message: "Too many attempts.", request_id: "guessed", details };
+  await page.route("**/api/v1/auth/login", (route) => route.fulfill({ status: 429, headers: { "retry-after": "900" }, json: { success: false, error } }), { times: 1 });
+  await page.goto(`${BASE}/`);
+  await page.fill("#login", email);
+  await page.fill("#password", PASSWORD);
+  await page.click("button.go");
+  await page.click("text=Email me a code");
+  await page.waitForSelector("text=a code is on its way");
+  await look(page, "sign-in-code");
+  await page.fill("#code", "00000-00000");
+  await page.click("button.go");
+  await page.waitForSelector("text=This code is wrong");
+  await page.fill("#code", (await codeTo(email)).toLowerCase());
+  await page.click("button.go");
+  await page.waitForSelector("latchkey-settings h2");
+  assert.deepEqual(context.complaints, []);
   await context.close();
 });
 

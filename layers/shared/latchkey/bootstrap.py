@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from latchkey.flows.export_upkeep import ExportUpkeep
     from latchkey.flows.export_worker import ExportWorker
     from latchkey.flows.exports import Exports
+    from latchkey.flows.identification import Identification
     from latchkey.flows.life_cycle import LifeCycle
     from latchkey.flows.links import Links
+    from latchkey.flows.login_codes import LoginCodes
     from latchkey.flows.mail_health import MailHealth
     from latchkey.flows.mailing import Mailing, MailSender
     from latchkey.flows.outbox import OutboxRelay, QueueSender
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from latchkey.storage.exports import ExportStore
     from latchkey.storage.idempotency import IdempotencyStore
     from latchkey.storage.mail_suppressions import MailSuppressionStore
+    from latchkey.storage.mailed_codes import MailedCodeStore
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.peppers import PepperStore
     from latchkey.storage.preferences import PreferenceStore
@@ -189,6 +192,12 @@ class Services:
         from latchkey.storage.devices import DeviceStore
 
         return DeviceStore(self.table)
+
+    @cached_property
+    def mailed_codes(self) -> MailedCodeStore:
+        from latchkey.storage.mailed_codes import MailedCodeStore
+
+        return MailedCodeStore(self.table)
 
     @cached_property
     def rate_limits(self) -> RateLimitStore:
@@ -375,6 +384,9 @@ class Services:
 
         return SignIn(
             accounts=self.accounts,
+            identification=self._identification,
+            # Few sign-ins have a code.
+            codes=lambda: self.login_codes,
             sessions=self.sessions,
             devices=self.devices,
             throttling=self.throttling,
@@ -389,6 +401,22 @@ class Services:
         )
 
     @cached_property
+    def _identification(self) -> Identification:
+        from latchkey.flows.identification import Identification
+
+        return Identification(accounts=self.accounts, peppers=self.refresh_peppers)
+
+    @cached_property
+    def login_codes(self) -> LoginCodes:
+        from latchkey.flows.login_codes import LoginCodes
+
+        return LoginCodes(
+            accounts=self.accounts,
+            identification=self._identification,
+            codes=self.mailed_codes,
+        )
+
+    @cached_property
     def registration(self) -> Registration:
         from latchkey.flows.registration import Registration
 
@@ -396,6 +424,7 @@ class Services:
             accounts=self.accounts,
             passwords=self.passwords,
             policy=self.password_policy,
+            throttling=self.throttling,
             sign_in=self.sign_in,
             email_verification=self.config.email_verification,
             keys=self.idempotency_keys,
@@ -582,6 +611,7 @@ class Services:
             sessions=self.sessions,
             tokens=self.single_use_tokens,
             suppressions=self.mail_suppressions,
+            codes=self.mailed_codes,
             throttling=self.throttling,
             sender=self.mailer,
             peppers=self.link_peppers,
@@ -734,6 +764,11 @@ def throttling() -> Throttling:
 def sign_in() -> SignIn:
     """Signing in."""
     return services().sign_in
+
+
+def login_codes() -> LoginCodes:
+    """Codes by mail, to sign in with."""
+    return services().login_codes
 
 
 def registration() -> Registration:

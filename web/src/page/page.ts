@@ -4,7 +4,7 @@ import type { ReportedSessionView } from "latchkey";
 import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage, wordsIn } from "../settings.js";
 import { WORDS, type Words } from "./words.js";
 
-type Field = "email" | "login" | "password" | "new_password" | "full_name";
+type Field = "email" | "login" | "password" | "new_password" | "full_name" | "code";
 
 interface Door {
   title: keyof Words;
@@ -32,6 +32,7 @@ const DOORS: Record<string, Door> = {
 
 const REASONS: Record<string, keyof Words> = {
   INVALID_CREDENTIALS: "wrong",
+  CODE_INVALID: "codeWrong",
   TOO_MANY_ATTEMPTS: "tooMany",
   EMAIL_ALREADY_REGISTERED: "taken",
   PASSWORD_NOT_ACCEPTED: "weak",
@@ -56,6 +57,8 @@ class Page extends LitElement {
   private wrong: keyof Words | null = null;
   private done: keyof Words | null = null;
   private token = "";
+  /** Too many have guessed at this password: a code by mail goes with it. */
+  private coded = false;
   /** The sign-in that a mail told of; null when it is not known any more. */
   private reported: ReportedSessionView | null | undefined;
 
@@ -135,7 +138,7 @@ class Page extends LitElement {
     event?.preventDefault();
     history.pushState(null, "", path);
     this.wrong = this.done = null;
-    this.unreached = false;
+    this.unreached = this.coded = false;
     this.arrive();
   }
 
@@ -182,7 +185,7 @@ class Page extends LitElement {
         ${ended || incomplete ? nothing : this.report(words)}
         ${ended || incomplete
           ? nothing
-          : html`${door.fields.map((name) => this.field(name))}
+          : html`${door.fields.map((name) => this.field(name))}${this.coded ? this.field("code") : nothing}
               <button class="go" aria-disabled=${this.busy}>${this.busy ? words.wait : words[door.go]}</button>`}
         ${ended ? html`<a class="go" href="/">${words.signIn}</a>` : nothing}
       </form>
@@ -211,9 +214,30 @@ class Page extends LitElement {
 
   /** Another link, for whom the present one is of no use. */
   private remedy(door: Door) {
+    if (this.wrong === "codeFirst" || this.wrong === "codeWrong") {
+      return html`<button class="link" type="button" @click=${(event: Event) => void this.sendCode(event)}>${this.words.sendCode}</button>`;
+    }
     const path = this.wrong === "unverified" || (this.wrong === "stale" && door === DOORS["/verify-email"]) ? "/resend-verification"
       : this.wrong === "resetFirst" || (this.wrong === "stale" && door === DOORS["/reset-password"]) ? "/forgot-password" : null;
     return path ? html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${this.words.send}</a>` : nothing;
+  }
+
+  private async sendCode(event: Event): Promise<void> {
+    if (this.busy) return;
+    const form = (event.currentTarget as HTMLElement).closest("form")!;
+    this.busy = true;
+    this.wrong = this.done = null;
+    this.requestUpdate();
+    try {
+      await this.latchkey.client.post({ url: "/api/v1/auth/login/code", body: identifier(form) });
+      this.coded = true;
+      this.done = "codeSent";
+    } catch (error) {
+      this.wrong = reason(error);
+    }
+    this.busy = false;
+    this.requestUpdate();
+    if (this.coded) void this.updateComplete.then(() => this.querySelector<HTMLElement>("#code")?.focus());
   }
 
   private async leave(): Promise<void> {
@@ -233,6 +257,7 @@ class Page extends LitElement {
       login: [words.emailOrName, "text", "username"],
       email: [words.email, "email", "email"],
       full_name: [words.fullName, "text", "name"],
+      code: [words.code, "text", "one-time-code"],
       password: [words.password, "password", "current-password"],
       new_password: [this.door === DOORS["/register"] ? words.password : words.newPassword, "password", "new-password"],
     };
@@ -250,7 +275,8 @@ class Page extends LitElement {
   private async submit(event: Event): Promise<void> {
     event.preventDefault();
     if (this.busy) return;
-    const values = new FormData(event.currentTarget as HTMLFormElement);
+    const form = event.currentTarget as HTMLFormElement;
+    const values = new FormData(form);
     const value = (name: Field) => String(values.get(name) ?? "");
     const { door } = this;
     this.busy = true;
@@ -258,9 +284,10 @@ class Page extends LitElement {
     this.requestUpdate();
     try {
       if (door === DOORS["/"]) {
-        const login = value("login").trim();
-        await this.latchkey.login({ ...(login.includes("@") ? { email: login } : { username: login }), password: value("password") });
+        const code = value("code").trim();
+        await this.latchkey.login({ ...identifier(form), password: value("password"), ...(code ? { code } : {}) });
         this.inside = true;
+        this.coded = false;
       } else if (door === DOORS["/register"]) {
         const name = value("full_name").trim();
         const body = { email: value("email").trim(), password: value("new_password"), ...(name ? { full_name: name } : {}) };
@@ -283,7 +310,13 @@ class Page extends LitElement {
   }
 }
 
+function identifier(form: HTMLFormElement): { email: string } | { username: string } {
+  const login = String(new FormData(form).get("login") ?? "").trim();
+  return login.includes("@") ? { email: login } : { username: login };
+}
+
 function reason(error: unknown): keyof Words {
+  if (error instanceof LatchkeyError && error.code === "TOO_MANY_ATTEMPTS" && error.detail("code")) return "codeFirst";
   return (error instanceof LatchkeyError && REASONS[error.code]) || "failed";
 }
 

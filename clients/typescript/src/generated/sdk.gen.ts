@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, Options as Options2, TDataShape } from './client/index.js';
-import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, DisownSessionData, DisownSessionResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetReportedSessionData, GetReportedSessionResponses, GetUserData, GetUserResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreAccountData, RestoreAccountResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
+import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, DisownSessionData, DisownSessionResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetReportedSessionData, GetReportedSessionResponses, GetUserData, GetUserResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, RequestLoginCodeData, RequestLoginCodeResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreAccountData, RestoreAccountResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -38,11 +38,29 @@ export const register = <ThrowOnError extends boolean = true>(options: Options<R
  * Sign a device in with an email address or a username, and the password
  *
  * The status of an account is shown only after its password was verified. With
- * `token_transport: cookie` the request must come from an allowed origin.
+ * `token_transport: cookie` the request must come from an allowed origin. After too many wrong
+ * passwords, `code` lets the owner in: `requestLoginCode` mails it.
  */
 export const login = <ThrowOnError extends boolean = true>(options: Options<LoginData, ThrowOnError>) => (options.client ?? client).post<LoginResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
     url: '/api/v1/auth/login',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Mail a code that lets the owner of an account sign in after `TOO_MANY_ATTEMPTS`
+ *
+ * `login` takes it together with the password; it works once, for an hour. The answer is the same
+ * whether or not there is an account. A mailbox gets few codes an hour: any that was mailed within
+ * the hour and not used works.
+ */
+export const requestLoginCode = <ThrowOnError extends boolean = true>(options: Options<RequestLoginCodeData, ThrowOnError>) => (options.client ?? client).post<RequestLoginCodeResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/auth/login/code',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -155,7 +173,8 @@ export const forgotPassword = <ThrowOnError extends boolean = true>(options: Opt
 /**
  * Choose a new password with the link of a mail
  *
- * Every session ends and none starts; the address counts as confirmed. A mail tells of it.
+ * Every session ends and none starts; the address counts as confirmed. A mail tells of it. This
+ * device is known from then on: it signs in whoever else guesses at the password.
  */
 export const resetPassword = <ThrowOnError extends boolean = true>(options: Options<ResetPasswordData, ThrowOnError>) => (options.client ?? client).post<ResetPasswordResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',

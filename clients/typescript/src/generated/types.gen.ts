@@ -291,7 +291,7 @@ export type ErrorAnswer = {
 /**
  * Stable for ever; docs/errors.md says what to do about each.
  */
-export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'ACCOUNT_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
+export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'ACCOUNT_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
 
 /**
  * One thing that is wrong with the request.
@@ -417,6 +417,15 @@ export type HealthView = {
     status: string;
 };
 
+export type IdentifierBody = ({
+    email: string;
+} | {
+    username: string;
+}) & {
+    email?: string | null;
+    username?: string | null;
+};
+
 export type JsonValue = unknown;
 
 /**
@@ -428,6 +437,16 @@ export type JwksView = {
     }>;
 };
 
+/**
+ * A device that is known from now on.
+ */
+export type KnownDeviceView = {
+    /**
+     * For native apps: keep it and send it with the next sign-in. Browsers have it in a cookie.
+     */
+    device_id: string;
+};
+
 export type LoginBody = ({
     email: string;
 } | {
@@ -436,6 +455,7 @@ export type LoginBody = ({
     email?: string | null;
     username?: string | null;
     password: string;
+    code?: string | null;
     device_name?: string | null;
     device_id?: string | null;
     token_transport?: 'cookie' | 'body';
@@ -609,6 +629,7 @@ export type ReportedSessionView = {
 export type ResetPasswordBody = {
     token: string;
     new_password: string;
+    device_id?: string | null;
 };
 
 export type RevocationBody = ({
@@ -866,6 +887,22 @@ export type LoginResponses = {
 
 export type LoginResponse = LoginResponses[keyof LoginResponses];
 
+export type RequestLoginCodeData = {
+    body: IdentifierBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/login/code';
+};
+
+export type RequestLoginCodeResponses = {
+    /**
+     * Accepted
+     */
+    202: null;
+};
+
+export type RequestLoginCodeResponse = RequestLoginCodeResponses[keyof RequestLoginCodeResponses];
+
 export type RefreshData = {
     body?: RefreshBody;
     path?: never;
@@ -987,9 +1024,9 @@ export type ResetPasswordData = {
 
 export type ResetPasswordResponses = {
     /**
-     * Accepted
+     * A device that is known from now on
      */
-    202: null;
+    202: KnownDeviceView;
 };
 
 export type ResetPasswordResponse = ResetPasswordResponses[keyof ResetPasswordResponses];

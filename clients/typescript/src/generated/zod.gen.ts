@@ -180,6 +180,7 @@ export const zErrorCode = z.enum([
     'CURRENT_SESSION_UNKNOWN',
     'SINGLE_USE_TOKEN_INVALID',
     'INVALID_CREDENTIALS',
+    'CODE_INVALID',
     'REFRESH_TOKEN_INVALID',
     'REFRESH_TOKEN_REUSED',
     'TOKEN_MISSING',
@@ -287,6 +288,18 @@ export const zHealthView = z.object({
     status: z.string()
 });
 
+export const zIdentifierBody = z.intersection(z.union([
+    z.object({
+        email: z.string()
+    }),
+    z.object({
+        username: z.string()
+    })
+]), z.object({
+    email: z.email().min(1).max(254).nullish().default(null),
+    username: z.string().min(1).max(320).nullish().default(null)
+}));
+
 export const zJsonValue = z.unknown();
 
 /**
@@ -294,6 +307,13 @@ export const zJsonValue = z.unknown();
  */
 export const zJwksView = z.object({
     keys: z.array(z.record(z.string(), z.string()))
+});
+
+/**
+ * A device that is known from now on.
+ */
+export const zKnownDeviceView = z.object({
+    device_id: z.string()
 });
 
 export const zLoginBody = z.intersection(z.union([
@@ -307,6 +327,7 @@ export const zLoginBody = z.intersection(z.union([
     email: z.email().min(1).max(254).nullish().default(null),
     username: z.string().min(1).max(320).nullish().default(null),
     password: z.string().min(1).max(1024),
+    code: z.string().min(1).max(32).nullish().default(null),
     device_name: z.string().min(1).max(64).nullish().default(null),
     device_id: z.string().max(30).regex(/^dev_[0-7][0-9a-hjkmnp-tv-z]{25}$/).nullish().default(null),
     token_transport: z.enum(['cookie', 'body']).optional()
@@ -483,7 +504,8 @@ export const zReportView = z.object({
  */
 export const zResetPasswordBody = z.object({
     token: z.string().min(1).max(128),
-    new_password: z.string().min(8).max(128)
+    new_password: z.string().min(8).max(128),
+    device_id: z.string().max(30).regex(/^dev_[0-7][0-9a-hjkmnp-tv-z]{25}$/).nullish().default(null)
 });
 
 export const zRevocationBody = z.intersection(z.union([
@@ -708,6 +730,13 @@ export const zLoginBody2 = zLoginBody;
  */
 export const zLoginResponse = zTokensView;
 
+export const zRequestLoginCodeBody = zIdentifierBody;
+
+/**
+ * Accepted
+ */
+export const zRequestLoginCodeResponse = z.null();
+
 export const zRefreshBody2 = zRefreshBody;
 
 /**
@@ -758,9 +787,9 @@ export const zForgotPasswordResponse = z.null();
 export const zResetPasswordBody2 = zResetPasswordBody;
 
 /**
- * Accepted
+ * A device that is known from now on
  */
-export const zResetPasswordResponse = z.null();
+export const zResetPasswordResponse = zKnownDeviceView;
 
 export const zGetReportedSessionHeaders = z.object({
     'Latchkey-Token': z.string().min(1).max(128)

@@ -203,6 +203,15 @@ class InvalidCredentials(NotAuthenticated):
     code = "INVALID_CREDENTIALS"
 
 
+class CodeInvalid(NotAuthenticated):
+    """A code that was mailed is not right, was used already, or is too old: the three are the same.
+
+    An unknown account's is never right, so the answer does not tell whether there is one.
+    """
+
+    code = "CODE_INVALID"
+
+
 class OriginNotAllowed(DomainError):
     """A cookie came with a request of a page that is not ours."""
 
@@ -296,10 +305,14 @@ class TooManyAttempts(DomainError):
     def __init__(
         self, *, retry_after_seconds: int, standing: Standing | None = None, **data: object
     ) -> None:
-        """Carry how long to wait, and where the client stands with the limit."""
+        """Carry how long to wait, and where the client stands with the limit.
+
+        problems  what the client can send to get in without waiting
+        """
         super().__init__(**data)
         self.retry_after_seconds = retry_after_seconds
         self.standing = standing
+        self.problems: tuple[Problem, ...] = ()
 
 
 class SingleUseTokenInvalid(InvalidInput):

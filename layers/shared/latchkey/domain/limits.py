@@ -183,22 +183,43 @@ LOGIN_PER_ACCOUNT = Backoff(
     longest_wait_seconds=_DAY,
     remembered_seconds=7 * _DAY,
 )
-"""From all unknown devices together: 5 guesses in the first 15 minutes, and 100 take three months.
-Source: ASVS 5.0 6.3.1; NIST SP 800-63B-4 3.2.2, at most 100 consecutive failures. The account's
-own devices are not counted here, and a password reset starts afresh: it locks nobody out."""
+"""From all unknown devices together, whatever was typed: 5 guesses in the first 15 minutes, and 100
+take three months. The account's own devices and codes by mail are not counted here, so that it
+locks nobody out. Source: ASVS 5.0 6.3.1; NIST SP 800-63B-4 3.2.2, at most 100 failures in a row."""
 
-LOGIN_PER_ACCOUNT_AND_ADDRESS = Backoff(
-    name="login-account-address",
+LOGIN_PER_IDENTIFIER = Backoff(
+    name="login-identifier",
+    free=LOGIN_PER_ACCOUNT.free,
+    first_wait_seconds=LOGIN_PER_ACCOUNT.first_wait_seconds,
+    longest_wait_seconds=LOGIN_PER_ACCOUNT.longest_wait_seconds,
+    remembered_seconds=LOGIN_PER_ACCOUNT.remembered_seconds,
+)
+"""As LOGIN_PER_ACCOUNT, for the address or username as it was typed. A refusal is told from this
+one alone: an account's counter is shared by its address and its username, and would tell whoever
+knows the one which account has the other."""
+
+LOGIN_PER_IDENTIFIER_AND_ADDRESS = Backoff(
+    name="login-identifier-address",
     free=3,
     first_wait_seconds=5 * _MINUTE,
     longest_wait_seconds=_DAY,
     remembered_seconds=7 * _DAY,
 )
-"""Stricter than the account's own, so that one address alone uses up slowly what all share.
+"""Stricter than the two above, so that one address alone uses up slowly what all share.
 
 An attempt counts before its password is looked at, and a right one takes its count back: to count
 afterwards would let guesses through side by side. So of many right ones at the same moment, on
 devices that are not known, those beyond the free ones are asked to wait as well."""
+
+LOGIN_PER_CODE_HOLDER = Backoff(
+    name="login-code",
+    free=5,
+    first_wait_seconds=15 * _MINUTE,
+    longest_wait_seconds=_DAY,
+    remembered_seconds=_DAY,
+)
+"""Passwords that came with a code that is right, so only whoever reads the account's mail is
+counted here. As LOGIN_PER_ACCOUNT."""
 
 LOGIN_PER_KNOWN_DEVICE = Backoff(
     name="login-device",
@@ -228,6 +249,9 @@ REFRESH_PER_ADDRESS = Quota(name="refresh", amount=600, window_seconds=_MINUTE)
 MAIL_PER_ADDRESS = Quota(name="mail-address", amount=10, window_seconds=15 * _MINUTE)
 """Requests that mail somebody: forgot, resend, a new address. Our choice."""
 
+EXPORTS_PER_ACCOUNT = Quota(name="exports", amount=3, window_seconds=_DAY)
+"""The default of the parameter `ExportsPerDay`, which replaces the amount. Within any 24 hours."""
+
 EMAIL_CHANGE_PER_ACCOUNT = Quota(name="email-change", amount=5, window_seconds=_DAY)
 """Other people's mailboxes that one account can write to in a day. Our choice."""
 
@@ -237,12 +261,32 @@ EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT = Quota(
 """Of an account whose own address is not confirmed: enough to correct a mistyped address, too few
 to send spam from throw-away accounts. Our choice."""
 
+LOGIN_CODE_MINUTES = 60
+"""As long as the window in which mails with codes are counted: whoever can't get another, because
+strangers have used the mailbox's allowance up, was mailed one that still works. Codes of six digits
+must not live that long; ours has 50 bits, and opens nothing without the password."""
+
+LOGIN_CODE_CHARACTERS = 10
+"""Of 32 letters and digits each, 50 bits. No counter stands before a code, for strangers would use
+it up. A million addresses that guess for an hour at LOGIN_PER_ADDRESS find one of four codes with a
+probability of 1 in 150,000, and have then a single guess at the password."""
+
+LOGIN_CODE_SCRYPT_COST = 2**12
+"""4 MiB and about 10 ms for each try at a code. All 2^50 codes take a hundred thousand processors
+three years, and a code lives an hour."""
+
+LOGIN_CODE_TEXT_MAX_CHARACTERS = 32
+"""What is typed: the code, with hyphens and spaces."""
+
 PASSWORDS_PER_LINK = 5
 """Wrong passwords sent with one link before the link is void. As many as a sign-in has free."""
 
 REQUESTED_MAIL = Allowance(per_hour=4, per_day=10, steady=True)
 """Mails that a stranger can cause: links to confirm an address or to choose a password. Beyond the
 allowance the answer is the same and no mail goes out. Source: OWASP Forgot Password Cheat Sheet."""
+
+LOGIN_CODE_MAIL = Allowance(per_hour=2, per_day=6, steady=True)
+"""Mails with a code to sign in, that a stranger can cause, too. Our choice."""
 
 NOTICE_MAIL = Allowance(per_hour=6, per_day=20)
 """Mails that tell of a change. The first of them tell the owner; further ones are in the history

@@ -29,6 +29,7 @@ class MailKind(StrEnum):
     EMAIL_CHANGED = "email_changed"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - a mail, not a secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - as above
+    LOGIN_CODE = "login_code"
     NEW_DEVICE = "new_device"
     SESSION_USED_ELSEWHERE = "session_used_elsewhere"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - as above
@@ -133,6 +134,15 @@ class PasswordChanged(AccountMail):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoginCode(AccountMail):
+    """To whoever wants to sign in although strangers have guessed too often, with a code.
+
+    account_id  that of nobody's account, where there is none: the worker finds out, so that the
+                requests that are made do not tell
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewDevice(AccountMail):
     """That somebody signed in on a device that was not known: what, where and when.
 
@@ -192,6 +202,7 @@ KINDS: dict[type[Mail], MailKind] = {
     EmailChanged: MailKind.EMAIL_CHANGED,
     ResetPassword: MailKind.RESET_PASSWORD,
     PasswordChanged: MailKind.PASSWORD_CHANGED,
+    LoginCode: MailKind.LOGIN_CODE,
     NewDevice: MailKind.NEW_DEVICE,
     SessionUsedElsewhere: MailKind.SESSION_USED_ELSEWHERE,
     RefreshTokenReused: MailKind.REFRESH_TOKEN_REUSED,

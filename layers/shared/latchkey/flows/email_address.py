@@ -101,7 +101,7 @@ class EmailAddress:
             if tried >= PASSWORDS_PER_LINK:
                 self.links.give_up(token)
             raise InvalidCredentials
-        self.throttling.after_success(counted)
+        self.throttling.after_own_password(counted)
         if account.status is not AccountStatus.ACTIVE:
             raise no_longer_good()
         if token.purpose is Purpose.VERIFY_EMAIL:

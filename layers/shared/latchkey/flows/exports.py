@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
@@ -19,10 +21,12 @@ from latchkey.domain.export import Export, ExportStatus
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
     EXPORT_LINKS_PER_TRANSACTION,
+    EXPORTS_PER_ACCOUNT,
     RECENT_AUTHENTICATION_SECONDS,
     TRANSACTION_ATTEMPTS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
+from latchkey.domain.throttle import Standing
 from latchkey.flows.export_worker import export_message
 from latchkey.storage.idempotency import claim
 
@@ -184,9 +188,12 @@ class Exports:
         ]
         if len(made) >= self.daily_limit:
             wait = sorted(made)[-self.daily_limit] + _DAY - now
+            seconds = max(1, math.ceil(wait.total_seconds()))
+            quota = dataclasses.replace(EXPORTS_PER_ACCOUNT, amount=self.daily_limit)
             raise TooManyAttempts(
-                retry_after_seconds=max(1, -(-int(wait.total_seconds() * 1000) // 1000)),
-                reason="exports per day",
+                retry_after_seconds=seconds,
+                standing=Standing(limit=quota, remaining=0, reset_seconds=seconds),
+                reason=quota.name,
             )
 
 

@@ -16,11 +16,17 @@ from latchkey.domain.erasure import deletion_of
 from latchkey.domain.errors import AccountNotFound, InvalidInput
 from latchkey.domain.ids import minted_at, new_id
 from latchkey.domain.limit_table import MAILS
-from latchkey.domain.limits import OBJECTION_DAYS, RESET_PASSWORD_MINUTES, VERIFY_EMAIL_HOURS
+from latchkey.domain.limits import (
+    LOGIN_CODE_MINUTES,
+    OBJECTION_DAYS,
+    RESET_PASSWORD_MINUTES,
+    VERIFY_EMAIL_HOURS,
+)
+from latchkey.domain.mailed_code import CodePurpose, MailedCode
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.mail import rendering
 from latchkey.observability import logger, record_postponed_mail
-from latchkey.security import single_use_tokens
+from latchkey.security import mailed_codes, single_use_tokens
 from latchkey.security.addresses import normalise_email
 
 if TYPE_CHECKING:
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from latchkey.flows.throttling import Throttling
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.mail_suppressions import MailSuppressionStore
+    from latchkey.storage.mailed_codes import MailedCodeStore
     from latchkey.storage.peppers import PepperStore
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.single_use_tokens import SingleUseTokenStore
@@ -50,6 +57,11 @@ PAGES = {
 
 FORGOT_PASSWORD_PAGE = "forgot-password"  # noqa: S105 - a page
 EXPORTS_PAGE = "exports"
+PAGES_OF_NOTICES: dict[type[mails.AccountMail], str] = {
+    mails.AddressTaken: FORGOT_PASSWORD_PAGE,
+    mails.ExportReady: EXPORTS_PAGE,
+}
+"""Where links without a token lead."""
 
 
 class MailSender(Protocol):
@@ -66,6 +78,15 @@ class PlannedLink:
 
     page: str
     token: SingleUseToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCode:
+    """A code that a mail will have. It is issued only if the mail goes out."""
+
+    purpose: CodePurpose
+    account: Account
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +115,7 @@ class Mailing:
     sessions: SessionStore
     tokens: SingleUseTokenStore
     suppressions: MailSuppressionStore
+    codes: MailedCodeStore
     throttling: Throttling
     sender: MailSender
     peppers: PepperStore
@@ -154,12 +176,28 @@ class Mailing:
         return self.throttling.count_mail(name, MAILS[kind], draft.to, now)
 
     def _say(self, value: object, language: str, now: datetime) -> object:
+        if isinstance(value, PlannedCode):
+            return self._issue(value)
         if not isinstance(value, PlannedLink):
             return rendering.say(value, language)
         self.tokens.put_new(value.token)
         pepper = self.peppers.current(now)
         text = single_use_tokens.mint(value.token.id, value.token.purpose, pepper)
         return f"{value.page}#token={text}"
+
+    def _issue(self, planned: PlannedCode) -> str:
+        account, code = planned.account, mailed_codes.new_code()
+        digest = mailed_codes.digest_of(code, purpose=planned.purpose, account_id=account.id)
+        self.codes.put_new(
+            MailedCode(
+                digest=digest,
+                purpose=planned.purpose,
+                account_id=account.id,
+                state=single_use_tokens.state_of(account),
+                expires_at=planned.expires_at,
+            )
+        )
+        return mailed_codes.shown(code)
 
     def _draft(self, mail: mails.Mail, at: datetime, now: datetime) -> Draft | None:
         match mail:
@@ -184,15 +222,15 @@ class Mailing:
                 return self._email_changed(account, mail.address, now)
             case mails.AccountDeleted():
                 return self._account_deleted(account, now, restorable=mail.restorable)
+            case mails.LoginCode():
+                return self._login_code(account, now)
             case mails.NewDevice() | mails.SessionUsedElsewhere():
                 return self._about_session(account, mail, at, now)
             case mails.PasswordChanged() | mails.RefreshTokenReused():
                 facts = self._facts(account.id, mail.session_id, at)
                 return _to(account, link=self._page(FORGOT_PASSWORD_PAGE), **facts)
-            case mails.AddressTaken():
-                return _to(account, link=self._page(FORGOT_PASSWORD_PAGE))
-            case mails.ExportReady():
-                return _to(account, link=self._page(EXPORTS_PAGE))
+            case mails.AddressTaken() | mails.ExportReady():
+                return _to(account, link=self._page(PAGES_OF_NOTICES[type(mail)]))
         raise TypeError(type(mail).__name__)
 
     def _verify_email(self, address: str, now: datetime) -> Draft | None:
@@ -252,6 +290,13 @@ class Mailing:
         values = {"link": link, "days": OBJECTION_DAYS, "new_address": _masked(account.email)}
         language = account.speaking_language
         return Draft(to=address, language=language, values=values, account_id=account.id)
+
+    def _login_code(self, account: Account, now: datetime) -> Draft | None:
+        if account.status is not AccountStatus.ACTIVE:
+            return None
+        expires_at = now + timedelta(minutes=LOGIN_CODE_MINUTES)
+        code = PlannedCode(purpose=CodePurpose.SIGN_IN, account=account, expires_at=expires_at)
+        return _to(account, code=code, minutes=LOGIN_CODE_MINUTES)
 
     def _about_session(
         self,

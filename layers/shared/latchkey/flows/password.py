@@ -16,6 +16,7 @@ from latchkey.domain.single_use import Purpose
 from latchkey.flows.links import no_longer_good
 from latchkey.security.addresses import normalise_email
 from latchkey.security.single_use_tokens import state_of
+from latchkey.storage.devices import remember
 from latchkey.storage.records import to_milliseconds
 from latchkey.storage.single_use_tokens import redeem
 
@@ -56,8 +57,11 @@ class Password:
         mail = ResetPassword(address=normalise_email(address))
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
-    def reset(self, token_text: str, new_password: str, context: RequestContext) -> None:
+    def reset(self, token_text: str, new_password: str, context: RequestContext) -> str:
         """Set the password of who got the link, and end every session; it starts none.
+
+        The device that it is done on is known from then on, so that nobody who goes on guessing
+        keeps it from signing in. Returns the device's id.
 
         The link was mailed to the account's address, so the address is confirmed by it. If
         somebody else had opened the account with it, they have nothing left: no session, no
@@ -68,6 +72,7 @@ class Password:
         Raises SingleUseTokenInvalid, WeakPassword; the token is used up by success only.
         """
         token = self.links.accept(token_text, context.now, Purpose.RESET_PASSWORD)
+        device_id = context.device_id or context.new_id("dev")
         account = self.accounts.get(token.account_id)
         new_hash = self._hash(account, new_password)
 
@@ -101,11 +106,12 @@ class Password:
             which=lambda active: active,
             effects=effects,
             changes=changes,
-            also=(redeem(token),),
+            also=(redeem(token), remember(token.account_id, device_id, context.now)),
         )
         # Whoever waited because of wrong guesses comes in at once; it is done without, too.
         with contextlib.suppress(TemporarilyUnavailable):
-            self.throttling.after_password_reset(token.account_id, context)
+            self.throttling.after_password_reset(account.id)
+        return device_id
 
     def change(
         self, caller: Caller, current_password: str, new_password: str, context: RequestContext
@@ -121,7 +127,7 @@ class Password:
         counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(known_hash, current_password):
             raise InvalidCredentials
-        self.throttling.after_success(counted)
+        self.throttling.after_own_password(counted)
         new_hash = self._hash(account, new_password)
 
         def changes(account: Account) -> Mapping[str, Value]:

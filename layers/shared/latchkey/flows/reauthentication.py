@@ -51,7 +51,7 @@ class Reauthentication:
         counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(account.password_hash, password):
             raise InvalidCredentials
-        self.throttling.after_success(counted)
+        self.throttling.after_own_password(counted)
         account.require_good_password()
         session = self.sessions.find(caller.account_id, caller.session_id)
         if session is None:

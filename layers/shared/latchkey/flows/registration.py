@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import RequestContext
     from latchkey.flows.sign_in import SignedIn, SignIn
+    from latchkey.flows.throttling import Throttling
     from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
@@ -57,6 +58,7 @@ class Registration:
     policy: PasswordPolicy
     sign_in: SignIn
     email_verification: EmailVerification
+    throttling: Throttling
     keys: IdempotencyStore
 
     def register(
@@ -116,15 +118,20 @@ class Registration:
         return None if key is None else self.keys.find(None, key, context.now)
 
     def _again(self, created: Item, new: NewAccount, context: RequestContext) -> SignedIn | None:
-        """Answer a repeated request. The key's fingerprint does not cover the password."""
+        """Answer a repeated request. The key's fingerprint does not cover the password.
+
+        So it is verified, under the limit of those who know something of the account already.
+        """
         if self.email_verification is EmailVerification.REQUIRED:
             return None
         try:
             account = self.accounts.get(str(created["account_id"]))
         except AccountNotFound:
             raise IdempotencyKeyReused from None
+        counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(account.password_hash, new.password):
             raise IdempotencyKeyReused
+        self.throttling.after_own_password(counted)
         account.require_good_password()
         same_device = context.from_device(str(created["device_id"]))
         return self.sign_in.start_session(account, same_device, device_name=new.device_name)

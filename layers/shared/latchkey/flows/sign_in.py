@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.config import EmailVerification
-from latchkey.domain.account import Account, AccountStatus, email_key, username_key
+from latchkey.domain.account import Account, AccountStatus
 from latchkey.domain.audit import Action, AuditSubject, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
@@ -19,7 +17,6 @@ from latchkey.domain.errors import (
     AccountSuspended,
     EmailNotVerified,
     InvalidCredentials,
-    InvalidInput,
     TemporarilyUnavailable,
 )
 from latchkey.domain.limits import (
@@ -32,19 +29,21 @@ from latchkey.domain.mail import NewDevice
 from latchkey.domain.session import EndReason, LoginMethod, Session
 from latchkey.observability import concern, logger
 from latchkey.security import refresh_tokens
-from latchkey.security.addresses import normalise_email
 from latchkey.security.devices import describe
 from latchkey.security.origins import seal_origin
-from latchkey.security.peppers import Use, derive_key
 from latchkey.security.sealing import KEY_BYTES
 from latchkey.storage.devices import remember
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.request import Location, RequestContext
     from latchkey.domain.session import Device
-    from latchkey.flows.throttling import Throttling
+    from latchkey.flows.identification import Identification, Identified
+    from latchkey.flows.login_codes import LoginCodes
+    from latchkey.flows.throttling import LoginAttempt, Throttling
     from latchkey.security.access_tokens import AccessTokenSigner
     from latchkey.security.passwords import Passwords
     from latchkey.security.places import Places
@@ -74,6 +73,8 @@ class SignIn:
     """The flow, and what it needs."""
 
     accounts: AccountStore
+    identification: Identification
+    codes: Callable[[], LoginCodes]
     sessions: SessionStore
     devices: DeviceStore
     throttling: Throttling
@@ -93,18 +94,22 @@ class SignIn:
         password: str,
         context: RequestContext,
         device_name: str | None = None,
+        code: str | None = None,
     ) -> SignedIn:
         """Sign in with an e-mail address or a username.
+
+        code  one that was mailed: with it the attempt is not counted among those of strangers, so
+              that these can't keep the owner out. It is used up by a sign-in only
 
         The attempt is counted before the password costs a hash, and the password is verified before
         anything about the account is told. Up to there, an identifier that nobody has makes the
         same requests and takes the same time as one that somebody has.
 
-        Raises TooManyAttempts, InvalidCredentials, AccountSuspended, AccountDeleted,
+        Raises TooManyAttempts, CodeInvalid, InvalidCredentials, AccountSuspended, AccountDeleted,
         PasswordResetRequired, EmailNotVerified.
         """
-        kind, key = _fold(identifier)
-        account = self._find(kind, key)
+        found = self.identification.identify(identifier, context.now)
+        account = found.account
         # Also for an unknown account: what this takes would tell.
         device = _device(context, device_name)
         subject = _NOBODY if account is None else account.audit
@@ -116,20 +121,32 @@ class SignIn:
         )
         if account is not None:
             concern.note(account.audit.id, origin=origin)
-        whose = self._nobody(key, context.now) if account is None else account.id
-        device_id = context.device_id
-        if device_id and self.devices.last_seen(whose, device_id, context.now) is None:
-            device_id = None
-        counted = self.throttling.before_login(whose, context, known_device_id=device_id)
-        stored_hash = None if account is None else account.password_hash
+        mailed = None if code is None else self.codes().require(code, found, context.now)
+        attempt = self._count(found, mailed, context)
+        stored_hash = account.password_hash if account and attempt.may_verify else None
         if not self.passwords.verify(stored_hash, password) or account is None:
             raise InvalidCredentials
-        self.throttling.after_success(counted)
+        self.throttling.after_login(attempt, context.now)
         self._require_usable(account)
         rehashed = None
         if self.passwords.needs_rehash(account.password_hash):
             rehashed = self.passwords.hash(password)
-        return self.start_session(account, context, device_name=device_name, password_hash=rehashed)
+        return self.start_session(
+            account, context, device_name=device_name, password_hash=rehashed, mailed=mailed
+        )
+
+    def _count(
+        self, found: Identified, mailed: MailedCode | None, context: RequestContext
+    ) -> LoginAttempt:
+        """Count the attempt before the password is looked at. Raises TooManyAttempts."""
+        if mailed is not None:
+            return self.throttling.before_login_with_code(mailed.account_id, context.now)
+        device_id = context.device_id
+        if device_id and self.devices.last_seen(found.whose, device_id, context.now) is None:
+            device_id = None
+        return self.throttling.before_login(
+            found.typed, found.whose, context, known_device_id=device_id
+        )
 
     def start_session(
         self,
@@ -138,6 +155,7 @@ class SignIn:
         *,
         device_name: str | None,
         password_hash: str | None = None,
+        mailed: MailedCode | None = None,
     ) -> SignedIn:
         """Start a session for a person whose identity has just been proven.
 
@@ -146,14 +164,18 @@ class SignIn:
         account  as it was when the identity was proven: a session starts only while the password,
                  the state and the sign-in epoch are still these, and with the present role
         password_hash  of the same password under today's parameters, to be stored; None: as it is
+        mailed   a code that is used up by it
 
         Raises InvalidCredentials, AccountSuspended, AccountDeleted or PasswordResetRequired if the
-        account became so in the meantime, and TemporarilyUnavailable if its sessions were ended.
+        account became so in the meantime, CodeInvalid if the code was used in the meantime, and
+        TemporarilyUnavailable if its sessions were ended.
         """
         proven = account
         session = self._new_session(account, context, device_name)
         seen_at = self.devices.last_seen(session.account_id, session.device_id, context.now)
         also = _remember_device(session, seen_at)
+        if mailed is not None:
+            also.append(self.codes().use_up(mailed))
         told = NewDevice(account_id=account.id, session_id=session.id).message(context)
         for _ in range(TRANSACTION_ATTEMPTS):
             existing = self.sessions.list_by_account(account.id)
@@ -195,6 +217,8 @@ class SignIn:
                 self._forget_oldest(existing)
                 return self._issue(account, session, context)
             account = self._read_again(proven)
+            if mailed is not None:
+                self.codes().require_unused(mailed, context.now)
             session = replace(session, role=account.role)
         raise TemporarilyUnavailable(
             retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sign-in contention"
@@ -217,19 +241,6 @@ class SignIn:
                 retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sessions were ended"
             )
         return account
-
-    def _find(self, kind: str, key: str) -> Account | None:
-        if kind == _EMAIL:
-            return self.accounts.find_by_email(key)
-        return self.accounts.find_by_username(key)
-
-    def _nobody(self, key: str, now: datetime) -> str:
-        """Name an identifier that nobody has; what was typed may be a password, so never as it is.
-
-        All spellings of one address are one, as they are of an address that somebody has.
-        """
-        secret = derive_key(self.peppers.current(now), Use.NOBODY)
-        return hmac.digest(secret, b"nobody|" + key.encode(), hashlib.sha256).hex()[:32]
 
     def _require_usable(self, account: Account) -> None:
         if account.status is AccountStatus.SUSPENDED:
@@ -312,21 +323,6 @@ def _remember_device(session: Session, seen_at: datetime | None) -> list[Write]:
 
 def _device(context: RequestContext, device_name: str | None) -> Device:
     return describe(context.user_agent, client_hints=context.client_hints, device_name=device_name)
-
-
-_EMAIL, _USERNAME = "email", "username"
-
-
-def _fold(identifier: str) -> tuple[str, str]:
-    """Bring what was typed into the key that an account could be found by."""
-    # Folded first: an input method may have typed the @ in full width.
-    if "@" not in username_key(identifier):
-        return _USERNAME, username_key(identifier)
-    try:
-        return _EMAIL, email_key(normalise_email(identifier))
-    except InvalidInput:
-        # What can't be an address is nobody's, and answered as an unknown one.
-        return _EMAIL, username_key(identifier)
 
 
 _ACTIONS = {

@@ -1,8 +1,8 @@
 """Refusing what is tried too often, before it costs anything.
 
-Three kinds of subject are counted: an address, an account, and an account from one address. A
-refusal says when to come back; it is never for good. An account's own devices have a counter of
-their own, so that whoever attacks the account does not keep its owner out.
+A refusal says when to come back; it is never for good. Strangers do not keep an account's owner
+out: the account's own devices have a counter of their own, and a code that was mailed to the owner
+is counted apart from what strangers try (ADR 17).
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import TooManyAttempts
+from latchkey.domain.errors import Problem, ProblemCode, TooManyAttempts
 from latchkey.domain.limits import (
     LOGIN_PER_ACCOUNT,
-    LOGIN_PER_ACCOUNT_AND_ADDRESS,
+    LOGIN_PER_CODE_HOLDER,
+    LOGIN_PER_IDENTIFIER,
+    LOGIN_PER_IDENTIFIER_AND_ADDRESS,
     LOGIN_PER_KNOWN_DEVICE,
     PASSWORD_PER_SESSION_HOLDER,
 )
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     from latchkey.domain.request import RequestContext
     from latchkey.domain.throttle import Allowance
     from latchkey.storage.rate_limits import RateLimitStore
+
+CODE_REQUIRED = Problem(
+    "code", ProblemCode.REQUIRED, "Ask for a code by mail, and send it with the password."
+)
+"""What gets the owner past a refusal: `POST /auth/login/code`."""
 
 _ROUNDS = 8
 """Of looking and counting. Whoever loses so many races is one of a crowd that guesses."""
@@ -46,8 +53,27 @@ class Counter:
     subject: str
 
 
-type Counted = tuple[Counter, ...]
-"""An attempt that has been counted, to be forgotten should it succeed."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An attempt that has been counted: the counter, and its number with this attempt."""
+
+    counter: Counter
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginAttempt:
+    """An attempt to sign in that has been counted.
+
+    own         in the counter of this network, device or code: a success shows that all of its
+                attempts were the owner's
+    others      in the counters that the attempts of other networks are in as well
+    may_verify  whether the password may be looked at. If not, the answer is that of a wrong one
+    """
+
+    own: Counted
+    others: tuple[Counted, ...] = ()
+    may_verify: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,65 +130,105 @@ class Throttling:
     # Passwords -------------------------------------------------------------------------------
 
     def before_login(
-        self, whose: str, context: RequestContext, *, known_device_id: str | None
-    ) -> Counted:
+        self, typed: str, whose: str, context: RequestContext, *, known_device_id: str | None
+    ) -> LoginAttempt:
         """Count an attempt to sign in, before the password is looked at.
 
-        whose            an account's id, or a digest of an identifier that nobody has: from
-                         outside, the two behave alike
+        typed            a digest of the address or username as it was typed
+        whose            the account's id, or `typed` if nobody has that identifier
         known_device_id  a device that this account has been signed in on
 
-        Raises TooManyAttempts.
+        Only counters of what was typed refuse. When the account's own counter is closed because of
+        its other identifier, the attempt goes on without its password: a refusal would tell that
+        the two identifiers belong together. Either way the same requests are made.
+
+        Raises TooManyAttempts; a code by mail is a way around it.
         """
-        if known_device_id is not None:
-            return self._attempt(
-                context.now, Counter(LOGIN_PER_KNOWN_DEVICE, f"{whose}|{known_device_id}")
+        now, network = context.now, network_of(context.ip_address)
+        try:
+            if known_device_id is not None:
+                device = Counter(LOGIN_PER_KNOWN_DEVICE, f"{whose}|{known_device_id}")
+                return LoginAttempt(own=self._attempt(now, device)[0])
+            here, everywhere = self._attempt(
+                now,
+                Counter(LOGIN_PER_IDENTIFIER_AND_ADDRESS, f"{typed}|{network}"),
+                Counter(LOGIN_PER_IDENTIFIER, typed),
             )
-        network = network_of(context.ip_address)
-        return self._attempt(
-            context.now,
-            Counter(LOGIN_PER_ACCOUNT_AND_ADDRESS, f"{whose}|{network}"),
-            Counter(LOGIN_PER_ACCOUNT, whose),
-        )
+        except TooManyAttempts as refused:
+            refused.problems = (CODE_REQUIRED,)
+            raise
+        try:
+            (account,) = self._attempt(now, Counter(LOGIN_PER_ACCOUNT, whose))
+        except TooManyAttempts:
+            # The write that a counted attempt would have made, to a counter that decides nothing.
+            self._add(Counter(LOGIN_PER_ACCOUNT, f"closed|{typed}"), Attempts(), now)
+            return LoginAttempt(own=here, others=(everywhere,), may_verify=False)
+        return LoginAttempt(own=here, others=(everywhere, account))
+
+    def before_login_with_code(self, account_id: str, now: datetime) -> LoginAttempt:
+        """Count an attempt to sign in whose mailed code is right. Raises TooManyAttempts."""
+        (counted,) = self._attempt(now, Counter(LOGIN_PER_CODE_HOLDER, account_id))
+        return LoginAttempt(own=counted)
+
+    def after_login(self, attempt: LoginAttempt, now: datetime) -> None:
+        """Forget the failures that led up to a sign-in, and leave those of other networks.
+
+        What this network has tried was its owner's. The rest was not, and has to keep waiting: else
+        each sign-in of the owner would give strangers new guesses.
+        """
+        forgiven = attempt.own.number
+        self._forget(attempt.own.counter)
+        for counted in attempt.others:
+            backoff, subject = counted.counter.backoff, counted.counter.subject
+            self.store.take_back(backoff, subject, counted.number, forgiven, now)
 
     def before_own_password(self, account_id: str, now: datetime) -> Counted:
         """Count a signed-in person's attempt at their own password. Raises TooManyAttempts."""
-        return self._attempt(now, Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
+        (counted,) = self._attempt(now, Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
+        return counted
 
-    def after_success(self, counted: Counted) -> None:
-        """Forget the failures that led up to a success; no address's quota is among them."""
-        for counter in counted:
-            self.store.forget_attempts(counter.backoff, counter.subject)
+    def after_own_password(self, counted: Counted) -> None:
+        """Forget the failures that led up to a success."""
+        self._forget(counted.counter)
 
-    def after_password_reset(self, account_id: str, context: RequestContext) -> None:
-        """Let the account's owner in again at once: what was guessed at is gone."""
-        network = network_of(context.ip_address)
-        self.store.forget_attempts(LOGIN_PER_ACCOUNT, account_id)
-        self.store.forget_attempts(LOGIN_PER_ACCOUNT_AND_ADDRESS, f"{account_id}|{network}")
-        self.store.forget_attempts(PASSWORD_PER_SESSION_HOLDER, account_id)
+    def after_password_reset(self, account_id: str) -> None:
+        """Start afresh: what was guessed at is gone.
 
-    def _attempt(self, now: datetime, *counters: Counter) -> Counted:
+        What was tried by the account's identifiers keeps waiting. The owner does not: the device
+        of the reset is a known one.
+        """
+        self._forget(Counter(LOGIN_PER_ACCOUNT, account_id))
+        self._forget(Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
+        self._forget(Counter(LOGIN_PER_CODE_HOLDER, account_id))
+
+    def _attempt(self, now: datetime, *counters: Counter) -> tuple[Counted, ...]:
         """Count an attempt under every rule, or under none when one of them refuses it.
 
         All are read first: what is refused is not counted, so that retrying makes nothing worse,
         and an attack on a closed account costs us reads only.
         """
-        scaled = tuple(Counter(self._scale(c.backoff), c.subject) for c in counters)
-        pending = scaled
+        numbers: dict[Counter, int] = {}
+        pending = tuple(Counter(self._scale(c.backoff), c.subject) for c in counters)
+        scaled = pending
         for _ in range(_ROUNDS):
             seen = [(c, self.store.read_attempts(c.backoff, c.subject, now)) for c in pending]
             for counter, attempts in seen:
                 _require_open(counter.backoff, attempts, now)
-            pending = tuple(
-                counter
-                for counter, attempts in seen
-                if not self.store.add_attempt(counter.backoff, counter.subject, attempts, now)
-            )
+            for counter, attempts in seen:
+                if self._add(counter, attempts, now):
+                    numbers[counter] = attempts.count + 1
+            pending = tuple(counter for counter in pending if counter not in numbers)
             if not pending:
-                return scaled
+                return tuple(Counted(counter, numbers[counter]) for counter in scaled)
         raise TooManyAttempts(
             retry_after_seconds=_CROWDED_RETRY_AFTER_SECONDS, reason=pending[0].backoff.name
         )
+
+    def _add(self, counter: Counter, seen: Attempts, now: datetime) -> bool:
+        return self.store.add_attempt(counter.backoff, counter.subject, seen, now)
+
+    def _forget(self, counter: Counter) -> None:
+        self.store.forget_attempts(counter.backoff, counter.subject)
 
     def _scale(self, backoff: Backoff) -> Backoff:
         return dataclasses.replace(backoff, free=backoff.free * self.factor)

@@ -72,6 +72,11 @@ CATALOGUE: dict[type[DomainError], Row] = {
         "The email address or the password is wrong.",
         "Die E-Mail-Adresse oder das Passwort ist falsch.",
     ),
+    domain.CodeInvalid: Row(
+        401,
+        "This code is wrong, has been used or has expired.",
+        "Dieser Code ist falsch, wurde schon benutzt oder ist abgelaufen.",
+    ),
     domain.RefreshTokenInvalid: Row(
         401, "The refresh token is not valid.", "Das Refresh-Token ist ungültig."
     ),

@@ -22,7 +22,7 @@ class Use(StrEnum):
 
     REFRESH = "refresh token"
     LINK = "link"
-    NOBODY = "identifier that nobody has"
+    IDENTIFIER = "identifier that was typed"
 
 
 def new_pepper(pepper_id: str, *, created_at: datetime, active_at: datetime) -> Pepper:

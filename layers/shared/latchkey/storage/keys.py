@@ -17,6 +17,7 @@
     username claim  main   USERNAME#<name>       CLAIM
     known device    main   ACCOUNT#<account id>  DEVICE#<device id>
     single-use token main  TOKEN#<token id>      TOKEN
+    mailed code     main   TOKEN#<digest>        CODE
     quota's window  main   LIMIT#<name>#<whose>  WINDOW#<number>
     attempts        main   LIMIT#<name>#<whose>  ATTEMPTS
     outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
@@ -224,6 +225,11 @@ def username_claim(username_key: str) -> Key:
 def single_use_token(token_id: str) -> Key:
     """A token that was mailed: to verify, to reset, to object."""
     return Key(f"TOKEN#{token_id}", "TOKEN")
+
+
+def mailed_code(digest: str) -> Key:
+    """A code that was mailed; whose it is, is in the digest."""
+    return Key(f"TOKEN#{digest}", "CODE")
 
 
 OUTBOX_PREFIX = "OUTBOX#"

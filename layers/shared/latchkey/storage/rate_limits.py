@@ -6,6 +6,8 @@ everywhere: a limit that can't be counted is not a limit that is open.
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -104,6 +106,33 @@ class RateLimitStore:
         except ConditionFailed:
             return False
         return True
+
+    def take_back(
+        self, backoff: Backoff, subject: str, counted: int, amount: int, now: datetime
+    ) -> None:
+        """Take attempts back that a success has shown to be the owner's, and leave the others'.
+
+        counted  the number that the successful attempt got
+        amount   how many are taken back, that one among them; DeleteItem when none is left
+
+        Pattern      L5, after a sign-in
+        Request      UpdateItem
+        Cost         1 WRU; 2 WRU if somebody else has tried in the meantime
+        Condition    nobody has tried since: then the wait that followed the attempt ends, too
+        Race         somebody who tries in the meantime leaves the wait as it is
+        """
+        key = keys.attempts(backoff.name, subject)
+        last = equals("attempts", counted)
+        fewer = Change(add={"attempts": -amount})
+        try:
+            if amount >= counted:
+                self._table.delete(Delete(key, last))
+            else:
+                assign = {"opens_at": to_milliseconds(now)}
+                self._table.update(Update(key, replace(fewer, assign=assign), last))
+        except ConditionFailed:
+            with contextlib.suppress(ConditionFailed):
+                self._table.update(Update(key, fewer, Compare("attempts", ">", amount)))
 
     def forget_attempts(self, backoff: Backoff, subject: str) -> None:
         """Forget what was tried in vain, because something has succeeded.

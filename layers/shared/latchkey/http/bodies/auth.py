@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import ProblemCode
-from latchkey.domain.limits import LINK_TOKEN_MAX_CHARACTERS
+from latchkey.domain.limits import LINK_TOKEN_MAX_CHARACTERS, LOGIN_CODE_TEXT_MAX_CHARACTERS
 from latchkey.http.bodies.fields import (
     DeviceId,
     DeviceName,
@@ -27,6 +27,12 @@ TokenText = Annotated[str, StringConstraints(min_length=1, max_length=LINK_TOKEN
 """What a mail's link has behind `#token=`: 74 characters, if it is one of ours."""
 
 
+CodeText = Annotated[
+    str, StringConstraints(min_length=1, max_length=LOGIN_CODE_TEXT_MAX_CHARACTERS)
+]
+"""What was mailed after `POST /auth/login/code`, as it was typed."""
+
+
 class RefreshBody(Body):
     """The refresh token; left out by browsers, which have it in a cookie."""
 
@@ -39,20 +45,16 @@ class ReauthenticateBody(Body):
     password: PasswordText
 
 
-class LoginBody(Body):
-    """Credentials: an e-mail address or a username, and the password."""
+class IdentifierBody(Body):
+    """An e-mail address or a username."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": string_required("email", "username")})
 
     email: EmailText | None = None
     username: UsernameText | None = None
-    password: PasswordText
-    device_name: DeviceName | None = None
-    device_id: DeviceId | None = None
-    token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
 
     @model_validator(mode="after")
-    def _one_identifier(self) -> LoginBody:
+    def _one_identifier(self) -> Self:
         if (self.email is None) == (self.username is None):
             raise PydanticCustomError(ProblemCode.REQUIRED, "Send either email or username.")
         return self
@@ -61,6 +63,16 @@ class LoginBody(Body):
     def identifier(self) -> str:
         """Whichever of the two was sent."""
         return self.email or self.username or ""
+
+
+class LoginBody(IdentifierBody):
+    """Credentials: an e-mail address or a username, and the password."""
+
+    password: PasswordText
+    code: CodeText | None = None
+    device_name: DeviceName | None = None
+    device_id: DeviceId | None = None
+    token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
 
 
 class EmailBody(Body):
@@ -87,6 +99,7 @@ class ResetPasswordBody(Body):
 
     token: TokenText
     new_password: NewPassword
+    device_id: DeviceId | None = None
 
 
 class ChangePasswordBody(Body):

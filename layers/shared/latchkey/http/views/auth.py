@@ -79,6 +79,26 @@ class ReauthenticatedView:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownDeviceView:
+    """A device that is known from now on."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    device_id: str
+    """For native apps: keep it and send it with the next sign-in. Browsers have it in a cookie."""
+
+
+def known_device(device_id: str) -> Response:
+    """Tell a device, after its person has reset the password, by what it is known."""
+    return Response(
+        status=202,
+        data=KnownDeviceView(device_id=device_id),
+        message="The password is changed; sign in with it.",
+        cookies=(device_cookie(device_id),),
+    )
+
+
 def refreshed(pair: Refreshed, *, transport: str) -> Response:
     """Hand a device its next pair, in the way that the last one came."""
     in_cookie = transport == COOKIE
