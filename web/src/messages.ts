@@ -148,6 +148,7 @@ const en = {
   "step_security-history": "security history",
   step_avatar: "picture",
   step_exports: "exports",
+  "step_suppressed-mail": "stopped mails",
   step_packing: "packing the file",
   step_done: "done",
   exportReady: "Your data is ready",

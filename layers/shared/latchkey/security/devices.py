@@ -258,7 +258,7 @@ _LIBRARIES = {
 def _native_app(user_agent: str) -> _NativeApp | None:
     """Read the user agent of a native app: `App/1.2 (…)`, `App/1 CFNetwork/… Darwin/…`."""
     product = _PRODUCT.match(user_agent)
-    if product is None or product["name"] in _NOT_APPS:
+    if product is None or product["name"] in _NOT_APPS or "Mozilla/" in user_agent:
         return None
     name = _LIBRARIES.get(product["name"], product["name"])
     system = model = kind = None

@@ -199,8 +199,8 @@ class SessionStore:
         rotated it.
 
         Pattern      S8, refresh
-        Request      UpdateItem; TransactWriteItems with effects
-        Cost         1 WRU; 8 with effects
+        Request      UpdateItem
+        Cost         1 WRU; with effects a TransactWriteItems of 8 WRU
         Condition    the generation is the one that was read, the session has not ended, and
                      neither timeout has passed
         Race         of any number of callers one rotates; the others get what it left. Ending the
