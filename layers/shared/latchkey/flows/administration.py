@@ -16,9 +16,11 @@ from latchkey.domain.audit import SYSTEM_ACTOR, Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountNotFound,
+    AdministratorsOnly,
     ErasureStarted,
     LastAdministrator,
     RevocationNotConfirmed,
+    SessionRevoked,
     TemporarilyUnavailable,
 )
 from latchkey.domain.limits import (
@@ -34,6 +36,7 @@ from latchkey.flows.acting import row_by
 from latchkey.storage.accounts import sessions_changing
 from latchkey.storage.administrators import counted
 from latchkey.storage.records import to_milliseconds
+from latchkey.storage.sessions import still_active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from latchkey.storage.revocations import RevocationStore
     from latchkey.storage.search import SearchStore
     from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.table import Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +171,7 @@ class Administration:
         for account_id, session_ids in chosen.items():
             try:
                 ended += len(self._end(account_id, session_ids, caller, context))
-            except AccountNotFound:
+            except (AccountNotFound, _NothingToEndError):
                 continue
         if is_complete:
             self.revocations.use_up(by, confirmation)
@@ -178,28 +182,51 @@ class Administration:
     def change_role(
         self, account_id: str, role: Role, caller: Caller, context: RequestContext
     ) -> Account:
-        """Give somebody a role, on their very next request. Raises LastAdministrator."""
+        """Give somebody a role, on their very next request.
+
+        The caller must still be an administrator when it happens: else one who is losing the role
+        could give it back to themself with a request that is in flight.
+
+        Raises LastAdministrator, AdministratorsOnly, and SessionRevoked and its kind.
+        """
 
         def row(account: Account) -> AuditRow:
             action = Action.ROLE_CHANGED_BY_ADMIN
             return row_by(caller, account, context, own=action, by_admin=action)
 
-        return self._change_role(account_id, role, row, context)
+        def by(_: Account) -> Sequence[Write]:
+            own = self.sessions.find(caller.account_id, caller.session_id)
+            if own is None:
+                raise SessionRevoked
+            own.require_active(context.now, self.idle_timeout)
+            if own.role is not Role.ADMIN:
+                raise AdministratorsOnly
+            # One's own sessions are written by this very transaction, on the same condition.
+            return [] if caller.account_id == account_id else [still_active(own)]
+
+        return self._change_role(account_id, role, row, context, require=by)
 
     def grant_admin(self, address: str, context: RequestContext) -> Account:
         """Make somebody an administrator, by order of whoever may call the function itself.
 
         Raises AccountNotFound.
         """
-        account = self.accounts.find_by_email(email_key(address.strip()))
-        if account is None or account.status is not AccountStatus.ACTIVE:
+        key = email_key(address.strip())
+        named = self.accounts.find_by_email(key)
+        if named is None:
             raise AccountNotFound
 
         def row(account: Account) -> AuditRow:
             action = Action.ROLE_CHANGED_BY_OPERATOR
             return audit_row(action, account.audit, context, actor=SYSTEM_ACTOR)
 
-        return self._change_role(account.id, Role.ADMIN, row, context)
+        def require(account: Account) -> Sequence[Write]:
+            has_address = email_key(account.email) == key
+            if not has_address or account.status is not AccountStatus.ACTIVE:
+                raise AccountNotFound
+            return []
+
+        return self._change_role(named.id, Role.ADMIN, row, context, require=require)
 
     def _change_role(
         self,
@@ -207,9 +234,12 @@ class Administration:
         role: Role,
         row: Callable[[Account], AuditRow],
         context: RequestContext,
+        *,
+        require: Callable[[Account], Sequence[Write]],
     ) -> Account:
         for _ in range(TRANSACTION_ATTEMPTS):
             before = self.accounts.get(account_id)
+            conditions = require(before)
             if before.status is AccountStatus.ERASING:
                 raise ErasureStarted
             sessions = self.sessions.list_by_account(account_id)
@@ -227,7 +257,7 @@ class Administration:
                 role,
                 Effects(audit=(row(before),)),
                 account=sessions_changing(before, changes),
-                also=counted(before, after),
+                also=[*counted(before, after), *conditions],
             )
             if done:
                 return self.accounts.get(account_id)
@@ -247,7 +277,10 @@ class Administration:
         def which(active: Sequence[Session]) -> Sequence[Session]:
             if session_ids is None:
                 return active
-            return [session for session in active if session.id in session_ids]
+            found = [session for session in active if session.id in session_ids]
+            if not found:
+                raise _NothingToEndError
+            return found
 
         def effects(account: Account, chosen: Sequence[Session]) -> Effects:
             action = Action.SESSIONS_REVOKED_BY_ADMIN
@@ -296,3 +329,7 @@ class Administration:
         own = self.accounts.get(caller.account_id)
         row = audit_row(action, own.audit, context, caller=caller, changed=names)
         self.audit.write(Effects(audit=(row,)))
+
+
+class _NothingToEndError(Exception):
+    """What was found has ended in the meantime."""

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.mail import ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
-from latchkey.flows.links import no_longer_good
+from latchkey.flows.links import link_of_account, no_longer_good
 from latchkey.storage.devices import forget
 from latchkey.storage.records import to_milliseconds
 from latchkey.storage.single_use_tokens import redeem
@@ -45,6 +44,7 @@ class Disowning:
         """
         return self._accept(token_text, context)[1]
 
+    @link_of_account()
     def disown(self, token_text: str, context: RequestContext) -> None:
         """Sign the device out that the mail was about, and make the password void.
 
@@ -68,6 +68,8 @@ class Disowning:
 
         def changes(account: Account) -> Mapping[str, Value]:
             self.links.require(token, context.now)
+            # Again: a reset may have committed since the link was accepted.
+            self._find_reported(token)
             if account.status is AccountStatus.ERASING:
                 raise no_longer_good()
             return {"must_reset_password": True, "updated_at": to_milliseconds(context.now)}
@@ -83,25 +85,25 @@ class Disowning:
             mail = ResetPassword(address=account.email, owed=True)
             return Effects(audit=(row,), outbox=(mail.message(context),))
 
-        try:
-            self.ending.end(
-                token.account_id,
-                EndReason.DISOWNED,
-                context,
-                which=which,
-                effects=effects,
-                changes=changes,
-                also=(redeem(token), *forgotten),
-            )
-        except AccountNotFound:
-            raise no_longer_good() from None
+        self.ending.end(
+            token.account_id,
+            EndReason.DISOWNED,
+            context,
+            which=which,
+            effects=effects,
+            changes=changes,
+            also=(redeem(token), *forgotten),
+        )
 
     def _accept(
         self, token_text: str, context: RequestContext
     ) -> tuple[SingleUseToken, Session | None]:
         token = self.links.accept(token_text, context.now, Purpose.NOT_ME)
+        return token, self._find_reported(token)
+
+    def _find_reported(self, token: SingleUseToken) -> Session | None:
         reported = self.sessions.find(token.account_id, token.subject or "")
         # A reset has signed everything out. The link could only undo the password that came of it.
         if reported is not None and reported.end_reason is EndReason.PASSWORD_RESET:
             raise no_longer_good()
-        return token, reported
+        return reported

@@ -25,7 +25,7 @@ from latchkey.domain.limits import (
 from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, VerifyEmail
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
-from latchkey.flows.links import no_longer_good
+from latchkey.flows.links import link_of_account, no_longer_good
 from latchkey.observability import concern
 from latchkey.security.addresses import normalise_email
 from latchkey.security.origins import seal_origin
@@ -72,6 +72,7 @@ class EmailAddress:
         mail = VerifyEmail(address=normalise_email(address))
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
+    @link_of_account()
     def confirm(self, token_text: str, password: str, context: RequestContext) -> None:
         """Confirm the address that a link was mailed to: a new account's, or an account's new one.
 
@@ -140,6 +141,7 @@ class EmailAddress:
         mail = ConfirmNewEmail(account_id=account.id, address=new)
         self.accounts.record(Effects(audit=(row,), outbox=(mail.message(context),)))
 
+    @link_of_account()
     def undo_change(self, token_text: str, context: RequestContext) -> None:
         """Give an account the address back that it had, on its owner's word.
 
@@ -152,13 +154,12 @@ class EmailAddress:
         """
         token = self.links.accept(token_text, context.now, Purpose.UNDO_EMAIL_CHANGE)
         former = token.subject or ""
-        read = self.accounts.get(token.account_id)
         nobodys = self.passwords.hash(os.urandom(_NOBODYS_PASSWORD_BYTES).hex())
 
         def changes(account: Account) -> Mapping[str, Value]:
             self.links.require(token, context.now)
             kept = account.former_email if account.has_former_email(context.now) else None
-            if kept != former or account.email != read.email:
+            if kept != former:
                 raise no_longer_good()
             return {
                 "email": former,
@@ -188,7 +189,8 @@ class EmailAddress:
             which=lambda active: active,
             effects=effects,
             changes=changes,
-            also=(redeem(token), *email_change_undone(read, former)),
+            also=(redeem(token),),
+            also_of=lambda account: email_change_undone(account, former),
         )
 
     def _verify(self, account: Account, token: SingleUseToken, context: RequestContext) -> bool:

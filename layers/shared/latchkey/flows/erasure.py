@@ -164,6 +164,9 @@ class Erasure:
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
         if self.deletions.finish(account, receipt, signed, effects):
             logger.info("account erased", receipt_id=receipt.id, erased=receipt.erased)
+        elif self.deletions.find(account.id) is not None:
+            # Not another worker: a claim has changed hands since it was read.
+            raise ErasureHeldUp
 
 
 def _context(now: datetime) -> RequestContext:

@@ -37,7 +37,7 @@ from latchkey.storage.single_use_tokens import redeem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRow
@@ -84,42 +84,46 @@ class LifeCycle:
         receipt_id = context.new_id("era")
 
         def after(before: Account) -> Account:
-            if before.status is AccountStatus.ERASING:
-                raise AccountNotFound
-            return dataclasses.replace(
-                before,
-                status=AccountStatus.ERASING if hard else AccountStatus.DELETED,
-                deleted_at=before.deleted_at or context.now,
-                purge_at=purge_at,
-                updated_at=context.now,
-            )
+            return _deleted(before, context.now, purge_at, hard=hard)
 
         def effects(before: Account, _: Sequence[Session]) -> Effects:
-            ordered, ordered_by_admin = _ORDERED_ACTIONS[hard]
-            row = row_by(caller, before, context, own=ordered, by_admin=ordered_by_admin)
-            if hard:
-                return Effects(audit=(row,), outbox=(erasure_message(account_id, context),))
-            # What an administrator has deleted is not for its owner to bring back.
-            own = caller.account_id == account_id
-            mail = AccountDeleted(account_id=account_id, restorable=self.restorable and own)
-            return Effects(audit=(row,), outbox=(mail.message(context),))
+            return self._deletion_effects(before, caller, context, hard=hard)
 
-        deletion = Deletion(
-            account_id=account_id,
-            receipt_id=receipt_id,
-            requested_at=account.deleted_at or context.now,
-            purge_at=purge_at,
-            look_at=next_look(purge_at, ERASURE_LOOK_AGAIN_SECONDS if hard else 0),
-        )
-        self._fence(
-            account_id,
-            EndReason.ACCOUNT_DELETED,
-            context,
-            after=after,
-            effects=effects,
-            also=(order(deletion),),
-        )
+        def ordered_deletion(before: Account) -> Sequence[Write]:
+            deletion = Deletion(
+                account_id=account_id,
+                receipt_id=receipt_id,
+                requested_at=before.deleted_at or context.now,
+                purge_at=purge_at,
+                look_at=next_look(purge_at, ERASURE_LOOK_AGAIN_SECONDS if hard else 0),
+            )
+            return [order(deletion)]
+
+        try:
+            self._fence(
+                account_id,
+                EndReason.ACCOUNT_DELETED,
+                context,
+                after=after,
+                effects=effects,
+                also_of=ordered_deletion,
+                caller=caller,
+            )
+        except _UnchangedError as unchanged:
+            return _ordered(unchanged.account)
         return Ordered(deleted_at=account.deleted_at or context.now, purge_at=purge_at)
+
+    def _deletion_effects(
+        self, before: Account, caller: Caller, context: RequestContext, *, hard: bool
+    ) -> Effects:
+        ordered, ordered_by_admin = _ORDERED_ACTIONS[hard]
+        row = row_by(caller, before, context, own=ordered, by_admin=ordered_by_admin)
+        if hard:
+            return Effects(audit=(row,), outbox=(erasure_message(before.id, context),))
+        # What an administrator has deleted is not for its owner to bring back.
+        own = caller.account_id == before.id
+        mail = AccountDeleted(account_id=before.id, restorable=self.restorable and own)
+        return Effects(audit=(row,), outbox=(mail.message(context),))
 
     def restore(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
         """Give a deleted account back to its owner; one that is not deleted stays as it is.
@@ -172,6 +176,10 @@ class LifeCycle:
             return account
 
         def after(before: Account) -> Account:
+            if before.status is AccountStatus.ERASING:
+                raise ErasureStarted
+            if before.suspended_at is not None:
+                raise _UnchangedError(before)
             deleted = before.status is AccountStatus.DELETED
             return dataclasses.replace(
                 before,
@@ -185,7 +193,17 @@ class LifeCycle:
             row = row_by(caller, before, context, own=action, by_admin=action)
             return Effects(audit=(row,))
 
-        self._fence(account_id, EndReason.ACCOUNT_SUSPENDED, context, after=after, effects=effects)
+        try:
+            self._fence(
+                account_id,
+                EndReason.ACCOUNT_SUSPENDED,
+                context,
+                after=after,
+                effects=effects,
+                caller=caller,
+            )
+        except _UnchangedError as unchanged:
+            return unchanged.account
         return self.accounts.get(account_id)
 
     def unsuspend(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
@@ -215,7 +233,8 @@ class LifeCycle:
         *,
         after: Callable[[Account], Account],
         effects: Callable[[Account, Sequence[Session]], Effects],
-        also: Sequence[Write] = (),
+        caller: Caller,
+        also_of: Callable[[Account], Sequence[Write]] = lambda _: (),
     ) -> None:
         def changes(before: Account) -> dict[str, Value]:
             changed = after(before)
@@ -231,8 +250,8 @@ class LifeCycle:
             which=lambda active: active,
             effects=effects,
             changes=changes,
-            also=also,
-            also_of=lambda before: counted(before, after(before)),
+            also_of=lambda before: [*counted(before, after(before)), *also_of(before)],
+            caller=caller,
         )
 
     def _let_in(
@@ -273,6 +292,14 @@ class LifeCycle:
             raise LastAdministrator
 
 
+class _UnchangedError(Exception):
+    """The account is in the wanted state already: another request was first."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account.id)
+        self.account = account
+
+
 _ORDERED_ACTIONS = {
     False: (Action.ACCOUNT_DELETED, Action.ACCOUNT_DELETED_BY_ADMIN),
     True: (Action.ACCOUNT_ERASURE_ORDERED, Action.ACCOUNT_ERASURE_ORDERED_BY_ADMIN),
@@ -290,6 +317,20 @@ def difference(before: Account, after: Account) -> dict[str, Value]:
     """Say which attributes make the one into the other; what is no more becomes null."""
     old, new = to_item(before) | listed(before), to_item(after) | listed(after)
     return {name: new.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
+
+
+def _deleted(before: Account, now: datetime, purge_at: datetime, *, hard: bool) -> Account:
+    if before.status is AccountStatus.ERASING:
+        raise AccountNotFound
+    if before.status is AccountStatus.DELETED and not hard:
+        raise _UnchangedError(before)
+    return dataclasses.replace(
+        before,
+        status=AccountStatus.ERASING if hard else AccountStatus.DELETED,
+        deleted_at=before.deleted_at or now,
+        purge_at=purge_at,
+        updated_at=now,
+    )
 
 
 def _restored(before: Account) -> Account:

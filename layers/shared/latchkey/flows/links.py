@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import Problem, ProblemCode, SingleUseTokenInvalid
+from latchkey.domain.errors import AccountNotFound, Problem, ProblemCode, SingleUseTokenInvalid
 from latchkey.domain.limits import PASSWORDS_PER_LINK
 from latchkey.security.single_use_tokens import is_genuine, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from latchkey.domain.single_use import Purpose, SingleUseToken
@@ -61,6 +63,15 @@ class Links:
         """Raise SingleUseTokenInvalid if the token has been used since it was accepted."""
         if self.tokens.find(token.id, now) is None:
             raise no_longer_good()
+
+
+@contextlib.contextmanager
+def link_of_account() -> Iterator[None]:
+    """Answer the link of an account that is erased meanwhile as any link that does not work."""
+    try:
+        yield
+    except AccountNotFound:
+        raise no_longer_good() from None
 
 
 def no_longer_good() -> SingleUseTokenInvalid:

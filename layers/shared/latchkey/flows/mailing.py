@@ -209,7 +209,11 @@ class Mailing:
                 values = {"receipt": mail.receipt}
                 return Draft(to=mail.address, language=mail.language, values=values)
             case mails.AccountMail():
-                return self._account_draft(mail, self.accounts.get(mail.account_id), at, now)
+                account = self.accounts.get(mail.account_id)
+                if account.status is AccountStatus.ERASING:
+                    # No link is issued that the erasure would have to find.
+                    return None
+                return self._account_draft(mail, account, at, now)
         raise TypeError(type(mail).__name__)
 
     def _account_draft(

@@ -13,7 +13,7 @@ from latchkey.domain.errors import InvalidCredentials, TemporarilyUnavailable
 from latchkey.domain.mail import PasswordChanged, ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
-from latchkey.flows.links import no_longer_good
+from latchkey.flows.links import link_of_account, no_longer_good
 from latchkey.security.addresses import normalise_email
 from latchkey.security.single_use_tokens import state_of
 from latchkey.storage.devices import remember
@@ -57,6 +57,7 @@ class Password:
         mail = ResetPassword(address=normalise_email(address))
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
+    @link_of_account()
     def reset(self, token_text: str, new_password: str, context: RequestContext) -> str:
         """Set the password of who got the link, and end every session; it starts none.
 
@@ -123,7 +124,7 @@ class Password:
         Raises TooManyAttempts, InvalidCredentials, PasswordResetRequired, WeakPassword.
         """
         account = self.accounts.get(caller.account_id)
-        known_hash = account.password_hash
+        known_hash, known_epoch = account.password_hash, account.sign_in_epoch
         counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(known_hash, current_password):
             raise InvalidCredentials
@@ -131,7 +132,9 @@ class Password:
         new_hash = self._hash(account, new_password)
 
         def changes(account: Account) -> Mapping[str, Value]:
-            if account.password_hash != known_hash:
+            # In the same epoch, another hash is one of the same password under newer parameters.
+            has_ended = account.sign_in_epoch != known_epoch
+            if has_ended and account.password_hash != known_hash:
                 raise InvalidCredentials
             account.require_good_password()
             return {"password_hash": new_hash, "updated_at": to_milliseconds(context.now)}
@@ -155,6 +158,7 @@ class Password:
             which=lambda active: [s for s in active if s.id != caller.session_id],
             effects=effects,
             changes=changes,
+            caller=caller,
         )
         return len(ended)
 

@@ -6,10 +6,15 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import PreconditionFailed, TemporarilyUnavailable
+from latchkey.domain.errors import (
+    AccountNotFound,
+    PreconditionFailed,
+    TemporarilyUnavailable,
+)
 from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.flows.acting import row_by
 from latchkey.storage import consents
@@ -69,6 +74,9 @@ class Profile:
         """
         for _ in range(TRANSACTION_ATTEMPTS):
             account = self.accounts.get(account_id)
+            if account.status is AccountStatus.ERASING:
+                # A claim that it took now would outlive it.
+                raise AccountNotFound
             if expected_versions is not None and account.version not in expected_versions:
                 raise PreconditionFailed
             changed = {n: value for n, value in changes.items() if getattr(account, n) != value}

@@ -115,6 +115,8 @@ class Sessions:
             context,
             which=which,
             effects=effects,
+            # For "others", `which` has asked for it already.
+            caller=caller if scope == "all" else None,
         )
         return len(ended)
 

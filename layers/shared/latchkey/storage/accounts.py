@@ -406,7 +406,8 @@ def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
     stands = Lacks("must_reset_password") | equals("must_reset_password", False)
     change = Update(
         keys.account(account.id),
-        Change(assign=assign, add={"version": 1}),
+        # session_version: what is decided by the address, such as a reset, must notice.
+        Change(assign=assign, add={"version": 1, "session_version": 1}),
         _is_unchanged(account) & stands,
     )
     return [leave, change]

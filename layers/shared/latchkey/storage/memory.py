@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 import threading
 from typing import TYPE_CHECKING, Any
@@ -59,6 +58,15 @@ def _holds(condition: Condition | None, item: Item | None) -> bool:
             raise TypeError(condition)
 
 
+def _copied[T](value: T) -> T:
+    """Copy lists and maps all the way down; everything else in an item is immutable."""
+    if isinstance(value, dict):
+        return {name: _copied(part) for name, part in value.items()}  # type: ignore[return-value]
+    if isinstance(value, list):
+        return [_copied(part) for part in value]  # type: ignore[return-value]
+    return value
+
+
 class MemoryTable:
     """Both tables and their indexes, with DynamoDB's atomicity and none of its durability."""
 
@@ -71,12 +79,12 @@ class MemoryTable:
         """See Table.get."""
         del consistent
         with self._lock:
-            return copy.deepcopy(self._items.get(key))
+            return _copied(self._items.get(key))
 
     def get_many(self, keys: Sequence[Key]) -> list[Item]:
         """See Table.get_many."""
         with self._lock:
-            return [copy.deepcopy(self._items[key]) for key in keys if key in self._items]
+            return [_copied(self._items[key]) for key in keys if key in self._items]
 
     def query(self, query: Query) -> Page:
         """See Table.query."""
@@ -100,7 +108,7 @@ class MemoryTable:
                     and _position(item, sk) != start
                 ]
             limit = query.limit or len(found)
-            page = [copy.deepcopy(item) for item in found[:limit]]
+            page = [_copied(item) for item in found[:limit]]
         # As DynamoDB, a page that was filled to its limit names a next one, even if it is empty.
         full = query.limit is not None and len(page) == query.limit
         names = ["pk", "sk", *([pk, sk] if query.index else [])]
@@ -114,7 +122,7 @@ class MemoryTable:
         """See Table.update."""
         with self._lock:
             self.transact([update])
-            return copy.deepcopy(self._items[update.key])
+            return _copied(self._items[update.key])
 
     def delete(self, delete: Delete) -> Item | None:
         """See Table.delete."""
@@ -139,18 +147,18 @@ class MemoryTable:
             for write in writes:
                 item = self._items.get(write.key)
                 if not _holds(write.when, item):
-                    raise ConditionFailed(write, copy.deepcopy(item))
+                    raise ConditionFailed(write, _copied(item))
             for write in writes:
                 self._apply(write)
 
     def _apply(self, write: Write) -> None:
         match write:
             case Put(key, attributes):
-                item = {"pk": key.pk, "sk": key.sk, **copy.deepcopy(dict(attributes))}
+                item = {"pk": key.pk, "sk": key.sk, **_copied(dict(attributes))}
                 self._items[key] = item
             case Update(key, change):
                 item = self._items.setdefault(key, {"pk": key.pk, "sk": key.sk})
-                item.update(copy.deepcopy(dict(change.assign)))
+                item.update(_copied(dict(change.assign)))
                 for name, amount in change.add.items():
                     stored = item.get(name, 0)
                     if not isinstance(stored, int):
@@ -166,7 +174,7 @@ class MemoryTable:
     def all_items(self) -> list[Item]:
         """Everything in both tables, for tests that look for what should not be there."""
         with self._lock:
-            return copy.deepcopy(list(self._items.values()))
+            return _copied(list(self._items.values()))
 
 
 def _compares(condition: Compare, item: Item) -> bool:

@@ -16,6 +16,7 @@ from latchkey.storage.table import (
     ABSENT,
     EXISTS,
     Change,
+    Check,
     Compare,
     ConditionFailed,
     Key,
@@ -171,13 +172,16 @@ class SessionStore:
         Pattern      S10, an administrator changes a role
         Request      TransactWriteItems
         Cost         2 WRU each for the sessions, the account and the row
-        Condition    the account's set of sessions is unchanged, and each session is there
+        Condition    the account's set of sessions is unchanged, and each session has not ended
         Race         False when it is not: read again, decide again
         """
         change = Change(assign={"role": role.value})
         writes: list[Write] = [
             account,
-            *(Update(keys.session(s.account_id, s.id), change, EXISTS) for s in sessions),
+            *(
+                Update(keys.session(s.account_id, s.id), change, EXISTS & Lacks("ended_at"))
+                for s in sessions
+            ),
             *also,
         ]
         return self._transact(writes, effects)
@@ -353,6 +357,15 @@ class SessionStore:
             ),
             EXISTS & Lacks("ended_at"),
         )
+
+
+def still_active(session: Session) -> Check:
+    """Make the check that a session has not ended, nor lost its role, for what it asks for.
+
+    Cost  2 WRU
+    """
+    condition = Lacks("ended_at") & equals("role", session.role.value)
+    return Check(keys.session(session.account_id, session.id), condition)
 
 
 def _listed(session: Session) -> dict[str, Value]:

@@ -1,0 +1,200 @@
+"""That the interleavings leave no operation out, and that they find what they are for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from latchkey.flows import ending, life_cycle, sign_in
+from latchkey.flows.disowning import Disowning
+from latchkey.flows.password import Password
+from latchkey.flows.sign_in import SignIn
+from latchkey.storage import accounts, administrators, single_use_tokens
+from latchkey.storage.effects import EffectWriter
+from latchkey.storage.table import EXISTS, Check
+from tests.support import authorization
+from tests.support.interleaved_operations import ELSEWHERE, KNOWN, OPERATIONS
+from tests.support.interleaved_worlds import build
+from tests.support.interleaving_checks import BY_NAME, problems
+from tools import template
+
+READING = {"getExport", "authorizer"}
+"""What reads, and writes that it was asked."""
+
+
+def test_every_operation_that_changes_something_has_an_entry():
+    operations = authorization.OPERATIONS.items()
+    changing = {name for name, (method, _, _) in operations if method != "GET"}
+    routed = {route.function for route in template.routes()}
+    background = {template.folder(properties) for properties in template.functions().values()}
+    entries = {operation.entry_of for operation in OPERATIONS} | set(ELSEWHERE)
+    assert (changing | (background - routed)) - READING == entries - READING
+
+
+def test_names_are_unique_and_what_is_known_is_there():
+    assert len(BY_NAME) == len(OPERATIONS)
+    assert {name for pair in KNOWN for name in pair} <= set(BY_NAME)
+
+
+def test_what_is_known_needs_its_excuse():
+    """A pair that one order explains by now has no place in the list."""
+    world_of = dict.fromkeys(BY_NAME, "active") | {
+        name: next(iter(sorted(operation.worlds)))
+        for name, operation in BY_NAME.items()
+        if "active" not in operation.worlds
+    }
+    stale = []
+    for first, second in KNOWN:
+        world = world_of[first] if "active" not in BY_NAME[first].worlds else world_of[second]
+        _, found = problems(world, first, only=second, excused=False)
+        if not found:
+            stale.append((first, second))
+    assert not stale
+
+
+# Mistakes, each of which one invariant must find. ------------------------------------------------
+
+
+def without_condition(make):
+    return lambda *arguments, **options: dataclasses.replace(make(*arguments, **options), when=None)
+
+
+def no_comparison_after_a_lost_race(monkeypatch):
+    monkeypatch.setattr(SignIn, "_read_again", lambda self, proven: self.accounts.get(proven.id))
+
+
+def the_role_of_before(monkeypatch):
+    monkeypatch.setattr(sign_in, "replace", lambda session, **_: session)
+
+
+def an_ending_without_a_condition(monkeypatch):
+    unconditional = without_condition(accounts.sessions_changing)
+    monkeypatch.setattr(ending, "sessions_changing", unconditional)
+
+
+def a_link_that_may_be_gone(monkeypatch):
+    monkeypatch.setattr(accounts, "redeem", without_condition(single_use_tokens.redeem))
+
+
+def a_count_without_a_condition(monkeypatch):
+    def counted(before, after):
+        writes = administrators.counted(before, after)
+        return [dataclasses.replace(write, when=None) for write in writes]
+
+    monkeypatch.setattr(life_cycle, "counted", counted)
+
+
+def no_rows_and_no_mails(monkeypatch):
+    monkeypatch.setattr(EffectWriter, "writes", lambda *_: [])
+
+
+def no_rows(monkeypatch):
+    writes = EffectWriter.writes
+
+    def without_rows(self, effects):
+        return writes(self, dataclasses.replace(effects, audit=()))
+
+    monkeypatch.setattr(EffectWriter, "writes", without_rows)
+
+
+def no_mails(monkeypatch):
+    writes = EffectWriter.writes
+
+    def without_mails(self, effects):
+        return writes(self, dataclasses.replace(effects, outbox=()))
+
+    monkeypatch.setattr(EffectWriter, "writes", without_mails)
+
+
+def a_caller_who_may_be_signed_out(monkeypatch):
+    def anyway(session):
+        return Check(accounts.keys.session(session.account_id, session.id), EXISTS)
+
+    monkeypatch.setattr(ending.SessionEnding, "_require_active", lambda *_: None)
+    monkeypatch.setattr(ending, "still_active", anyway)
+
+
+def a_reset_that_is_not_seen(monkeypatch):
+    find, runs = Disowning._find_reported, []
+
+    def find_once(self, token):
+        run = self.sessions._table.steps
+        if any(run is other for other in runs):
+            return None
+        runs.append(run)
+        return find(self, token)
+
+    monkeypatch.setattr(Disowning, "_find_reported", find_once)
+
+
+def a_server_error(monkeypatch):
+    def fail(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Password, "change", fail)
+
+
+MISTAKES = [
+    (
+        no_comparison_after_a_lost_race,
+        ("active", "sign in on a new device", "reset"),
+        "no_sign_in_outlives_what_ends_sessions",
+    ),
+    (
+        no_comparison_after_a_lost_race,
+        ("active", "sign in by username", "undo"),
+        "no_sign_in_outlives_what_ends_sessions",
+    ),
+    (
+        the_role_of_before,
+        ("admin", "sign in on a new device", "make her a user"),
+        "no_session_has_another_role",
+    ),
+    (
+        an_ending_without_a_condition,
+        ("active", "sign all out", "sign in on a new device"),
+        "no_session_outlives_what_ended_it",
+    ),
+    (
+        an_ending_without_a_condition,
+        ("active", "suspend her", "sign in on a new device"),
+        "no_closed_account_has_a_session",
+    ),
+    (
+        a_link_that_may_be_gone,
+        ("new", "verify the address", "verify the address"),
+        "no_link_is_used_twice",
+    ),
+    (
+        a_count_without_a_condition,
+        ("admin", "delete", "Ada wants to make root a user"),
+        "the_administrators_are_counted",
+    ),
+    (
+        no_rows,
+        ("active", "change the profile", "change the username"),
+        "every_change_has_its_row",
+    ),
+    (no_mails, ("active", "reset", "reset"), "every_promised_mail_is_in_the_outbox"),
+    (
+        a_caller_who_may_be_signed_out,
+        ("active", "change the password", "sign all out"),
+        "no order explains it",
+    ),
+    (a_reset_that_is_not_seen, ("active", "not me", "reset"), "no order explains it"),
+    (a_server_error, ("active", "change the password", "reset"), "no_server_error"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "pair", "found_by"), MISTAKES)
+def test_a_mistake_is_found(monkeypatch, mistake, pair, found_by):
+    world, first, second = pair
+    assert problems(world, first, only=second)[1] == []
+    mistake(monkeypatch)
+    build(world).forget()
+    try:
+        found = problems(world, first, only=second)[1]
+    finally:
+        build(world).forget()
+    assert found_by in str(found)
