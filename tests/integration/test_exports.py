@@ -46,6 +46,8 @@ FILES = {
     "sessions.json",
     "sessions.csv",
     "security-history.ndjson",
+    "suppressed-mail.json",
+    "suppressed-mail.csv",
     "security-history.csv",
     "exports.json",
     "exports.csv",
