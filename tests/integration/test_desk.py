@@ -72,6 +72,7 @@ def test_no_hostile_filter_passes_or_breaks_the_desk(wide_api, admin, filters):
         assert answer(tried) == REFUSED, wanted
     for wanted in (
         {"email_prefix": "a\u0000"},
+        {"email_prefix": " "},
         {"email_prefix": "x" * 255},
         {"status": "erasing"},
         {"created_from": "2026-01-02T00:00:00Z", "created_to": "2026-01-01T00:00:00Z"},
@@ -79,7 +80,7 @@ def test_no_hostile_filter_passes_or_breaks_the_desk(wide_api, admin, filters):
     ):
         found = wide_api.call("GET", USERS, token=admin, params=wanted)
         assert answer(found) == REFUSED, wanted
-    for email_prefix in (" ", "\U0001f511", "%", "#", "a" * 254):
+    for email_prefix in ("\U0001f511", "%", "#", "a" * 254):
         found = wide_api.call("GET", USERS, token=admin, params={"email_prefix": email_prefix})
         assert (found.status_code, found.json()["data"]["users"]) == (200, []), email_prefix
 
