@@ -151,7 +151,8 @@ def test_a_batch_fits_into_the_function_when_ses_is_slow():
     (source,) = [e["Properties"] for e in function["Events"].values() if e["Type"] == "SQS"]
     slowest = mailer._CONFIG.connect_timeout + mailer._CONFIG.read_timeout
     assert source["BatchSize"] * (slowest + 1) <= function["Timeout"]
-    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MailConcurrency"}}
+    on_aws = {"MaximumConcurrency": {"Ref": "MailConcurrency"}}
+    assert source["ScalingConfig"] == {"Fn::If": ["IsOnAws", on_aws, {"Ref": "AWS::NoValue"}]}
 
 
 def test_the_lease_outlives_the_function_and_the_queue_outwaits_the_lease():

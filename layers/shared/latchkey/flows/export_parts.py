@@ -399,6 +399,7 @@ LEFT_OUT = {
     "email_claim": "the address again, which the profile shows",
     "username_claim": "the username again, which the profile shows",
     "avatar_upload": "leave to upload a picture: gone within a quarter of an hour",
+    "mailed_code": "a secret, good for an hour; the history says that one was asked for",
     "idempotency": "that a request was made: the thing that it created is there",
     "unshown_avatar": "names of files that are about to be deleted, of nobody in particular",
     "single_use_token": "a link that was mailed: gone within days, and found by the link alone",
