@@ -101,6 +101,7 @@ def test_an_export_of_a_trail_with_a_broken_seal_is_still_made(service, ada):
 def test_the_origin_of_a_request_opens_in_the_row_of_that_request(service, ada):
     with captured_log() as log:
         ada.get()
+        service.clock.advance(seconds=1)
         wrong = {"email": ada.email, "password": "x" + PASSWORD}
         service.request("POST", "/api/v1/auth/login", json_body=wrong, source_ip="198.51.100.9")
     service._handler("record_requests")(log_event(log.getvalue().splitlines()), None)
