@@ -1,9 +1,9 @@
-"""openapi.json, written from what the handlers declare and from the routes of the template.
+"""Generates openapi.json from the handlers' declarations and the routes of the template.
 
     python -m tools.openapi          write openapi.json, docs/errors.md and docs/limits.md
-    python -m tools.openapi --check  fail when one of them is out of date
+    python -m tools.openapi --check  fail if a file is out of date
 
-Nothing is said twice: an endpoint's `EndpointSpec` is the contract, its docstring the words.
+An endpoint's `EndpointSpec` is the contract. Its docstring is the description.
 """
 
 from __future__ import annotations
@@ -43,32 +43,32 @@ if TYPE_CHECKING:
     from tools.schemas import Shape
 
 CONTRACT_VERSION = "0.1.0"
-"""Semantic versioning of the HTTP contract, apart from the code's releases."""
+"""Semantic version of the HTTP contract, independent of releases of the code."""
 
 _DESCRIPTION = """\
 Accounts and sessions: register, sign in, see every device that you are signed in on, and sign any
 of them out on its next request.
 
-Every answer is `{"success": true, "data": …}`, or `{"success": false, "error": …}` with a code
-that is stable for ever. `Accept: application/problem+json` asks for errors as RFC 9457 has them."""
+Every response is `{"success": true, "data": …}`, or `{"success": false, "error": …}` with a stable
+code. With `Accept: application/problem+json` errors are RFC 9457 documents."""
 
 _TAGS = {
     "auth": ("Signing in and out.", rf"{API_PREFIX}/auth/.*"),
-    "sessions": ("The devices that people are signed in on.", r".*/sessions(/.*)?"),
-    "exports": ("People's copies of their own data.", r".*/exports?(/.*)?"),
-    "account": ("The signed-in person's own account.", rf"{API_PREFIX}/users/me(/.*)?"),
-    "users": ("Other people's accounts, for administrators.", rf"{API_PREFIX}/users(/.*)?"),
-    "audit": ("Who did what, when.", rf"{API_PREFIX}/audit"),
+    "sessions": ("Signed-in devices.", r".*/sessions(/.*)?"),
+    "exports": ("Exports of the caller's data.", r".*/exports?(/.*)?"),
+    "account": ("The caller's account.", rf"{API_PREFIX}/users/me(/.*)?"),
+    "users": ("Accounts, for administrators.", rf"{API_PREFIX}/users(/.*)?"),
+    "audit": ("The audit trail, for administrators.", rf"{API_PREFIX}/audit"),
     "service": ("The service itself.", rf"{API_PREFIX}/health|/\.well-known/.*"),
 }
-"""Resources, with the paths that belong to them; the first that matches counts."""
+"""Tags, with the paths they apply to. The first match applies."""
 
 _PATH_PARAMETERS = {
-    "session_id": ("ses", "A session, as `listSessions` names it."),
+    "session_id": ("ses", "The id of a session, from `listSessions`."),
     "user_id": ("usr", "An account."),
-    "export_id": ("exp", "An export, as the request for it was answered."),
+    "export_id": ("exp", "The id of an export, from `requestExport`."),
 }
-"""The prefix of the identifier, and what it is."""
+"""Path parameters: the prefix of the id, and its description."""
 
 _TAG = '(W/)?"[!#-~]*"'
 """An entity tag. Source: RFC 9110 8.8.3."""
@@ -77,11 +77,11 @@ _SECURITY_SCHEME = "accessToken"
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-Id": {
-        "description": "Names this request in our logs.",
+        "description": "The id of the request. Quote it when you report a problem.",
         "schema": {"type": "string"},
     },
     "WWW-Authenticate": {
-        "description": "The challenge of RFC 6750, with the error's code.",
+        "description": "The challenge of RFC 6750, with the code of the error.",
         "schema": {"type": "string"},
     },
     "Retry-After": {
@@ -96,7 +96,7 @@ _HEADERS_BY_STATUS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Re
 
 
 def document() -> Schema:
-    """Build the whole description."""
+    """Return the complete OpenAPI document."""
     paths: dict[str, Schema] = {}
     for operation in operations():
         methods = paths.setdefault(operation.route.path, {})
@@ -126,7 +126,7 @@ def document() -> Schema:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The `access_token` of a sign-in.",
+                    "description": "The `access_token` of a sign-in or a refresh.",
                 }
             },
         },
@@ -134,10 +134,10 @@ def document() -> Schema:
 
 
 def possible_errors(operation: Operation) -> list[type[DomainError]]:
-    """Return every error that an operation may answer with, in the catalogue's order."""
+    """Return every error that an operation can return, in the order of the catalogue."""
     spec = operation.endpoint.spec
     possible: set[type[DomainError]] = {
-        # A query parameter that nobody declared is refused everywhere.
+        # Every operation refuses undeclared query parameters.
         errors.InvalidInput,
         errors.DirectAccessRefused,
         errors.TemporarilyUnavailable,
@@ -231,7 +231,7 @@ def _header_parameters(operation: Operation) -> Iterator[Schema]:
             "name": "If-Match",
             "in": "header",
             "required": False,
-            "description": "The `ETag` of what you have read; 412 when it has changed since.",
+            "description": "The `ETag` that you read; 412 if the resource has changed since.",
             "schema": {"type": "string", "pattern": f"^(\\*|{_TAG}( *, *{_TAG})*)$"},
         }
     if operation.endpoint.spec.link_token:
@@ -239,7 +239,7 @@ def _header_parameters(operation: Operation) -> Iterator[Schema]:
             "name": "Latchkey-Token",
             "in": "header",
             "required": True,
-            "description": "What the mail's link has behind `#token=`.",
+            "description": "The token behind `#token=` in the emailed link.",
             "schema": {"type": "string", "minLength": 1, "maxLength": LINK_TOKEN_MAX_CHARACTERS},
         }
     if operation.endpoint.spec.idempotency_key:
@@ -247,7 +247,7 @@ def _header_parameters(operation: Operation) -> Iterator[Schema]:
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "description": "A UUID of yours: the same request with it again creates nothing more.",
+            "description": "A UUID of your choice. A repeated request creates nothing new.",
             "schema": {
                 "type": "string",
                 "pattern": "^[!#-\\[\\]-~]+$",
@@ -291,7 +291,7 @@ def _failure(status: int, codes: list[str]) -> Schema:
 
 
 def _lone_failures() -> Schema:
-    """Describe the errors that have their status to themselves somewhere, once for all."""
+    """Return shared responses, for statuses that have the same errors in several operations."""
     statuses = {INTERNAL_ERROR: 500}
     for operation in operations():
         kinds = possible_errors(operation)
@@ -323,12 +323,12 @@ def _shapes() -> Iterator[Shape]:
 
 
 def render() -> str:
-    """Write the description as a file's text."""
+    """Render the document as JSON."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def generated() -> dict[Path, str]:
-    """Return the files that are written from the code, and what they should hold."""
+    """Return the path and the expected text of each generated file."""
     answered_by: dict[type[DomainError], list[str]] = {}
     for operation in operations():
         for kind in possible_errors(operation):
@@ -343,7 +343,7 @@ def generated() -> dict[Path, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or say which of them are out of date."""
+    """Write the files, or with --check name those that are out of date."""
     if arguments not in ([], ["--check"]):
         print("usage: python -m tools.openapi [--check]", file=sys.stderr)
         return 2

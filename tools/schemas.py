@@ -1,4 +1,4 @@
-"""JSON Schemas of the contract: the bodies' and views' own, and those of the two error forms."""
+"""JSON Schemas of the contract: bodies, views, and the two formats of errors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 type Schema = dict[str, Any]
 type Shape = tuple[type, Literal["validation", "serialization"]]
-"""A class, and which side of it: what is sent is validated, what is answered serialized."""
+"""A class and a direction: requests are validated, responses are serialized."""
 
 _REFERENCE = "#/components/schemas/{model}"
 
 
 class _PlainSchemas(GenerateJsonSchema):
-    """Without the titles that pydantic makes of field names: they say everything twice."""
+    """Omits the titles that pydantic derives from field names."""
 
     @override
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -30,9 +30,9 @@ class _PlainSchemas(GenerateJsonSchema):
 
 
 def component_schemas(shapes: Iterable[Shape]) -> Schema:
-    """Return the schema of every class that the contract names, and of what those are made of.
+    """Return the schema of every class of the contract, and of the classes they use.
 
-    Raises ValueError when two classes share a name: clients would get one type for both.
+    Raises ValueError if two classes share a name, because clients would get one type for both.
     """
     _, document = TypeAdapter.json_schemas(
         [(kind, mode, TypeAdapter[Any](kind)) for kind, mode in dict.fromkeys(shapes)],
@@ -41,7 +41,7 @@ def component_schemas(shapes: Iterable[Shape]) -> Schema:
     )
     found = {**document.get("$defs", {}), **error_schemas()}
     for name in found:
-        # pydantic tells namesakes apart by their modules, or as -Input and -Output.
+        # pydantic adds the module, -Input or -Output to equal names.
         if not re.fullmatch(r"[A-Z][A-Za-z]*", name):
             msg = f"Two classes of the contract share the name at the end of {name}: rename one."
             raise ValueError(msg)
@@ -52,25 +52,25 @@ def component_schemas(shapes: Iterable[Shape]) -> Schema:
 
 
 def reference(name: str) -> Schema:
-    """Point to a component."""
+    """Return a reference to a component."""
     return {"$ref": _REFERENCE.format(model=name)}
 
 
 def envelope(data: Schema) -> Schema:
-    """Describe a successful answer."""
+    """Return the schema of a successful response."""
     return {
         "type": "object",
         "properties": {
             "success": {"const": True},
             "data": data,
-            "message": {"type": "string", "description": "For a person to read."},
+            "message": {"type": "string", "description": "For people. It may change."},
         },
         "required": ["success", "data"],
     }
 
 
 def error_media_types(codes: list[str]) -> Schema:
-    """Describe an error that has one of these codes, in both forms."""
+    """Return the schemas of an error with one of these codes, in both formats."""
     code = {"properties": {"code": {"enum": codes}}}
     return {
         "application/json": {
@@ -81,41 +81,44 @@ def error_media_types(codes: list[str]) -> Schema:
 
 
 def error_schemas() -> dict[str, Schema]:
-    """Describe errors, as `http.errors.render_error` writes them."""
+    """Return the schemas of errors, as `http.errors.render_error` renders them."""
     code = reference("ErrorCode")
-    request_id = {"type": "string", "description": "Quote it when you ask for help."}
+    request_id = {"type": "string", "description": "Quote it when you report a problem."}
     details = {"type": "array", "items": reference("ErrorDetail")}
     return {
         "ErrorCode": {
             "type": "string",
-            "description": "Stable for ever; docs/errors.md says what to do about each.",
+            "description": "Never renamed. docs/errors.md explains each code.",
             "enum": [*dict.fromkeys(kind.code for kind in CATALOGUE), INTERNAL_ERROR],
         },
         "ProblemCode": {
             "type": "string",
-            "description": "Stable for ever; docs/errors.md says what each means.",
+            "description": "Never renamed. docs/errors.md explains each code.",
             "enum": [code.value for code in PROBLEMS],
         },
         "ErrorDetail": {
             "type": "object",
-            "description": "One thing that is wrong with the request.",
+            "description": "One problem of the request.",
             "properties": {
-                "field": {"type": "string", "description": "Where: a path such as `email`."},
+                "field": {
+                    "type": "string",
+                    "description": "The name of the field, such as `email`.",
+                },
                 "code": reference("ProblemCode"),
-                "message": {"type": "string", "description": "For a person to read."},
+                "message": {"type": "string", "description": "For people. It may change."},
             },
             "required": ["field", "code", "message"],
         },
         "ErrorAnswer": {
             "type": "object",
-            "description": "An error, unless `Accept` asks for `application/problem+json`.",
+            "description": "An error.",
             "properties": {
                 "success": {"const": False},
                 "error": {
                     "type": "object",
                     "properties": {
                         "code": code,
-                        "message": {"type": "string", "description": "For a person to read."},
+                        "message": {"type": "string", "description": "For people. It may change."},
                         "request_id": request_id,
                         "details": details,
                     },
@@ -126,7 +129,7 @@ def error_schemas() -> dict[str, Schema]:
         },
         "ProblemAnswer": {
             "type": "object",
-            "description": "The same error as RFC 9457 has it.",
+            "description": "An error as RFC 9457 `application/problem+json`.",
             "properties": {
                 "type": {"type": "string", "format": "uri"},
                 "title": {"type": "string"},
@@ -142,7 +145,7 @@ def error_schemas() -> dict[str, Schema]:
 
 
 def uses_format(model: type[BaseModel], name: str) -> bool:
-    """Tell whether any field of a body has this format."""
+    """Return whether any field of a body has this format."""
     return f'"format": "{name}"' in json.dumps(model.model_json_schema())
 
 

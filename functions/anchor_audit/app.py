@@ -1,4 +1,4 @@
-"""Makes the audit key when the stack is deployed; anchors the audit trail on a schedule."""
+"""Creates the audit key at deployment, and anchors the audit trail on a schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @answering
 def handler(event: Event, lambda_context: Any = None) -> dict[str, Any]:
-    """Run for CloudFormation (a custom resource), for the schedule, or by hand."""
+    """Handle a CloudFormation custom resource, a schedule, or a manual invocation."""
     del lambda_context
     if event.get("RequestType") in {"Create", "Update"}:
         audit_key().ensure()

@@ -1,4 +1,4 @@
-"""Carries the audit trail to S3, long before its rows expire in the table."""
+"""Archives the audit trail to S3 before its rows expire in the table."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> dict[str, Any]:
-    """Archive what is new since the last run, and name the rows that are not what was chained."""
+    """Archive the rows since the last run, and log the rows that differ from the chain."""
     del event, lambda_context
     rows, wrong = audit_chain().archive(services().clock.now())
     if wrong:
-        logger.error("audit rows are not what was chained", operation="archive_audit", rows=wrong)
+        logger.error("audit rows differ from the chain", operation="archive_audit", rows=wrong)
         record_findings(len(wrong))
     logger.info("archived", operation="archive_audit", rows=rows, wrong=len(wrong))
     return {"rows": rows, "wrong": wrong}

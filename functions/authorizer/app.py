@@ -1,4 +1,4 @@
-"""The Lambda authorizer: of our own API, and of any other API that attaches it."""
+"""The Lambda authorizer of this API and of other APIs that attach it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ _authorizer = Authorizer(needs=authorization)
 
 
 def handler(event: Event, lambda_context: Any = None) -> Event:
-    """Authorize one request (payload 2.0, simple response); never raises."""
+    """Authorize one request (payload 2.0, simple response). Never raises."""
     del lambda_context
     return _authorizer(event)

@@ -1,4 +1,4 @@
-"""Chains the audit trail's new rows, as its table's stream tells of them."""
+"""Chains new rows of the audit trail, from the stream of its table."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
-    """Chain a batch; raise, so that it comes again, when that could not be done."""
+    """Chain a batch. Raises if that fails, so that the stream delivers it again."""
     del lambda_context
     return chain_stream_records(event, audit_chain())

@@ -1,4 +1,4 @@
-"""POST /api/v1/users/me/email: ask for another address."""
+"""POST /api/v1/users/me/email: change the email address."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     limits=(MAIL_PER_ADDRESS,),
 )
 def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:
-    """Ask for another e-mail address; a link goes to it, and nothing changes until it is used.
+    """Change the email address. A link is sent to the new address, and confirms it when opened.
 
-    The present address is told once it has changed, with a link to undo it.
+    After the change the old address gets an email with a link to undo it.
     """
     flow.request_change(request.caller, request.body.email, request.context)
-    return accepted("Check the mail at the new address to confirm it.")
+    return accepted("Open the link in the email to the new address to confirm it.")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     errors=(InvalidCredentials, PasswordResetRequired, TooManyAttempts, WeakPassword),
 )
 def handler(request: Request[ChangePasswordBody], flow: Password) -> Response:
-    """Replace your password; your other devices are signed out, this one stays."""
+    """Change your password. Your other devices are signed out."""
     body = request.body
     count = flow.change(request.caller, body.current_password, body.new_password, request.context)
     return ok(EndedSessionsView(terminated_count=count), message="The password is changed.")

@@ -1,4 +1,4 @@
-"""PUT /api/v1/users/{user_id}/role: make somebody an administrator, or not."""
+"""PUT /api/v1/users/{user_id}/role: change the role of an account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     errors=(ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[RoleBody], flow: Administration) -> Response:
-    """Change a role. It applies from the person's next request. The last administrator stays."""
+    """Change the role of an account from its next request. The last administrator keeps theirs."""
     account = flow.change_role(
         request.account_id, request.body.value, request.caller, request.context
     )

@@ -1,4 +1,4 @@
-"""Tidies up on a schedule: every task of the list, each with a metric of its own."""
+"""Runs the scheduled tasks. Each has its own metric."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> dict[str, int | None]:
-    """Run every task that is due; or one by hand, with `{"task": "redrive_exports"}`.
+    """Run every task that is due, or one by hand: `{"task": "redrive_exports"}`.
 
-    Answers what each task got done; null for one that another run is at, or that failed.
+    Returns the result of each task. Null: it failed, or another invocation is running it.
     """
     del lambda_context
     return cleanup().run(services().clock.now(), only=event.get("task"))

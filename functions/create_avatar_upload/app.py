@@ -1,4 +1,4 @@
-"""POST /api/v1/users/me/avatar/uploads: get leave to upload a picture."""
+"""POST /api/v1/users/me/avatar/uploads: start an upload of a picture."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     errors=(TooManyPendingUploads,),
 )
 def handler(request: Request[CreateAvatarUploadBody], flow: Avatars) -> Response:
-    """Get leave to upload a picture of up to 5 MiB, straight to storage.
+    """Start an upload of a picture of up to 5 MiB, directly to storage.
 
-    Up to three uploads may be pending. A `replaceAvatar` with the upload's id then shows it.
+    Up to three uploads may be pending. Send the upload's id to `replaceAvatar` when it is done.
     """
     offered = flow.offer_upload(
         request.caller, request.body.content_type, request.idempotency_key, request.context

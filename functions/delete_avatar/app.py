@@ -1,4 +1,4 @@
-"""DELETE /api/v1/users/me/avatar: show no picture any more."""
+"""DELETE /api/v1/users/me/avatar: remove the picture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     errors=(AccountNotFound,),
 )
 def handler(request: Request[None], flow: Avatars) -> Response:
-    """Show no picture any more; twice is not an error."""
+    """Remove your picture. Removing it twice is not an error."""
     account = flow.remove(
         request.caller, request.context, expected_versions=request.expected_versions
     )

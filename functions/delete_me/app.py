@@ -1,4 +1,4 @@
-"""DELETE /api/v1/users/me: leave."""
+"""DELETE /api/v1/users/me: delete the caller's account."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def handler(request: Request[None], flow: LifeCycle) -> Response:
     """Delete your account.
 
-    Every device is signed out before the answer, and sign-in is refused from then on. The account
-    can be restored until `purge_at`, and nobody else can register its address until then. After
-    that everything is erased and a signed receipt is mailed. With `hard=true` it is erased at once.
-    Requires authentication within the last five minutes.
+    Every device is signed out before the response, and sign-in is refused afterwards. The account
+    can be restored until `purge_at`. Until then nobody else can register its email address. Then
+    everything is erased, and a signed receipt is emailed. With `hard=true` the erasure starts at
+    once. Requires authentication within the last five minutes.
     """
     hard = request.query["hard"]
     account_id = request.caller.account_id

@@ -1,4 +1,4 @@
-"""DELETE /api/v1/users/{user_id}: delete somebody's account, or one's own."""
+"""DELETE /api/v1/users/{user_id}: delete an account."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     errors=(ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[None], flow: LifeCycle) -> Response:
-    """Delete an account, as `DELETE /users/me` does; its owner gets a mail.
+    """Delete an account, as `DELETE /users/me` does. Its owner gets an email.
 
-    Deleting twice changes nothing, but for `hard=true` of an account that can still be restored.
+    Deleting an account twice changes nothing, unless `hard=true` starts its erasure.
     """
     hard = request.query["hard"]
     ordered = flow.delete(request.account_id, request.caller, request.context, hard=hard)

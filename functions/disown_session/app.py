@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/not-me: say that a sign-in was somebody else's."""
+"""POST /api/v1/auth/not-me: report an unrecognized sign-in."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[TokenBody], flow: Disowning) -> Response:
-    """Say that a sign-in was not yours, with the link of the mail that told of it.
+    """Report that a sign-in was not yours, with the link of the email about it.
 
-    The device is signed out and the password is void; a mail with a link to choose another follows.
+    The device is signed out and the password stops working. An email with a link to choose a new
+    password follows.
     """
     flow.disown(request.body.token, request.context)
-    return ok(message="The device is signed out. Check your mail to choose a new password.")
+    return ok(message="The device is signed out. Check your email to choose a new password.")

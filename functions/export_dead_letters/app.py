@@ -1,4 +1,4 @@
-"""Gives up the exports that no delivery could finish, so that their owners see it."""
+"""Marks exports as failed whose messages could not be processed."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 
 @worker(queue=Queue.EXPORT, lease=timedelta(seconds=30), needs=export_worker)
 def handler(message: OutboxMessage, flow: ExportWorker) -> None:
-    """Mark a dead letter's export as failed, with a reason that its owner can use."""
+    """Mark the export of a dead letter as failed, with a reason for its owner."""
     flow.dead_letter(message)

@@ -1,4 +1,4 @@
-"""Makes exports: one message, one invocation, as far as its time allows."""
+"""Builds exports. One message is one invocation, which works as long as its time allows."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ if TYPE_CHECKING:
     timed=True,
 )
 def handler(message: OutboxMessage, flow: ExportWorker, seconds_left: Callable[[], float]) -> None:
-    """Take an export to its end, or hand it over to a further message."""
+    """Finish an export, or continue it in another message."""
     flow.work(Work(message=message, seconds_left=seconds_left))

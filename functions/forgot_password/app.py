@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/password/forgot: mail a link to choose a new password."""
+"""POST /api/v1/auth/password/forgot: email a link to choose a new password."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     caller=public(), needs=password, body=EmailBody, returns={202: None}, limits=(MAIL_PER_ADDRESS,)
 )
 def handler(request: Request[EmailBody], flow: Password) -> Response:
-    """Mail a link to choose a new password.
+    """Email a link to choose a new password.
 
-    The answer is the same whether or not the address has an account.
+    The response is the same whether or not the address has an account.
     """
     flow.request_reset(request.body.email, request.context)
-    return accepted("If the address has an account, a mail is on its way.")
+    return accepted("If the address has an account, an email is on its way.")

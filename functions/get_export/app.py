@@ -1,4 +1,4 @@
-"""GET /api/v1/users/me/exports/{export_id}: how far an export is, and a link when it is ready."""
+"""GET /api/v1/users/me/exports/{export_id}: the progress of an export, and its link when ready."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     errors=(AccountNotFound, ExportNotFound),
 )
 def handler(request: Request[None], flow: Exports) -> Response:
-    """See how far one of your exports is, and get a link to its file once it is ready.
+    """Read the progress of one of your exports, and a download link when it is ready.
 
-    Anybody who is signed in may watch; the link needs a recent authentication. Without one the
-    answer is the same but for the link, and `download_blocked_by` says so.
+    The link requires a recent authentication. Without one the response has no link, and
+    `download_blocked_by` says so.
     """
     found = flow.read(request.caller, request.path["export_id"], request.context)
     view = ExportView.of(found.export, request.context.now, link=found.link, blocked=found.blocked)

@@ -1,4 +1,4 @@
-"""GET /api/v1/health: that the service answers."""
+"""GET /api/v1/health: the health of the service."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 
 @endpoint(caller=public(), returns=HealthView)
 def handler(request: Request[None]) -> Response:
-    """Tell that the service answers; it asks nothing of what it depends on."""
+    """Return that the service is up. Dependencies are not checked."""
     del request
     return ok(HealthView(status="ok"))

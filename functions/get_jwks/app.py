@@ -19,6 +19,6 @@ if TYPE_CHECKING:
 
 @endpoint(caller=public(), needs=signing_key_store, returns=JwksView, bare=True)
 def handler(request: Request[None], store: SigningKeyStore) -> Response:
-    """Read the public keys, those that sign and those that soon will."""
+    """List the public keys: those that sign now and the next ones."""
     del request
     return document(JwksView(keys=store.public_jwks()), max_age_seconds=KEY_CACHE_SECONDS)

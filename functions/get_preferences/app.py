@@ -19,6 +19,6 @@ if TYPE_CHECKING:
 
 @endpoint(caller=self_or_admin("user_id"), needs=preferences, returns=PreferencesView)
 def handler(request: Request[None], flow: PreferenceFlows) -> Response:
-    """Read preferences; what was never set is null."""
+    """Read preferences. A declared key that was never set is null."""
     found = flow.read(request.account_id, request.caller, request.context)
     return ok(PreferencesView.of(found.document), headers=etag(found.version))

@@ -1,4 +1,4 @@
-"""GET /api/v1/auth/not-me: see which sign-in a mail was about."""
+"""GET /api/v1/auth/not-me: the sign-in that an email reported."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     link_token=True,
 )
 def handler(request: Request[None], flow: Disowning) -> Response:
-    """See which sign-in a mail was about, before you say that it was not yours.
+    """Read the sign-in that an email is about, before reporting it as not yours.
 
-    It changes nothing, so whatever follows the links of mails by itself does no harm. The token
-    comes in a header, for addresses are kept in logs.
+    The operation changes nothing, so scanners that open emailed links do no harm. The token is in
+    a header, because URLs are logged.
     """
     session = flow.find_reported(request.link_token, request.context)
     return ok(ReportView.of(session))

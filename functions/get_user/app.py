@@ -19,6 +19,6 @@ if TYPE_CHECKING:
 
 @endpoint(caller=self_or_admin("user_id"), needs=profile, returns=AccountView)
 def handler(request: Request[None], flow: Profile) -> Response:
-    """Read an account. The trail says so when an administrator does."""
+    """Read an account. If an administrator reads it, the account's history shows that."""
     account = flow.read(request.account_id, request.caller, request.context)
     return ok(AccountView.of(account), headers=etag(account.version))

@@ -1,4 +1,4 @@
-"""Makes somebody an administrator. No route leads here: whoever may invoke it by IAM is who may."""
+"""Makes an account an administrator. Not routed: IAM's lambda:InvokeFunction authorizes it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> dict[str, str]:
-    """Take `{"email": "ada@example.com"}`; the account must be there and active.
+    """Take `{"email": "ada@example.com"}`. The account must be active.
 
     Raises AccountNotFound.
     """

@@ -1,4 +1,4 @@
-"""GET /api/v1/users/me/activity: what has happened to the caller's account."""
+"""GET /api/v1/users/me/activity: the history of the caller's account."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     errors=(InvalidCursor, AccountNotFound),
 )
 def handler(request: Request[None], flow: Activity) -> Response:
-    """Read your own security history, newest first, in words.
+    """List what happened to your account, newest first, described in words.
 
-    English or German: by Accept-Language, else by the account's own language.
+    In English or German, by `Accept-Language`, then by the account's language.
     """
     account, page = flow.read(request.caller, **request.query)
     language = choose_language([*request.languages, account.speaking_language or ""])

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def handler(request: Request[None], flow: AuditSearch) -> Response:
     """Search the audit trail by user, session, action or time, newest first.
 
-    Every search is itself a row of the trail. Personal data in a row stays sealed, except for the
-    reason that an administrator gave for an act, in a search by user_id.
+    Every search is recorded in the audit trail. Personal data stays sealed. A search by user_id
+    returns the reasons that administrators gave.
     """
     what, page = read_filter(request), read_paging(request)
     return ok(AuditListView.of(flow.search(request.caller, request.context, what, **page)))

@@ -1,4 +1,4 @@
-"""GET /api/v1/users/me/consents: what you have agreed to, and what you took back."""
+"""GET /api/v1/users/me/consents: the caller's consents, given and withdrawn."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ if TYPE_CHECKING:
     errors=(InvalidCursor,),
 )
 def handler(request: Request[None], flow: Profile) -> Response:
-    """List your decisions on consents, newest first."""
+    """List your decisions about consents, newest first."""
     return ok(ConsentListView.of(flow.list_consents(request.caller, **request.query)))

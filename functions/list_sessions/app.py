@@ -1,4 +1,4 @@
-"""GET /api/v1/users/me/sessions: every device that the caller is signed in on."""
+"""GET /api/v1/users/me/sessions: the devices that the caller is signed in on."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 
 @endpoint(caller=signed_in(), needs=session_flows, returns=SessionListView)
 def handler(request: Request[None], flow: Sessions) -> Response:
-    """List the devices that you are signed in on, this one first."""
+    """List the devices that you are signed in on, the current one first."""
     sessions = flow.list_active(request.caller, request.context)
     return ok(SessionListView.of(sessions, request.caller))

@@ -1,4 +1,4 @@
-"""GET /api/v1/users/{user_id}/sessions: somebody's devices."""
+"""GET /api/v1/users/{user_id}/sessions: the devices of a user."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 
 @endpoint(caller=admin(owner="user_id"), needs=administration, returns=SessionListView)
 def handler(request: Request[None], flow: Administration) -> Response:
-    """List somebody's active sessions, the last used first."""
+    """List the active sessions of a user, the last used first."""
     sessions = flow.list_sessions(request.account_id, request.caller, request.context)
     return ok(SessionListView.of(sessions, request.caller))

@@ -1,4 +1,4 @@
-"""GET /api/v1/users: find people."""
+"""GET /api/v1/users: search accounts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 ANY = "any"
 
 QUERY: Mapping[str, Parameter] = {
-    "email_prefix": Text(description="The start of the email address. Sorts by address."),
+    "email_prefix": Text(
+        description="A prefix of the email address. The result is sorted by address."
+    ),
     "status": Choice(
         options=(ANY, "active", "suspended", "deleted"),
         default=ANY,

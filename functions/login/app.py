@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     limits=(LOGIN_PER_ADDRESS,),
 )
 def handler(request: Request[LoginBody], flow: SignIn) -> Response:
-    """Sign a device in with an email address or a username, and the password.
+    """Sign in with an email address or a username, and the password.
 
-    The status of an account is shown only after its password was verified. With
-    `token_transport: cookie` the request must come from an allowed origin. After too many wrong
-    passwords, `code` lets the owner in: `requestLoginCode` mails it.
+    The status of an account is only revealed after its password was verified. With
+    `token_transport: cookie` the request must have an allowed `Origin`. After too many wrong
+    passwords the owner can still sign in with a `code` that `requestLoginCode` emails.
     """
     body = request.body
     require_origin_of_transport(request, body.token_transport)

@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 
 @endpoint(caller=signed_in(ended_too=True), needs=session_flows)
 def handler(request: Request[None], flow: Sessions) -> Response:
-    """Sign this device out and clear its cookie; doing it twice is not an error."""
+    """Sign this device out and clear its cookie. Doing it twice is not an error."""
     flow.log_out(request.caller, request.context)
     return ok(message="Signed out.", cookies=(clear_refresh_cookie(),))

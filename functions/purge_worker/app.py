@@ -1,4 +1,4 @@
-"""Erases accounts: the worker of PurgeQueue."""
+"""Erases accounts, from the messages of PurgeQueue."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ if TYPE_CHECKING:
 
 @worker(queue=Queue.PURGE, lease=timedelta(seconds=ERASURE_LEASE_SECONDS), needs=erasure)
 def handler(message: OutboxMessage, flow: Erasure) -> None:
-    """Erase one account, from wherever the last worker has come to."""
+    """Erase one account, starting at the step that the last invocation reached."""
     flow.erase(str(message.body["account_id"]), services().clock.now())

@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/reauthenticate: prove again who you are."""
+"""POST /api/v1/auth/reauthenticate: confirm the password again."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ if TYPE_CHECKING:
     errors=(InvalidCredentials, PasswordResetRequired, AccountNotFound, TooManyAttempts),
 )
 def handler(request: Request[ReauthenticateBody], flow: Reauthentication) -> Response:
-    """Get an access token with a fresh `auth_time`, for what asks for one."""
+    """Get an access token with a new `auth_time`, for operations that require one."""
     fresh = flow.with_password(request.caller, request.body.password, request.context)
     return ok(ReauthenticatedView.of(fresh))

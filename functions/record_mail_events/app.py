@@ -1,4 +1,4 @@
-"""Stops the mails to addresses that bounce or complain, as SES tells of them."""
+"""Records bounces and complaints of SES, and stops emails to these addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> Event:
-    """Record a batch of events; or by hand, with `{"allow": "ada@example.com"}`, undo one."""
+    """Record a batch of events. By hand, `{"allow": "ada@example.com"}` allows an address again."""
     del lambda_context
     if "allow" in event:
         return allow_mail(str(event["allow"]), mail_health())

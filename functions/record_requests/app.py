@@ -1,4 +1,4 @@
-"""Adds requests to the audit trail: reads and refusals, from the lines that they logged."""
+"""Adds reads and refused requests to the audit trail, from the log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
-    """Record a batch of CloudWatch Logs; raise, so that it comes again, when that failed."""
+    """Record a batch of log lines. Raises if that fails, so that it is delivered again."""
     del lambda_context
     return record_request_lines(event, request_trail())

@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/refresh: the next pair of tokens."""
+"""POST /api/v1/auth/refresh: exchange a refresh token."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     limits=(REFRESH_PER_ADDRESS,),
 )
 def handler(request: Request[RefreshBody], flow: Refreshing) -> Response:
-    """Exchange a refresh token, from the body or the cookie, for the next pair.
+    """Exchange a refresh token, from the body or the cookie, for the next token pair.
 
-    Asking twice with the same token gets the same answer for 30 seconds, so that parallel tabs and
-    retries never sign anybody out. A refusal leaves the cookie alone: whoever lost a race must not
-    clear what the winner was given.
+    For 30 seconds the same token gets the same response, so parallel tabs and retries do not sign
+    the device out. An error does not clear the cookie, because a parallel request may have just
+    set it.
     """
     token, transport = presented_refresh_token(request, request.body)
     return refreshed(flow.refresh(token, request.context), transport=transport)

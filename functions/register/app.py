@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/register: open an account."""
+"""POST /api/v1/auth/register: create an account."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     idempotency_key=True,
 )
 def handler(request: Request[RegisterBody], flow: Registration) -> Response:
-    """Open an account.
+    """Create an account.
 
-    Where e-mail verification is optional the person is signed in at once (201). Where it is
-    required the answer is 202 whether or not the address was free, and its owner gets a mail.
+    If email verification is optional, the new account is signed in (201). If it is required, the
+    response is 202 whether or not the address has an account, and its owner gets an email.
     """
     body = request.body
     require_origin_of_transport(request, body.token_transport)
@@ -56,5 +56,5 @@ def handler(request: Request[RegisterBody], flow: Registration) -> Response:
     context = request.context.from_device(body.device_id)
     signed_in = flow.register(new, context, request.idempotency_key)
     if signed_in is None:
-        return accepted("Check your mail to confirm the address.")
+        return accepted("Check your email to confirm the address.")
     return tokens(signed_in, transport=body.token_transport, status=201)

@@ -1,4 +1,4 @@
-"""Relays new messages of the outbox from the table's stream to their queues."""
+"""Sends new outbox messages from the table's stream to their queues."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> Event:
-    """Relay a batch of stream records; those that could not be sent come again."""
+    """Send a batch of stream records. Returns the failed ones, to be delivered again."""
     del lambda_context
     return relay_stream_records(event)

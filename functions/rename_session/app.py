@@ -1,4 +1,4 @@
-"""PATCH /api/v1/users/me/sessions/{session_id}: give a device a name."""
+"""PATCH /api/v1/users/me/sessions/{session_id}: rename a device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     errors=(SessionNotFound,),
 )
 def handler(request: Request[RenameSessionBody], flow: Sessions) -> Response:
-    """Give one of your devices a name that you know it by."""
+    """Rename one of your devices."""
     session = flow.rename(
         request.caller, request.path["session_id"], request.body.device_name, request.context
     )

@@ -1,4 +1,4 @@
-"""PUT /api/v1/users/me/avatar: show a picture that was uploaded."""
+"""PUT /api/v1/users/me/avatar: use an uploaded picture."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     errors=(AccountNotFound, UnusablePicture, UploadNotComplete, UploadNotFound),
 )
 def handler(request: Request[ReplaceAvatarBody], flow: Avatars) -> Response:
-    """Show a picture that was uploaded: its middle square, at most 512 pixels wide, as WebP.
+    """Use an uploaded picture: its middle square, at most 512 pixels wide, as WebP.
 
-    Nothing else of the file is kept. An upload can be used once.
+    Metadata is removed. An upload can be used once.
     """
     account = flow.show_upload(
         request.caller,

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     returns=PreferencesView,
 )
 def handler(request: Request[PreferencesBody], flow: PreferenceFlows) -> Response:
-    """Replace all preferences: what is absent is no longer set.
+    """Replace all preferences. An absent key is removed.
 
-    Keys beyond the described ones are kept as they are, up to 16 KiB in all.
+    Undeclared keys are stored as they were sent, up to 16 KiB in total.
     """
     new = flow.replace(
         request.account_id,

@@ -1,4 +1,4 @@
-"""PUT /api/v1/users/{user_id}: replace a whole profile."""
+"""PUT /api/v1/users/{user_id}: replace a profile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     errors=(UsernameTaken,),
 )
 def handler(request: Request[ReplaceUserBody], flow: Profile) -> Response:
-    """Replace a whole profile: what is absent is cleared. The trail says who did it."""
+    """Replace a profile. An absent field is cleared. The history shows who did it."""
     account = flow.change(
         request.account_id,
         request.body.changes,

@@ -1,4 +1,4 @@
-"""POST /api/v1/users/me/export: have all of your data put into one file."""
+"""POST /api/v1/users/me/export: export the caller's data."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     errors=(AccountNotFound, ExportAlreadyRunning, TooManyAttempts),
 )
 def handler(request: Request[None], flow: Exports) -> Response:
-    """Have all of your data put into one file.
+    """Start an export of all of your data into one file.
 
-    One at a time: while one is under way the answer is 409 with its location. What failed does not
-    count towards the limit per day. The same `Idempotency-Key` gets the same export again.
+    One export runs at a time. While one is running, the response is 409 with its location. Failed
+    exports do not count towards the daily limit. A repeated `Idempotency-Key` returns the same
+    export.
     """
     export = flow.request(request.caller, request.idempotency_key, request.context)
     view = ExportView.of(export, request.context.now)

@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/login/code: have a code mailed, to sign in with."""
+"""POST /api/v1/auth/login/code: email a code for signing in."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     limits=(MAIL_PER_ADDRESS,),
 )
 def handler(request: Request[IdentifierBody], flow: LoginCodes) -> Response:
-    """Mail a code that lets the owner of an account sign in after `TOO_MANY_ATTEMPTS`.
+    """Email a code that lets the owner of an account sign in after `TOO_MANY_ATTEMPTS`.
 
-    `login` takes it together with the password; it works once, for an hour. The answer is the same
-    whether or not there is an account. A mailbox gets few codes an hour: any that was mailed within
-    the hour and not used works.
+    `login` takes the code together with the password. A code works once, for an hour. The response
+    is the same whether or not the account exists. A mailbox gets a limited number of codes an hour,
+    and every unused code of the last hour works.
     """
     flow.request(request.body.identifier, request.context)
-    return accepted("If there is such an account, a mail with a code is on its way.")
+    return accepted("If the account exists, an email with a code is on its way.")

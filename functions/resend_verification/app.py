@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/email/resend: mail the link that confirms an address again."""
+"""POST /api/v1/auth/email/resend: send the confirmation link again."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     limits=(MAIL_PER_ADDRESS,),
 )
 def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:
-    """Mail the link that confirms an address again.
+    """Send the link that confirms an email address again.
 
-    The answer is the same whether or not an account waits for it.
+    The response is the same whether or not an unconfirmed account has this address.
     """
     flow.request_verification(request.body.email, request.context)
-    return accepted("If an account waits for it, a mail is on its way.")
+    return accepted("If an account is waiting for confirmation, an email is on its way.")

@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/password/reset: choose a new password by mail."""
+"""POST /api/v1/auth/password/reset: choose a new password with an emailed link."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[ResetPasswordBody], flow: Password) -> Response:
-    """Choose a new password with the link of a mail.
+    """Choose a new password with an emailed link.
 
-    Every session ends and none starts; the address counts as confirmed. A mail tells of it. This
-    device is known from then on: it signs in whoever else guesses at the password.
+    Every session ends and none starts. The email address counts as confirmed, and it gets an email
+    about the change. This device becomes a known device, so other people's wrong passwords do not
+    lock it out.
     """
     body = request.body
     context = request.context.from_device(body.device_id)

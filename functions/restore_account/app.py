@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/restore: take one's own deleted account back."""
+"""POST /api/v1/auth/restore: restore one's own deleted account."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[TokenBody], flow: SelfRestore) -> Response:
-    """Take your deleted account back, with the link of the mail that told of its deletion.
+    """Restore your deleted account with the link of the email about its deletion.
 
-    The deployment offers it (`SelfServiceRestore`), or there is no such link. Nobody is signed in
-    by it. An account that an administrator has deleted is an administrator's to restore.
+    Emails have this link if the deployment enables `SelfServiceRestore`. No session starts. Only an
+    administrator can restore an account that an administrator deleted.
     """
     flow.restore(request.body.token, request.context)
-    return ok(message="Your account is restored; sign in to it.")
+    return ok(message="Your account is restored. Sign in to it.")

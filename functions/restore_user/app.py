@@ -1,4 +1,4 @@
-"""POST /api/v1/users/{user_id}/restore: give a deleted account back."""
+"""POST /api/v1/users/{user_id}/restore: restore a deleted account."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     errors=(ErasureStarted,),
 )
 def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
-    """Give a deleted account back to its owner, who signs in anew.
+    """Restore a deleted account. Its owner has to sign in again.
 
-    It works until the purge has begun to erase the account: from then on it is 409
-    `ERASURE_STARTED`, and 404 in the end. An account that is not deleted stays as it is.
+    This works until the erasure begins. Then the response is 409 `ERASURE_STARTED`, and 404 after
+    it. An account that is not deleted stays unchanged.
     """
     account = flow.restore(request.account_id, request.caller, request.context)
     return ok(StandingView.of(account))

@@ -23,6 +23,6 @@ if TYPE_CHECKING:
     errors=(AccountNotFound,),
 )
 def handler(request: Request[None], flow: Sessions) -> Response:
-    """Sign every device out, this one too; the same as `?scope=all` on the collection."""
+    """Sign every device out, including this one. The same as `?scope=all` on the collection."""
     count = flow.revoke_many(request.caller, "all", request.context)
     return ended_sessions(count, scope="all")

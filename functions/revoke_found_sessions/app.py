@@ -1,4 +1,4 @@
-"""POST /api/v1/sessions/revocations: end sessions of many people."""
+"""POST /api/v1/sessions/revocations: end sessions of any account by a filter."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     errors=(RevocationNotConfirmed,),
 )
 def handler(request: Request[RevocationBody], flow: Administration) -> Response:
-    """End the active sessions of any user that match a filter. Your current session stays.
+    """End the active sessions of any account that match a filter. The current session is kept.
 
-    Send the filter alone first. This dry run answers the number of sessions, a sample, and a
+    Send the filter alone first. This dry run returns the number of sessions, a sample, and a
     `confirmation` for this filter. Send the same filter with the confirmation within ten minutes
-    to end the sessions. If the answer has `is_complete: false`, send the request again.
+    to end the sessions. If the response has `is_complete: false`, send the request again.
     """
     body = request.body
     if body.is_dry_run:

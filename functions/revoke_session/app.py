@@ -24,6 +24,6 @@ if TYPE_CHECKING:
     errors=(SessionNotFound,),
 )
 def handler(request: Request[None], flow: Sessions) -> Response:
-    """Sign one of your devices out; its very next request is refused."""
+    """Sign one of your devices out. Its next request is refused."""
     ended = flow.revoke(request.caller, request.path["session_id"], request.context)
     return ok(EndedSessionView.of(ended), message="Session terminated successfully.")

@@ -1,4 +1,4 @@
-"""DELETE /api/v1/users/me/sessions: sign the other devices out, or all of them."""
+"""DELETE /api/v1/users/me/sessions: sign out the other devices, or all of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCOPE = Choice(
     options=("others", "all"),
     default="others",
-    description="others keeps the session that asks; all ends it too and clears its cookie.",
+    description="`others` keeps the current session. `all` ends it too and clears its cookie.",
 )
 
 
@@ -31,7 +31,7 @@ SCOPE = Choice(
     errors=(CurrentSessionUnknown, AccountNotFound),
 )
 def handler(request: Request[None], flow: Sessions) -> Response:
-    """Sign all your other devices out (or this one too), in one step that can't half happen."""
+    """Sign out all your other devices, or all devices, in one atomic step."""
     scope = request.query["scope"]
     count = flow.revoke_many(request.caller, scope, request.context)
     return ended_sessions(count, scope=scope)

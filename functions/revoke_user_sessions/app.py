@@ -1,4 +1,4 @@
-"""DELETE /api/v1/users/{user_id}/sessions: sign somebody out everywhere."""
+"""DELETE /api/v1/users/{user_id}/sessions: sign a user out on every device."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ if TYPE_CHECKING:
     reason=True,
 )
 def handler(request: Request[None], flow: Administration) -> Response:
-    """Sign somebody out on every device, from the next request on."""
+    """Sign a user out on every device, from the next request."""
     count = flow.end_sessions(request.account_id, request.caller, request.context)
     return ended_sessions(count, scope="user")

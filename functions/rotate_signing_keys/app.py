@@ -1,4 +1,4 @@
-"""Creates signing keys and peppers when the stack is deployed, and rotates them on a schedule."""
+"""Creates signing keys and peppers at deployment, and rotates them on a schedule."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @answering
 def handler(event: Event, lambda_context: Any = None) -> dict[str, Any]:
-    """Run for CloudFormation (a custom resource), for the schedule, or by hand.
+    """Handle a CloudFormation custom resource, a schedule, or a manual invocation.
 
-    By hand, `{"force": true}` adds a signing key before the newest one is due to be replaced,
-    `{"task": "rotate_pepper"}` a pepper of each kind. With `"drop": true` the old peppers are
-    dropped at once: every session and every link that was mailed ends.
+    By hand, `{"force": true}` adds a signing key early, and `{"task": "rotate_pepper"}` adds a
+    pepper of each kind. With `"drop": true` the old peppers are removed at once, which ends every
+    session and every emailed link.
     """
     del lambda_context
     now = services().clock.now()

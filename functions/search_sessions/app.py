@@ -1,4 +1,4 @@
-"""GET /api/v1/sessions: find sessions of anybody."""
+"""GET /api/v1/sessions: search the sessions of any account."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 QUERY: Mapping[str, Parameter] = {
-    "user_id": Identifier(prefix="usr", description="Whose."),
+    "user_id": Identifier(prefix="usr", description="The account."),
     "ip": Text(
-        description="The address at sign-in, or a network: at least /16 (IPv4), /32 (IPv6).",
+        description="The IP address at sign-in, or a network: at least /16 (IPv4) or /32 (IPv6).",
         format=NETWORK_FORMAT,
     ),
-    "device": Text(description="What the device's name begins with, or its id."),
-    "country": Text(description="ISO 3166-1 alpha-2.", max_characters=2),
-    "created_from": Instant(description="Not older than this."),
-    "created_to": Instant(description="Not younger than this."),
+    "device": Text(description="A prefix of the device's name, or the device's id."),
+    "country": Text(description="The country at sign-in, as ISO 3166-1 alpha-2.", max_characters=2),
+    "created_from": Instant(description="Created at this time or later."),
+    "created_to": Instant(description="Created at this time or earlier."),
     "state": Choice(
-        options=("active", "ended", "any"), default="active", description="Whether it has ended."
+        options=("active", "ended", "any"),
+        default="active",
+        description="The state of the session.",
     ),
     **PAGING,
 }
@@ -46,7 +48,7 @@ QUERY: Mapping[str, Parameter] = {
     errors=(InvalidCursor,),
 )
 def handler(request: Request[None], flow: Administration) -> Response:
-    """Find sessions across users: by user, by address or network, by device, country and time."""
+    """Search sessions by account, address or network, device, country and time."""
     query = dict(request.query)
     paging = {name: query.pop(name) for name in ("limit", "cursor")}
     wanted = SessionFilter(**{**query, "state": SessionState(query["state"])})

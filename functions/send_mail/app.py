@@ -1,4 +1,4 @@
-"""Sends the mails of the outbox: the worker of MailQueue."""
+"""Sends emails, from the messages of MailQueue."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 
 @worker(queue=Queue.MAIL, lease=timedelta(seconds=60), needs=mailing)
 def handler(message: OutboxMessage, flow: Mailing) -> None:
-    """Write one mail and send it."""
+    """Render one email and send it."""
     flow.send(message, services().clock.now())

@@ -1,4 +1,4 @@
-"""POST /api/v1/users/{user_id}/suspend: sign somebody out and let nobody in."""
+"""POST /api/v1/users/{user_id}/suspend: suspend an account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     errors=(ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
-    """Suspend an account: every session ends before the answer, and sign-in is refused.
+    """Suspend an account. Every session ends before the response, and sign-in is refused.
 
     No data is deleted. Suspending an account twice changes nothing.
     """

@@ -1,4 +1,4 @@
-"""Deletes pictures that nobody is shown: what a crash left between two steps of a change."""
+"""Deletes pictures that no account uses, such as those that a crash left behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
-    """Run for the schedule, or by hand; any number of times, also side by side."""
+    """Run for the schedule or by hand. Runs may overlap."""
     del event, lambda_context
     try:
         deleted = avatars().sweep(services().clock.now())

@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/email/undo: give an account its former address back."""
+"""POST /api/v1/auth/email/undo: restore the former email address."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[TokenBody], flow: EmailAddress) -> Response:
-    """Give your account the address back that it had, with the link that this one was sent.
+    """Restore the former email address of your account, with the link that was sent to it.
 
-    Every session ends and the password is void; a mail with a link to choose another follows.
+    Every session ends and the password stops working. An email with a link to choose a new
+    password follows.
     """
     flow.undo_change(request.body.token, request.context)
-    return ok(message="The change is undone. Check your mail to choose a new password.")
+    return ok(message="The change is undone. Check your email to choose a new password.")

@@ -1,4 +1,4 @@
-"""POST /api/v1/users/{user_id}/unsuspend: let somebody in again."""
+"""POST /api/v1/users/{user_id}/unsuspend: end a suspension."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ if TYPE_CHECKING:
     errors=(ErasureStarted,),
 )
 def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
-    """End a suspension; its owner signs in anew. Doing it twice changes nothing."""
+    """End a suspension. The owner has to sign in again. Doing it twice changes nothing."""
     account = flow.unsuspend(request.account_id, request.caller, request.context)
     return ok(StandingView.of(account))

@@ -1,4 +1,4 @@
-"""PATCH /api/v1/users/me: change some of your profile."""
+"""PATCH /api/v1/users/me: change parts of the caller's profile."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     errors=(AccountNotFound, UnusablePicture, UsernameTaken),
 )
 def handler(request: Request[UpdateMeBody], flow: Avatars) -> Response:
-    """Change some of your profile: what is absent stays, what is null is cleared.
+    """Change parts of your profile. An absent field stays, a null clears the field.
 
-    As a form it can bring a picture of up to 4 MiB, which changes with the rest or not at all.
+    A form can include a picture of up to 4 MiB. All changes are applied, or none.
     """
     account = flow.change_profile(
         request.body.changes,

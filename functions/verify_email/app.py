@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/email/verify: confirm an address."""
+"""POST /api/v1/auth/email/verify: confirm an email address."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     limits=(REDEEM_PER_ADDRESS,),
 )
 def handler(request: Request[ConfirmEmailBody], flow: EmailAddress) -> Response:
-    """Confirm the address that a link was mailed to: a new account's, or an account's new one.
+    """Confirm the email address that a link was sent to, of a new account or of a change.
 
-    It takes the account's password as well. Who did not choose it, because somebody else opened
-    the account with their address, asks for a new one instead.
+    The request includes the account's password. If somebody else registered the account with your
+    address, reset the password first.
     """
     flow.confirm(request.body.token, request.body.password, request.context)
     return ok(message="The address is confirmed.")

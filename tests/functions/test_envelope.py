@@ -68,7 +68,10 @@ def test_errors_follow_accept_language(service, wanted, language, message):
     assert (error["code"], error["message"]) == ("VALIDATION_ERROR", message)
     assert answer.headers["content-language"] == language
     words = {detail["code"]: detail["message"] for detail in error["details"]}
-    unknown = {"de": "Dieses Feld gibt es hier nicht.", "en": "There is no such field."}
+    unknown = {
+        "de": "Dieses Feld gibt es hier nicht.",
+        "en": "This field does not exist. Remove it.",
+    }
     assert words["UNKNOWN_FIELD"] == unknown[language]
 
 

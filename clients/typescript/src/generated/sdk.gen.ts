@@ -19,10 +19,10 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 };
 
 /**
- * Open an account
+ * Create an account
  *
- * Where e-mail verification is optional the person is signed in at once (201). Where it is
- * required the answer is 202 whether or not the address was free, and its owner gets a mail.
+ * If email verification is optional, the new account is signed in (201). If it is required, the
+ * response is 202 whether or not the address has an account, and its owner gets an email.
  */
 export const register = <ThrowOnError extends boolean = true>(options: Options<RegisterData, ThrowOnError>) => (options.client ?? client).post<RegisterResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -35,11 +35,11 @@ export const register = <ThrowOnError extends boolean = true>(options: Options<R
 });
 
 /**
- * Sign a device in with an email address or a username, and the password
+ * Sign in with an email address or a username, and the password
  *
- * The status of an account is shown only after its password was verified. With
- * `token_transport: cookie` the request must come from an allowed origin. After too many wrong
- * passwords, `code` lets the owner in: `requestLoginCode` mails it.
+ * The status of an account is only revealed after its password was verified. With
+ * `token_transport: cookie` the request must have an allowed `Origin`. After too many wrong
+ * passwords the owner can still sign in with a `code` that `requestLoginCode` emails.
  */
 export const login = <ThrowOnError extends boolean = true>(options: Options<LoginData, ThrowOnError>) => (options.client ?? client).post<LoginResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -52,11 +52,11 @@ export const login = <ThrowOnError extends boolean = true>(options: Options<Logi
 });
 
 /**
- * Mail a code that lets the owner of an account sign in after `TOO_MANY_ATTEMPTS`
+ * Email a code that lets the owner of an account sign in after `TOO_MANY_ATTEMPTS`
  *
- * `login` takes it together with the password; it works once, for an hour. The answer is the same
- * whether or not there is an account. A mailbox gets few codes an hour: any that was mailed within
- * the hour and not used works.
+ * `login` takes the code together with the password. A code works once, for an hour. The response
+ * is the same whether or not the account exists. A mailbox gets a limited number of codes an hour,
+ * and every unused code of the last hour works.
  */
 export const requestLoginCode = <ThrowOnError extends boolean = true>(options: Options<RequestLoginCodeData, ThrowOnError>) => (options.client ?? client).post<RequestLoginCodeResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -69,11 +69,11 @@ export const requestLoginCode = <ThrowOnError extends boolean = true>(options: O
 });
 
 /**
- * Exchange a refresh token, from the body or the cookie, for the next pair
+ * Exchange a refresh token, from the body or the cookie, for the next token pair
  *
- * Asking twice with the same token gets the same answer for 30 seconds, so that parallel tabs and
- * retries never sign anybody out. A refusal leaves the cookie alone: whoever lost a race must not
- * clear what the winner was given.
+ * For 30 seconds the same token gets the same response, so parallel tabs and retries do not sign
+ * the device out. An error does not clear the cookie, because a parallel request may have just
+ * set it.
  */
 export const refresh = <ThrowOnError extends boolean = true>(options?: Options<RefreshData, ThrowOnError>) => (options?.client ?? client).post<RefreshResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -86,7 +86,7 @@ export const refresh = <ThrowOnError extends boolean = true>(options?: Options<R
 });
 
 /**
- * Get an access token with a fresh `auth_time`, for what asks for one
+ * Get an access token with a new `auth_time`, for operations that require one
  */
 export const reauthenticate = <ThrowOnError extends boolean = true>(options: Options<ReauthenticateData, ThrowOnError>) => (options.client ?? client).post<ReauthenticateResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -100,7 +100,7 @@ export const reauthenticate = <ThrowOnError extends boolean = true>(options: Opt
 });
 
 /**
- * Sign this device out and clear its cookie; doing it twice is not an error
+ * Sign this device out and clear its cookie. Doing it twice is not an error
  */
 export const logout = <ThrowOnError extends boolean = true>(options?: Options<LogoutData, ThrowOnError>) => (options?.client ?? client).post<LogoutResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -110,10 +110,10 @@ export const logout = <ThrowOnError extends boolean = true>(options?: Options<Lo
 });
 
 /**
- * Confirm the address that a link was mailed to: a new account's, or an account's new one
+ * Confirm the email address that a link was sent to, of a new account or of a change
  *
- * It takes the account's password as well. Who did not choose it, because somebody else opened
- * the account with their address, asks for a new one instead.
+ * The request includes the account's password. If somebody else registered the account with your
+ * address, reset the password first.
  */
 export const verifyEmail = <ThrowOnError extends boolean = true>(options: Options<VerifyEmailData, ThrowOnError>) => (options.client ?? client).post<VerifyEmailResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -126,9 +126,9 @@ export const verifyEmail = <ThrowOnError extends boolean = true>(options: Option
 });
 
 /**
- * Mail the link that confirms an address again
+ * Send the link that confirms an email address again
  *
- * The answer is the same whether or not an account waits for it.
+ * The response is the same whether or not an unconfirmed account has this address.
  */
 export const resendVerification = <ThrowOnError extends boolean = true>(options: Options<ResendVerificationData, ThrowOnError>) => (options.client ?? client).post<ResendVerificationResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -141,9 +141,10 @@ export const resendVerification = <ThrowOnError extends boolean = true>(options:
 });
 
 /**
- * Give your account the address back that it had, with the link that this one was sent
+ * Restore the former email address of your account, with the link that was sent to it
  *
- * Every session ends and the password is void; a mail with a link to choose another follows.
+ * Every session ends and the password stops working. An email with a link to choose a new
+ * password follows.
  */
 export const undoEmailChange = <ThrowOnError extends boolean = true>(options: Options<UndoEmailChangeData, ThrowOnError>) => (options.client ?? client).post<UndoEmailChangeResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -156,9 +157,9 @@ export const undoEmailChange = <ThrowOnError extends boolean = true>(options: Op
 });
 
 /**
- * Mail a link to choose a new password
+ * Email a link to choose a new password
  *
- * The answer is the same whether or not the address has an account.
+ * The response is the same whether or not the address has an account.
  */
 export const forgotPassword = <ThrowOnError extends boolean = true>(options: Options<ForgotPasswordData, ThrowOnError>) => (options.client ?? client).post<ForgotPasswordResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -171,10 +172,11 @@ export const forgotPassword = <ThrowOnError extends boolean = true>(options: Opt
 });
 
 /**
- * Choose a new password with the link of a mail
+ * Choose a new password with an emailed link
  *
- * Every session ends and none starts; the address counts as confirmed. A mail tells of it. This
- * device is known from then on: it signs in whoever else guesses at the password.
+ * Every session ends and none starts. The email address counts as confirmed, and it gets an email
+ * about the change. This device becomes a known device, so other people's wrong passwords do not
+ * lock it out.
  */
 export const resetPassword = <ThrowOnError extends boolean = true>(options: Options<ResetPasswordData, ThrowOnError>) => (options.client ?? client).post<ResetPasswordResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -187,10 +189,10 @@ export const resetPassword = <ThrowOnError extends boolean = true>(options: Opti
 });
 
 /**
- * See which sign-in a mail was about, before you say that it was not yours
+ * Read the sign-in that an email is about, before reporting it as not yours
  *
- * It changes nothing, so whatever follows the links of mails by itself does no harm. The token
- * comes in a header, for addresses are kept in logs.
+ * The operation changes nothing, so scanners that open emailed links do no harm. The token is in
+ * a header, because URLs are logged.
  */
 export const getReportedSession = <ThrowOnError extends boolean = true>(options: Options<GetReportedSessionData, ThrowOnError>) => (options.client ?? client).get<GetReportedSessionResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -199,9 +201,10 @@ export const getReportedSession = <ThrowOnError extends boolean = true>(options:
 });
 
 /**
- * Say that a sign-in was not yours, with the link of the mail that told of it
+ * Report that a sign-in was not yours, with the link of the email about it
  *
- * The device is signed out and the password is void; a mail with a link to choose another follows.
+ * The device is signed out and the password stops working. An email with a link to choose a new
+ * password follows.
  */
 export const disownSession = <ThrowOnError extends boolean = true>(options: Options<DisownSessionData, ThrowOnError>) => (options.client ?? client).post<DisownSessionResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -214,10 +217,10 @@ export const disownSession = <ThrowOnError extends boolean = true>(options: Opti
 });
 
 /**
- * Take your deleted account back, with the link of the mail that told of its deletion
+ * Restore your deleted account with the link of the email about its deletion
  *
- * The deployment offers it (`SelfServiceRestore`), or there is no such link. Nobody is signed in
- * by it. An account that an administrator has deleted is an administrator's to restore.
+ * Emails have this link if the deployment enables `SelfServiceRestore`. No session starts. Only an
+ * administrator can restore an account that an administrator deleted.
  */
 export const restoreAccount = <ThrowOnError extends boolean = true>(options: Options<RestoreAccountData, ThrowOnError>) => (options.client ?? client).post<RestoreAccountResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -232,10 +235,10 @@ export const restoreAccount = <ThrowOnError extends boolean = true>(options: Opt
 /**
  * Delete your account
  *
- * Every device is signed out before the answer, and sign-in is refused from then on. The account
- * can be restored until `purge_at`, and nobody else can register its address until then. After
- * that everything is erased and a signed receipt is mailed. With `hard=true` it is erased at once.
- * Requires authentication within the last five minutes.
+ * Every device is signed out before the response, and sign-in is refused afterwards. The account
+ * can be restored until `purge_at`. Until then nobody else can register its email address. Then
+ * everything is erased, and a signed receipt is emailed. With `hard=true` the erasure starts at
+ * once. Requires authentication within the last five minutes.
  */
 export const deleteMe = <ThrowOnError extends boolean = true>(options?: Options<DeleteMeData, ThrowOnError>) => (options?.client ?? client).delete<DeleteMeResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -255,9 +258,9 @@ export const getMe = <ThrowOnError extends boolean = true>(options?: Options<Get
 });
 
 /**
- * Change some of your profile: what is absent stays, what is null is cleared
+ * Change parts of your profile. An absent field stays, a null clears the field
  *
- * As a form it can bring a picture of up to 4 MiB, which changes with the rest or not at all.
+ * A form can include a picture of up to 4 MiB. All changes are applied, or none.
  */
 export const updateMe = <ThrowOnError extends boolean = true>(options?: Options<UpdateMeData, ThrowOnError>) => (options?.client ?? client).patch<UpdateMeResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -281,7 +284,7 @@ export const getMeAtAuthMe = <ThrowOnError extends boolean = true>(options?: Opt
 });
 
 /**
- * Replace your password; your other devices are signed out, this one stays
+ * Change your password. Your other devices are signed out
  */
 export const changePassword = <ThrowOnError extends boolean = true>(options: Options<ChangePasswordData, ThrowOnError>) => (options.client ?? client).put<ChangePasswordResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -295,9 +298,9 @@ export const changePassword = <ThrowOnError extends boolean = true>(options: Opt
 });
 
 /**
- * Ask for another e-mail address; a link goes to it, and nothing changes until it is used
+ * Change the email address. A link is sent to the new address, and confirms it when opened
  *
- * The present address is told once it has changed, with a link to undo it.
+ * After the change the old address gets an email with a link to undo it.
  */
 export const changeEmail = <ThrowOnError extends boolean = true>(options: Options<ChangeEmailData, ThrowOnError>) => (options.client ?? client).post<ChangeEmailResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -311,9 +314,9 @@ export const changeEmail = <ThrowOnError extends boolean = true>(options: Option
 });
 
 /**
- * Get leave to upload a picture of up to 5 MiB, straight to storage
+ * Start an upload of a picture of up to 5 MiB, directly to storage
  *
- * Up to three uploads may be pending. A `replaceAvatar` with the upload's id then shows it.
+ * Up to three uploads may be pending. Send the upload's id to `replaceAvatar` when it is done.
  */
 export const createAvatarUpload = <ThrowOnError extends boolean = true>(options: Options<CreateAvatarUploadData, ThrowOnError>) => (options.client ?? client).post<CreateAvatarUploadResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -327,7 +330,7 @@ export const createAvatarUpload = <ThrowOnError extends boolean = true>(options:
 });
 
 /**
- * Show no picture any more; twice is not an error
+ * Remove your picture. Removing it twice is not an error
  */
 export const deleteAvatar = <ThrowOnError extends boolean = true>(options?: Options<DeleteAvatarData, ThrowOnError>) => (options?.client ?? client).delete<DeleteAvatarResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -337,9 +340,9 @@ export const deleteAvatar = <ThrowOnError extends boolean = true>(options?: Opti
 });
 
 /**
- * Show a picture that was uploaded: its middle square, at most 512 pixels wide, as WebP
+ * Use an uploaded picture: its middle square, at most 512 pixels wide, as WebP
  *
- * Nothing else of the file is kept. An upload can be used once.
+ * Metadata is removed. An upload can be used once.
  */
 export const replaceAvatar = <ThrowOnError extends boolean = true>(options: Options<ReplaceAvatarData, ThrowOnError>) => (options.client ?? client).put<ReplaceAvatarResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -353,7 +356,7 @@ export const replaceAvatar = <ThrowOnError extends boolean = true>(options: Opti
 });
 
 /**
- * List your decisions on consents, newest first
+ * List your decisions about consents, newest first
  */
 export const listConsents = <ThrowOnError extends boolean = true>(options?: Options<ListConsentsData, ThrowOnError>) => (options?.client ?? client).get<ListConsentsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -363,9 +366,9 @@ export const listConsents = <ThrowOnError extends boolean = true>(options?: Opti
 });
 
 /**
- * Delete an account, as `DELETE /users/me` does; its owner gets a mail
+ * Delete an account, as `DELETE /users/me` does. Its owner gets an email
  *
- * Deleting twice changes nothing, but for `hard=true` of an account that can still be restored.
+ * Deleting an account twice changes nothing, unless `hard=true` starts its erasure.
  */
 export const deleteUser = <ThrowOnError extends boolean = true>(options: Options<DeleteUserData, ThrowOnError>) => (options.client ?? client).delete<DeleteUserResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -375,7 +378,7 @@ export const deleteUser = <ThrowOnError extends boolean = true>(options: Options
 });
 
 /**
- * Read an account. The trail says so when an administrator does
+ * Read an account. If an administrator reads it, the account's history shows that
  */
 export const getUser = <ThrowOnError extends boolean = true>(options: Options<GetUserData, ThrowOnError>) => (options.client ?? client).get<GetUserResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -385,7 +388,7 @@ export const getUser = <ThrowOnError extends boolean = true>(options: Options<Ge
 });
 
 /**
- * Replace a whole profile: what is absent is cleared. The trail says who did it
+ * Replace a profile. An absent field is cleared. The history shows who did it
  */
 export const replaceUser = <ThrowOnError extends boolean = true>(options: Options<ReplaceUserData, ThrowOnError>) => (options.client ?? client).put<ReplaceUserResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -399,10 +402,10 @@ export const replaceUser = <ThrowOnError extends boolean = true>(options: Option
 });
 
 /**
- * Give a deleted account back to its owner, who signs in anew
+ * Restore a deleted account. Its owner has to sign in again
  *
- * It works until the purge has begun to erase the account: from then on it is 409
- * `ERASURE_STARTED`, and 404 in the end. An account that is not deleted stays as it is.
+ * This works until the erasure begins. Then the response is 409 `ERASURE_STARTED`, and 404 after
+ * it. An account that is not deleted stays unchanged.
  */
 export const restoreUser = <ThrowOnError extends boolean = true>(options: Options<RestoreUserData, ThrowOnError>) => (options.client ?? client).post<RestoreUserResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -416,7 +419,7 @@ export const restoreUser = <ThrowOnError extends boolean = true>(options: Option
 });
 
 /**
- * Suspend an account: every session ends before the answer, and sign-in is refused
+ * Suspend an account. Every session ends before the response, and sign-in is refused
  *
  * No data is deleted. Suspending an account twice changes nothing.
  */
@@ -432,7 +435,7 @@ export const suspendUser = <ThrowOnError extends boolean = true>(options: Option
 });
 
 /**
- * End a suspension; its owner signs in anew. Doing it twice changes nothing
+ * End a suspension. The owner has to sign in again. Doing it twice changes nothing
  */
 export const unsuspendUser = <ThrowOnError extends boolean = true>(options: Options<UnsuspendUserData, ThrowOnError>) => (options.client ?? client).post<UnsuspendUserResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -456,7 +459,7 @@ export const resetPreferences = <ThrowOnError extends boolean = true>(options?: 
 });
 
 /**
- * Read preferences; what was never set is null
+ * Read preferences. A declared key that was never set is null
  */
 export const getPreferences = <ThrowOnError extends boolean = true>(options?: Options<GetPreferencesData, ThrowOnError>) => (options?.client ?? client).get<GetPreferencesResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -466,9 +469,9 @@ export const getPreferences = <ThrowOnError extends boolean = true>(options?: Op
 });
 
 /**
- * Replace all preferences: what is absent is no longer set
+ * Replace all preferences. An absent key is removed
  *
- * Keys beyond the described ones are kept as they are, up to 16 KiB in all.
+ * Undeclared keys are stored as they were sent, up to 16 KiB in total.
  */
 export const replacePreferences = <ThrowOnError extends boolean = true>(options: Options<ReplacePreferencesData, ThrowOnError>) => (options.client ?? client).put<ReplacePreferencesResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -492,7 +495,7 @@ export const resetPreferencesAtUsersUserIdPreferences = <ThrowOnError extends bo
 });
 
 /**
- * Read preferences; what was never set is null
+ * Read preferences. A declared key that was never set is null
  */
 export const getPreferencesAtUsersUserIdPreferences = <ThrowOnError extends boolean = true>(options: Options<GetPreferencesAtUsersUserIdPreferencesData, ThrowOnError>) => (options.client ?? client).get<GetPreferencesAtUsersUserIdPreferencesResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -502,9 +505,9 @@ export const getPreferencesAtUsersUserIdPreferences = <ThrowOnError extends bool
 });
 
 /**
- * Replace all preferences: what is absent is no longer set
+ * Replace all preferences. An absent key is removed
  *
- * Keys beyond the described ones are kept as they are, up to 16 KiB in all.
+ * Undeclared keys are stored as they were sent, up to 16 KiB in total.
  */
 export const replacePreferencesAtUsersUserIdPreferences = <ThrowOnError extends boolean = true>(options: Options<ReplacePreferencesAtUsersUserIdPreferencesData, ThrowOnError>) => (options.client ?? client).put<ReplacePreferencesAtUsersUserIdPreferencesResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -528,7 +531,7 @@ export const listUsers = <ThrowOnError extends boolean = true>(options?: Options
 });
 
 /**
- * Find sessions across users: by user, by address or network, by device, country and time
+ * Search sessions by account, address or network, device, country and time
  */
 export const searchSessions = <ThrowOnError extends boolean = true>(options?: Options<SearchSessionsData, ThrowOnError>) => (options?.client ?? client).get<SearchSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -538,11 +541,11 @@ export const searchSessions = <ThrowOnError extends boolean = true>(options?: Op
 });
 
 /**
- * End the active sessions of any user that match a filter. Your current session stays
+ * End the active sessions of any account that match a filter. The current session is kept
  *
- * Send the filter alone first. This dry run answers the number of sessions, a sample, and a
+ * Send the filter alone first. This dry run returns the number of sessions, a sample, and a
  * `confirmation` for this filter. Send the same filter with the confirmation within ten minutes
- * to end the sessions. If the answer has `is_complete: false`, send the request again.
+ * to end the sessions. If the response has `is_complete: false`, send the request again.
  */
 export const revokeFoundSessions = <ThrowOnError extends boolean = true>(options: Options<RevokeFoundSessionsData, ThrowOnError>) => (options.client ?? client).post<RevokeFoundSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -556,7 +559,7 @@ export const revokeFoundSessions = <ThrowOnError extends boolean = true>(options
 });
 
 /**
- * Sign somebody out on every device, from the next request on
+ * Sign a user out on every device, from the next request
  */
 export const revokeUserSessions = <ThrowOnError extends boolean = true>(options: Options<RevokeUserSessionsData, ThrowOnError>) => (options.client ?? client).delete<RevokeUserSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -566,7 +569,7 @@ export const revokeUserSessions = <ThrowOnError extends boolean = true>(options:
 });
 
 /**
- * List somebody's active sessions, the last used first
+ * List the active sessions of a user, the last used first
  */
 export const listUserSessions = <ThrowOnError extends boolean = true>(options: Options<ListUserSessionsData, ThrowOnError>) => (options.client ?? client).get<ListUserSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -576,7 +579,7 @@ export const listUserSessions = <ThrowOnError extends boolean = true>(options: O
 });
 
 /**
- * Change a role. It applies from the person's next request. The last administrator stays
+ * Change the role of an account from its next request. The last administrator keeps theirs
  */
 export const changeRole = <ThrowOnError extends boolean = true>(options: Options<ChangeRoleData, ThrowOnError>) => (options.client ?? client).put<ChangeRoleResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -590,7 +593,7 @@ export const changeRole = <ThrowOnError extends boolean = true>(options: Options
 });
 
 /**
- * Sign all your other devices out (or this one too), in one step that can't half happen
+ * Sign out all your other devices, or all devices, in one atomic step
  */
 export const revokeSessions = <ThrowOnError extends boolean = true>(options?: Options<RevokeSessionsData, ThrowOnError>) => (options?.client ?? client).delete<RevokeSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -600,7 +603,7 @@ export const revokeSessions = <ThrowOnError extends boolean = true>(options?: Op
 });
 
 /**
- * List the devices that you are signed in on, this one first
+ * List the devices that you are signed in on, the current one first
  */
 export const listSessions = <ThrowOnError extends boolean = true>(options?: Options<ListSessionsData, ThrowOnError>) => (options?.client ?? client).get<ListSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -610,7 +613,7 @@ export const listSessions = <ThrowOnError extends boolean = true>(options?: Opti
 });
 
 /**
- * Sign one of your devices out; its very next request is refused
+ * Sign one of your devices out. Its next request is refused
  */
 export const revokeSession = <ThrowOnError extends boolean = true>(options: Options<RevokeSessionData, ThrowOnError>) => (options.client ?? client).delete<RevokeSessionResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -620,7 +623,7 @@ export const revokeSession = <ThrowOnError extends boolean = true>(options: Opti
 });
 
 /**
- * Give one of your devices a name that you know it by
+ * Rename one of your devices
  */
 export const renameSession = <ThrowOnError extends boolean = true>(options: Options<RenameSessionData, ThrowOnError>) => (options.client ?? client).patch<RenameSessionResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -634,7 +637,7 @@ export const renameSession = <ThrowOnError extends boolean = true>(options: Opti
 });
 
 /**
- * Sign every device out, this one too; the same as `?scope=all` on the collection
+ * Sign every device out, including this one. The same as `?scope=all` on the collection
  */
 export const revokeAllSessions = <ThrowOnError extends boolean = true>(options?: Options<RevokeAllSessionsData, ThrowOnError>) => (options?.client ?? client).delete<RevokeAllSessionsResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -646,8 +649,8 @@ export const revokeAllSessions = <ThrowOnError extends boolean = true>(options?:
 /**
  * Search the audit trail by user, session, action or time, newest first
  *
- * Every search is itself a row of the trail. Personal data in a row stays sealed, except for the
- * reason that an administrator gave for an act, in a search by user_id.
+ * Every search is recorded in the audit trail. Personal data stays sealed. A search by user_id
+ * returns the reasons that administrators gave.
  */
 export const listAudit = <ThrowOnError extends boolean = true>(options?: Options<ListAuditData, ThrowOnError>) => (options?.client ?? client).get<ListAuditResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -657,9 +660,9 @@ export const listAudit = <ThrowOnError extends boolean = true>(options?: Options
 });
 
 /**
- * Read your own security history, newest first, in words
+ * List what happened to your account, newest first, described in words
  *
- * English or German: by Accept-Language, else by the account's own language.
+ * In English or German, by `Accept-Language`, then by the account's language.
  */
 export const listActivity = <ThrowOnError extends boolean = true>(options?: Options<ListActivityData, ThrowOnError>) => (options?.client ?? client).get<ListActivityResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -669,10 +672,11 @@ export const listActivity = <ThrowOnError extends boolean = true>(options?: Opti
 });
 
 /**
- * Have all of your data put into one file
+ * Start an export of all of your data into one file
  *
- * One at a time: while one is under way the answer is 409 with its location. What failed does not
- * count towards the limit per day. The same `Idempotency-Key` gets the same export again.
+ * One export runs at a time. While one is running, the response is 409 with its location. Failed
+ * exports do not count towards the daily limit. A repeated `Idempotency-Key` returns the same
+ * export.
  */
 export const requestExport = <ThrowOnError extends boolean = true>(options?: Options<RequestExportData, ThrowOnError>) => (options?.client ?? client).post<RequestExportResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -695,10 +699,10 @@ export const listExports = <ThrowOnError extends boolean = true>(options?: Optio
 });
 
 /**
- * See how far one of your exports is, and get a link to its file once it is ready
+ * Read the progress of one of your exports, and a download link when it is ready
  *
- * Anybody who is signed in may watch; the link needs a recent authentication. Without one the
- * answer is the same but for the link, and `download_blocked_by` says so.
+ * The link requires a recent authentication. Without one the response has no link, and
+ * `download_blocked_by` says so.
  */
 export const getExport = <ThrowOnError extends boolean = true>(options: Options<GetExportData, ThrowOnError>) => (options.client ?? client).get<GetExportResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -708,7 +712,7 @@ export const getExport = <ThrowOnError extends boolean = true>(options: Options<
 });
 
 /**
- * Read the public keys, those that sign and those that soon will
+ * List the public keys: those that sign now and the next ones
  */
 export const getJwks = <ThrowOnError extends boolean = true>(options?: Options<GetJwksData, ThrowOnError>) => (options?.client ?? client).get<GetJwksResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
@@ -717,7 +721,7 @@ export const getJwks = <ThrowOnError extends boolean = true>(options?: Options<G
 });
 
 /**
- * Tell that the service answers; it asks nothing of what it depends on
+ * Return that the service is up. Dependencies are not checked
  */
 export const getHealth = <ThrowOnError extends boolean = true>(options?: Options<GetHealthData, ThrowOnError>) => (options?.client ?? client).get<GetHealthResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',

@@ -13,7 +13,7 @@ export type AccountView = {
     username: string | null;
     full_name: string | null;
     /**
-     * What others see; the full name when it was not set.
+     * The name that others see. The full name if it was not set.
      */
     display_name: string | null;
     avatar_url: string | null;
@@ -38,136 +38,136 @@ export type AccountView = {
 };
 
 /**
- * A page of a history, newest first.
+ * A page of the history, newest first.
  */
 export type ActivityListView = {
     activity: Array<ActivityView>;
     /**
-     * Asks for the next page; null on the last one.
+     * The cursor of the next page. Null on the last page.
      */
     next_cursor: string | null;
 };
 
 /**
- * One thing that happened.
+ * One event.
  */
 export type ActivityView = {
     id: string;
     at: string;
     /**
-     * For programs: `session.revoked.by_owner`. New ones are added, none is ever renamed.
+     * For programs, such as `session.revoked.by_owner`. Values are added and never renamed.
      */
     action: string;
     /**
-     * For the person, in the language that the request asks for.
+     * For people, in the language of the response.
      */
     description: string;
     /**
-     * `OK`, or the code of the error that it ended with.
+     * `OK`, or the code of the error.
      */
     outcome: string;
     /**
-     * The device that it happened to.
+     * The device that was affected.
      */
     device_name: string | null;
     /**
-     * The device that it was done from.
+     * The device that was used.
      */
     from_device_name: string | null;
     ip_address: string | null;
     /**
-     * The session that it was done in.
+     * The session that was used.
      */
     session_id: string | null;
     /**
-     * Names of the fields that were changed.
+     * The names of the changed fields.
      */
     changed: Array<string>;
     /**
-     * Why an administrator did this, in their words.
+     * The administrator's reason, in their words.
      */
     reason: string | null;
 };
 
 /**
- * A page of the trail, newest first.
+ * A page of the audit trail, newest first.
  */
 export type AuditListView = {
     rows: Array<AuditRowView>;
     /**
-     * Asks for the next page, which may be short; null on the last one.
+     * The cursor of the next page, or null. A page may have fewer entries than `limit`.
      */
     next_cursor: string | null;
 };
 
 /**
- * A row of the trail.
+ * A row of the audit trail.
  */
 export type AuditRowView = {
     id: string;
     at: string;
     /**
-     * `subject.event[.by_whom]`: `session.revoked.by_owner`.
+     * `subject.event[.by_actor]`, such as `session.revoked.by_owner`.
      */
     action: string;
     /**
-     * `OK`, or the code of the error that it ended with.
+     * `OK`, or the code of the error.
      */
     outcome: string;
     reason: string | null;
     /**
-     * The endpoint, for the row of a request.
+     * For a row of a request: the operation.
      */
     operation: string | null;
     /**
-     * The pseudonym of the person that it is about; nothing leads from it to somebody erased.
+     * The pseudonym of the account. It can't be traced to an erased account.
      */
     subject: string | null;
     /**
-     * The pseudonym of who did it; `system` for a schedule, `unknown` for nobody we know.
+     * The pseudonym of the actor, `system` for a scheduled task, or `unknown`.
      */
     actor: string;
     session_id: string | null;
     targets: Array<string>;
     /**
-     * Names of the fields that were changed, never their values.
+     * The names of the changed fields, without values.
      */
     changed: Array<string>;
     /**
-     * The reason an administrator gave; shown in a search by user_id.
+     * The administrator's reason. Only included in a search by user_id.
      */
     given_reason: string | null;
     request_id: string;
 };
 
 /**
- * Leave to upload one picture: POST a form to `url`, these fields first, then `file`.
+ * An upload. POST a form to `url` with these fields first, then `file`.
  */
 export type AvatarUploadView = {
     /**
-     * For `replaceAvatar`, once the file is there.
+     * For `replaceAvatar`, after the file was uploaded.
      */
     upload_id: string;
     url: string;
     /**
-     * Form fields, to be sent as they are and before the file. They are a credential.
+     * Form fields to send unchanged, before the file. They are a credential.
      */
     fields: {
         [key: string]: string;
     };
     max_bytes: number;
     /**
-     * When the form can no longer be sent.
+     * When the form expires.
      */
     upload_until: string;
     /**
-     * When the upload can no longer be shown.
+     * When the upload expires and can no longer be used.
      */
     expires_at: string;
 };
 
 /**
- * The password, and the one that is to take its place.
+ * The current password and a new one.
  */
 export type ChangePasswordBody = {
     current_password: string;
@@ -175,7 +175,7 @@ export type ChangePasswordBody = {
 };
 
 /**
- * A mail's token, and the password of the account: whoever confirms an address has both.
+ * The token of an emailed link, and the account's password.
  */
 export type ConfirmEmailBody = {
     token: string;
@@ -188,7 +188,7 @@ export type ConfirmEmailBody = {
 export type ConsentListView = {
     consents: Array<ConsentView>;
     /**
-     * Asks for the next page; null on the last one.
+     * The cursor of the next page. Null on the last page.
      */
     next_cursor: string | null;
 };
@@ -199,7 +199,7 @@ export type ConsentListView = {
 export type ConsentView = {
     id: string;
     /**
-     * What it is about: `transactional` or `marketing`.
+     * The subject: `transactional` or `marketing`.
      */
     consent: string;
     /**
@@ -208,35 +208,35 @@ export type ConsentView = {
     decision: string;
     decided_at: string;
     /**
-     * The device that it was made on.
+     * The device that was used.
      */
     session_id: string;
     /**
-     * Which wording the person had before them.
+     * The version of the wording that the person saw.
      */
     text_version: string;
 };
 
 /**
- * What is going to be uploaded.
+ * The type and size of a picture to upload.
  */
 export type CreateAvatarUploadBody = {
     content_type: PictureType;
 };
 
 /**
- * An account that has just been deleted.
+ * An account that was just deleted.
  */
 export type DeletionView = {
     deleted_at: string;
     /**
-     * When everything is erased; until then an administrator can restore the account.
+     * When the account is erased. Until then an administrator can restore it.
      */
     purge_at: string;
 };
 
 /**
- * What the device said of itself at sign-in; null where it said nothing that can be known.
+ * What the device reported at sign-in. Unknown parts are null.
  */
 export type DeviceInfo = {
     browser: string | null;
@@ -248,14 +248,14 @@ export type DeviceInfo = {
 };
 
 /**
- * An e-mail address.
+ * An email address.
  */
 export type EmailBody = {
     email: string;
 };
 
 /**
- * A session that has just been ended.
+ * A session that was just ended.
  */
 export type EndedSessionView = {
     session_id: string;
@@ -263,25 +263,25 @@ export type EndedSessionView = {
 };
 
 /**
- * How many sessions have just been ended.
+ * The number of sessions that were ended.
  */
 export type EndedSessionsView = {
     terminated_count: number;
 };
 
 /**
- * An error, unless `Accept` asks for `application/problem+json`.
+ * An error.
  */
 export type ErrorAnswer = {
     success: false;
     error: {
         code: ErrorCode;
         /**
-         * For a person to read.
+         * For people. It may change.
          */
         message: string;
         /**
-         * Quote it when you ask for help.
+         * Quote it when you report a problem.
          */
         request_id: string;
         details?: Array<ErrorDetail>;
@@ -289,27 +289,27 @@ export type ErrorAnswer = {
 };
 
 /**
- * Stable for ever; docs/errors.md says what to do about each.
+ * Never renamed. docs/errors.md explains each code.
  */
 export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'ACCOUNT_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
 
 /**
- * One thing that is wrong with the request.
+ * One problem of the request.
  */
 export type ErrorDetail = {
     /**
-     * Where: a path such as `email`.
+     * The name of the field, such as `email`.
      */
     field: string;
     code: ProblemCode;
     /**
-     * For a person to read.
+     * For people. It may change.
      */
     message: string;
 };
 
 /**
- * Why there is no file, and what to do about it.
+ * Why an export failed, and what to do.
  */
 export type ExportFailureView = {
     /**
@@ -320,7 +320,7 @@ export type ExportFailureView = {
 };
 
 /**
- * A person's exports, newest first.
+ * The caller's exports, newest first.
  */
 export type ExportListView = {
     exports: Array<ExportView>;
@@ -337,53 +337,53 @@ export type ExportView = {
      */
     status: string;
     /**
-     * Per cent; it never goes back.
+     * Progress in percent. It never decreases.
      */
     progress: number;
     /**
-     * What is being done: waiting, the part that is being collected, packing, done.
+     * The current step: `waiting`, the name of the part being collected, `packing` or `done`.
      */
     step: string;
     created_at: string;
     ready_at: string | null;
     /**
-     * When the file goes.
+     * When the file is deleted.
      */
     expires_at: string | null;
     size_bytes: number | null;
     /**
-     * Of the file, in hex.
+     * Of the file, in hexadecimal.
      */
     sha256: string | null;
     failure: ExportFailureView | null;
     /**
-     * Made for this request, for an export that is ready. Requires recent authentication.
+     * A download link for a ready export. Requires a recent authentication.
      */
     download_url: string | null;
     /**
-     * At most five minutes away. Ask again for another one.
+     * When the link expires, at most five minutes from now. Read the export again for a new link.
+     *
      */
     download_url_expires_at: string | null;
     /**
-     * REAUTHENTICATION_REQUIRED: reauthenticate, then ask again. Null when nothing is in the
-     * way.
+     * `REAUTHENTICATION_REQUIRED` if the link needs a newer authentication. Null otherwise.
      */
     download_blocked_by: string | null;
 };
 
 /**
- * A page of sessions across users.
+ * A page of sessions of any account.
  */
 export type FoundSessionListView = {
     sessions: Array<FoundSessionView>;
     /**
-     * Asks for the next page; null on the last one. A page may have fewer entries than `limit`.
+     * The cursor of the next page, or null. A page may have fewer entries than `limit`.
      */
     next_cursor: string | null;
 };
 
 /**
- * A session of anybody.
+ * A session of any account.
  */
 export type FoundSessionView = {
     id: string;
@@ -393,11 +393,11 @@ export type FoundSessionView = {
     device_type: string;
     user_agent: string;
     /**
-     * At sign-in.
+     * The IP address at sign-in.
      */
     ip_address: string;
     /**
-     * At the last use, to the minute.
+     * The IP address at the last use, accurate to the minute.
      */
     last_ip_address: string;
     country: string | null;
@@ -411,7 +411,7 @@ export type FoundSessionView = {
 };
 
 /**
- * That the service answers.
+ * The health of the service.
  */
 export type HealthView = {
     status: string;
@@ -442,7 +442,7 @@ export type JwksView = {
  */
 export type KnownDeviceView = {
     /**
-     * For native apps: keep it and send it with the next sign-in. Browsers have it in a cookie.
+     * For native apps: store it and send it with the next sign-in. Browsers have it in a cookie.
      */
     device_id: string;
 };
@@ -467,7 +467,7 @@ export type LoginBody = ({
 export type PictureType = 'image/jpeg' | 'image/png' | 'image/webp';
 
 /**
- * How somebody likes the places where they work, and whatever else a client remembers.
+ * Workplace preferences, plus any other key that a client stores.
  */
 export type PreferencesBody = {
     wifi?: Wish | null;
@@ -480,7 +480,7 @@ export type PreferencesBody = {
 };
 
 /**
- * Somebody's preferences; a described key that was never set is null.
+ * The preferences of an account. A declared key that was never set is null.
  */
 export type PreferencesView = {
     wifi?: Wish | null;
@@ -493,55 +493,55 @@ export type PreferencesView = {
 };
 
 /**
- * Stable for ever; docs/errors.md says what each means.
+ * Never renamed. docs/errors.md explains each code.
  */
 export type ProblemCode = 'UNSUPPORTED_MEDIA_TYPE' | 'MALFORMED_BODY' | 'MALFORMED_JSON' | 'MALFORMED_FORM' | 'TOO_DEEP' | 'TOO_LARGE' | 'REQUIRED' | 'UNKNOWN_FIELD' | 'UNKNOWN_PARAMETER' | 'WRONG_TYPE' | 'TOO_SHORT' | 'TOO_LONG' | 'OUT_OF_RANGE' | 'NOT_AN_OPTION' | 'NOT_AN_ID' | 'NOT_A_TIME' | 'FORBIDDEN_CHARACTER' | 'INVALID' | 'INVALID_EMAIL' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'TOO_COMMON' | 'UNCHANGED' | 'SINGLE_USE_TOKEN_INVALID' | 'CURRENT_SESSION_UNKNOWN' | 'ONE_FILTER_ONLY' | 'USER_REQUIRED' | 'EMPTY_PERIOD';
 
 /**
- * Why an administrator does this. Stored with the audit row; the person can read it.
+ * Why the administrator does this. The audit row stores it, and the person can read it.
  */
 export type ReasonBody = {
     reason?: string | null;
 };
 
 /**
- * The password once more.
+ * The current password.
  */
 export type ReauthenticateBody = {
     password: string;
 };
 
 /**
- * An access token for what asks for a recent authentication.
+ * An access token for operations that require a recent authentication.
  */
 export type ReauthenticatedView = {
     access_token: string;
     token_type: string;
     /**
-     * Seconds that the access token is good for.
+     * Lifetime of the access token in seconds.
      */
     expires_in: number;
 };
 
 /**
- * The refresh token; left out by browsers, which have it in a cookie.
+ * The refresh token. Browsers leave it out, because it is in a cookie.
  */
 export type RefreshBody = {
     refresh_token?: string | null;
 };
 
 /**
- * The next pair of tokens.
+ * The next token pair.
  */
 export type RefreshedView = {
     access_token: string;
     token_type: string;
     /**
-     * Seconds that the access token is good for.
+     * Lifetime of the access token in seconds.
      */
     expires_in: number;
     /**
-     * Null when the present one came in a cookie: the next one is in a cookie too.
+     * Null if the request had its token in a cookie. The next one is in a cookie too.
      */
     refresh_token: string | null;
     session: SessionView;
@@ -563,24 +563,24 @@ export type RegisterBody = {
 };
 
 /**
- * A name by which its owner knows a device.
+ * The name of a device, chosen by its owner.
  */
 export type RenameSessionBody = {
     device_name: string;
 };
 
 /**
- * Which upload is to be shown.
+ * The upload to use.
  */
 export type ReplaceAvatarBody = {
     upload_id: string;
 };
 
 /**
- * A whole profile.
+ * A complete profile.
  *
- * Consents are no part of it: a consent is what the person declares, so nobody else can give it
- * for them, and leaving it out of a form withdraws nothing.
+ * Consents are not part of it: only the person can give a consent, and leaving it out of a form
+ * does not withdraw it.
  */
 export type ReplaceUserBody = {
     username?: string | null;
@@ -594,37 +594,37 @@ export type ReplaceUserBody = {
 };
 
 /**
- * What a mail was about that told of a sign-in.
+ * The sign-in that the emailed link belongs to.
  */
 export type ReportView = {
     /**
-     * Null when it is not known any more: then every device is signed out by the POST.
+     * Null if the session is no longer stored. The POST then signs out every device.
      */
     session: ReportedSessionView | null;
 };
 
 /**
- * The sign-in that a mail was about.
+ * A sign-in that an email reported.
  */
 export type ReportedSessionView = {
     device_name: string;
     /**
-     * At sign-in.
+     * The IP address at sign-in.
      */
     ip_address: string;
     /**
-     * City and country code of the address at sign-in, when known.
+     * City and country code of the IP address, if known.
      */
     location: string | null;
     created_at: string;
     /**
-     * Whether it has not been signed out yet.
+     * Whether the session is still signed in.
      */
     is_active: boolean;
 };
 
 /**
- * A mail's token and a new password.
+ * The token of an emailed link, and a new password.
  */
 export type ResetPasswordBody = {
     token: string;
@@ -662,21 +662,21 @@ export type RevocationBody = ({
 export type RevocationView = {
     count: number;
     /**
-     * Some of them; empty for the real run.
+     * A sample of the sessions. Empty unless this was a dry run.
      */
     sample: Array<FoundSessionView>;
     /**
-     * What the real run must send, within ten minutes; null for the real run.
+     * The confirmation to send within ten minutes. Null unless this was a dry run.
      */
     confirmation: string | null;
     /**
-     * False when one request could not look at all of them: send it again.
+     * False if one request could not process all sessions. Send the request again.
      */
     is_complete: boolean;
 };
 
 /**
- * A role.
+ * A new role.
  */
 export type RoleBody = {
     reason?: string | null;
@@ -684,7 +684,7 @@ export type RoleBody = {
 };
 
 /**
- * All of a person's active sessions: the current one first, then by last use.
+ * The caller's active sessions: the current one first, then by last use.
  */
 export type SessionListView = {
     sessions: Array<SessionView>;
@@ -700,40 +700,40 @@ export type SessionView = {
     device_info: DeviceInfo;
     user_agent: string;
     /**
-     * At sign-in.
+     * The IP address at sign-in.
      */
     ip_address: string;
     /**
-     * City and country code of the address at sign-in, when known.
+     * City and country code of `ip_address`, if known.
      */
     location: string | null;
     /**
-     * At the last use, to the minute.
+     * The IP address at the last use, accurate to the minute.
      */
     last_ip_address: string;
     /**
-     * City and country code of `last_ip_address`, when known.
+     * City and country code of `last_ip_address`, if known.
      */
     last_location: string | null;
     login_method: string;
     is_active: boolean;
     /**
-     * Whether this very request came from it.
+     * Whether this is the session of the request.
      */
     is_current: boolean;
     created_at: string;
     /**
-     * To the minute: written at most once in 60 seconds.
+     * Accurate to the minute: written at most once in 60 seconds.
      */
     last_activity: string;
     /**
-     * When it ends even if it is used all the time.
+     * When the session ends, even if it is in use.
      */
     expires_at: string;
 };
 
 /**
- * The state that an account is in.
+ * The status of an account.
  */
 export type StandingView = {
     id: string;
@@ -745,34 +745,34 @@ export type StandingView = {
     suspended_at: string | null;
     deleted_at: string | null;
     /**
-     * When everything is erased.
+     * When the account is erased.
      */
     purge_at: string | null;
 };
 
 /**
- * A mail's token.
+ * The token of an emailed link.
  */
 export type TokenBody = {
     token: string;
 };
 
 /**
- * A session that has just started or been refreshed, and how to use it.
+ * A session that was started or refreshed, and its tokens.
  */
 export type TokensView = {
     access_token: string;
     token_type: string;
     /**
-     * Seconds that the access token is good for.
+     * Lifetime of the access token in seconds.
      */
     expires_in: number;
     /**
-     * Null with `token_transport: cookie`: it is in an HttpOnly cookie then.
+     * Null with `token_transport: cookie`. The token is in an HttpOnly cookie then.
      */
     refresh_token: string | null;
     /**
-     * For native apps: keep it and send it with the next sign-in, to be known as the same device.
+     * For native apps: store it and send it with the next sign-in to be recognized as this device.
      * Browsers have it in a cookie.
      */
     device_id: string;
@@ -781,7 +781,7 @@ export type TokensView = {
 };
 
 /**
- * Some of a profile: absent is unchanged, null is cleared.
+ * A partial profile. An absent field is unchanged, a null clears it.
  */
 export type UpdateMeBody = {
     username?: string | null;
@@ -797,7 +797,7 @@ export type UpdateMeBody = {
 };
 
 /**
- * The same as a form: everything is text (`36`, `true`), empty is cleared, and a picture.
+ * The same as a form, plus a picture. Values are text (`36`, `true`); an empty one is null.
  */
 export type UpdateMeForm = {
     username?: string | null;
@@ -819,7 +819,7 @@ export type UpdateMeForm = {
 export type UserListView = {
     users: Array<UserView>;
     /**
-     * Asks for the next page; null on the last one. A page may have fewer entries than `limit`.
+     * The cursor of the next page, or null. A page may have fewer entries than `limit`.
      */
     next_cursor: string | null;
 };
@@ -838,7 +838,7 @@ export type UserView = {
     created_at: string;
     deleted_at: string | null;
     /**
-     * When everything is erased, for a deleted account.
+     * For a deleted account: when it is erased.
      */
     purge_at: string | null;
 };
@@ -849,7 +849,7 @@ export type RegisterData = {
     body: RegisterBody;
     headers?: {
         /**
-         * A UUID of yours: the same request with it again creates nothing more.
+         * A UUID of your choice. A repeated request creates nothing new.
          */
         'Idempotency-Key'?: string;
     };
@@ -860,7 +860,7 @@ export type RegisterData = {
 
 export type RegisterResponses = {
     /**
-     * A session that has just started or been refreshed, and how to use it
+     * A session that was started or refreshed, and its tokens
      */
     201: TokensView;
     /**
@@ -880,7 +880,7 @@ export type LoginData = {
 
 export type LoginResponses = {
     /**
-     * A session that has just started or been refreshed, and how to use it
+     * A session that was started or refreshed, and its tokens
      */
     200: TokensView;
 };
@@ -912,7 +912,7 @@ export type RefreshData = {
 
 export type RefreshResponses = {
     /**
-     * The next pair of tokens
+     * The next token pair
      */
     200: RefreshedView;
 };
@@ -928,7 +928,7 @@ export type ReauthenticateData = {
 
 export type ReauthenticateResponses = {
     /**
-     * An access token for what asks for a recent authentication
+     * An access token for operations that require a recent authentication
      */
     200: ReauthenticatedView;
 };
@@ -1035,7 +1035,7 @@ export type GetReportedSessionData = {
     body?: never;
     headers: {
         /**
-         * What the mail's link has behind `#token=`.
+         * The token behind `#token=` in the emailed link.
          */
         'Latchkey-Token': string;
     };
@@ -1046,7 +1046,7 @@ export type GetReportedSessionData = {
 
 export type GetReportedSessionResponses = {
     /**
-     * What a mail was about that told of a sign-in
+     * The sign-in that the emailed link belongs to
      */
     200: ReportView;
 };
@@ -1090,7 +1090,7 @@ export type DeleteMeData = {
     path?: never;
     query?: {
         /**
-         * Erase at once instead of after the grace period. Nobody can restore it then.
+         * Erase at once, without the grace period. The account can't be restored.
          */
         hard?: boolean;
     };
@@ -1099,7 +1099,7 @@ export type DeleteMeData = {
 
 export type DeleteMeResponses = {
     /**
-     * An account that has just been deleted
+     * An account that was just deleted
      */
     200: DeletionView;
 };
@@ -1126,7 +1126,7 @@ export type UpdateMeData = {
     body?: UpdateMeBody;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
@@ -1169,7 +1169,7 @@ export type ChangePasswordData = {
 
 export type ChangePasswordResponses = {
     /**
-     * How many sessions have just been ended
+     * The number of sessions that were ended
      */
     200: EndedSessionsView;
 };
@@ -1196,7 +1196,7 @@ export type CreateAvatarUploadData = {
     body: CreateAvatarUploadBody;
     headers?: {
         /**
-         * A UUID of yours: the same request with it again creates nothing more.
+         * A UUID of your choice. A repeated request creates nothing new.
          */
         'Idempotency-Key'?: string;
     };
@@ -1207,7 +1207,7 @@ export type CreateAvatarUploadData = {
 
 export type CreateAvatarUploadResponses = {
     /**
-     * Leave to upload one picture: POST a form to `url`, these fields first, then `file`
+     * An upload. POST a form to `url` with these fields first, then `file`
      */
     201: AvatarUploadView;
 };
@@ -1218,7 +1218,7 @@ export type DeleteAvatarData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
@@ -1240,7 +1240,7 @@ export type ReplaceAvatarData = {
     body: ReplaceAvatarBody;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
@@ -1263,11 +1263,11 @@ export type ListConsentsData = {
     path?: never;
     query?: {
         /**
-         * Entries a page.
+         * Entries per page.
          */
         limit?: number;
         /**
-         * `next_cursor` of the page before.
+         * `next_cursor` of the previous page.
          */
         cursor?: string;
     };
@@ -1293,11 +1293,11 @@ export type DeleteUserData = {
     };
     query?: {
         /**
-         * Erase at once instead of after the grace period. Nobody can restore it then.
+         * Erase at once, without the grace period. The account can't be restored.
          */
         hard?: boolean;
         /**
-         * Why an administrator does this. The person can read it in their history.
+         * Why the administrator does this. The person can read it in their history.
          */
         reason?: string;
     };
@@ -1306,7 +1306,7 @@ export type DeleteUserData = {
 
 export type DeleteUserResponses = {
     /**
-     * An account that has just been deleted
+     * An account that was just deleted
      */
     200: DeletionView;
 };
@@ -1338,7 +1338,7 @@ export type ReplaceUserData = {
     body: ReplaceUserBody;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
@@ -1350,7 +1350,7 @@ export type ReplaceUserData = {
     };
     query?: {
         /**
-         * Why an administrator does this. The person can read it in their history.
+         * Why the administrator does this. The person can read it in their history.
          */
         reason?: string;
     };
@@ -1380,7 +1380,7 @@ export type RestoreUserData = {
 
 export type RestoreUserResponses = {
     /**
-     * The state that an account is in
+     * The status of an account
      */
     200: StandingView;
 };
@@ -1401,7 +1401,7 @@ export type SuspendUserData = {
 
 export type SuspendUserResponses = {
     /**
-     * The state that an account is in
+     * The status of an account
      */
     200: StandingView;
 };
@@ -1422,7 +1422,7 @@ export type UnsuspendUserData = {
 
 export type UnsuspendUserResponses = {
     /**
-     * The state that an account is in
+     * The status of an account
      */
     200: StandingView;
 };
@@ -1433,14 +1433,14 @@ export type ResetPreferencesData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
     path?: never;
     query?: {
         /**
-         * Why an administrator does this. The person can read it in their history.
+         * Why the administrator does this. The person can read it in their history.
          */
         reason?: string;
     };
@@ -1449,7 +1449,7 @@ export type ResetPreferencesData = {
 
 export type ResetPreferencesResponses = {
     /**
-     * Somebody's preferences; a described key that was never set is null
+     * The preferences of an account. A declared key that was never set is null
      */
     200: PreferencesView;
 };
@@ -1465,7 +1465,7 @@ export type GetPreferencesData = {
 
 export type GetPreferencesResponses = {
     /**
-     * Somebody's preferences; a described key that was never set is null
+     * The preferences of an account. A declared key that was never set is null
      */
     200: PreferencesView;
 };
@@ -1476,14 +1476,14 @@ export type ReplacePreferencesData = {
     body: PreferencesBody;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
     path?: never;
     query?: {
         /**
-         * Why an administrator does this. The person can read it in their history.
+         * Why the administrator does this. The person can read it in their history.
          */
         reason?: string;
     };
@@ -1492,7 +1492,7 @@ export type ReplacePreferencesData = {
 
 export type ReplacePreferencesResponses = {
     /**
-     * Somebody's preferences; a described key that was never set is null
+     * The preferences of an account. A declared key that was never set is null
      */
     200: PreferencesView;
 };
@@ -1503,7 +1503,7 @@ export type ResetPreferencesAtUsersUserIdPreferencesData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
@@ -1515,7 +1515,7 @@ export type ResetPreferencesAtUsersUserIdPreferencesData = {
     };
     query?: {
         /**
-         * Why an administrator does this. The person can read it in their history.
+         * Why the administrator does this. The person can read it in their history.
          */
         reason?: string;
     };
@@ -1524,7 +1524,7 @@ export type ResetPreferencesAtUsersUserIdPreferencesData = {
 
 export type ResetPreferencesAtUsersUserIdPreferencesResponses = {
     /**
-     * Somebody's preferences; a described key that was never set is null
+     * The preferences of an account. A declared key that was never set is null
      */
     200: PreferencesView;
 };
@@ -1545,7 +1545,7 @@ export type GetPreferencesAtUsersUserIdPreferencesData = {
 
 export type GetPreferencesAtUsersUserIdPreferencesResponses = {
     /**
-     * Somebody's preferences; a described key that was never set is null
+     * The preferences of an account. A declared key that was never set is null
      */
     200: PreferencesView;
 };
@@ -1556,7 +1556,7 @@ export type ReplacePreferencesAtUsersUserIdPreferencesData = {
     body: PreferencesBody;
     headers?: {
         /**
-         * The `ETag` of what you have read; 412 when it has changed since.
+         * The `ETag` that you read; 412 if the resource has changed since.
          */
         'If-Match'?: string;
     };
@@ -1568,7 +1568,7 @@ export type ReplacePreferencesAtUsersUserIdPreferencesData = {
     };
     query?: {
         /**
-         * Why an administrator does this. The person can read it in their history.
+         * Why the administrator does this. The person can read it in their history.
          */
         reason?: string;
     };
@@ -1577,7 +1577,7 @@ export type ReplacePreferencesAtUsersUserIdPreferencesData = {
 
 export type ReplacePreferencesAtUsersUserIdPreferencesResponses = {
     /**
-     * Somebody's preferences; a described key that was never set is null
+     * The preferences of an account. A declared key that was never set is null
      */
     200: PreferencesView;
 };
@@ -1589,7 +1589,7 @@ export type ListUsersData = {
     path?: never;
     query?: {
         /**
-         * The start of the email address. Sorts by address.
+         * A prefix of the email address. The result is sorted by address.
          */
         email_prefix?: string;
         /**
@@ -1605,11 +1605,11 @@ export type ListUsersData = {
          */
         created_to?: string;
         /**
-         * Entries a page.
+         * Entries per page.
          */
         limit?: number;
         /**
-         * `next_cursor` of the page before.
+         * `next_cursor` of the previous page.
          */
         cursor?: string;
     };
@@ -1630,39 +1630,39 @@ export type SearchSessionsData = {
     path?: never;
     query?: {
         /**
-         * Whose.
+         * The account.
          */
         user_id?: string;
         /**
-         * The address at sign-in, or a network: at least /16 (IPv4), /32 (IPv6).
+         * The IP address at sign-in, or a network: at least /16 (IPv4) or /32 (IPv6).
          */
         ip?: string;
         /**
-         * What the device's name begins with, or its id.
+         * A prefix of the device's name, or the device's id.
          */
         device?: string;
         /**
-         * ISO 3166-1 alpha-2.
+         * The country at sign-in, as ISO 3166-1 alpha-2.
          */
         country?: string;
         /**
-         * Not older than this.
+         * Created at this time or later.
          */
         created_from?: string;
         /**
-         * Not younger than this.
+         * Created at this time or earlier.
          */
         created_to?: string;
         /**
-         * Whether it has ended.
+         * The state of the session.
          */
         state?: 'active' | 'ended' | 'any';
         /**
-         * Entries a page.
+         * Entries per page.
          */
         limit?: number;
         /**
-         * `next_cursor` of the page before.
+         * `next_cursor` of the previous page.
          */
         cursor?: string;
     };
@@ -1671,7 +1671,7 @@ export type SearchSessionsData = {
 
 export type SearchSessionsResponses = {
     /**
-     * A page of sessions across users
+     * A page of sessions of any account
      */
     200: FoundSessionListView;
 };
@@ -1704,7 +1704,7 @@ export type RevokeUserSessionsData = {
     };
     query?: {
         /**
-         * Why an administrator does this. The person can read it in their history.
+         * Why the administrator does this. The person can read it in their history.
          */
         reason?: string;
     };
@@ -1713,7 +1713,7 @@ export type RevokeUserSessionsData = {
 
 export type RevokeUserSessionsResponses = {
     /**
-     * How many sessions have just been ended
+     * The number of sessions that were ended
      */
     200: EndedSessionsView;
 };
@@ -1734,7 +1734,7 @@ export type ListUserSessionsData = {
 
 export type ListUserSessionsResponses = {
     /**
-     * All of a person's active sessions: the current one first, then by last use
+     * The caller's active sessions: the current one first, then by last use
      */
     200: SessionListView;
 };
@@ -1755,7 +1755,7 @@ export type ChangeRoleData = {
 
 export type ChangeRoleResponses = {
     /**
-     * The state that an account is in
+     * The status of an account
      */
     200: StandingView;
 };
@@ -1767,7 +1767,7 @@ export type RevokeSessionsData = {
     path?: never;
     query?: {
         /**
-         * others keeps the session that asks; all ends it too and clears its cookie.
+         * `others` keeps the current session. `all` ends it too and clears its cookie.
          */
         scope?: 'others' | 'all';
     };
@@ -1776,7 +1776,7 @@ export type RevokeSessionsData = {
 
 export type RevokeSessionsResponses = {
     /**
-     * How many sessions have just been ended
+     * The number of sessions that were ended
      */
     200: EndedSessionsView;
 };
@@ -1792,7 +1792,7 @@ export type ListSessionsData = {
 
 export type ListSessionsResponses = {
     /**
-     * All of a person's active sessions: the current one first, then by last use
+     * The caller's active sessions: the current one first, then by last use
      */
     200: SessionListView;
 };
@@ -1803,7 +1803,7 @@ export type RevokeSessionData = {
     body?: never;
     path: {
         /**
-         * A session, as `listSessions` names it.
+         * The id of a session, from `listSessions`.
          */
         session_id: string;
     };
@@ -1813,7 +1813,7 @@ export type RevokeSessionData = {
 
 export type RevokeSessionResponses = {
     /**
-     * A session that has just been ended
+     * A session that was just ended
      */
     200: EndedSessionView;
 };
@@ -1824,7 +1824,7 @@ export type RenameSessionData = {
     body: RenameSessionBody;
     path: {
         /**
-         * A session, as `listSessions` names it.
+         * The id of a session, from `listSessions`.
          */
         session_id: string;
     };
@@ -1850,7 +1850,7 @@ export type RevokeAllSessionsData = {
 
 export type RevokeAllSessionsResponses = {
     /**
-     * How many sessions have just been ended
+     * The number of sessions that were ended
      */
     200: EndedSessionsView;
 };
@@ -1862,35 +1862,35 @@ export type ListAuditData = {
     path?: never;
     query?: {
         /**
-         * What happened to this person's account.
+         * Rows about this account.
          */
         user_id?: string;
         /**
-         * What happened to, or in, this session.
+         * Rows about this session, or of acts in it.
          */
         session_id?: string;
         /**
-         * Rows of this action.
+         * Rows with this action.
          */
         action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.recovered.by_operator' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.read.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.mail.bounced' | 'account.mail.reported' | 'account.mail.allowed.by_operator' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.disowned' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.used.elsewhere' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'system.heartbeat' | 'pepper.rotated' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed';
         /**
-         * With user_id: what changed, or which requests were made.
+         * `requests` lists requests instead of changes. Requires user_id.
          */
         kind?: 'changes' | 'requests';
         /**
-         * From this time on; 30 days before `until` when not sent.
+         * The earliest time. Default: 30 days before `until`.
          */
         since?: string;
         /**
-         * Up to this time; now when not sent.
+         * The latest time. Default: now.
          */
         until?: string;
         /**
-         * Entries a page.
+         * Entries per page.
          */
         limit?: number;
         /**
-         * `next_cursor` of the page before.
+         * `next_cursor` of the previous page.
          */
         cursor?: string;
     };
@@ -1899,7 +1899,7 @@ export type ListAuditData = {
 
 export type ListAuditResponses = {
     /**
-     * A page of the trail, newest first
+     * A page of the audit trail, newest first
      */
     200: AuditListView;
 };
@@ -1911,11 +1911,11 @@ export type ListActivityData = {
     path?: never;
     query?: {
         /**
-         * Entries a page.
+         * Entries per page.
          */
         limit?: number;
         /**
-         * `next_cursor` of the page before.
+         * `next_cursor` of the previous page.
          */
         cursor?: string;
     };
@@ -1924,7 +1924,7 @@ export type ListActivityData = {
 
 export type ListActivityResponses = {
     /**
-     * A page of a history, newest first
+     * A page of the history, newest first
      */
     200: ActivityListView;
 };
@@ -1935,7 +1935,7 @@ export type RequestExportData = {
     body?: never;
     headers?: {
         /**
-         * A UUID of yours: the same request with it again creates nothing more.
+         * A UUID of your choice. A repeated request creates nothing new.
          */
         'Idempotency-Key'?: string;
     };
@@ -1962,7 +1962,7 @@ export type ListExportsData = {
 
 export type ListExportsResponses = {
     /**
-     * A person's exports, newest first
+     * The caller's exports, newest first
      */
     200: ExportListView;
 };
@@ -1973,7 +1973,7 @@ export type GetExportData = {
     body?: never;
     path: {
         /**
-         * An export, as the request for it was answered.
+         * The id of an export, from `requestExport`.
          */
         export_id: string;
     };
@@ -2015,7 +2015,7 @@ export type GetHealthData = {
 
 export type GetHealthResponses = {
     /**
-     * That the service answers
+     * The health of the service
      */
     200: HealthView;
 };

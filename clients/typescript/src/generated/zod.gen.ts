@@ -27,7 +27,7 @@ export const zAccountView = z.object({
 });
 
 /**
- * One thing that happened.
+ * One event.
  */
 export const zActivityView = z.object({
     id: z.string(),
@@ -44,7 +44,7 @@ export const zActivityView = z.object({
 });
 
 /**
- * A page of a history, newest first.
+ * A page of the history, newest first.
  */
 export const zActivityListView = z.object({
     activity: z.array(zActivityView),
@@ -52,7 +52,7 @@ export const zActivityListView = z.object({
 });
 
 /**
- * A row of the trail.
+ * A row of the audit trail.
  */
 export const zAuditRowView = z.object({
     id: z.string(),
@@ -71,7 +71,7 @@ export const zAuditRowView = z.object({
 });
 
 /**
- * A page of the trail, newest first.
+ * A page of the audit trail, newest first.
  */
 export const zAuditListView = z.object({
     rows: z.array(zAuditRowView),
@@ -79,7 +79,7 @@ export const zAuditListView = z.object({
 });
 
 /**
- * Leave to upload one picture: POST a form to `url`, these fields first, then `file`.
+ * An upload. POST a form to `url` with these fields first, then `file`.
  */
 export const zAvatarUploadView = z.object({
     upload_id: z.string(),
@@ -91,7 +91,7 @@ export const zAvatarUploadView = z.object({
 });
 
 /**
- * The password, and the one that is to take its place.
+ * The current password and a new one.
  */
 export const zChangePasswordBody = z.object({
     current_password: z.string().min(1).max(1024),
@@ -99,7 +99,7 @@ export const zChangePasswordBody = z.object({
 });
 
 /**
- * A mail's token, and the password of the account: whoever confirms an address has both.
+ * The token of an emailed link, and the account's password.
  */
 export const zConfirmEmailBody = z.object({
     token: z.string().min(1).max(128),
@@ -127,7 +127,7 @@ export const zConsentListView = z.object({
 });
 
 /**
- * An account that has just been deleted.
+ * An account that was just deleted.
  */
 export const zDeletionView = z.object({
     deleted_at: z.iso.datetime(),
@@ -135,7 +135,7 @@ export const zDeletionView = z.object({
 });
 
 /**
- * What the device said of itself at sign-in; null where it said nothing that can be known.
+ * What the device reported at sign-in. Unknown parts are null.
  */
 export const zDeviceInfo = z.object({
     browser: z.string().nullable(),
@@ -147,14 +147,14 @@ export const zDeviceInfo = z.object({
 });
 
 /**
- * An e-mail address.
+ * An email address.
  */
 export const zEmailBody = z.object({
     email: z.email().min(1).max(254)
 });
 
 /**
- * A session that has just been ended.
+ * A session that was just ended.
  */
 export const zEndedSessionView = z.object({
     session_id: z.string(),
@@ -162,14 +162,14 @@ export const zEndedSessionView = z.object({
 });
 
 /**
- * How many sessions have just been ended.
+ * The number of sessions that were ended.
  */
 export const zEndedSessionsView = z.object({
     terminated_count: z.int()
 });
 
 /**
- * Stable for ever; docs/errors.md says what to do about each.
+ * Never renamed. docs/errors.md explains each code.
  */
 export const zErrorCode = z.enum([
     'VALIDATION_ERROR',
@@ -217,7 +217,7 @@ export const zErrorCode = z.enum([
 ]);
 
 /**
- * Why there is no file, and what to do about it.
+ * Why an export failed, and what to do.
  */
 export const zExportFailureView = z.object({
     code: z.string(),
@@ -244,7 +244,7 @@ export const zExportView = z.object({
 });
 
 /**
- * A person's exports, newest first.
+ * The caller's exports, newest first.
  */
 export const zExportListView = z.object({
     exports: z.array(zExportView),
@@ -252,7 +252,7 @@ export const zExportListView = z.object({
 });
 
 /**
- * A session of anybody.
+ * A session of any account.
  */
 export const zFoundSessionView = z.object({
     id: z.string(),
@@ -274,7 +274,7 @@ export const zFoundSessionView = z.object({
 });
 
 /**
- * A page of sessions across users.
+ * A page of sessions of any account.
  */
 export const zFoundSessionListView = z.object({
     sessions: z.array(zFoundSessionView),
@@ -282,7 +282,7 @@ export const zFoundSessionListView = z.object({
 });
 
 /**
- * That the service answers.
+ * The health of the service.
  */
 export const zHealthView = z.object({
     status: z.string()
@@ -343,14 +343,14 @@ export const zPictureType = z.enum([
 ]);
 
 /**
- * What is going to be uploaded.
+ * The type and size of a picture to upload.
  */
 export const zCreateAvatarUploadBody = z.object({
     content_type: zPictureType
 });
 
 /**
- * Stable for ever; docs/errors.md says what each means.
+ * Never renamed. docs/errors.md explains each code.
  */
 export const zProblemCode = z.enum([
     'UNSUPPORTED_MEDIA_TYPE',
@@ -384,7 +384,7 @@ export const zProblemCode = z.enum([
 ]);
 
 /**
- * One thing that is wrong with the request.
+ * One problem of the request.
  */
 export const zErrorDetail = z.object({
     field: z.string(),
@@ -393,7 +393,7 @@ export const zErrorDetail = z.object({
 });
 
 /**
- * An error, unless `Accept` asks for `application/problem+json`.
+ * An error.
  */
 export const zErrorAnswer = z.object({
     success: z.literal(false),
@@ -406,21 +406,21 @@ export const zErrorAnswer = z.object({
 });
 
 /**
- * Why an administrator does this. Stored with the audit row; the person can read it.
+ * Why the administrator does this. The audit row stores it, and the person can read it.
  */
 export const zReasonBody = z.object({
     reason: z.string().min(1).max(200).nullish().default(null)
 });
 
 /**
- * The password once more.
+ * The current password.
  */
 export const zReauthenticateBody = z.object({
     password: z.string().min(1).max(1024)
 });
 
 /**
- * An access token for what asks for a recent authentication.
+ * An access token for operations that require a recent authentication.
  */
 export const zReauthenticatedView = z.object({
     access_token: z.string(),
@@ -429,7 +429,7 @@ export const zReauthenticatedView = z.object({
 });
 
 /**
- * The refresh token; left out by browsers, which have it in a cookie.
+ * The refresh token. Browsers leave it out, because it is in a cookie.
  */
 export const zRefreshBody = z.object({
     refresh_token: z.string().min(1).max(512).nullish().default(null)
@@ -451,24 +451,24 @@ export const zRegisterBody = z.object({
 });
 
 /**
- * A name by which its owner knows a device.
+ * The name of a device, chosen by its owner.
  */
 export const zRenameSessionBody = z.object({
     device_name: z.string().min(1).max(64)
 });
 
 /**
- * Which upload is to be shown.
+ * The upload to use.
  */
 export const zReplaceAvatarBody = z.object({
     upload_id: z.string().min(1).max(64)
 });
 
 /**
- * A whole profile.
+ * A complete profile.
  *
- * Consents are no part of it: a consent is what the person declares, so nobody else can give it
- * for them, and leaving it out of a form withdraws nothing.
+ * Consents are not part of it: only the person can give a consent, and leaving it out of a form
+ * does not withdraw it.
  */
 export const zReplaceUserBody = z.object({
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
@@ -482,7 +482,7 @@ export const zReplaceUserBody = z.object({
 });
 
 /**
- * The sign-in that a mail was about.
+ * A sign-in that an email reported.
  */
 export const zReportedSessionView = z.object({
     device_name: z.string(),
@@ -493,14 +493,14 @@ export const zReportedSessionView = z.object({
 });
 
 /**
- * What a mail was about that told of a sign-in.
+ * The sign-in that the emailed link belongs to.
  */
 export const zReportView = z.object({
     session: zReportedSessionView.nullable()
 });
 
 /**
- * A mail's token and a new password.
+ * The token of an emailed link, and a new password.
  */
 export const zResetPasswordBody = z.object({
     token: z.string().min(1).max(128),
@@ -550,7 +550,7 @@ export const zRevocationView = z.object({
 });
 
 /**
- * A role.
+ * A new role.
  */
 export const zRoleBody = z.object({
     reason: z.string().min(1).max(200).nullish().default(null),
@@ -578,7 +578,7 @@ export const zSessionView = z.object({
 });
 
 /**
- * The next pair of tokens.
+ * The next token pair.
  */
 export const zRefreshedView = z.object({
     access_token: z.string(),
@@ -589,7 +589,7 @@ export const zRefreshedView = z.object({
 });
 
 /**
- * All of a person's active sessions: the current one first, then by last use.
+ * The caller's active sessions: the current one first, then by last use.
  */
 export const zSessionListView = z.object({
     sessions: z.array(zSessionView),
@@ -597,7 +597,7 @@ export const zSessionListView = z.object({
 });
 
 /**
- * The state that an account is in.
+ * The status of an account.
  */
 export const zStandingView = z.object({
     id: z.string(),
@@ -609,14 +609,14 @@ export const zStandingView = z.object({
 });
 
 /**
- * A mail's token.
+ * The token of an emailed link.
  */
 export const zTokenBody = z.object({
     token: z.string().min(1).max(128)
 });
 
 /**
- * A session that has just started or been refreshed, and how to use it.
+ * A session that was started or refreshed, and its tokens.
  */
 export const zTokensView = z.object({
     access_token: z.string(),
@@ -629,7 +629,7 @@ export const zTokensView = z.object({
 });
 
 /**
- * Some of a profile: absent is unchanged, null is cleared.
+ * A partial profile. An absent field is unchanged, a null clears it.
  */
 export const zUpdateMeBody = z.object({
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
@@ -645,7 +645,7 @@ export const zUpdateMeBody = z.object({
 });
 
 /**
- * The same as a form: everything is text (`36`, `true`), empty is cleared, and a picture.
+ * The same as a form, plus a picture. Values are text (`36`, `true`); an empty one is null.
  */
 export const zUpdateMeForm = z.object({
     username: z.string().min(3).max(32).regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).nullish().default(null),
@@ -692,7 +692,7 @@ export const zWish = z.union([
 ]);
 
 /**
- * How somebody likes the places where they work, and whatever else a client remembers.
+ * Workplace preferences, plus any other key that a client stores.
  */
 export const zPreferencesBody = z.object({
     wifi: zWish.nullish().default(null),
@@ -704,7 +704,7 @@ export const zPreferencesBody = z.object({
 });
 
 /**
- * Somebody's preferences; a described key that was never set is null.
+ * The preferences of an account. A declared key that was never set is null.
  */
 export const zPreferencesView = z.object({
     wifi: zWish.nullish().default(null),
@@ -726,7 +726,7 @@ export const zRegisterResponse = zTokensView.nullable();
 export const zLoginBody2 = zLoginBody;
 
 /**
- * A session that has just started or been refreshed, and how to use it
+ * A session that was started or refreshed, and its tokens
  */
 export const zLoginResponse = zTokensView;
 
@@ -740,14 +740,14 @@ export const zRequestLoginCodeResponse = z.null();
 export const zRefreshBody2 = zRefreshBody;
 
 /**
- * The next pair of tokens
+ * The next token pair
  */
 export const zRefreshResponse = zRefreshedView;
 
 export const zReauthenticateBody2 = zReauthenticateBody;
 
 /**
- * An access token for what asks for a recent authentication
+ * An access token for operations that require a recent authentication
  */
 export const zReauthenticateResponse = zReauthenticatedView;
 
@@ -796,7 +796,7 @@ export const zGetReportedSessionHeaders = z.object({
 });
 
 /**
- * What a mail was about that told of a sign-in
+ * The sign-in that the emailed link belongs to
  */
 export const zGetReportedSessionResponse = zReportView;
 
@@ -819,7 +819,7 @@ export const zDeleteMeQuery = z.object({
 });
 
 /**
- * An account that has just been deleted
+ * An account that was just deleted
  */
 export const zDeleteMeResponse = zDeletionView;
 
@@ -847,7 +847,7 @@ export const zGetMeAtAuthMeResponse = zAccountView;
 export const zChangePasswordBody2 = zChangePasswordBody;
 
 /**
- * How many sessions have just been ended
+ * The number of sessions that were ended
  */
 export const zChangePasswordResponse = zEndedSessionsView;
 
@@ -865,7 +865,7 @@ export const zCreateAvatarUploadHeaders = z.object({
 });
 
 /**
- * Leave to upload one picture: POST a form to `url`, these fields first, then `file`
+ * An upload. POST a form to `url` with these fields first, then `file`
  */
 export const zCreateAvatarUploadResponse = zAvatarUploadView;
 
@@ -909,7 +909,7 @@ export const zDeleteUserQuery = z.object({
 });
 
 /**
- * An account that has just been deleted
+ * An account that was just deleted
  */
 export const zDeleteUserResponse = zDeletionView;
 
@@ -948,7 +948,7 @@ export const zRestoreUserPath = z.object({
 });
 
 /**
- * The state that an account is in
+ * The status of an account
  */
 export const zRestoreUserResponse = zStandingView;
 
@@ -959,7 +959,7 @@ export const zSuspendUserPath = z.object({
 });
 
 /**
- * The state that an account is in
+ * The status of an account
  */
 export const zSuspendUserResponse = zStandingView;
 
@@ -970,7 +970,7 @@ export const zUnsuspendUserPath = z.object({
 });
 
 /**
- * The state that an account is in
+ * The status of an account
  */
 export const zUnsuspendUserResponse = zStandingView;
 
@@ -983,12 +983,12 @@ export const zResetPreferencesQuery = z.object({
 });
 
 /**
- * Somebody's preferences; a described key that was never set is null
+ * The preferences of an account. A declared key that was never set is null
  */
 export const zResetPreferencesResponse = zPreferencesView;
 
 /**
- * Somebody's preferences; a described key that was never set is null
+ * The preferences of an account. A declared key that was never set is null
  */
 export const zGetPreferencesResponse = zPreferencesView;
 
@@ -1003,7 +1003,7 @@ export const zReplacePreferencesQuery = z.object({
 });
 
 /**
- * Somebody's preferences; a described key that was never set is null
+ * The preferences of an account. A declared key that was never set is null
  */
 export const zReplacePreferencesResponse = zPreferencesView;
 
@@ -1020,7 +1020,7 @@ export const zResetPreferencesAtUsersUserIdPreferencesQuery = z.object({
 });
 
 /**
- * Somebody's preferences; a described key that was never set is null
+ * The preferences of an account. A declared key that was never set is null
  */
 export const zResetPreferencesAtUsersUserIdPreferencesResponse = zPreferencesView;
 
@@ -1029,7 +1029,7 @@ export const zGetPreferencesAtUsersUserIdPreferencesPath = z.object({
 });
 
 /**
- * Somebody's preferences; a described key that was never set is null
+ * The preferences of an account. A declared key that was never set is null
  */
 export const zGetPreferencesAtUsersUserIdPreferencesResponse = zPreferencesView;
 
@@ -1048,7 +1048,7 @@ export const zReplacePreferencesAtUsersUserIdPreferencesQuery = z.object({
 });
 
 /**
- * Somebody's preferences; a described key that was never set is null
+ * The preferences of an account. A declared key that was never set is null
  */
 export const zReplacePreferencesAtUsersUserIdPreferencesResponse = zPreferencesView;
 
@@ -1088,7 +1088,7 @@ export const zSearchSessionsQuery = z.object({
 });
 
 /**
- * A page of sessions across users
+ * A page of sessions of any account
  */
 export const zSearchSessionsResponse = zFoundSessionListView;
 
@@ -1108,7 +1108,7 @@ export const zRevokeUserSessionsQuery = z.object({
 });
 
 /**
- * How many sessions have just been ended
+ * The number of sessions that were ended
  */
 export const zRevokeUserSessionsResponse = zEndedSessionsView;
 
@@ -1117,7 +1117,7 @@ export const zListUserSessionsPath = z.object({
 });
 
 /**
- * All of a person's active sessions: the current one first, then by last use
+ * The caller's active sessions: the current one first, then by last use
  */
 export const zListUserSessionsResponse = zSessionListView;
 
@@ -1128,7 +1128,7 @@ export const zChangeRolePath = z.object({
 });
 
 /**
- * The state that an account is in
+ * The status of an account
  */
 export const zChangeRoleResponse = zStandingView;
 
@@ -1137,12 +1137,12 @@ export const zRevokeSessionsQuery = z.object({
 });
 
 /**
- * How many sessions have just been ended
+ * The number of sessions that were ended
  */
 export const zRevokeSessionsResponse = zEndedSessionsView;
 
 /**
- * All of a person's active sessions: the current one first, then by last use
+ * The caller's active sessions: the current one first, then by last use
  */
 export const zListSessionsResponse = zSessionListView;
 
@@ -1151,7 +1151,7 @@ export const zRevokeSessionPath = z.object({
 });
 
 /**
- * A session that has just been ended
+ * A session that was just ended
  */
 export const zRevokeSessionResponse = zEndedSessionView;
 
@@ -1167,7 +1167,7 @@ export const zRenameSessionPath = z.object({
 export const zRenameSessionResponse = zSessionView;
 
 /**
- * How many sessions have just been ended
+ * The number of sessions that were ended
  */
 export const zRevokeAllSessionsResponse = zEndedSessionsView;
 
@@ -1245,7 +1245,7 @@ export const zListAuditQuery = z.object({
 });
 
 /**
- * A page of the trail, newest first
+ * A page of the audit trail, newest first
  */
 export const zListAuditResponse = zAuditListView;
 
@@ -1255,7 +1255,7 @@ export const zListActivityQuery = z.object({
 });
 
 /**
- * A page of a history, newest first
+ * A page of the history, newest first
  */
 export const zListActivityResponse = zActivityListView;
 
@@ -1269,7 +1269,7 @@ export const zRequestExportHeaders = z.object({
 export const zRequestExportResponse = zExportView;
 
 /**
- * A person's exports, newest first
+ * The caller's exports, newest first
  */
 export const zListExportsResponse = zExportListView;
 
@@ -1288,6 +1288,6 @@ export const zGetExportResponse = zExportView;
 export const zGetJwksResponse = zJwksView;
 
 /**
- * That the service answers
+ * The health of the service
  */
 export const zGetHealthResponse = zHealthView;

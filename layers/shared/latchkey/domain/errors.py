@@ -1,6 +1,6 @@
-"""What can go wrong, in the domain's words: a code and data. No HTTP here.
+"""Domain errors: a stable code and data, without HTTP.
 
-`http/errors.py` says, in one table, which status and which words each of them becomes.
+`http/errors.py` maps each error to a status and to messages.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class DomainError(Exception):
-    """The root. A subclass's `code` is public and stable for ever."""
+    """Base class of every domain error. Each subclass has a public `code` that never changes."""
 
     code: ClassVar[str]
 
     def __init__(self, **data: object) -> None:
-        """Keep what is worth logging; only what the HTTP table names leaves the building."""
+        """Store data for the log. Only what http/errors.py names is sent to the client."""
         super().__init__(self.code)
         self.data = data
 
@@ -30,23 +30,23 @@ class DomainError(Exception):
 
 
 class ProblemCode(StrEnum):
-    """What can be wrong with a part of an input; public and stable for ever, as errors' codes.
+    """What can be wrong with a part of the input. The codes are public and never change.
 
-    `http.errors.PROBLEMS` says what each means.
+    `http.errors.PROBLEMS` explains each one.
     """
 
-    # A body as a whole.
+    # The body as a whole.
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     MALFORMED_BODY = "MALFORMED_BODY"
     MALFORMED_JSON = "MALFORMED_JSON"
     MALFORMED_FORM = "MALFORMED_FORM"
     TOO_DEEP = "TOO_DEEP"
     TOO_LARGE = "TOO_LARGE"
-    # Which fields and parameters there are.
+    # The set of fields or parameters.
     REQUIRED = "REQUIRED"
     UNKNOWN_FIELD = "UNKNOWN_FIELD"
     UNKNOWN_PARAMETER = "UNKNOWN_PARAMETER"
-    # What is in them.
+    # The value of a field.
     WRONG_TYPE = "WRONG_TYPE"
     TOO_SHORT = "TOO_SHORT"
     TOO_LONG = "TOO_LONG"
@@ -61,7 +61,7 @@ class ProblemCode(StrEnum):
     INVALID_CURSOR = "INVALID_CURSOR"
     TOO_COMMON = "TOO_COMMON"
     UNCHANGED = "UNCHANGED"
-    # Where the field is right and the moment is not, or the company.
+    # The field is valid, but not in this state or combination.
     SINGLE_USE_TOKEN_INVALID = "SINGLE_USE_TOKEN_INVALID"  # noqa: S105 - a code
     CURRENT_SESSION_UNKNOWN = "CURRENT_SESSION_UNKNOWN"
     ONE_FILTER_ONLY = "ONE_FILTER_ONLY"
@@ -71,7 +71,7 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an input: where, which, and in words."""
+    """One problem of the input: its field, its code and a message."""
 
     field: str
     code: ProblemCode
@@ -79,84 +79,84 @@ class Problem:
 
 
 class InvalidInput(DomainError):
-    """The request can't be understood or breaks a rule; `problems` name each field."""
+    """The request can't be parsed or breaks a rule. `details` name each field."""
 
     code = "VALIDATION_ERROR"
 
     def __init__(self, *problems: Problem) -> None:
-        """Carry the problems, which never repeat the value that was sent."""
+        """Store the problems. They never contain a value that was sent."""
         super().__init__()
         self.problems = problems
 
 
 class InvalidLanguageCode(InvalidInput):
-    """A language is not a BCP 47 tag of registered subtags."""
+    """A language tag is not a registered BCP 47 tag."""
 
     code = "INVALID_LANGUAGE_CODE"
 
 
 class CurrentSessionUnknown(InvalidInput):
-    """The caller's own session can't be told from the others, so "others" has no meaning."""
+    """The service can't tell which session is the caller's, so `scope=others` can't be applied."""
 
     code = "CURRENT_SESSION_UNKNOWN"
 
 
 class InvalidCursor(InvalidInput):
-    """A cursor that we did not hand out for this listing of this caller's."""
+    """The cursor was not issued to this caller for this list."""
 
     code = "INVALID_CURSOR"
 
 
 class WeakPassword(InvalidInput):
-    """A password that is too short, too long, or too common."""
+    """The password is too short, too long, or too common."""
 
     code = "PASSWORD_NOT_ACCEPTED"
 
 
 class UnusablePicture(InvalidInput):
-    """What came as a picture is none that we take: another format, broken, too large in pixels."""
+    """The file is not a JPEG, PNG or WebP, is broken, or has too many pixels."""
 
     code = "UNUSABLE_PICTURE"
 
     def __init__(self, *problems: Problem, reason: str) -> None:
-        """Keep which check it was, for our own log; problems name a limit that was exceeded."""
+        """Store the failed check for the log. `problems` name an exceeded limit."""
         super().__init__(*problems)
         self.data["reason"] = reason
 
 
 class IdempotencyKeyReused(DomainError):
-    """An idempotency key came again, with another request than before."""
+    """The idempotency key was used before with a different request."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
-# Who is asking -------------------------------------------------------------------------------
+# Authentication ---------------------------------------------------------------------------
 
 
 class NotAuthenticated(DomainError):
-    """No usable proof of who is asking. Subclasses say why."""
+    """The caller is not authenticated. Subclasses say why."""
 
 
 class TokenMissing(NotAuthenticated):
-    """No access token came with the request."""
+    """The request has no access token."""
 
     code = "TOKEN_MISSING"
 
 
 class TokenInvalid(NotAuthenticated):
-    """What came is not a token of ours: garbled, forged, of another key or purpose."""
+    """The access token is malformed, forged, or signed by another key."""
 
     code = "TOKEN_INVALID"
 
 
 class TokenExpired(NotAuthenticated):
-    """A genuine access token whose time has passed: refresh it."""
+    """The access token is genuine but has expired."""
 
     code = "TOKEN_EXPIRED"
 
 
 class SessionRevoked(NotAuthenticated):
-    """The session was ended: signed out here or elsewhere, superseded, over the limit."""
+    """The session has ended: it was signed out, ended by another action, or over the limit."""
 
     code = "SESSION_REVOKED"
 
@@ -186,78 +186,79 @@ class SessionIdleTimeout(NotAuthenticated):
 
 
 class RefreshTokenInvalid(NotAuthenticated):
-    """What came is not a refresh token of ours."""
+    """The token is not a refresh token of this service."""
 
     code = "REFRESH_TOKEN_INVALID"
 
 
 class RefreshTokenReused(NotAuthenticated):
-    """A refresh token that was replaced long ago: somebody has a copy, so the session ended."""
+    """The refresh token was replaced long ago. A copy of it exists, so the session has ended."""
 
     code = "REFRESH_TOKEN_REUSED"
 
 
 class InvalidCredentials(NotAuthenticated):
-    """Sign-in failed; outside, an unknown account and a wrong password are the same."""
+    """Sign-in failed. An unknown account and a wrong password get the same response."""
 
     code = "INVALID_CREDENTIALS"
 
 
 class CodeInvalid(NotAuthenticated):
-    """A code that was mailed is not right, was used already, or is too old: the three are the same.
+    """The emailed code is wrong, used, or expired. The three get the same response.
 
-    An unknown account's is never right, so the answer does not tell whether there is one.
+    The code of an unknown account is always wrong, so the response does not reveal whether an
+    account exists.
     """
 
     code = "CODE_INVALID"
 
 
 class OriginNotAllowed(DomainError):
-    """A cookie came with a request of a page that is not ours."""
+    """The request has a cookie, and its `Origin` is not allowed."""
 
     code = "ORIGIN_NOT_ALLOWED"
 
 
 class DirectAccessRefused(DomainError):
-    """The request went round the CDN, straight to the API."""
+    """The request was sent to the API directly instead of through the CDN."""
 
     code = "DIRECT_ACCESS_REFUSED"
 
 
-# What they may do ----------------------------------------------------------------------------
+# Authorization ----------------------------------------------------------------------------
 
 
 class EmailNotVerified(DomainError):
-    """The right password, but the address has not been confirmed and the deployment asks for it."""
+    """The password is right, but the email address is not confirmed, which is required."""
 
     code = "EMAIL_NOT_VERIFIED"
 
 
 class PasswordResetRequired(DomainError):
-    """The right password, but its owner has said that somebody else used it: reset it by mail."""
+    """The password is right, but its owner reported that somebody else used it."""
 
     code = "PASSWORD_RESET_REQUIRED"
 
 
 class AccountDeleted(DomainError):
-    """The right password of an account that was deleted, and until when it can be restored."""
+    """The password is right, but the account is deleted. The message says when it is erased."""
 
     code = "ACCOUNT_DELETED"
 
     def __init__(self, purge_at: datetime | None = None) -> None:
-        """Carry when everything is erased; None when that has begun."""
+        """Store the time of the erasure. None: the erasure has begun."""
         super().__init__()
         self.purge_at = purge_at
 
 
 class AccountSuspended(DomainError):
-    """The right password of an account that an administrator has suspended."""
+    """The password is right, but an administrator has suspended the account."""
 
     code = "ACCOUNT_SUSPENDED"
 
 
 class ReauthenticationRequired(DomainError):
-    """The last proof of who the person is lies too far back for this: reauthenticate first."""
+    """The operation requires a recent authentication, and the last one is too old."""
 
     code = "REAUTHENTICATION_REQUIRED"
 
@@ -269,45 +270,45 @@ class AdministratorsOnly(DomainError):
 
 
 class LastAdministrator(DomainError):
-    """Somebody has to be able to administrate: make another administrator first."""
+    """The operation would leave the service without an administrator."""
 
     code = "LAST_ADMINISTRATOR"
 
 
 class RevocationNotConfirmed(DomainError):
-    """What is to be ended was not shown first: send a dry run, then its confirmation."""
+    """The revocation was not confirmed. Send a dry run, then its confirmation."""
 
     code = "REVOCATION_NOT_CONFIRMED"
 
 
 class ErasureStarted(DomainError):
-    """The account is being erased, which nobody can stop any more."""
+    """The account is being erased. The erasure can't be stopped."""
 
     code = "ERASURE_STARTED"
 
 
 class TooManyPendingUploads(DomainError):
-    """As many uploads as a person may have are waiting to be finished."""
+    """The person has as many unfinished uploads as allowed."""
 
     code = "TOO_MANY_PENDING_UPLOADS"
 
     def __init__(self, *, retry_after_seconds: int) -> None:
-        """Carry when the first of them expires."""
+        """Store the seconds until the first upload expires."""
         super().__init__()
         self.retry_after_seconds = retry_after_seconds
 
 
 class TooManyAttempts(DomainError):
-    """A limit was reached; nothing was looked at."""
+    """A rate limit was reached. The request was not processed."""
 
     code = "TOO_MANY_ATTEMPTS"
 
     def __init__(
         self, *, retry_after_seconds: int, standing: Standing | None = None, **data: object
     ) -> None:
-        """Carry how long to wait, and where the client stands with the limit.
+        """Store how long to wait, and the state of the rate limit.
 
-        problems  what the client can send to get in without waiting
+        problems  what the client can send to be let in without waiting
         """
         super().__init__(**data)
         self.retry_after_seconds = retry_after_seconds
@@ -316,16 +317,16 @@ class TooManyAttempts(DomainError):
 
 
 class SingleUseTokenInvalid(InvalidInput):
-    """A link's token is not ours, was used already, or is too old: the three are the same."""
+    """The link's token is unknown, used, or expired. The three get the same response."""
 
     code = "SINGLE_USE_TOKEN_INVALID"
 
 
-# What is there -------------------------------------------------------------------------------
+# State -------------------------------------------------------------------------------------
 
 
 class EmailAlreadyRegistered(DomainError):
-    """The address belongs to an account (told only where EmailVerification is optional)."""
+    """The address belongs to an account. Revealed only where `EmailVerification` is optional."""
 
     code = "EMAIL_ALREADY_REGISTERED"
 
@@ -337,61 +338,61 @@ class UsernameTaken(DomainError):
 
 
 class AccountNotFound(DomainError):
-    """No such account."""
+    """The account does not exist."""
 
     code = "ACCOUNT_NOT_FOUND"
 
 
 class PreconditionFailed(DomainError):
-    """What was to be changed is no longer the version that the client has seen."""
+    """The resource was changed after the client read it."""
 
     code = "PRECONDITION_FAILED"
 
 
 class UploadNotFound(DomainError):
-    """No such upload, or used, or expired, or not the caller's: they can't be told apart."""
+    """The upload does not exist, is used, has expired, or is another person's."""
 
     code = "UPLOAD_NOT_FOUND"
 
 
 class UploadNotComplete(DomainError):
-    """The upload is there, its file is not."""
+    """The upload exists, but its file was not uploaded."""
 
     code = "UPLOAD_NOT_COMPLETE"
 
 
 class SessionNotFound(DomainError):
-    """No such session, or not the caller's: the two can't be told apart."""
+    """The session does not exist or is another person's. The two get the same response."""
 
     code = "SESSION_NOT_FOUND"
 
 
 class ExportNotFound(DomainError):
-    """No such export, or not the caller's: the two can't be told apart."""
+    """The export does not exist or is another person's. The two get the same response."""
 
     code = "EXPORT_NOT_FOUND"
 
 
 class ExportAlreadyRunning(DomainError):
-    """The person has an export under way, and there is one at a time."""
+    """The person already has a running export. Only one runs at a time."""
 
     code = "EXPORT_ALREADY_RUNNING"
 
     def __init__(self, *, export_id: str) -> None:
-        """Carry which one, for whoever wants to wait for it."""
+        """Store the id of the running export."""
         super().__init__(export_id=export_id)
         self.export_id = export_id
 
 
-# The system ----------------------------------------------------------------------------------
+# System ------------------------------------------------------------------------------------
 
 
 class TemporarilyUnavailable(DomainError):
-    """Something that we depend on is down or throttled; nothing was half done."""
+    """A dependency is down or throttled. Nothing was changed."""
 
     code = "TEMPORARILY_UNAVAILABLE"
 
     def __init__(self, *, retry_after_seconds: int, **data: object) -> None:
-        """Carry how long to wait."""
+        """Store how long to wait, in seconds."""
         super().__init__(**data)
         self.retry_after_seconds = retry_after_seconds

@@ -1,4 +1,4 @@
-"""The languages that the service speaks."""
+"""The languages of the history and of error messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Language(StrEnum):
-    """A language of the history and of error messages."""
+    """A supported language."""
 
     ENGLISH = "en"
     GERMAN = "de"

@@ -1,4 +1,4 @@
-"""What administrators may ask of the audit trail, as query parameters."""
+"""Query parameters of a search in the audit trail."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ _PERIOD = timedelta(days=30)
 _INSTANT = timedelta(milliseconds=1)
 
 AUDIT_QUERY: dict[str, Parameter] = {
-    "user_id": Identifier(prefix="usr", description="What happened to this person's account."),
-    "session_id": Identifier(prefix="ses", description="What happened to, or in, this session."),
-    "action": OneOf(words=Action, description="Rows of this action."),
+    "user_id": Identifier(prefix="usr", description="Rows about this account."),
+    "session_id": Identifier(
+        prefix="ses", description="Rows about this session, or of acts in it."
+    ),
+    "action": OneOf(words=Action, description="Rows with this action."),
     "kind": Choice(
         options=("changes", "requests"),
         default="changes",
-        description="With user_id: what changed, or which requests were made.",
+        description="`requests` lists requests instead of changes. Requires user_id.",
     ),
-    "since": Instant(description="From this time on; 30 days before `until` when not sent."),
-    "until": Instant(description="Up to this time; now when not sent."),
+    "since": Instant(description="The earliest time. Default: 30 days before `until`."),
+    "until": Instant(description="The latest time. Default: now."),
     **PAGING,
 }
 
 
 def read_filter(request: Request[Any]) -> AuditFilter:
-    """Read what is searched for."""
+    """Return the filter."""
     query = request.query
     until = query["until"] or request.context.now + _INSTANT
     return AuditFilter(
@@ -46,5 +48,5 @@ def read_filter(request: Request[Any]) -> AuditFilter:
 
 
 def read_paging(request: Request[Any]) -> dict[str, Any]:
-    """Read which page of a listing is asked for."""
+    """Return the parameters of the page."""
     return {name: request.query[name] for name in PAGING}

@@ -1,6 +1,6 @@
-"""The one table that turns what went wrong into what the client is told.
+"""The one table from domain errors to responses.
 
-Read from top to bottom it is the policy, also where it tells less than it knows.
+It is the policy, including where a response reveals less than the service knows.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one kind of error leaves the building."""
+    """The status and the messages of one error."""
 
     status: int
     en: str
     de: str
 
     def message(self, language: Language) -> str:
-        """Say it in a language."""
+        """Return the message in a language."""
         return self.de if language is Language.GERMAN else self.en
 
 
@@ -38,13 +38,13 @@ CATALOGUE: dict[type[DomainError], Row] = {
     ),
     domain.InvalidLanguageCode: Row(
         400,
-        "A language is not a registered BCP 47 tag.",
-        "Eine Sprache ist kein registriertes BCP-47-Kürzel.",
+        "A language is not a registered BCP 47 tag. Send a tag such as pt-BR.",
+        "Eine Sprache ist kein registriertes BCP-47-Kürzel. Sende zum Beispiel pt-BR.",
     ),
     domain.InvalidCursor: Row(
         400,
-        "This cursor does not belong to this list.",
-        "Dieser Cursor gehört nicht zu dieser Liste.",
+        "This cursor does not belong to this list. Start at the first page.",
+        "Dieser Cursor gehört nicht zu dieser Liste. Beginne bei der ersten Seite.",
     ),
     domain.UnusablePicture: Row(
         400,
@@ -58,15 +58,16 @@ CATALOGUE: dict[type[DomainError], Row] = {
     ),
     domain.CurrentSessionUnknown: Row(
         400,
-        "Your current session cannot be identified.",
-        "Deine aktuelle Sitzung lässt sich nicht bestimmen.",
+        "Your current session cannot be identified. Sign in again or use scope=all.",
+        "Deine aktuelle Sitzung lässt sich nicht bestimmen. "
+        "Melde dich neu an oder benutze scope=all.",
     ),
     domain.SingleUseTokenInvalid: Row(
         400,
         "This link has been used or has expired.",
         "Dieser Link wurde schon benutzt oder ist abgelaufen.",
     ),
-    # An unknown account and a wrong password are one error from here on: enumeration.
+    # Enumeration: an unknown account and a wrong password get one response.
     domain.InvalidCredentials: Row(
         401,
         "The email address or the password is wrong.",
@@ -78,12 +79,14 @@ CATALOGUE: dict[type[DomainError], Row] = {
         "Dieser Code ist falsch, wurde schon benutzt oder ist abgelaufen.",
     ),
     domain.RefreshTokenInvalid: Row(
-        401, "The refresh token is not valid.", "Das Refresh-Token ist ungültig."
+        401,
+        "The refresh token is not valid. Sign in again.",
+        "Das Refresh-Token ist ungültig. Melde dich neu an.",
     ),
     domain.RefreshTokenReused: Row(
         401,
-        "This refresh token was already replaced. The session has ended.",
-        "Dieses Refresh-Token wurde bereits ersetzt. Die Sitzung ist beendet.",
+        "This refresh token was already replaced. The session has ended. Sign in again.",
+        "Dieses Refresh-Token wurde bereits ersetzt. Die Sitzung ist beendet. Melde dich neu an.",
     ),
     domain.TokenMissing: Row(
         401,
@@ -101,8 +104,7 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.SessionRevoked: Row(
         401, "This session has been signed out.", "Diese Sitzung wurde abgemeldet."
     ),
-    # The two that follow are told to whoever holds a token of the account, and 403 to whoever has
-    # just shown its password.
+    # 401 for a token of the account. After a correct password the same state is 403, below.
     domain.SessionOfDeletedAccount: Row(
         401,
         "This session ended because the account was deleted.",
@@ -130,8 +132,8 @@ CATALOGUE: dict[type[DomainError], Row] = {
     ),
     domain.DirectAccessRefused: Row(
         403,
-        "Use the service's public address.",
-        "Benutze die öffentliche Adresse des Dienstes.",
+        "The API cannot be called directly. Use the service's public address.",
+        "Die API ist nicht direkt erreichbar. Benutze die öffentliche Adresse des Dienstes.",
     ),
     domain.EmailNotVerified: Row(
         403, "Confirm your email address first.", "Bestätige zuerst deine E-Mail-Adresse."
@@ -152,20 +154,20 @@ CATALOGUE: dict[type[DomainError], Row] = {
         403, "Only administrators may do this.", "Das dürfen nur Administratoren."
     ),
     domain.AccountNotFound: Row(404, "Account not found.", "Konto nicht gefunden."),
-    # Somebody else's session and one that never was are one error: enumeration.
+    # Enumeration: another person's session and an unknown one get one response.
     domain.SessionNotFound: Row(
         404,
         "Session not found or already terminated.",
         "Sitzung nicht gefunden oder bereits beendet.",
     ),
-    # Somebody else's export, likewise.
+    # Enumeration, as above.
     domain.ExportNotFound: Row(404, "Export not found.", "Export nicht gefunden."),
     domain.ExportAlreadyRunning: Row(
         409,
         "An export is already running. See Location.",
         "Ein Export läuft bereits. Siehe Location.",
     ),
-    # Somebody else's upload, a used one and one that never was are one error: enumeration.
+    # Enumeration: another person's upload, a used one and an unknown one get one response.
     domain.UploadNotFound: Row(
         404,
         "Upload not found, already used, or expired.",
@@ -181,25 +183,29 @@ CATALOGUE: dict[type[DomainError], Row] = {
     ),
     domain.UsernameTaken: Row(409, "This username is taken.", "Dieser Benutzername ist vergeben."),
     domain.LastAdministrator: Row(
-        409, "This is the last administrator.", "Das ist der letzte Administrator."
+        409,
+        "This is the last administrator. Make another account an administrator first.",
+        "Das ist der letzte Administrator. Mache zuerst ein anderes Konto zum Administrator.",
     ),
     domain.RevocationNotConfirmed: Row(
         409,
-        "Run it with dry_run first and send its confirmation.",
-        "Führe es zuerst mit dry_run aus und sende dessen confirmation.",
+        "Send the filter with dry_run first, then with its confirmation.",
+        "Sende den Filter zuerst mit dry_run, dann mit dessen confirmation.",
     ),
     domain.ErasureStarted: Row(
-        409, "This account is being erased.", "Dieses Konto wird gerade gelöscht."
+        409,
+        "This account is being erased and can no longer be changed.",
+        "Dieses Konto wird endgültig gelöscht und lässt sich nicht mehr ändern.",
     ),
     domain.PreconditionFailed: Row(
         412,
-        "The resource has changed since you read it.",
-        "Die Ressource hat sich geändert, seit du sie gelesen hast.",
+        "The resource has changed since you read it. Read it again.",
+        "Die Ressource hat sich geändert, seit du sie gelesen hast. Lies sie noch einmal.",
     ),
     domain.IdempotencyKeyReused: Row(
         422,
-        "This idempotency key was used for another request.",
-        "Dieser Idempotency-Key wurde für eine andere Anfrage benutzt.",
+        "This idempotency key was used for another request. Use a new one.",
+        "Dieser Idempotency-Key wurde für eine andere Anfrage benutzt. Benutze einen neuen.",
     ),
     domain.TooManyPendingUploads: Row(
         429,
@@ -213,8 +219,8 @@ CATALOGUE: dict[type[DomainError], Row] = {
     ),
     domain.TemporarilyUnavailable: Row(
         503,
-        "The service is temporarily unavailable. Try again.",
-        "Der Dienst ist gerade nicht verfügbar. Versuche es noch einmal.",
+        "The service is temporarily unavailable. Try again later.",
+        "Der Dienst ist gerade nicht verfügbar. Versuche es später noch einmal.",
     ),
 }
 
@@ -248,7 +254,7 @@ PROBLEMS: dict[ProblemCode, str] = {
     ProblemCode.USER_REQUIRED: "only available with `user_id`",
     ProblemCode.EMPTY_PERIOD: "the period ends before it begins",
 }
-"""What the codes in `details` mean, for docs/errors.md."""
+"""The meanings of the codes in `details`, for docs/errors.md."""
 
 _GERMAN_PROBLEMS: dict[ProblemCode, str] = {
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: "Dieser Medientyp wird hier nicht angenommen.",
@@ -268,19 +274,19 @@ _GERMAN_PROBLEMS: dict[ProblemCode, str] = {
     ProblemCode.NOT_AN_ID: "Das ist keine gültige Kennung.",
     ProblemCode.NOT_A_TIME: "Das ist keine Zeitangabe mit Zeitzone (RFC 3339).",
     ProblemCode.FORBIDDEN_CHARACTER: "Darin ist ein Zeichen, das nicht erlaubt ist.",
-    ProblemCode.INVALID: "Das hat nicht die richtige Form.",
+    ProblemCode.INVALID: "Das hat nicht die vorgeschriebene Form.",
     ProblemCode.INVALID_EMAIL: "Das ist keine gültige E-Mail-Adresse.",
     ProblemCode.INVALID_LANGUAGE_CODE: "Das ist kein registriertes BCP-47-Kürzel.",
     ProblemCode.INVALID_CURSOR: "Das ist kein Cursor dieser Liste.",
     ProblemCode.TOO_COMMON: "Dieses Passwort ist verbreitet oder leicht zu erraten.",
-    ProblemCode.UNCHANGED: "Das ist bereits so.",
+    ProblemCode.UNCHANGED: "Dieser Wert ist bereits gesetzt.",
     ProblemCode.SINGLE_USE_TOKEN_INVALID: "Dieser Link wurde schon benutzt oder ist abgelaufen.",
     ProblemCode.CURRENT_SESSION_UNKNOWN: "Die aktuelle Sitzung lässt sich nicht bestimmen.",
-    ProblemCode.ONE_FILTER_ONLY: "Nur einer dieser Filter ist auf einmal möglich.",
+    ProblemCode.ONE_FILTER_ONLY: "Nur einer dieser Filter ist gleichzeitig möglich.",
     ProblemCode.USER_REQUIRED: "Das geht nur mit user_id.",
     ProblemCode.EMPTY_PERIOD: "Der Zeitraum endet, bevor er beginnt.",
 }
-"""What `details` say in German, by code. In English each problem brings a message of its own."""
+"""German messages of `details`, by code. In English each problem has its own message."""
 
 INTERNAL_ERROR = "INTERNAL_ERROR"
 _INTERNAL_ROW = Row(500, "Something went wrong on our side.", "Bei uns ist etwas schiefgegangen.")
@@ -293,13 +299,13 @@ def render_error(
     problem_json: bool = False,
     language: Language = Language.ENGLISH,
 ) -> Event:
-    """Answer an error in the envelope, or as RFC 9457 `problem+json` when asked for.
+    """Render an error in the envelope, or as RFC 9457 `problem+json` if the client asked for it.
 
-    language  of the messages; codes and fields are the same in all of them
+    language  of the messages; codes and fields are the same in all languages
 
-    Only the code, the table's words, the problems' fields and the day on which a deleted account is
-    erased leave; an error that is not in the table is INTERNAL_ERROR and says nothing more. A field
-    that we do not know is named by the client, so its unprintable characters are replaced.
+    The response contains the code, the message, the problems and, for a deleted account, the time
+    of its erasure. An error that is not in the table becomes INTERNAL_ERROR without details. The
+    name of an unknown field comes from the client, so unprintable characters in it are replaced.
     """
     row, code = _INTERNAL_ROW, INTERNAL_ERROR
     if isinstance(error, domain.DomainError) and type(error) in CATALOGUE:
@@ -346,7 +352,7 @@ def _headers(error: Exception, code: str) -> dict[str, str]:
     if isinstance(error, domain.TokenMissing):
         headers["www-authenticate"] = "Bearer"
     elif isinstance(error, domain.NotAuthenticated):
-        # RFC 6750 section 3.1; the description carries the stable code.
+        # RFC 6750 section 3.1. The description is the stable code.
         headers["www-authenticate"] = f'Bearer error="invalid_token", error_description="{code}"'
     if isinstance(
         error, (domain.TemporarilyUnavailable, domain.TooManyAttempts, domain.TooManyPendingUploads)

@@ -1,4 +1,4 @@
-"""Bodies of the administrators' desk."""
+"""Bodies of the administrators' operations."""
 
 from __future__ import annotations
 
@@ -66,19 +66,19 @@ Reason = Annotated[
 
 
 class ReasonBody(Body):
-    """Why an administrator does this. Stored with the audit row; the person can read it."""
+    """Why the administrator does this. The audit row stores it, and the person can read it."""
 
     reason: Reason | None = None
 
 
 class RoleBody(ReasonBody):
-    """A role."""
+    """A new role."""
 
     role: Literal["user", "admin"]
 
     @property
     def value(self) -> Role:
-        """The role."""
+        """The role as the domain's type."""
         return Role(self.role)
 
 
@@ -86,9 +86,9 @@ _FILTER = ("user_id", "ip", "device", "country", "created_from", "created_to")
 
 
 class RevocationBody(Body):
-    """The active sessions to end: the filter of `GET /sessions`, with at least one of its fields.
+    """A filter of active sessions to end, with at least one parameter of `GET /sessions`.
 
-    A request with a `confirmation` ends the sessions; without one it is a dry run.
+    A request with a `confirmation` ends the sessions. A request without one is a dry run.
     """
 
     model_config = ConfigDict(
@@ -113,12 +113,12 @@ class RevocationBody(Body):
 
     @property
     def is_dry_run(self) -> bool:
-        """Whether nothing is to be ended: said so, or neither confirmed nor said otherwise."""
+        """Return whether this is a dry run. By default a request without a confirmation is one."""
         return self.confirmation is None if self.dry_run is None else self.dry_run
 
     @property
     def filter(self) -> SessionFilter:
-        """What is wanted."""
+        """The filter as the domain's type."""
         return SessionFilter(
             user_id=self.user_id,
             ip=self.ip,
@@ -130,7 +130,7 @@ class RevocationBody(Body):
 
     @model_validator(mode="after")
     def _is_a_filter(self) -> Self:
-        # Everybody's sessions are not ended by what was left out, but by a time from which on.
+        # An empty filter is an error, so that a forgotten field does not end everybody's sessions.
         if all(getattr(self, name) is None for name in _FILTER):
             raise PydanticCustomError(
                 ProblemCode.REQUIRED, "Send at least one field of the filter."

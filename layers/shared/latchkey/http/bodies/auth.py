@@ -1,4 +1,4 @@
-"""Bodies of signing in, refreshing and stepping up."""
+"""Bodies of sign-in, refresh and step-up."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ TokenTransport = Literal["cookie", "body"]
 
 
 TokenText = Annotated[str, StringConstraints(min_length=1, max_length=LINK_TOKEN_MAX_CHARACTERS)]
-"""What a mail's link has behind `#token=`: 74 characters, if it is one of ours."""
+"""The text behind `#token=` in the emailed link: 74 characters."""
 
 
 CodeText = Annotated[
     str, StringConstraints(min_length=1, max_length=LOGIN_CODE_TEXT_MAX_CHARACTERS)
 ]
-"""What was mailed after `POST /auth/login/code`, as it was typed."""
+"""The emailed code of `POST /auth/login/code`, as the person typed it."""
 
 
 class RefreshBody(Body):
-    """The refresh token; left out by browsers, which have it in a cookie."""
+    """The refresh token. Browsers leave it out, because it is in a cookie."""
 
     refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
 
 
 class ReauthenticateBody(Body):
-    """The password once more."""
+    """The current password."""
 
     password: PasswordText
 
 
 class IdentifierBody(Body):
-    """An e-mail address or a username."""
+    """An email address or a username."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": string_required("email", "username")})
 
@@ -61,12 +61,12 @@ class IdentifierBody(Body):
 
     @property
     def identifier(self) -> str:
-        """Whichever of the two was sent."""
+        """The email address or the username."""
         return self.email or self.username or ""
 
 
 class LoginBody(IdentifierBody):
-    """Credentials: an e-mail address or a username, and the password."""
+    """An email address or a username, and the password."""
 
     password: PasswordText
     code: CodeText | None = None
@@ -76,26 +76,26 @@ class LoginBody(IdentifierBody):
 
 
 class EmailBody(Body):
-    """An e-mail address."""
+    """An email address."""
 
     email: EmailText
 
 
 class ConfirmEmailBody(Body):
-    """A mail's token, and the password of the account: whoever confirms an address has both."""
+    """The token of an emailed link, and the account's password."""
 
     token: TokenText
     password: PasswordText
 
 
 class TokenBody(Body):
-    """A mail's token."""
+    """The token of an emailed link."""
 
     token: TokenText
 
 
 class ResetPasswordBody(Body):
-    """A mail's token and a new password."""
+    """The token of an emailed link, and a new password."""
 
     token: TokenText
     new_password: NewPassword
@@ -103,7 +103,7 @@ class ResetPasswordBody(Body):
 
 
 class ChangePasswordBody(Body):
-    """The password, and the one that is to take its place."""
+    """The current password and a new one."""
 
     current_password: PasswordText
     new_password: NewPassword

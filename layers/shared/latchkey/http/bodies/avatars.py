@@ -1,4 +1,4 @@
-"""Bodies about pictures."""
+"""Bodies of avatars."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from latchkey.http.bodies.validation import Body
 
 
 class CreateAvatarUploadBody(Body):
-    """What is going to be uploaded."""
+    """The type and size of a picture to upload."""
 
     content_type: Annotated[PictureType, Field(strict=False)]
 
 
 class ReplaceAvatarBody(Body):
-    """Which upload is to be shown."""
+    """The upload to use."""
 
     upload_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]

@@ -1,4 +1,4 @@
-"""The kinds of text that bodies are made of."""
+"""Types of text fields."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 
 def shown(text: str, max_characters: int) -> str:
-    """Bring text that people will see into the form that is kept, and refuse what could deceive.
+    """Return text for people in its stored form.
 
-    The length is that of the kept form: so what we answer can be sent back.
+    The limits apply to the stored form, so that a client can send back what it received. Raises
+    PydanticCustomError for control, direction and invisible characters.
     """
     kept = to_kept_form(text)
     if not kept:
@@ -52,7 +53,7 @@ def _device_name(text: str) -> str:
 
 
 def whole(value: object) -> object:
-    """Take 36.0 as the whole number that it is in JSON. Source: JSON Schema 2020-12, 6.1.1."""
+    """Accept 36.0 as a whole number. Source: JSON Schema 2020-12, 6.1.1."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -70,7 +71,7 @@ def _device_id(text: str) -> str:
 
 
 def string_required(*names: str) -> list[JsonValue]:
-    """Describe in the contract that one of these fields is sent, and not as null."""
+    """Return a JSON Schema that requires one of these fields as a string."""
     return [{"properties": {name: {"type": "string"}}, "required": [name]} for name in names]
 
 
@@ -79,16 +80,16 @@ EmailText = Annotated[
     StringConstraints(min_length=1, max_length=EMAIL_MAX_CHARACTERS + 66),
     Field(json_schema_extra={"format": "email", "maxLength": EMAIL_MAX_CHARACTERS}),
 ]
-"""What may become an address once it is folded; `security.addresses` decides."""
+"""Text that may be an email address. `security.addresses` normalizes and checks it."""
 
 UsernameText = Annotated[str, StringConstraints(min_length=1, max_length=EMAIL_MAX_CHARACTERS + 66)]
-"""What somebody types as their username, whether there is one or not."""
+"""A username as it was typed at sign-in. It need not exist."""
 
 PasswordText = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-"""Bounded before anything looks at it; `security.password_policy` decides on new ones."""
+"""A typed password, limited in length before it is processed."""
 
 NEW_PASSWORD_FORMAT = "password"  # noqa: S105 - a format, not a secret
-"""Marks new passwords in the contract, whose length a deployment may raise."""
+"""The contract's format of new passwords. A deployment may raise their minimum length."""
 
 NewPassword = Annotated[
     PasswordText,
@@ -100,7 +101,7 @@ NewPassword = Annotated[
         }
     ),
 ]
-"""A password that is to be kept; `security.password_policy` decides, with a code of its own."""
+"""A new password. `security.password_policy` checks it and has an error code of its own."""
 
 PersonName = Annotated[
     str, AfterValidator(_name), Field(json_schema_extra=shown_schema(NAME_MAX_CHARACTERS))
@@ -118,7 +119,7 @@ DeviceId = Annotated[
     AfterValidator(_device_id),
     Field(json_schema_extra={"pattern": id_pattern("dev")}),
 ]
-"""What an earlier sign-in answered; browsers have it in a cookie instead."""
+"""The `device_id` of an earlier sign-in. Browsers have it in a cookie instead."""
 
 Username = Annotated[
     str,
@@ -128,4 +129,4 @@ Username = Annotated[
         pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$",
     ),
 ]
-"""ASCII, so that no two usernames look alike; never with an @, so that none is an address."""
+"""ASCII, so that no two usernames look alike. No `@`, so that a username is never an address."""

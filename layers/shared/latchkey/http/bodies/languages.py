@@ -1,4 +1,4 @@
-"""Languages: apart from the other fields, because their registry is loaded with them."""
+"""Language fields. They have a module of their own because it loads the registry of languages."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pydantic_core import PydanticCustomError
 from latchkey.domain.errors import ProblemCode
 
 LANGUAGE_FORMAT = "bcp47"
-"""Marks languages in the contract; a body with one may be answered INVALID_LANGUAGE_CODE."""
+"""The contract's format of languages. A body with one may get INVALID_LANGUAGE_CODE."""
 
 _LANGUAGE_MAX_CHARACTERS = 35
-"""RFC 5646 section 4.4.1."""
+"""Maximum length of a language tag. Source: RFC 5646 section 4.4.1."""
 
 
 def _language(text: str) -> str:
-    # langcodes also takes POSIX's underscore, CLDR's `root`, and private use (`x-…`, `qaa-qtz`).
+    # langcodes also accepts POSIX's underscore, CLDR's `root`, and private use (`x-…`, `qaa-qtz`).
     language = text.lower().partition("-")[0]
     private = language == "x" or (len(language) == len("qaa") and "qaa" <= language <= "qtz")
     plain = text.replace("-", "").isalnum() and not private and language != "root"
@@ -33,4 +33,4 @@ def _language(text: str) -> str:
 LanguageTag = Annotated[
     str, AfterValidator(_language), Field(json_schema_extra={"format": LANGUAGE_FORMAT})
 ]
-"""A BCP 47 tag; comes out canonical (`pt-br` is `pt-BR`, `iw` is `he`)."""
+"""A BCP 47 tag, made canonical (`pt-br` becomes `pt-BR`, `iw` becomes `he`)."""

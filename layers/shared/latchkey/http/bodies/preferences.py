@@ -1,8 +1,8 @@
-"""The preferences that this deployment asks people for. This is the file to edit.
+"""The preferences of this deployment. Edit this file to change them.
 
-A field here is a key that clients can rely on: its type is checked, the contract describes it, and
-it is null until somebody sets it. Any other key is kept as it is sent, so that a client can be
-ahead of this file. Nothing else in the service knows the keys.
+A field declared here is validated, is part of the contract, and is null until it is set. Any
+other key is stored as it was sent, so that a client can be newer than this file. No other
+module knows the keys.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from latchkey.http.bodies.validation import Body
 
 
 def _wish(value: Any) -> Any:
-    """Find what is wrong before the union does, which names its members as if they were fields."""
+    """Check the type before the union does: pydantic would report the union's members as fields."""
     if isinstance(value, str):
         return shown(value, NAME_MAX_CHARACTERS)
     value = whole(value)
     if not isinstance(value, int):
         raise PydanticCustomError(
-            ProblemCode.WRONG_TYPE, "Send true, false, a whole number or a few words."
+            ProblemCode.WRONG_TYPE, "Send true, false, a whole number or a short text."
         )
     return value
 
 
 type Wish = Annotated[bool | int | PersonName, BeforeValidator(_wish)]
-"""Yes or no, a degree, or a word or two."""
+"""A boolean, a degree, or a short text."""
 
 _KEY = r"^[a-z][a-z0-9_]{0,63}$"
 
@@ -40,7 +40,7 @@ Key = Annotated[str, StringConstraints(pattern=_KEY)]
 
 
 class PreferencesBody(Body):
-    """How somebody likes the places where they work, and whatever else a client remembers."""
+    """Workplace preferences, plus any other key that a client stores."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": _KEY}})
     __pydantic_extra__: dict[Key, JsonValue]  # type: ignore[mutable-override] # pydantic's own way
@@ -62,5 +62,5 @@ class PreferencesBody(Body):
 
     @property
     def document(self) -> dict[str, Any]:
-        """What was set, under any key."""
+        """All preferences that were set, including undeclared keys."""
         return {name: value for name, value in self.model_dump().items() if value is not None}

@@ -1,4 +1,4 @@
-"""Bodies that change a profile. What is not in them can't be set: role, address, state, picture."""
+"""Bodies that change a profile. The role, the email address and the status are not in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Age = Annotated[int, Field(ge=0, le=AGE_MAX_YEARS), BeforeValidator(whole)]
 
 
 class ProfileBody(Body):
-    """What a person says of themselves. Null, or absent in a PUT, is "nothing"."""
+    """The fields of a profile. A null clears a field."""
 
     username: Username | None = None
     full_name: PersonName | None = None
@@ -28,37 +28,37 @@ class ProfileBody(Body):
 
 
 class ReplaceUserBody(ProfileBody):
-    """A whole profile.
+    """A complete profile.
 
-    Consents are no part of it: a consent is what the person declares, so nobody else can give it
-    for them, and leaving it out of a form withdraws nothing.
+    Consents are not part of it: only the person can give a consent, and leaving it out of a form
+    does not withdraw it.
     """
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Every field: what was not sent is cleared."""
+        """Return every field. A field that was not sent is cleared."""
         return self.model_dump()
 
 
 class UpdateMeBody(ProfileBody):
-    """Some of a profile: absent is unchanged, null is cleared."""
+    """A partial profile. An absent field is unchanged, a null clears it."""
 
     transactional_consent: bool = False
     marketing_consent: bool = False
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields that were sent."""
+        """Return the fields that were sent."""
         return self.model_dump(exclude_unset=True, exclude={"avatar"})
 
     @property
     def picture(self) -> bytes | None:
-        """The picture that came along, as it came; JSON brings none."""
+        """The uploaded picture, unprocessed. None for JSON."""
         return None
 
 
 class UpdateMeForm(UpdateMeBody):
-    """The same as a form: everything is text (`36`, `true`), empty is cleared, and a picture."""
+    """The same as a form, plus a picture. Values are text (`36`, `true`); an empty one is null."""
 
     model_config = ConfigDict(strict=False)
 
@@ -67,5 +67,5 @@ class UpdateMeForm(UpdateMeBody):
     @property
     @override
     def picture(self) -> bytes | None:
-        """The picture that came along, as it came."""
+        """The uploaded picture, unprocessed."""
         return self.avatar

@@ -1,4 +1,4 @@
-"""The body of registering."""
+"""The body of a registration."""
 
 from __future__ import annotations
 

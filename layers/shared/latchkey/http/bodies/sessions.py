@@ -1,4 +1,4 @@
-"""Bodies of a person's own sessions."""
+"""Bodies of the caller's own sessions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from latchkey.http.bodies.validation import Body
 
 
 class RenameSessionBody(Body):
-    """A name by which its owner knows a device."""
+    """The name of a device, chosen by its owner."""
 
     device_name: DeviceName

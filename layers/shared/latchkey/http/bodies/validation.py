@@ -1,4 +1,4 @@
-"""Validating bodies: pydantic's findings in our own stable codes, without what was sent."""
+"""Validation of bodies. Maps pydantic's errors to stable codes, without the sent values."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from latchkey.domain.errors import InvalidInput, InvalidLanguageCode, Problem, ProblemCode
 
 MAX_PROBLEMS = 20
-"""Enough for the largest form; a hostile body of a thousand wrong fields is not echoed back."""
+"""Problems reported per request. More would echo a hostile body."""
 
 
 class Body(BaseModel):
-    """What every body has in common: JSON's own types, and no field that was not asked for."""
+    """Base class of bodies: strict JSON types, and no undeclared fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     @classmethod
     def may_be_left_out(cls) -> bool:
-        """Tell whether a body without any field is valid."""
+        """Return whether an empty body is valid."""
         try:
             cls.parse({})
         except InvalidInput:
@@ -30,7 +30,7 @@ class Body(BaseModel):
     def parse(cls, document: Any) -> Self:
         """Validate a JSON document.
 
-        Raises InvalidInput, or InvalidLanguageCode if a language is among what is wrong.
+        Raises InvalidInput, or InvalidLanguageCode if a language is one of the invalid fields.
         """
         try:
             return cls.model_validate(document)
@@ -45,18 +45,18 @@ class Body(BaseModel):
 
 _CODES = {
     "missing": (ProblemCode.REQUIRED, "This field is required."),
-    "extra_forbidden": (ProblemCode.UNKNOWN_FIELD, "There is no such field."),
+    "extra_forbidden": (ProblemCode.UNKNOWN_FIELD, "This field does not exist. Remove it."),
     "string_too_short": (ProblemCode.TOO_SHORT, "This is too short."),
     "string_too_long": (ProblemCode.TOO_LONG, "This is too long."),
-    "greater_than_equal": (ProblemCode.OUT_OF_RANGE, "This is too small."),
-    "less_than_equal": (ProblemCode.OUT_OF_RANGE, "This is too large."),
-    "literal_error": (ProblemCode.NOT_AN_OPTION, "This is not one of the options."),
-    "string_pattern_mismatch": (ProblemCode.INVALID, "This has the wrong form."),
+    "greater_than_equal": (ProblemCode.OUT_OF_RANGE, "This number is too small."),
+    "less_than_equal": (ProblemCode.OUT_OF_RANGE, "This number is too large."),
+    "literal_error": (ProblemCode.NOT_AN_OPTION, "This is not one of the allowed values."),
+    "string_pattern_mismatch": (ProblemCode.INVALID, "This does not have the documented form."),
 }
 
 
 def _problem(finding: Any) -> Problem:
-    # Field names that we did not declare are the client's own text: cut, as they are echoed.
+    # The client chose the names of undeclared fields. They are echoed, so they are cut.
     field = ".".join(str(part)[:64] for part in finding["loc"]) or "body"
     kind: str = finding["type"]
     if kind.isupper():

@@ -1,4 +1,4 @@
-"""Accounts as their owner sees them."""
+"""Accounts as their owner and administrators see them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AccountView:
     username: str | None
     full_name: str | None
     display_name: str | None
-    """What others see; the full name when it was not set."""
+    """The name that others see. The full name if it was not set."""
     avatar_url: str | None
     speaking_language: str | None
     """BCP 47, canonical."""
@@ -43,7 +43,7 @@ class AccountView:
 
     @classmethod
     def of(cls, account: Account) -> AccountView:
-        """Show an account; what is not listed here never leaves."""
+        """Return the view of an account. Fields that are not listed here are never sent."""
         return cls(
             id=account.id,
             email=account.email,
@@ -67,7 +67,7 @@ class AccountView:
 
 
 def _avatar_url(avatar_id: str | None) -> str | None:
-    # A new picture is elsewhere, so that any cache may keep this one.
+    # A new picture has a new address, so caches may keep this one for ever.
     if avatar_id is None:
         return None
     return f"{bootstrap.services().config.media_url}/media/avatars/{avatar_id}.webp"

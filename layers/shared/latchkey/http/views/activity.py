@@ -1,4 +1,4 @@
-"""A person's own history."""
+"""The history of the caller's account."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityView:
-    """One thing that happened."""
+    """One event."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     id: str
     at: datetime
     action: str
-    """For programs: `session.revoked.by_owner`. New ones are added, none is ever renamed."""
+    """For programs, such as `session.revoked.by_owner`. Values are added and never renamed."""
     description: str
-    """For the person, in the language that the request asks for."""
+    """For people, in the language of the response."""
     outcome: str
-    """`OK`, or the code of the error that it ended with."""
+    """`OK`, or the code of the error."""
     device_name: str | None
-    """The device that it happened to."""
+    """The device that was affected."""
     from_device_name: str | None
-    """The device that it was done from."""
+    """The device that was used."""
     ip_address: str | None
     session_id: str | None
-    """The session that it was done in."""
+    """The session that was used."""
     changed: list[str]
-    """Names of the fields that were changed."""
+    """The names of the changed fields."""
     reason: str | None
-    """Why an administrator did this, in their words."""
+    """The administrator's reason, in their words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityListView:
-    """A page of a history, newest first."""
+    """A page of the history, newest first."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     activity: list[ActivityView]
     next_cursor: str | None
-    """Asks for the next page; null on the last one."""
+    """The cursor of the next page. Null on the last page."""
 
     @classmethod
     def of(cls, page: Slice[ActivityEntry], language: Language) -> ActivityListView:
-        """Show a page in a language."""
+        """Return a page in a language."""
         views = [_view(entry, language) for entry in page.entries]
         return cls(activity=views, next_cursor=page.next_cursor)
 

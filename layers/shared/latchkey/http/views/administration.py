@@ -1,4 +1,4 @@
-"""People and their sessions as administrators see them: never a token, a hash, or a part of one."""
+"""Accounts and sessions as administrators see them. Tokens and hashes are never included."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class UserView:
     created_at: datetime
     deleted_at: datetime | None
     purge_at: datetime | None
-    """When everything is erased, for a deleted account."""
+    """For a deleted account: when it is erased."""
 
     @classmethod
     def of(cls, account: Account) -> UserView:
-        """Show an account."""
+        """Return the view of an account."""
         return cls(
             id=account.id,
             email=account.email,
@@ -56,17 +56,17 @@ class UserListView:
 
     users: list[UserView]
     next_cursor: str | None
-    """Asks for the next page; null on the last one. A page may have fewer entries than `limit`."""
+    """The cursor of the next page, or null. A page may have fewer entries than `limit`."""
 
     @classmethod
     def of(cls, page: Slice[Account]) -> UserListView:
-        """Show a page."""
+        """Return the view of a page."""
         return cls(users=[UserView.of(a) for a in page.entries], next_cursor=page.next_cursor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSessionView:
-    """A session of anybody."""
+    """A session of any account."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
@@ -77,9 +77,9 @@ class FoundSessionView:
     device_type: str
     user_agent: str
     ip_address: str
-    """At sign-in."""
+    """The IP address at sign-in."""
     last_ip_address: str
-    """At the last use, to the minute."""
+    """The IP address at the last use, accurate to the minute."""
     country: str | None
     city: str | None
     login_method: str
@@ -91,7 +91,7 @@ class FoundSessionView:
 
     @classmethod
     def of(cls, session: Session) -> FoundSessionView:
-        """Show a session."""
+        """Return the view of a session."""
         place = session.location
         return cls(
             id=session.id,
@@ -115,17 +115,17 @@ class FoundSessionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSessionListView:
-    """A page of sessions across users."""
+    """A page of sessions of any account."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     sessions: list[FoundSessionView]
     next_cursor: str | None
-    """Asks for the next page; null on the last one. A page may have fewer entries than `limit`."""
+    """The cursor of the next page, or null. A page may have fewer entries than `limit`."""
 
     @classmethod
     def of(cls, page: Slice[Session]) -> FoundSessionListView:
-        """Show a page."""
+        """Return the view of a page."""
         views = [FoundSessionView.of(session) for session in page.entries]
         return cls(sessions=views, next_cursor=page.next_cursor)
 
@@ -138,15 +138,15 @@ class RevocationView:
 
     count: int
     sample: list[FoundSessionView]
-    """Some of them; empty for the real run."""
+    """A sample of the sessions. Empty unless this was a dry run."""
     confirmation: str | None
-    """What the real run must send, within ten minutes; null for the real run."""
+    """The confirmation to send within ten minutes. Null unless this was a dry run."""
     is_complete: bool
-    """False when one request could not look at all of them: send it again."""
+    """False if one request could not process all sessions. Send the request again."""
 
     @classmethod
     def of(cls, revocation: Revocation) -> RevocationView:
-        """Show one."""
+        """Return the view of a revocation."""
         return cls(
             count=revocation.count,
             sample=[FoundSessionView.of(session) for session in revocation.sample],

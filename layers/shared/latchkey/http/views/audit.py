@@ -1,4 +1,4 @@
-"""The audit trail as administrators see it: pseudonyms, and nothing of what is sealed."""
+"""The audit trail as administrators see it: pseudonyms, and no sealed data except the reason."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRowView:
-    """A row of the trail."""
+    """A row of the audit trail."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     id: str
     at: datetime
     action: str
-    """`subject.event[.by_whom]`: `session.revoked.by_owner`."""
+    """`subject.event[.by_actor]`, such as `session.revoked.by_owner`."""
     outcome: str
-    """`OK`, or the code of the error that it ended with."""
+    """`OK`, or the code of the error."""
     reason: str | None
     operation: str | None
-    """The endpoint, for the row of a request."""
+    """For a row of a request: the operation."""
     subject: str | None
-    """The pseudonym of the person that it is about; nothing leads from it to somebody erased."""
+    """The pseudonym of the account. It can't be traced to an erased account."""
     actor: str
-    """The pseudonym of who did it; `system` for a schedule, `unknown` for nobody we know."""
+    """The pseudonym of the actor, `system` for a scheduled task, or `unknown`."""
     session_id: str | None
     targets: list[str]
     changed: list[str]
-    """Names of the fields that were changed, never their values."""
+    """The names of the changed fields, without values."""
     given_reason: str | None
-    """The reason an administrator gave; shown in a search by user_id."""
+    """The administrator's reason. Only included in a search by user_id."""
     request_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditListView:
-    """A page of the trail, newest first."""
+    """A page of the audit trail, newest first."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     rows: list[AuditRowView]
     next_cursor: str | None
-    """Asks for the next page, which may be short; null on the last one."""
+    """The cursor of the next page, or null. A page may have fewer entries than `limit`."""
 
     @classmethod
     def of(cls, page: Slice[FoundRow]) -> AuditListView:
-        """Show a page."""
+        """Return the view of a page."""
         return cls(rows=[_view(found) for found in page.entries], next_cursor=page.next_cursor)
 
 

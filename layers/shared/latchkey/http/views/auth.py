@@ -1,4 +1,4 @@
-"""What a sign-in answers."""
+"""Responses of sign-in, refresh and step-up."""
 
 from __future__ import annotations
 
@@ -18,60 +18,61 @@ if TYPE_CHECKING:
     from latchkey.flows.sign_in import SignedIn
 
 BEARER = "Bearer"
-"""RFC 6750's name."""
+"""Token type. Source: RFC 6750."""
 
 COOKIE = "cookie"
-"""The value of `token_transport` that keeps the refresh token out of scripts' reach."""
+"""Puts the refresh token into an HttpOnly cookie, which scripts can't read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokensView:
-    """A session that has just started or been refreshed, and how to use it."""
+    """A session that was started or refreshed, and its tokens."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     access_token: str
     token_type: str
     expires_in: int
-    """Seconds that the access token is good for."""
+    """Lifetime of the access token in seconds."""
     refresh_token: str | None
-    """Null with `token_transport: cookie`: it is in an HttpOnly cookie then."""
+    """Null with `token_transport: cookie`. The token is in an HttpOnly cookie then."""
     device_id: str
-    """For native apps: keep it and send it with the next sign-in, to be known as the same device.
-    Browsers have it in a cookie."""
+    """For native apps: store it and send it with the next sign-in to be recognized as this device.
+    Browsers have it in a cookie.
+    """
     session: SessionView
     user: AccountView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshedView:
-    """The next pair of tokens."""
+    """The next token pair."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     access_token: str
     token_type: str
     expires_in: int
-    """Seconds that the access token is good for."""
+    """Lifetime of the access token in seconds."""
     refresh_token: str | None
-    """Null when the present one came in a cookie: the next one is in a cookie too."""
+    """Null if the request had its token in a cookie. The next one is in a cookie too."""
     session: SessionView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReauthenticatedView:
-    """An access token for what asks for a recent authentication."""
+    """An access token for operations that require a recent authentication."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     access_token: str
     token_type: str
     expires_in: int
-    """Seconds that the access token is good for."""
+    """Lifetime of the access token in seconds."""
 
     @classmethod
     def of(cls, fresh: Reauthenticated) -> ReauthenticatedView:
-        """Show the token to who has just proven who they are."""
+        """Return the view of a step-up."""
         return cls(
             access_token=fresh.access_token,
             token_type=BEARER,
@@ -86,21 +87,21 @@ class KnownDeviceView:
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     device_id: str
-    """For native apps: keep it and send it with the next sign-in. Browsers have it in a cookie."""
+    """For native apps: store it and send it with the next sign-in. Browsers have it in a cookie."""
 
 
 def known_device(device_id: str) -> Response:
-    """Tell a device, after its person has reset the password, by what it is known."""
+    """Return the response to a password reset, with the id of the known device."""
     return Response(
         status=202,
         data=KnownDeviceView(device_id=device_id),
-        message="The password is changed; sign in with it.",
+        message="The password is changed. Sign in with it.",
         cookies=(device_cookie(device_id),),
     )
 
 
 def refreshed(pair: Refreshed, *, transport: str) -> Response:
-    """Hand a device its next pair, in the way that the last one came."""
+    """Return the next token pair, in the transport of the last one."""
     in_cookie = transport == COOKIE
     view = RefreshedView(
         access_token=pair.access_token,
@@ -121,7 +122,7 @@ def _lifetime_seconds(session: Session) -> int:
 
 
 def tokens(signed_in: SignedIn, *, transport: str, status: int = 200) -> Response:
-    """Hand a device its tokens; the refresh token in the body, or in a cookie of its own."""
+    """Return the tokens of a new session, the refresh token in the body or in a cookie."""
     session = signed_in.session
     in_cookie = transport == COOKIE
     cookies = (

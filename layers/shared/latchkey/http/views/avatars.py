@@ -1,4 +1,4 @@
-"""How to upload a picture."""
+"""Instructions for uploading a picture."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvatarUploadView:
-    """Leave to upload one picture: POST a form to `url`, these fields first, then `file`."""
+    """An upload. POST a form to `url` with these fields first, then `file`."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     upload_id: str
-    """For `replaceAvatar`, once the file is there."""
+    """For `replaceAvatar`, after the file was uploaded."""
     url: str
     fields: dict[str, str]
-    """Form fields, to be sent as they are and before the file. They are a credential."""
+    """Form fields to send unchanged, before the file. They are a credential."""
     max_bytes: int
     upload_until: datetime
-    """When the form can no longer be sent."""
+    """When the form expires."""
     expires_at: datetime
-    """When the upload can no longer be shown."""
+    """When the upload expires and can no longer be used."""
 
     @classmethod
     def of(cls, offered: OfferedUpload) -> AvatarUploadView:
-        """Show the way."""
+        """Return the view of an upload."""
         return cls(
             upload_id=offered.upload.id,
             url=offered.post.url,

@@ -1,4 +1,4 @@
-"""Consents as the person who made them sees them."""
+"""Consents as their owner sees them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class ConsentView:
 
     id: str
     consent: str
-    """What it is about: `transactional` or `marketing`."""
+    """The subject: `transactional` or `marketing`."""
     decision: str
     """`given` or `withdrawn`."""
     decided_at: datetime
     session_id: str
-    """The device that it was made on."""
+    """The device that was used."""
     text_version: str
-    """Which wording the person had before them."""
+    """The version of the wording that the person saw."""
 
     @classmethod
     def of(cls, consent: Consent) -> ConsentView:
-        """Show a decision."""
+        """Return the view of a decision."""
         return cls(
             id=consent.id,
             consent=consent.kind.value,
@@ -49,10 +49,10 @@ class ConsentListView:
 
     consents: list[ConsentView]
     next_cursor: str | None
-    """Asks for the next page; null on the last one."""
+    """The cursor of the next page. Null on the last page."""
 
     @classmethod
     def of(cls, page: Slice[Consent]) -> ConsentListView:
-        """Show a page."""
+        """Return the view of a page."""
         views = [ConsentView.of(consent) for consent in page.entries]
         return cls(consents=views, next_cursor=page.next_cursor)

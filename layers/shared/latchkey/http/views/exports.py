@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFailureView:
-    """Why there is no file, and what to do about it."""
+    """Why an export failed, and what to do."""
 
     code: str
     """INTERRUPTED, TOO_LARGE or ACCOUNT_CLOSED."""
@@ -35,30 +35,30 @@ class ExportView:
     status: str
     """queued, running, ready, failed or expired."""
     progress: int
-    """Per cent; it never goes back."""
+    """Progress in percent. It never decreases."""
     step: str
-    """What is being done: waiting, the part that is being collected, packing, done."""
+    """The current step: `waiting`, the name of the part being collected, `packing` or `done`."""
     created_at: datetime
     ready_at: datetime | None
     expires_at: datetime | None
-    """When the file goes."""
+    """When the file is deleted."""
     size_bytes: int | None
     sha256: str | None
-    """Of the file, in hex."""
+    """Of the file, in hexadecimal."""
     failure: ExportFailureView | None
     download_url: str | None
-    """Made for this request, for an export that is ready. Requires recent authentication."""
+    """A download link for a ready export. Requires a recent authentication."""
     download_url_expires_at: datetime | None
-    """At most five minutes away. Ask again for another one."""
+    """When the link expires, at most five minutes from now. Read the export again for a new link.
+    """
     download_blocked_by: str | None
-    """REAUTHENTICATION_REQUIRED: reauthenticate, then ask again. Null when nothing is in the
-    way."""
+    """`REAUTHENTICATION_REQUIRED` if the link needs a newer authentication. Null otherwise."""
 
     @classmethod
     def of(
         cls, export: Export, now: datetime, *, link: Link | None = None, blocked: bool = False
     ) -> ExportView:
-        """Show an export, with a link if there is one."""
+        """Return the view of an export, with its link if there is one."""
         status = export.status_at(now)
         return cls(
             id=export.id,
@@ -79,34 +79,33 @@ class ExportView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportListView:
-    """A person's exports, newest first."""
+    """The caller's exports, newest first."""
 
     exports: list[ExportView]
     total_count: int
 
     @classmethod
     def of(cls, found: list[Found], now: datetime) -> ExportListView:
-        """Show all of them."""
+        """Return the view of all exports."""
         views = [ExportView.of(f.export, now, link=f.link, blocked=f.blocked) for f in found]
         return cls(exports=views, total_count=len(views))
 
 
 def headers(export: Export) -> dict[str, str]:
-    """Say where an export is, and when to ask again while it is being made."""
+    """Return the headers of an export: its location and, while it runs, when to ask again."""
     location = {"location": export_path(export.id)}
     return location | ({"retry-after": str(EXPORT_POLL_SECONDS)} if export.is_open else {})
 
 
 _FAILURES = {
     FailureReason.INTERRUPTED: (
-        "Something on our side stopped it several times. Your data is unharmed: ask for another "
-        "export, and tell us if that one fails too."
+        "The export was interrupted several times. Your data is not affected. Request another "
+        "export, and contact us if it fails too."
     ),
     FailureReason.TOO_LARGE: (
-        "There is more than we can pack into one file. Contact us, and we will hand it over in "
-        "another way."
+        "Your data does not fit into one file. Contact us to receive it in another way."
     ),
-    FailureReason.ACCOUNT_CLOSED: "The account was closed before the export was done.",
+    FailureReason.ACCOUNT_CLOSED: "The account was closed before the export was finished.",
 }
 
 

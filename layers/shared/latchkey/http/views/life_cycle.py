@@ -1,4 +1,4 @@
-"""What became of an account."""
+"""The status of an account after a change."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionView:
-    """An account that has just been deleted."""
+    """An account that was just deleted."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     deleted_at: datetime
     purge_at: datetime
-    """When everything is erased; until then an administrator can restore the account."""
+    """When the account is erased. Until then an administrator can restore it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingView:
-    """The state that an account is in."""
+    """The status of an account."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
@@ -39,11 +39,11 @@ class StandingView:
     suspended_at: datetime | None
     deleted_at: datetime | None
     purge_at: datetime | None
-    """When everything is erased."""
+    """When the account is erased."""
 
     @classmethod
     def of(cls, account: Account) -> StandingView:
-        """Show an account's state to an administrator."""
+        """Return the view of an account's status."""
         return cls(
             id=account.id,
             status=account.status.value,
@@ -55,7 +55,7 @@ class StandingView:
 
 
 def deleted(ordered: Ordered, *, own: bool) -> Response:
-    """Tell that an account is deleted; its owner's browser forgets the cookie."""
+    """Return the response to a deletion, which clears the cookie of the owner's browser."""
     return ok(
         DeletionView(deleted_at=ordered.deleted_at, purge_at=ordered.purge_at),
         message="Account deleted successfully.",

@@ -1,4 +1,4 @@
-"""Preferences as they are shown: the body that set them, with every key of ours."""
+"""Preferences as they are returned: the fields of the body, and every undeclared key."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from latchkey.http.bodies.preferences import PreferencesBody
 
 
 class PreferencesView(PreferencesBody):
-    """Somebody's preferences; a described key that was never set is null."""
+    """The preferences of an account. A declared key that was never set is null."""
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> dict[str, Any]:
-        """Show what was set. It was validated when it came in: a stricter model hides nothing."""
+        """Return stored preferences without validation: a stricter model must hide nothing."""
         return {**dict.fromkeys(cls.model_fields), **document}

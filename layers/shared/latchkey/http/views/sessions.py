@@ -1,4 +1,4 @@
-"""Sessions as their owner sees them: never a token, a hash, or a part of one."""
+"""Sessions as their owner sees them. Tokens and hashes are never included."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
-    """What the device said of itself at sign-in; null where it said nothing that can be known."""
+    """What the device reported at sign-in. Unknown parts are null."""
 
     browser: str | None
     browser_version: str | None
@@ -38,26 +38,26 @@ class SessionView:
     device_info: DeviceInfo
     user_agent: str
     ip_address: str
-    """At sign-in."""
+    """The IP address at sign-in."""
     location: str | None
-    """City and country code of the address at sign-in, when known."""
+    """City and country code of `ip_address`, if known."""
     last_ip_address: str
-    """At the last use, to the minute."""
+    """The IP address at the last use, accurate to the minute."""
     last_location: str | None
-    """City and country code of `last_ip_address`, when known."""
+    """City and country code of `last_ip_address`, if known."""
     login_method: str
     is_active: bool
     is_current: bool
-    """Whether this very request came from it."""
+    """Whether this is the session of the request."""
     created_at: datetime
     last_activity: datetime
-    """To the minute: written at most once in 60 seconds."""
+    """Accurate to the minute: written at most once in 60 seconds."""
     expires_at: datetime
-    """When it ends even if it is used all the time."""
+    """When the session ends, even if it is in use."""
 
     @classmethod
     def of(cls, session: Session, *, current_session_id: str) -> SessionView:
-        """Show a session that is active."""
+        """Return the view of an active session."""
         device, use = session.device, session.present_use
         return cls(
             id=session.id,
@@ -86,32 +86,32 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedSessionView:
-    """The sign-in that a mail was about."""
+    """A sign-in that an email reported."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     device_name: str
     ip_address: str
-    """At sign-in."""
+    """The IP address at sign-in."""
     location: str | None
-    """City and country code of the address at sign-in, when known."""
+    """City and country code of the IP address, if known."""
     created_at: datetime
     is_active: bool
-    """Whether it has not been signed out yet."""
+    """Whether the session is still signed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportView:
-    """What a mail was about that told of a sign-in."""
+    """The sign-in that the emailed link belongs to."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     session: ReportedSessionView | None
-    """Null when it is not known any more: then every device is signed out by the POST."""
+    """Null if the session is no longer stored. The POST then signs out every device."""
 
     @classmethod
     def of(cls, session: Session | None) -> ReportView:
-        """Show a session to whoever has its mail."""
+        """Return the view of a reported session."""
         if session is None:
             return cls(session=None)
         return cls(
@@ -127,40 +127,40 @@ class ReportView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionListView:
-    """All of a person's active sessions: the current one first, then by last use."""
+    """The caller's active sessions: the current one first, then by last use."""
 
     sessions: list[SessionView]
     total_count: int
 
     @classmethod
     def of(cls, sessions: list[Session], caller: Caller) -> SessionListView:
-        """Show the sessions to one of them."""
+        """Return the view of the sessions, for one of them."""
         views = [SessionView.of(s, current_session_id=caller.session_id) for s in sessions]
         return cls(sessions=views, total_count=len(views))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedSessionView:
-    """A session that has just been ended."""
+    """A session that was just ended."""
 
     session_id: str
     device_name: str
 
     @classmethod
     def of(cls, session: Session) -> EndedSessionView:
-        """Show which one it was."""
+        """Return the view of an ended session."""
         return cls(session_id=session.id, device_name=session.device.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedSessionsView:
-    """How many sessions have just been ended."""
+    """The number of sessions that were ended."""
 
     terminated_count: int
 
 
 def ended_sessions(count: int, *, scope: str) -> Response:
-    """Tell how many have ended; a browser whose own session is among them forgets its cookie."""
+    """Return the response to a revocation. It clears the cookie if the caller's session ended."""
     message = "All sessions terminated successfully."
     if scope == "others":
         message = "All other sessions terminated successfully."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthView:
-    """That the service answers."""
+    """The health of the service."""
 
     status: str
 
