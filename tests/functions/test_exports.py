@@ -283,7 +283,7 @@ def test_a_poisoned_export_fails_where_its_owner_sees_it(service, token):
     seen = look(service, token, export_id).data
     assert seen["status"] == "failed"
     assert seen["failure"]["code"] == "INTERRUPTED"
-    assert "ask for another" in seen["failure"]["message"]
+    assert "Request another" in seen["failure"]["message"]
     assert messages(service) == []
     # And is not in the way of the next one, nor counts towards the limit.
     del service.export_files.stage

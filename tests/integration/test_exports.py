@@ -430,7 +430,7 @@ def test_a_poisoned_export_fails_after_five_deliveries_and_can_be_redriven(
 
     view = until(failed)
     assert view["failure"]["code"] == "INTERRUPTED"
-    assert "ask for another export" in view["failure"]["message"]
+    assert "Request another export" in view["failure"]["message"]
     until(lambda: outcomes(stack, "export_dead_letters", message_id).get("worked"))
     until(lambda: outcomes(stack, "export_worker", message_id).total() >= 5)
     assert outcomes(stack, "export_worker", message_id).total() == 5
