@@ -44,6 +44,11 @@ def required() -> frozenset[str]:
     ) | {"OPERATION"}
 
 
+def known() -> frozenset[str]:
+    """Return every variable that `Config` reads, with a default or without, and OPERATION."""
+    return frozenset(_read(_from_env())) | {"OPERATION"}
+
+
 def _named(path: Path) -> tuple[set[str], set[str]]:
     """Return the parts and the fields that a module names, also by what it imports of http."""
     parts: set[str] = set()
