@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "prod, limits": ({"Profile": "prod", "RateLimitFactor": "100"}, "RateLimitFactor"),
     "a topic and an address": (
         {"AlarmTopicArn": TOPIC, "AlarmEmail": "oncall@example.com"},
-        "AlarmEmail and AlarmKmsKey are for the topic that the stack makes",
+        "AlarmEmail and AlarmKmsKey are for the topic that the stack creates",
     ),
     "hipaa, limits": ({"Profile": "hipaa", "RateLimitFactor": "2"}, "RateLimitFactor"),
 }
