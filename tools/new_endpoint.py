@@ -85,7 +85,7 @@ What is left, in this order:
  3. a new access pattern in layers/shared/latchkey/storage/, its key in keys.py
  4. functions/$name/app.py: caller, body, view, errors; then the event's path and body
  5. template.yaml, in the section of its resource, with the statements that its calls need. They are
-    listed under "What a function may do":
+    listed under "IAM statements":
 
   $logical_id:
     Type: AWS::Serverless::Function
