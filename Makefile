@@ -165,6 +165,10 @@ lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRA
 	cp requirements/runtime.txt layers/shared/requirements.txt
 	cp requirements/media.txt layers/media/requirements.txt
 
+.PHONY: release-notes
+release-notes: ## Print the notes of a release, from the CHANGELOG (TAG=vX.Y.Z)
+	@$(PYTHON) -m tools.release_notes "$${TAG:-}"
+
 .PHONY: page
 page: $(PAGE) ## Build the page and the element into web/dist
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from fnmatch import fnmatchcase
 
 import pytest
@@ -38,11 +39,11 @@ def allowed(name):
     return [action for statement in statements for action in statement["Action"]]
 
 
-def test_there_is_one_for_changes_and_one_for_releases():
-    assert set(WORKFLOWS) == {"check", "deploy"}
+def test_there_is_one_for_each_occasion():
+    assert set(WORKFLOWS) == {"check", "codeql", "deploy", "release", "slow"}
 
 
-@pytest.mark.parametrize("workflow", ["check", "deploy"])
+@pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_every_action_is_pinned_by_its_commit_and_says_its_version(workflow):
     lines = [line for line in WORKFLOWS[workflow].read_text().splitlines() if "uses:" in line]
     foreign = [line for line in lines if "uses: ./" not in line]
@@ -53,7 +54,7 @@ def test_every_action_is_pinned_by_its_commit_and_says_its_version(workflow):
         assert re.fullmatch(r"v\d+\.\d+\.\d+", version), line
 
 
-@pytest.mark.parametrize("workflow", ["check", "deploy"])
+@pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_a_token_may_read_the_source_and_no_more(workflow):
     assert read(workflow)["permissions"] == {"contents": "read"}
 
@@ -61,8 +62,37 @@ def test_a_token_may_read_the_source_and_no_more(workflow):
 def test_only_a_job_of_an_environment_gets_an_identity_for_aws():
     for _, name, job in jobs():
         granted = job.get("permissions", {})
-        assert set(granted) <= {"contents", "id-token"}, name
         assert ("id-token" in granted) is ("environment" in job), name
+
+
+def test_two_jobs_may_write_one_thing_each():
+    """The release makes a release, the scan uploads its findings."""
+    writing = {
+        (workflow, name, permission)
+        for workflow, name, job in jobs()
+        for permission, access in job.get("permissions", {}).items()
+        if access == "write" and permission != "id-token"
+    }
+    assert writing == {
+        ("codeql", "analyze", "security-events"),
+        ("release", "publish", "contents"),
+    }
+
+
+def test_what_may_publish_a_release_installs_nothing():
+    publish = read("release")["jobs"]["publish"]
+    assert publish["needs"] == "check"
+    used = {step["uses"].partition("@")[0] for step in publish["steps"] if "uses" in step}
+    assert used == {"actions/checkout", "actions/setup-python"}
+    source = (ROOT / "tools/release_notes.py").read_text()
+    imported = set(re.findall(r"^(?:from|import) (\w+)", source, re.MULTILINE))
+    assert imported <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_every_job_ends_by_itself(workflow):
+    for name, job in read(workflow)["jobs"].items():
+        assert "uses" in job or job["timeout-minutes"] < 360, name
 
 
 def test_nothing_from_outside_is_pasted_into_a_script():
@@ -72,7 +102,7 @@ def test_nothing_from_outside_is_pasted_into_a_script():
 
 def test_a_checkout_leaves_no_token_behind():
     checkouts = [step for _, _, step in steps() if "actions/checkout" in step.get("uses", "")]
-    assert len(checkouts) == 3
+    assert len(checkouts) == 6
     assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
 
 
@@ -83,7 +113,11 @@ def test_every_make_target_is_there():
         for _, _, step in steps()
         for target in re.findall(r"make ([a-z-]+)", step.get("run", ""))
     }
-    assert called == {"changeset", "check", "execute", "publish-page", "smoke", "test"}
+    called |= set(read("slow")["jobs"]["run"]["strategy"]["matrix"]["target"])
+    assert called == {
+        *("changeset", "check", "execute", "publish-page", "release-notes", "smoke"),
+        *("test", "test-full"),
+    }
     assert called <= targets
 
 
@@ -157,3 +191,63 @@ def test_only_cloudformation_may_be_what_executes():
     assert statement["Principal"] == {"Service": "cloudformation.amazonaws.com"}
     assert "iam:*" not in allowed("ExecutionRole")
     assert not [a for a in allowed("ExecutionRole") if a in {"*", "dynamodb:*", "s3:*", "ssm:*"}]
+
+
+# The rest of .github -----------------------------------------------------------------------------
+
+
+def forms():
+    paths = (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")
+    return {path.stem: yaml.safe_load(path.read_text()) for path in paths}
+
+
+def test_a_form_asks_for_each_thing_once_and_tells_where_vulnerabilities_go():
+    assert forms()["config"] == {"blank_issues_enabled": False}
+    for name in ("bug", "feature"):
+        form = forms()[name]
+        assert form["name"]
+        assert form["description"]
+        ids = [part["id"] for part in form["body"] if part["type"] != "markdown"]
+        assert len(set(ids)) == len(ids)
+        assert all(part["type"] in TYPES for part in form["body"])
+    assert "SECURITY.md" in str(forms()["bug"]["body"])
+
+
+TYPES = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
+
+
+def test_dependencies_are_updated_where_there_are_some():
+    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
+    watched = {
+        (update["package-ecosystem"], directory)
+        for update in updates
+        for directory in update.get("directories", [update.get("directory")])
+    }
+    locks = {
+        str(path.parent.relative_to(ROOT))
+        for path in (*ROOT.glob("*/package-lock.json"), *ROOT.glob("*/*/package-lock.json"))
+    }
+    assert {directory.strip("/") for kind, directory in watched if kind == "npm"} == locks
+    assert {("pip", "/requirements"), ("github-actions", "/")} <= watched
+
+
+@pytest.mark.parametrize(("name", "layer"), [("runtime", "shared"), ("media", "media")])
+def test_a_layer_installs_what_is_locked(name, layer):
+    locked = (ROOT / f"requirements/{name}.txt").read_text()
+    assert (ROOT / f"layers/{layer}/requirements.txt").read_text() == locked, "run `make lock`"
+
+
+def test_owners_own_files_that_exist():
+    lines = (ROOT / ".github/CODEOWNERS").read_text().splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith("#")]
+    assert rules[0][0] == "*"
+    for path, *owners in rules[1:]:
+        assert (ROOT / path.lstrip("/")).exists(), path
+        assert all(re.fullmatch(r"@[\w-]+/[\w-]+", owner) for owner in owners)
+
+
+def test_no_file_of_github_names_a_path_of_a_machine_or_a_registry():
+    for path in (ROOT / ".github").rglob("*"):
+        if path.is_file():
+            found = re.findall(r"(?:/home/|/root/|/work/|/tmp/|pypi|npmjs)\S*", path.read_text())
+            assert found == [], path.name
