@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from tools.preflight import __main__ as preflight
 from tools.preflight.account import Account
+from tools.preflight.stack_checks import describe_stack
 from tools.profiles import ProfileError, given_to_make, read_profile
 from tools.publish_page import PageError, Published, publish_to, say
+from tools.release import PARAMETER, release_of
 from tools.stacks import outputs
 from tools.template import ROOT
 
@@ -41,12 +43,14 @@ class Steps:
     """What a deploy does beside running SAM; tests put others in place.
 
     check    say what would fail; 1 stops the deploy
+    deployed read the running stack's parameters; none before the first deploy
     publish  put the page where the stack serves it
     outputs  read what the stack says of itself
     """
 
     run: Run
     check: Callable[[Profile], int]
+    deployed: Callable[[Profile], Mapping[str, str]]
     publish: Callable[[str], Published | None]
     outputs: Callable[[str], Mapping[str, str]]
 
@@ -69,6 +73,9 @@ def deploy(
     if steps.check(profile):
         tell("\nNothing was deployed. Mend what would fail, and run it again.")
         return 1
+    if PARAMETER not in profile.parameters:
+        release = release_of(profile.parameters, steps.deployed(profile))
+        profile = profile.with_values([f"{PARAMETER}={release}"])
     for command in commands(profile, yes=yes, only_changeset=only_changeset, role=role):
         if code := steps.run(command):
             return code
@@ -157,6 +164,9 @@ def main(arguments: list[str]) -> int:
 def _steps() -> Steps:
     return Steps(
         run=lambda command: subprocess.run(command, cwd=ROOT, check=False).returncode,
+        deployed=lambda profile: preflight.deployed_parameters(
+            describe_stack(Account(profile.region), profile.stack)
+        ),
         check=lambda profile: preflight.report(preflight.run(Account(profile.region), profile)),
         publish=publish_to,
         outputs=outputs,

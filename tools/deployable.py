@@ -215,7 +215,8 @@ def _operations(resources: Resources) -> Iterator[tuple[str, list[str]]]:
 
 
 def _function(uri: str) -> str:
-    return uri.rpartition(":function:")[2].removesuffix("/invocations")
+    qualified = uri.rpartition(":function:")[2].removesuffix("/invocations")
+    return qualified.partition(":")[0]
 
 
 def variables_are_given(resources: Resources) -> list[str]:
@@ -317,7 +318,10 @@ RULES: tuple[Rule, ...] = (
 
 
 def deployments() -> dict[str, dict[str, str]]:
-    """Return the parameters of every kind of stack: each profile, with and without the page."""
+    """Return the parameters of each kind of stack.
+
+    Each profile with and without the page; each that runs on AWS with gradual releases, too.
+    """
     given = {"MailSender": "accounts@example.com"}
     page = {
         "with the page": {"ServePage": "on"},
@@ -326,11 +330,13 @@ def deployments() -> dict[str, dict[str, str]]:
             "PublicUrl": "https://accounts.example.com",
             "EdgeSecret": "the-secret-of-a-cdn-of-ones-own",
         },
+        "with gradual releases": {"ServePage": "on", "GradualReleases": "true"},
     }
     return {
         f"{profile} {what}": {"Profile": profile, **given, **parameters}
         for profile in load()["Mappings"]["Profiles"]
         for what, parameters in page.items()
+        if profile != "local" or "GradualReleases" not in parameters
     }
 
 

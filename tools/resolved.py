@@ -65,3 +65,9 @@ def _attributes(template: Mapping[str, Any], stack: Stack) -> Iterator[tuple[str
             )
             yield f"{logical_id}.Arn", f"arn:aws:{rest}"
             yield f"{logical_id}.StreamArn", f"arn:aws:{rest}/stream/2026-01-01T00:00:00.000"
+        if resource["Type"] == "AWS::Lambda::Alias":
+            alias = resource["Properties"]
+            function = stack.names.get(alias["FunctionName"]["Ref"])
+            function = function or f"{stack.name}-{alias['FunctionName']['Ref']}"
+            rest = f"lambda:{stack.region}:{stack.account}:function:{function}:{alias['Name']}"
+            yield logical_id, f"arn:aws:{rest}"

@@ -10,6 +10,7 @@ import pytest
 
 from latchkey.domain.limits import MAIL_PER_ADDRESS
 from tests.support.api import PASSWORD, a_fresh_address, error_code, until_available
+from tests.support.function_settings import set_environment
 from tests.support.queue_worker import until
 
 FORGOT = "/api/v1/auth/password/forgot"
@@ -33,16 +34,11 @@ def factor(stack, operation, value):
     functions = stack.client("lambda")
     before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 
-    def configure(variables):
-        functions.update_function_configuration(
-            FunctionName=name, Environment={"Variables": variables}
-        )
-
-    configure({**before, "RATE_LIMIT_FACTOR": value})
+    set_environment(functions, name, {**before, "RATE_LIMIT_FACTOR": value})
     try:
         yield
     finally:
-        configure(before)
+        set_environment(functions, name, before)
 
 
 def forget(api, headers):

@@ -12,6 +12,7 @@ import jwt
 import pytest
 
 from tests.support.api import Api, error_code, until_available
+from tests.support.function_settings import set_environment
 from tools.local.stack import LocalStack
 
 
@@ -109,14 +110,12 @@ def test_a_new_epoch_retires_every_token_and_no_session():
 
 
 def deploy_epoch(stack, epoch):
-    """Do what a deployment does: each function's environment first, then the keys."""
+    """Do what a deployment does: each function's environment, and alias, first; then the keys."""
     functions = stack.client("lambda")
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
             variables = function["Environment"]["Variables"]
             if "KEY_EPOCH" in variables:
-                functions.update_function_configuration(
-                    FunctionName=function["FunctionName"],
-                    Environment={"Variables": {**variables, "KEY_EPOCH": str(epoch)}},
-                )
+                changed = {**variables, "KEY_EPOCH": str(epoch)}
+                set_environment(functions, function["FunctionName"], changed)
     stack.invoke("rotate_signing_keys", {"RequestType": "Update"})

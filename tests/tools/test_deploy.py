@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from tools import deploy as deploying
+from tools import release
 from tools.deploy import SAM, Steps, commands, deploy, next_step
 from tools.profiles import SAMCONFIG, ProfileError, read_profile
 from tools.publish_page import PageError, Published
@@ -23,15 +24,22 @@ class Rehearsal:
     def __init__(self, *, check=0, codes=(), page=None) -> None:
         self.codes, self._check, self._page = list(codes), check, page
         self.done: list[str] = []
+        self.commands: list[list[str]] = []
+        self.deployed: dict[str, str] = {}
         self.said: list[str] = []
 
     def steps(self):
         return Steps(
-            run=self._run, check=self._checks, publish=self._publish, outputs=self._outputs
+            run=self._run,
+            deployed=lambda _profile: self.deployed,
+            check=self._checks,
+            publish=self._publish,
+            outputs=self._outputs,
         )
 
     def _run(self, command):
         self.done.append(command[1])
+        self.commands.append(list(command))
         return self.codes.pop(0) if self.codes else 0
 
     def _checks(self, _profile):
@@ -130,6 +138,53 @@ def test_an_unknown_profile_is_said(capsys):
 def test_a_backslash_is_refused_because_sam_loses_it():
     with pytest.raises(ProfileError, match="backslash"):
         read_profile("dev").with_values(["ServiceName=a\\b"])
+
+
+# The release, which tells SAM of a parameter's new value ----------------------------------------
+
+
+def named_release(rehearsal, *values):
+    profile = read_profile("prod").with_values([SENDER, *values])
+    deploy(profile, rehearsal.steps(), tell=str)
+    (pair,) = [word for word in rehearsal.commands[-1] if word.startswith("Release=")]
+    return pair.partition("=")[2].strip('"')
+
+
+def test_the_same_deploy_is_the_same_release():
+    rehearsal = Rehearsal()
+    first = named_release(rehearsal, "EdgeSecret=hush")
+    rehearsal.deployed = {
+        "EdgeSecret": "****",
+        "Release": first,
+        "MailSender": "accounts@example.com",
+    }
+    assert named_release(rehearsal) == first
+    assert "hush" not in first
+
+
+@pytest.mark.parametrize("value", ["KeyEpoch=2", "EdgeSecret=other", "ServiceName=Ledger"])
+def test_another_value_is_another_release(value):
+    rehearsal = Rehearsal()
+    rehearsal.deployed = {"EdgeSecret": "****", "Release": "0" * 32}
+    assert named_release(rehearsal, value) != named_release(rehearsal)
+
+
+def test_a_value_that_the_stack_has_already_is_no_other_release():
+    rehearsal = Rehearsal()
+    rehearsal.deployed = {"KeyEpoch": "4", "Release": "0"}
+    assert named_release(rehearsal, "KeyEpoch=4") == named_release(rehearsal)
+
+
+def test_another_template_is_another_release(monkeypatch, tmp_path):
+    rehearsal = Rehearsal()
+    before = named_release(rehearsal)
+    (tmp_path / "template.yaml").write_text("changed")
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    assert named_release(rehearsal) != before
+
+
+def test_a_release_that_is_named_stays():
+    assert named_release(Rehearsal(), "Release=7") == "7"
 
 
 # What SAM makes of it ----------------------------------------------------------------------------

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SAM = REPOSITORY / ".tools/sam/bin/sam"
+ARTIFACTS = "sam-artifacts"
+"""The bucket that SAM uploads a build to."""
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
@@ -63,8 +65,7 @@ def build(emulator: Emulator) -> None:
 
 def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
     """Run `sam deploy` with samconfig.toml's `local`, and the parameters that only we know."""
-    config = REPOSITORY / "samconfig.toml"
-    local = tomllib.loads(config.read_text())["local"]
+    local = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())["local"]
     # Parameters on the command line replace samconfig's, all of them, so its own are said again.
     written = dict(
         pair.split("=", 1) for pair in local["deploy"]["parameters"]["parameter_overrides"]
@@ -74,25 +75,37 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
     emulator.client("sesv2").create_email_identity(EmailIdentity=overrides["MailSender"])
     # In the same folder, for the paths in it are relative.
     permissions.translate(BUILD / "build/template.yaml", BUILD / "build/translated.yaml")
-    bucket = "sam-artifacts"
     emulator.client("s3").create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
+    return change(emulator, overrides)
+
+
+def change(emulator: Emulator, given: Mapping[str, str]) -> Deployment:
+    """Run `sam deploy` of what is built with these parameters; SAM keeps the others of a stack."""
+    config = REPOSITORY / "samconfig.toml"
     processes.run(
         [
             *(SAM, "deploy", "--config-file", config, "--config-env", "local"),
             *("--template-file", BUILD / "build/translated.yaml"),
-            *("--s3-bucket", bucket, "--no-progressbar"),
+            *("--s3-bucket", ARTIFACTS, "--no-progressbar"),
             "--parameter-overrides",
             # SAM takes no empty value; the stack is new, and an empty one is the default.
-            *(f"{name}={value}" for name, value in overrides.items() if value),
+            *(f"{name}={value}" for name, value in given.items() if value),
         ],
         env=_sam_environment(emulator),
         cwd=REPOSITORY,
         log=emulator.directory / "sam-deploy.log",
         what="sam deploy",
     )
+    local = tomllib.loads(config.read_text())["local"]
     return describe(emulator, local["global"]["parameters"]["stack_name"])
+
+
+def parameters(emulator: Emulator, name: str) -> dict[str, str]:
+    """Return a stack's parameters, as CloudFormation shows them."""
+    stack = emulator.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
 
 
 def describe(emulator: Emulator, name: str) -> Deployment:

@@ -94,17 +94,25 @@ def _function_arns(emulator: Emulator, deployment: Deployment) -> dict[str, str]
         for page in configurations
         for function in page["Functions"]
     }
-    return {
+    found = {
         logical_id: by_name[physical_id]
         for logical_id, physical_id in deployment.physical_ids.items()
         if physical_id in by_name
     }
+    for logical_id, resource in deployment.template["Resources"].items():
+        if resource["Type"] == "AWS::Lambda::Alias":
+            alias = resource["Properties"]
+            found[logical_id] = f"{found[alias['FunctionName']['Ref']]}:{alias['Name']}"
+    return found
 
 
 def _invoked_function(uri: dict[str, Any], function_arns: dict[str, str]) -> str:
-    # An integration names it in the text, functions/${LoginFunction.Arn}/invocations; an authorizer
-    # as a variable of the text, {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}.
-    match = re.search(r'\$\{(\w+)\.Arn\}|"(\w+)", "Arn"\]', json.dumps(uri))
-    if match is None:
-        raise ValueError(f"no Lambda in {uri}")
-    return function_arns[match[1] or match[2]]
+    # An integration names a function in the text, functions/${LogoutFunction.Arn}/invocations, an
+    # authorizer as a variable of the text, {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}. An alias
+    # is a reference in either: ${LoginFunctionAliaslive}, {"Ref": "AuthorizerFunctionAliaslive"}.
+    text = json.dumps(uri)
+    patterns = (r"\$\{(\w+)\.Arn\}", r'"(\w+)", "Arn"\]', r"\$\{(\w+Alias\w+)\}", r'"Ref": "(\w+)"')
+    for pattern in patterns:
+        if match := re.search(pattern, text):
+            return function_arns[match[1]]
+    raise ValueError(f"no Lambda in {uri}")

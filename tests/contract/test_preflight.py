@@ -1,0 +1,10 @@
+"""Preflight reads parameters by name: a name that the template loses would pass as empty."""
+
+from __future__ import annotations
+
+from tools.preflight.plan import Plan
+from tools.template import load
+
+
+def test_every_parameter_that_preflight_reads_is_the_templates():
+    assert Plan.READS - set(load()["Parameters"]) == set()
