@@ -1,7 +1,8 @@
 """Which environment variables a function needs: read from the source, not from a run.
 
-A handler names parts of `bootstrap`; a part reads fields of `Config` and uses other parts; a field
-is read from variables. What a handler imports of `latchkey.http` counts as its own.
+A handler imports parts of `latchkey.wiring`; a part reads fields of `Config` and uses other parts;
+a field is read from variables. What a handler imports of `latchkey.http` and `latchkey.events`
+counts as its own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAYER = ROOT / "layers/shared"
+ENTRY_POINTS = ("latchkey.http.", "latchkey.events.")
 
 
 def variables_of(folder: str) -> frozenset[str]:
@@ -50,26 +52,22 @@ def known() -> frozenset[str]:
 
 
 def _named(path: Path) -> tuple[set[str], set[str]]:
-    """Return the parts and the fields that a module names, also by what it imports of http."""
+    """Return the parts and the fields that a handler names, and the entry points that it uses."""
     parts: set[str] = set()
     fields: set[str] = set()
-    for definition in _reachable(path):
+    for module, definition in _reachable(path):
         for node in ast.walk(definition):
-            match node:
-                case ast.ImportFrom(module="latchkey.bootstrap"):
-                    parts |= {name.name for name in node.names}
-                case ast.Attribute(value=ast.Name(id="bootstrap" | "services")):
-                    parts.add(node.attr)
-                case ast.Attribute(value=ast.Call(func=ast.Attribute(attr="services"))):
-                    parts.add(node.attr)
-                case ast.Attribute() if _is_config(node.value):
-                    fields.add(node.attr)
+            if isinstance(node, ast.Name) and node.id in _wired(module):
+                parts.add(node.id)
+            elif isinstance(node, ast.Attribute) and _is_config(node.value):
+                fields.add(node.attr)
     return parts & _parts().keys(), fields & _variables().keys()
 
 
-def _reachable(path: Path) -> Iterator[ast.stmt]:
-    """Return the statements of a module, and the definitions of http that they lead to."""
-    yield from _parse(path).body
+def _reachable(path: Path) -> Iterator[tuple[Path, ast.stmt]]:
+    """Return the statements of a handler, and the definitions of entry points that they lead to."""
+    for statement in _parse(path).body:
+        yield path, statement
     waiting = [
         (module, name) for module, names in _imported(path).items() for name in sorted(names)
     ]
@@ -80,7 +78,7 @@ def _reachable(path: Path) -> Iterator[ast.stmt]:
             continue
         seen.add((module, name))
         for statement in _definitions(module).get(name, []):
-            yield statement
+            yield module, statement
             used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
             waiting += [(module, other) for other in used & _definitions(module).keys()]
             for source, names in _imported(module).items():
@@ -88,11 +86,22 @@ def _reachable(path: Path) -> Iterator[ast.stmt]:
 
 
 @cache
+def _wired(module: Path) -> frozenset[str]:
+    """Return the names that a module imports of the wiring."""
+    return frozenset(
+        name.name
+        for node in _parse(module).body  # those under TYPE_CHECKING are deeper
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("latchkey.wiring.")
+        for name in node.names
+    )
+
+
+@cache
 def _imported(module: Path) -> dict[Path, set[str]]:
-    """Return the names that a module imports of other modules of http."""
+    """Return the names that a module imports of the entry points."""
     found: dict[Path, set[str]] = {}
     for node in _parse(module).body:  # those under TYPE_CHECKING are deeper
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("latchkey.http."):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(ENTRY_POINTS):
             source = LAYER / f"{str(node.module).replace('.', '/')}.py"
             found.setdefault(source, set()).update(name.asname or name.name for name in node.names)
     return found
@@ -114,18 +123,27 @@ def _definitions(module: Path) -> dict[str, list[ast.stmt]]:
 
 @cache
 def _parts() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """Return, for each part of Services, the parts and the fields of Config that it uses."""
-    services = _class(LAYER / "latchkey/bootstrap.py", "Services")
-    methods = [node for node in services.body if isinstance(node, ast.FunctionDef)]
+    """Return, for each part of the wiring, the parts and the fields of Config that it uses."""
+    makers = [
+        node
+        for path in (LAYER / "latchkey/wiring").glob("*.py")
+        for node in _parse(path).body
+        if isinstance(node, ast.FunctionDef)
+        and any(_is_name(decorator, "part") for decorator in node.decorator_list)
+    ]
     found = {}
-    for method in methods:
+    for maker in makers:
         used, read = set(), set()
-        for node in ast.walk(method):
-            if isinstance(node, ast.Attribute) and _is_name(node.value, "self"):
-                used.add(node.attr)
-            elif isinstance(node, ast.Attribute) and _is_config(node.value):
-                read.add(node.attr)
-        found[method.name] = frozenset(used), frozenset(read)
+        for node in ast.walk(maker):
+            match node:
+                case ast.Subscript(value=ast.Name(id="services"), slice=ast.Name(id=name)):
+                    used.add(name)
+                case ast.Attribute() if _is_config(node.value):
+                    read.add(node.attr)
+        if maker.name in found:
+            msg = f"two parts are named {maker.name}"
+            raise ValueError(msg)
+        found[maker.name] = frozenset(used), frozenset(read)
     return found
 
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from latchkey.bootstrap import audit_chain, audit_key, services
-from latchkey.http.custom_resource import answering
+from latchkey.events.custom_resource import answering
+from latchkey.events.handlers import event_handler
 from latchkey.observability import logger
+from latchkey.wiring.audit import audit_chain, audit_key
+from latchkey.wiring.storage import clock
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Event
+    from latchkey.domain.clock import Clock
+    from latchkey.events import Event
+    from latchkey.flows.audit_chain import AuditChain
+    from latchkey.storage.audit_keys import AuditKey
 
 
 @answering
-def handler(event: Event, lambda_context: Any = None) -> dict[str, Any]:
+@event_handler(needs=(audit_chain, audit_key, clock))
+def handler(event: Event, flow: AuditChain, key: AuditKey, clock: Clock) -> dict[str, Any]:
     """Handle a CloudFormation custom resource, a schedule, or a manual invocation."""
-    del lambda_context
     if event.get("RequestType") in {"Create", "Update"}:
-        audit_key().ensure()
+        key.ensure()
         return {}
     if event.get("RequestType") == "Delete":
         return {}
-    anchor = audit_chain().anchor(services().clock.now())
+    anchor = flow.anchor(clock.now())
     heads = {} if anchor is None else {str(head.chain): head.last for head in anchor.heads}
     logger.info("anchored", operation="anchor_audit", heads=heads)
     return {"heads": heads}

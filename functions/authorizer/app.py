@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from latchkey.bootstrap import authorization
 from latchkey.http.authorizer import Authorizer
+from latchkey.wiring.tokens import authorization
 
 if TYPE_CHECKING:
     from latchkey.http.request import Event

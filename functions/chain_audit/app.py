@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import audit_chain
-from latchkey.http.audit_feeds import chain_stream_records
+from latchkey.events.audit_feeds import chain_stream_records
+from latchkey.events.handlers import event_handler
+from latchkey.wiring.audit import audit_chain
+from latchkey.wiring.storage import clock
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Event
+    from latchkey.domain.clock import Clock
+    from latchkey.events import Event
+    from latchkey.flows.audit_chain import AuditChain
 
 
-def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
+@event_handler(needs=(audit_chain, clock))
+def handler(event: Event, flow: AuditChain, clock: Clock) -> dict[str, int]:
     """Chain a batch. Raises if that fails, so that the stream delivers it again."""
-    del lambda_context
-    return chain_stream_records(event, audit_chain())
+    return chain_stream_records(event, flow, clock.now())

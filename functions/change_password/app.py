@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import password
 from latchkey.domain.errors import (
     InvalidCredentials,
     PasswordResetRequired,
@@ -16,6 +15,7 @@ from latchkey.http.bodies.auth import ChangePasswordBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.sessions import EndedSessionsView
+from latchkey.wiring.links import password
 
 if TYPE_CHECKING:
     from latchkey.flows.password import Password

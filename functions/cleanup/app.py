@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import cleanup, services
+from latchkey.events.handlers import event_handler
+from latchkey.wiring.storage import clock
+from latchkey.wiring.upkeep import cleanup
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Event
+    from latchkey.domain.clock import Clock
+    from latchkey.events import Event
+    from latchkey.flows.cleanup import Cleanup
 
 
-def handler(event: Event, lambda_context: Any = None) -> dict[str, int | None]:
+@event_handler(needs=(cleanup, clock))
+def handler(event: Event, flow: Cleanup, clock: Clock) -> dict[str, int | None]:
     """Run every task that is due, or one by hand: `{"task": "redrive_exports"}`.
 
     Returns the result of each task. Null: it failed, or another invocation is running it.
     """
-    del lambda_context
-    return cleanup().run(services().clock.now(), only=event.get("task"))
+    return flow.run(clock.now(), only=event.get("task"))

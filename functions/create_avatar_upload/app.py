@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import avatars
 from latchkey.domain.errors import TooManyPendingUploads
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.avatars import CreateAvatarUploadBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.avatars import AvatarUploadView
+from latchkey.wiring.users import avatars
 
 if TYPE_CHECKING:
     from latchkey.flows.avatars import Avatars

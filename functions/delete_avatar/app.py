@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import avatars
 from latchkey.domain.errors import AccountNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
+from latchkey.wiring.storage import public_urls
+from latchkey.wiring.users import avatars
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.avatars import Avatars
     from latchkey.http.request import Request
     from latchkey.http.response import Response
@@ -20,14 +22,14 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=signed_in(),
-    needs=avatars,
+    needs=(avatars, public_urls),
     if_match=True,
     returns=AccountView,
     errors=(AccountNotFound,),
 )
-def handler(request: Request[None], flow: Avatars) -> Response:
+def handler(request: Request[None], flow: Avatars, urls: PublicUrls) -> Response:
     """Remove your picture. Removing it twice is not an error."""
     account = flow.remove(
         request.caller, request.context, expected_versions=request.expected_versions
     )
-    return ok(AccountView.of(account), headers=etag(account.version))
+    return ok(AccountView.of(account, urls), headers=etag(account.version))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import life_cycle
 from latchkey.domain.errors import AccountNotFound, ErasureStarted, LastAdministrator
 from latchkey.http.auth import signed_in
+from latchkey.http.cookies import clear_refresh_token
 from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import HARD
 from latchkey.http.views.life_cycle import DeletionView, deleted
+from latchkey.wiring.users import life_cycle
 
 if TYPE_CHECKING:
     from latchkey.flows.life_cycle import LifeCycle
@@ -35,4 +36,4 @@ def handler(request: Request[None], flow: LifeCycle) -> Response:
     hard = request.query["hard"]
     account_id = request.caller.account_id
     ordered = flow.delete(account_id, request.caller, request.context, hard=hard)
-    return deleted(ordered, own=True)
+    return clear_refresh_token(deleted(ordered))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import export_worker
 from latchkey.domain.effects import Queue
-from latchkey.http.workers import worker
+from latchkey.events.workers import worker
+from latchkey.wiring.exports import export_worker
 
 if TYPE_CHECKING:
     from latchkey.domain.effects import OutboxMessage

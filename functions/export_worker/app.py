@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import export_worker
 from latchkey.domain.effects import Queue
 from latchkey.domain.limits import EXPORT_WORKER_LEASE_SECONDS
+from latchkey.events.workers import worker
 from latchkey.flows.export_worker import Work
-from latchkey.http.workers import worker
+from latchkey.wiring.exports import export_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import password
 from latchkey.domain.limits import MAIL_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import EmailBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import accepted
+from latchkey.wiring.links import password
 
 if TYPE_CHECKING:
     from latchkey.flows.password import Password

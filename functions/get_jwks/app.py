@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import signing_key_store
 from latchkey.domain.limits import KEY_CACHE_SECONDS
 from latchkey.http.auth import public
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import document
 from latchkey.http.views.system import JwksView
+from latchkey.wiring.tokens import signing_key_store
 
 if TYPE_CHECKING:
     from latchkey.http.request import Request

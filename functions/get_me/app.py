@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import profile
 from latchkey.domain.errors import AccountNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
+from latchkey.wiring.storage import public_urls
+from latchkey.wiring.users import profile
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.profile import Profile
     from latchkey.http.request import Request
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in(), needs=profile, returns=AccountView, errors=(AccountNotFound,))
-def handler(request: Request[None], flow: Profile) -> Response:
+@endpoint(
+    caller=signed_in(),
+    needs=(profile, public_urls),
+    returns=AccountView,
+    errors=(AccountNotFound,),
+)
+def handler(request: Request[None], flow: Profile, urls: PublicUrls) -> Response:
     """Read your own account."""
     account = flow.read(request.caller.account_id, request.caller, request.context)
-    return ok(AccountView.of(account), headers=etag(account.version))
+    return ok(AccountView.of(account, urls), headers=etag(account.version))

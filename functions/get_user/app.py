@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import profile
 from latchkey.http.auth import self_or_admin
 from latchkey.http.endpoint import endpoint
 from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
+from latchkey.wiring.storage import public_urls
+from latchkey.wiring.users import profile
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.profile import Profile
     from latchkey.http.request import Request
     from latchkey.http.response import Response
 
 
-@endpoint(caller=self_or_admin("user_id"), needs=profile, returns=AccountView)
-def handler(request: Request[None], flow: Profile) -> Response:
+@endpoint(caller=self_or_admin("user_id"), needs=(profile, public_urls), returns=AccountView)
+def handler(request: Request[None], flow: Profile, urls: PublicUrls) -> Response:
     """Read an account. If an administrator reads it, the account's history shows that."""
     account = flow.read(request.account_id, request.caller, request.context)
-    return ok(AccountView.of(account), headers=etag(account.version))
+    return ok(AccountView.of(account, urls), headers=etag(account.version))

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import administration, services
 from latchkey.domain.ids import new_id
 from latchkey.domain.request import RequestContext
+from latchkey.events.handlers import event_handler
 from latchkey.observability import logger
+from latchkey.wiring.sessions import administration
+from latchkey.wiring.storage import clock
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Event
+    from latchkey.domain.clock import Clock
+    from latchkey.events import Event
+    from latchkey.flows.administration import Administration
 
 
-def handler(event: Event, lambda_context: Any = None) -> dict[str, str]:
+@event_handler(needs=(administration, clock))
+def handler(event: Event, flow: Administration, clock: Clock) -> dict[str, str]:
     """Take `{"email": "ada@example.com"}`. The account must be active.
 
     Raises AccountNotFound.
     """
-    del lambda_context
-    now = services().clock.now()
+    now = clock.now()
     context = RequestContext(request_id=new_id("job", now), now=now, ip_address="")
-    account = administration().grant_admin(str(event["email"]), context)
+    account = flow.grant_admin(str(event["email"]), context)
     logger.info("administrator made", operation="grant_admin", account_id=account.id)
     return {"id": account.id, "role": account.role.value}

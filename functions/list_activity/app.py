@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import activity
 from latchkey.domain.errors import AccountNotFound, InvalidCursor
 from latchkey.domain.language import choose_language
 from latchkey.http.auth import signed_in
@@ -12,6 +11,7 @@ from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import PAGING
 from latchkey.http.response import ok
 from latchkey.http.views.activity import ActivityListView
+from latchkey.wiring.audit import activity
 
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity

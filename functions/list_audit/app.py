@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import audit_search
 from latchkey.domain.errors import AccountNotFound, InvalidCursor
 from latchkey.http.audit_query import AUDIT_QUERY, read_filter, read_paging
 from latchkey.http.auth import admin
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.audit import AuditListView
+from latchkey.wiring.audit import audit_search
 
 if TYPE_CHECKING:
     from latchkey.flows.audit_search import AuditSearch

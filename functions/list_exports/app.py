@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import export_flows
 from latchkey.domain.errors import AccountNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.exports import ExportListView
+from latchkey.wiring.exports import exports
 
 if TYPE_CHECKING:
     from latchkey.flows.exports import Exports
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in(), needs=export_flows, returns=ExportListView, errors=(AccountNotFound,))
+@endpoint(caller=signed_in(), needs=exports, returns=ExportListView, errors=(AccountNotFound,))
 def handler(request: Request[None], flow: Exports) -> Response:
     """List your exports, newest first.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import session_flows
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.sessions import SessionListView
+from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in(), needs=session_flows, returns=SessionListView)
+@endpoint(caller=signed_in(), needs=sessions, returns=SessionListView)
 def handler(request: Request[None], flow: Sessions) -> Response:
     """List the devices that you are signed in on, the current one first."""
     sessions = flow.list_active(request.caller, request.context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import sign_in
 from latchkey.domain.errors import (
     AccountDeleted,
     AccountSuspended,
@@ -18,10 +17,13 @@ from latchkey.domain.limits import LOGIN_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import LoginBody
 from latchkey.http.endpoint import endpoint
-from latchkey.http.refresh_transport import require_origin_of_transport
-from latchkey.http.views.auth import TokensView, tokens
+from latchkey.http.token_transport import require_origin_of_transport, tokens
+from latchkey.http.views.auth import TokensView
+from latchkey.wiring.sign_in import sign_in
+from latchkey.wiring.storage import public_urls
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.sign_in import SignIn
     from latchkey.http.request import Request
     from latchkey.http.response import Response
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=public(),
-    needs=sign_in,
+    needs=(sign_in, public_urls),
     body=LoginBody,
     returns=TokensView,
     errors=(
@@ -43,18 +45,16 @@ if TYPE_CHECKING:
     ),
     limits=(LOGIN_PER_ADDRESS,),
 )
-def handler(request: Request[LoginBody], flow: SignIn) -> Response:
+def handler(request: Request[LoginBody], flow: SignIn, urls: PublicUrls) -> Response:
     """Sign in with an email address or a username, and the password.
 
-    The status of an account is only revealed after its password was verified. With
-    `token_transport: cookie` the request must have an allowed `Origin`. After too many wrong
-    passwords the owner can still sign in with a `code` that `requestLoginCode` emails.
+    The status of an account is only revealed to its password. `token_transport: cookie` needs an
+    allowed `Origin`. After too many wrong passwords, a `code` of `requestLoginCode` still works.
     """
-    body = request.body
-    require_origin_of_transport(request, body.token_transport)
+    require_origin_of_transport(request, urls)
     signed_in = flow.with_password(
-        identifier=body.identifier,
-        context=request.context.from_device(body.device_id),
-        **body.model_dump(include={"password", "device_name", "code"}),
+        context=request.context.from_device(request.body.device_id),
+        identifier=request.body.identifier,
+        **request.body.model_dump(include={"password", "device_name", "code"}),
     )
-    return tokens(signed_in, transport=body.token_transport)
+    return tokens(signed_in, urls, transport=request.body.token_transport)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import session_flows
 from latchkey.http.auth import signed_in
-from latchkey.http.cookies import clear_refresh_cookie
+from latchkey.http.cookies import clear_refresh_token
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
+from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in(ended_too=True), needs=session_flows)
+@endpoint(caller=signed_in(ended_too=True), needs=sessions)
 def handler(request: Request[None], flow: Sessions) -> Response:
     """Sign this device out and clear its cookie. Doing it twice is not an error."""
     flow.log_out(request.caller, request.context)
-    return ok(message="Signed out.", cookies=(clear_refresh_cookie(),))
+    return clear_refresh_token(ok(message="Signed out."))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import reauthentication
 from latchkey.domain.errors import (
     AccountNotFound,
     InvalidCredentials,
@@ -16,6 +15,7 @@ from latchkey.http.bodies.auth import ReauthenticateBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.auth import ReauthenticatedView
+from latchkey.wiring.sessions import reauthentication
 
 if TYPE_CHECKING:
     from latchkey.flows.reauthentication import Reauthentication

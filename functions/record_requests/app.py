@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import request_trail
-from latchkey.http.audit_feeds import record_request_lines
+from latchkey.events.audit_feeds import record_request_lines
+from latchkey.events.handlers import event_handler
+from latchkey.wiring.audit import request_trail
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Event
+    from latchkey.events import Event
+    from latchkey.flows.request_trail import RequestTrail
 
 
-def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
+@event_handler(needs=request_trail)
+def handler(event: Event, flow: RequestTrail) -> dict[str, int]:
     """Record a batch of log lines. Raises if that fails, so that it is delivered again."""
-    del lambda_context
-    return record_request_lines(event, request_trail())
+    return record_request_lines(event, flow)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import refreshing
 from latchkey.domain.errors import (
     OriginNotAllowed,
     RefreshTokenInvalid,
@@ -19,10 +18,13 @@ from latchkey.domain.limits import REFRESH_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import RefreshBody
 from latchkey.http.endpoint import endpoint
-from latchkey.http.refresh_transport import presented_refresh_token
-from latchkey.http.views.auth import RefreshedView, refreshed
+from latchkey.http.token_transport import presented_refresh_token, refreshed
+from latchkey.http.views.auth import RefreshedView
+from latchkey.wiring.sessions import refreshing
+from latchkey.wiring.storage import public_urls
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.refreshing import Refreshing
     from latchkey.http.request import Request
     from latchkey.http.response import Response
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=public(),
-    needs=refreshing,
+    needs=(refreshing, public_urls),
     body=RefreshBody,
     returns=RefreshedView,
     errors=(
@@ -45,12 +47,12 @@ if TYPE_CHECKING:
     ),
     limits=(REFRESH_PER_ADDRESS,),
 )
-def handler(request: Request[RefreshBody], flow: Refreshing) -> Response:
+def handler(request: Request[RefreshBody], flow: Refreshing, urls: PublicUrls) -> Response:
     """Exchange a refresh token, from the body or the cookie, for the next token pair.
 
     For 30 seconds the same token gets the same response, so parallel tabs and retries do not sign
     the device out. An error does not clear the cookie, because a parallel request may have just
     set it.
     """
-    token, transport = presented_refresh_token(request, request.body)
+    token, transport = presented_refresh_token(request, urls)
     return refreshed(flow.refresh(token, request.context), transport=transport)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import registration
 from latchkey.domain.errors import (
     AccountDeleted,
     AccountSuspended,
@@ -14,23 +13,24 @@ from latchkey.domain.errors import (
     WeakPassword,
 )
 from latchkey.domain.limits import REGISTER_PER_ADDRESS
-from latchkey.flows.registration import NewAccount
+from latchkey.flows.registration import NewAccount, Registration
 from latchkey.http.auth import public
 from latchkey.http.bodies.registration import RegisterBody
 from latchkey.http.endpoint import endpoint
-from latchkey.http.refresh_transport import require_origin_of_transport
-from latchkey.http.response import accepted
-from latchkey.http.views.auth import TokensView, tokens
+from latchkey.http.response import Response, accepted
+from latchkey.http.token_transport import require_origin_of_transport, tokens
+from latchkey.http.views.auth import TokensView
+from latchkey.wiring.sign_in import registration
+from latchkey.wiring.storage import public_urls
 
 if TYPE_CHECKING:
-    from latchkey.flows.registration import Registration
+    from latchkey.domain.request import PublicUrls
     from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(
     caller=public(),
-    needs=registration,
+    needs=(registration, public_urls),
     body=RegisterBody,
     returns={201: TokensView, 202: None},
     errors=(
@@ -44,17 +44,17 @@ if TYPE_CHECKING:
     limits=(REGISTER_PER_ADDRESS,),
     idempotency_key=True,
 )
-def handler(request: Request[RegisterBody], flow: Registration) -> Response:
+def handler(request: Request[RegisterBody], flow: Registration, urls: PublicUrls) -> Response:
     """Create an account.
 
     If email verification is optional, the new account is signed in (201). If it is required, the
     response is 202 whether or not the address has an account, and its owner gets an email.
     """
     body = request.body
-    require_origin_of_transport(request, body.token_transport)
+    require_origin_of_transport(request, urls)
     new = NewAccount(**body.model_dump(exclude={"token_transport", "device_id"}))
     context = request.context.from_device(body.device_id)
     signed_in = flow.register(new, context, request.idempotency_key)
     if signed_in is None:
         return accepted("Check your email to confirm the address.")
-    return tokens(signed_in, transport=body.token_transport, status=201)
+    return tokens(signed_in, urls, transport=body.token_transport, status=201)

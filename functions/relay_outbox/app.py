@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from latchkey.http.workers import relay_stream_records
+from latchkey.events.handlers import event_handler
+from latchkey.events.outbox_stream import relay_stream_records
+from latchkey.wiring.mail import outbox_relay
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Event
+    from latchkey.events import Event
+    from latchkey.flows.outbox import OutboxRelay
 
 
-def handler(event: Event, lambda_context: Any = None) -> Event:
+@event_handler(needs=outbox_relay)
+def handler(event: Event, relay: OutboxRelay) -> Event:
     """Send a batch of stream records. Returns the failed ones, to be delivered again."""
-    del lambda_context
-    return relay_stream_records(event)
+    return relay_stream_records(event, relay)

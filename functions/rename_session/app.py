@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import session_flows
 from latchkey.domain.errors import SessionNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.sessions import RenameSessionBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.sessions import SessionView
+from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=signed_in(),
-    needs=session_flows,
+    needs=sessions,
     body=RenameSessionBody,
     returns=SessionView,
     errors=(SessionNotFound,),

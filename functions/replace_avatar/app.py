@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import avatars
 from latchkey.domain.errors import (
     AccountNotFound,
     UnusablePicture,
@@ -17,8 +16,11 @@ from latchkey.http.endpoint import endpoint
 from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
+from latchkey.wiring.storage import public_urls
+from latchkey.wiring.users import avatars
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.avatars import Avatars
     from latchkey.http.request import Request
     from latchkey.http.response import Response
@@ -26,13 +28,13 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=signed_in(),
-    needs=avatars,
+    needs=(avatars, public_urls),
     body=ReplaceAvatarBody,
     if_match=True,
     returns=AccountView,
     errors=(AccountNotFound, UnusablePicture, UploadNotComplete, UploadNotFound),
 )
-def handler(request: Request[ReplaceAvatarBody], flow: Avatars) -> Response:
+def handler(request: Request[ReplaceAvatarBody], flow: Avatars, urls: PublicUrls) -> Response:
     """Use an uploaded picture: its middle square, at most 512 pixels wide, as WebP.
 
     Metadata is removed. An upload can be used once.
@@ -43,4 +45,4 @@ def handler(request: Request[ReplaceAvatarBody], flow: Avatars) -> Response:
         request.context,
         expected_versions=request.expected_versions,
     )
-    return ok(AccountView.of(account), headers=etag(account.version))
+    return ok(AccountView.of(account, urls), headers=etag(account.version))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import profile
 from latchkey.domain.errors import UsernameTaken
 from latchkey.http.auth import self_or_admin
 from latchkey.http.bodies.profile import ReplaceUserBody
@@ -12,8 +11,11 @@ from latchkey.http.endpoint import endpoint
 from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
+from latchkey.wiring.storage import public_urls
+from latchkey.wiring.users import profile
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.profile import Profile
     from latchkey.http.request import Request
     from latchkey.http.response import Response
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
 @endpoint(
     caller=self_or_admin("user_id", recently_for_others=True),
     reason=True,
-    needs=profile,
+    needs=(profile, public_urls),
     body=ReplaceUserBody,
     if_match=True,
     returns=AccountView,
     errors=(UsernameTaken,),
 )
-def handler(request: Request[ReplaceUserBody], flow: Profile) -> Response:
+def handler(request: Request[ReplaceUserBody], flow: Profile, urls: PublicUrls) -> Response:
     """Replace a profile. An absent field is cleared. The history shows who did it."""
     account = flow.change(
         request.account_id,
@@ -37,4 +39,4 @@ def handler(request: Request[ReplaceUserBody], flow: Profile) -> Response:
         request.context,
         expected_versions=request.expected_versions,
     )
-    return ok(AccountView.of(account), headers=etag(account.version))
+    return ok(AccountView.of(account, urls), headers=etag(account.version))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import export_flows
 from latchkey.domain.errors import AccountNotFound, ExportAlreadyRunning, TooManyAttempts
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.exports import ExportView, headers
+from latchkey.wiring.exports import exports
 
 if TYPE_CHECKING:
     from latchkey.flows.exports import Exports
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=signed_in(recently=True),
-    needs=export_flows,
+    needs=exports,
     idempotency_key=True,
     returns={202: ExportView},
     errors=(AccountNotFound, ExportAlreadyRunning, TooManyAttempts),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import login_codes
 from latchkey.domain.limits import MAIL_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import IdentifierBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import accepted
+from latchkey.wiring.sign_in import login_codes
 
 if TYPE_CHECKING:
     from latchkey.flows.login_codes import LoginCodes

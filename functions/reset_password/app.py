@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import password
 from latchkey.domain.errors import SingleUseTokenInvalid, WeakPassword
 from latchkey.domain.limits import REDEEM_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import ResetPasswordBody
+from latchkey.http.cookies import set_device_id
 from latchkey.http.endpoint import endpoint
-from latchkey.http.views.auth import KnownDeviceView, known_device
+from latchkey.http.response import ok
+from latchkey.http.views.auth import KnownDeviceView
+from latchkey.wiring.links import password
 
 if TYPE_CHECKING:
     from latchkey.flows.password import Password
@@ -35,4 +37,10 @@ def handler(request: Request[ResetPasswordBody], flow: Password) -> Response:
     """
     body = request.body
     context = request.context.from_device(body.device_id)
-    return known_device(flow.reset(body.token, body.new_password, context))
+    device_id = flow.reset(body.token, body.new_password, context)
+    response = ok(
+        KnownDeviceView(device_id=device_id),
+        status=202,
+        message="The password is changed. Sign in with it.",
+    )
+    return set_device_id(response, device_id)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import self_restore
 from latchkey.domain.errors import SingleUseTokenInvalid
 from latchkey.domain.limits import REDEEM_PER_ADDRESS
 from latchkey.http.auth import public
 from latchkey.http.bodies.auth import TokenBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
+from latchkey.wiring.links import self_restore
 
 if TYPE_CHECKING:
     from latchkey.flows.self_restore import SelfRestore

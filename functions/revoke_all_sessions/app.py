@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import session_flows
 from latchkey.domain.errors import AccountNotFound
 from latchkey.http.auth import signed_in
+from latchkey.http.cookies import clear_refresh_token
 from latchkey.http.endpoint import endpoint
 from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
+from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=signed_in(),
-    needs=session_flows,
+    needs=sessions,
     returns=EndedSessionsView,
     errors=(AccountNotFound,),
 )
 def handler(request: Request[None], flow: Sessions) -> Response:
     """Sign every device out, including this one. The same as `?scope=all` on the collection."""
     count = flow.revoke_many(request.caller, "all", request.context)
-    return ended_sessions(count, scope="all")
+    return clear_refresh_token(ended_sessions(count, scope="all"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import session_flows
 from latchkey.domain.errors import SessionNotFound
 from latchkey.http.auth import signed_in
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.sessions import EndedSessionView
+from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=signed_in(),
-    needs=session_flows,
+    needs=sessions,
     returns=EndedSessionView,
     errors=(SessionNotFound,),
 )

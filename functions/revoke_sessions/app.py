@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import session_flows
 from latchkey.domain.errors import AccountNotFound, CurrentSessionUnknown
 from latchkey.http.auth import signed_in
+from latchkey.http.cookies import clear_refresh_token
 from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import Choice
 from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
+from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
@@ -25,7 +26,7 @@ SCOPE = Choice(
 
 @endpoint(
     caller=signed_in(),
-    needs=session_flows,
+    needs=sessions,
     query={"scope": SCOPE},
     returns=EndedSessionsView,
     errors=(CurrentSessionUnknown, AccountNotFound),
@@ -34,4 +35,5 @@ def handler(request: Request[None], flow: Sessions) -> Response:
     """Sign out all your other devices, or all devices, in one atomic step."""
     scope = request.query["scope"]
     count = flow.revoke_many(request.caller, scope, request.context)
-    return ended_sessions(count, scope=scope)
+    response = ended_sessions(count, scope=scope)
+    return clear_refresh_token(response) if scope == "all" else response

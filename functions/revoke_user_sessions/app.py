@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import administration
 from latchkey.http.auth import admin
 from latchkey.http.endpoint import endpoint
 from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
+from latchkey.wiring.sessions import administration
 
 if TYPE_CHECKING:
     from latchkey.flows.administration import Administration

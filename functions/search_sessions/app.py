@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import administration
 from latchkey.domain.errors import InvalidCursor
 from latchkey.domain.search import SessionFilter, SessionState
 from latchkey.http.auth import admin
@@ -12,6 +11,7 @@ from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import NETWORK_FORMAT, PAGING, Choice, Identifier, Instant, Text
 from latchkey.http.response import ok
 from latchkey.http.views.administration import FoundSessionListView
+from latchkey.wiring.sessions import administration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import avatars, services
+from latchkey.events.handlers import event_handler
 from latchkey.observability import logger, record_task
+from latchkey.wiring.storage import clock
+from latchkey.wiring.users import avatars
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Event
+    from latchkey.domain.clock import Clock
+    from latchkey.events import Event
+    from latchkey.flows.avatars import Avatars
 
 
-def handler(event: Event, lambda_context: Any = None) -> dict[str, int]:
+@event_handler(needs=(avatars, clock))
+def handler(event: Event, flow: Avatars, clock: Clock) -> dict[str, int]:
     """Run for the schedule or by hand. Runs may overlap."""
-    del event, lambda_context
+    del event
     try:
-        deleted = avatars().sweep(services().clock.now())
+        deleted = flow.sweep(clock.now())
     except Exception:
         record_task("sweep_avatars", failed=True)
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import avatars
 from latchkey.domain.errors import AccountNotFound, UnusablePicture, UsernameTaken
 from latchkey.domain.limits import AVATAR_FORM_MAX_BYTES
 from latchkey.http.auth import signed_in
@@ -14,8 +13,11 @@ from latchkey.http.forms import Form
 from latchkey.http.preconditions import etag
 from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
+from latchkey.wiring.storage import public_urls
+from latchkey.wiring.users import avatars
 
 if TYPE_CHECKING:
+    from latchkey.domain.request import PublicUrls
     from latchkey.flows.avatars import Avatars
     from latchkey.http.request import Request
     from latchkey.http.response import Response
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=signed_in(),
-    needs=avatars,
+    needs=(avatars, public_urls),
     body=UpdateMeBody,
     form=Form(UpdateMeForm, file="avatar", file_max_bytes=AVATAR_FORM_MAX_BYTES),
     if_match=True,
     returns=AccountView,
     errors=(AccountNotFound, UnusablePicture, UsernameTaken),
 )
-def handler(request: Request[UpdateMeBody], flow: Avatars) -> Response:
+def handler(request: Request[UpdateMeBody], flow: Avatars, urls: PublicUrls) -> Response:
     """Change parts of your profile. An absent field stays, a null clears the field.
 
     A form can include a picture of up to 4 MiB. All changes are applied, or none.
@@ -42,4 +44,4 @@ def handler(request: Request[UpdateMeBody], flow: Avatars) -> Response:
         request.context,
         expected_versions=request.expected_versions,
     )
-    return ok(AccountView.of(account), headers=etag(account.version))
+    return ok(AccountView.of(account, urls), headers=etag(account.version))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.bootstrap import email_address
 from latchkey.domain.errors import (
     EmailAlreadyRegistered,
     InvalidCredentials,
@@ -16,6 +15,7 @@ from latchkey.http.auth import public
 from latchkey.http.bodies.auth import ConfirmEmailBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
+from latchkey.wiring.links import email_address
 
 if TYPE_CHECKING:
     from latchkey.flows.email_address import EmailAddress

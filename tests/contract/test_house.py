@@ -17,7 +17,7 @@ from tools.template import ROOT, folder, functions, load, routes
 
 FOLDERS = sorted(folders())
 MAY_IMPORT = re.compile(
-    r"latchkey\.(http|domain)\.\w+(\.\w+)*|latchkey\.bootstrap|latchkey\.observability|"
+    r"latchkey\.(http|domain|events|wiring)\.\w+(\.\w+)*|latchkey\.observability|"
     r"__future__|typing|collections\.abc|datetime"
 )
 FLOW_DATA = re.compile(r"latchkey\.flows\.\w+")
@@ -114,7 +114,7 @@ def test_a_route_that_says_nothing_asks_for_a_session():
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_handler_imports_what_handlers_may(name):
-    """HTTP, bootstrap, the domain; of flows the data that they take, and types for annotations.
+    """HTTP, events, wiring, the domain; of flows their data, and types for annotations.
 
     No storage, no security, no library: whatever a handler needs of those is a flow's to do.
     """

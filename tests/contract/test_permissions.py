@@ -22,6 +22,7 @@ from latchkey.storage.boto_client import aws_client
 from latchkey.storage.mailed_codes import MailedCodeStore
 from latchkey.storage.single_use_tokens import issue
 from latchkey.storage.table import Change, Put, Query, Update, read_all
+from latchkey.wiring.storage import account_store
 from tests.support.audit import log_event, stream_event
 from tests.support.grants import deployed, role_statements
 from tests.support.iam import allows, as_list
@@ -437,7 +438,7 @@ def mails(service):
 
 def use_a_code(service, email):
     """Sign in with a code, as it would have been mailed."""
-    account = service.services.accounts.find_by_email(email)
+    account = service.services[account_store].find_by_email(email)
     code, purpose = "0123456789", CodePurpose.SIGN_IN
     mailed = MailedCode(
         digest=digest_of(code, purpose=purpose, account_id=account.id),

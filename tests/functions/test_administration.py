@@ -7,6 +7,7 @@ import pytest
 from latchkey.domain.errors import AccountNotFound, TemporarilyUnavailable
 from latchkey.storage import keys
 from latchkey.storage.cursors import write_position
+from latchkey.wiring.storage import account_store
 from tests.support.desk import HOSTILE_FILTERS
 from tests.support.person import ME, Person, audit_rows
 from tests.support.service import ENVIRONMENT, IPHONE, InProcessService
@@ -376,7 +377,7 @@ def test_whose_an_administrator_looks_at_finds_it_in_their_own_history(
     assert audit_rows(service, action) == []
     assert admin.get(f"/api/v1/users/{ada.id}{what}").status == 200
     (row,) = audit_rows(service, action)
-    account = service.services.accounts.get(admin.id)
+    account = service.services[account_store].get(admin.id)
     assert row["actor"] == account.audit.id
     (entry,) = [e for e in ada.get(f"{ME}/activity").data["activity"] if e["action"] == action]
     assert "(by an administrator)" in entry["description"]

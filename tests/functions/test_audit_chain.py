@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import pytest
 
-from latchkey import bootstrap
+from latchkey import wiring
 from latchkey.domain.audit import row_place
 from latchkey.domain.audit_chain import canonical, row_digest
 from latchkey.domain.clock import to_milliseconds
@@ -25,6 +25,8 @@ from latchkey.storage.audit_chain import AuditChainStore
 from latchkey.storage.dynamodb import item_bytes
 from latchkey.storage.streams import read_image
 from latchkey.storage.table import Put
+from latchkey.wiring.audit import audit_chain
+from latchkey.wiring.storage import account_store
 from tests.support.audit import (
     audit_rows,
     audited,
@@ -71,7 +73,7 @@ def chained_once(service):
     entries = [
         (entry.partition, entry.row_id)
         for number in range(AUDIT_CHAINS)
-        for block in bootstrap.services().audit_chain.store.after(number, 0)
+        for block in wiring.services()[audit_chain].store.after(number, 0)
         for entry in block.entries
     ]
     assert sorted(entries) == sorted((r["pk"], r["sk"]) for r in audit_rows(service.table))
@@ -122,7 +124,7 @@ def test_chainers_at_the_same_time_chain_each_row_once(service):
 
 def test_erasing_a_person_leaves_the_chain_valid_and_their_rows_unreadable(service):
     person = Person(service)
-    subject = service.services.accounts.get(person.id).audit
+    subject = service.services[account_store].get(person.id).audit
     service.login(user_agent=IPHONE)
     live(service)
     chain(service)

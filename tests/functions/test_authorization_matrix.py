@@ -10,6 +10,7 @@ import copy
 import pytest
 
 from latchkey.storage.memory import MemoryTable
+from latchkey.wiring.storage import account_store
 from tests.support.authorization import (
     CALLERS,
     CELLS,
@@ -140,7 +141,7 @@ BODY_OF = {
 def test_whatever_an_administrator_reads_or_does_is_recorded_with_who(world, operation_id):
     """A row is in the table when the answer leaves; a new operation of theirs is tried, too."""
     world.reset()
-    account = world.service.services.accounts.get(world.ids["admin"])
+    account = world.service.services[account_store].get(world.ids["admin"])
     before = {row["sk"] for row in rows(world)}
     method, path, _ = request_of(operation_id, world.objects[WHOSE.get(operation_id, "a")])
     if operation_id == "resetPreferencesAtUsersUserIdPreferences":

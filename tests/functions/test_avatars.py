@@ -14,6 +14,7 @@ from latchkey.domain.limits import (
     AVATAR_UPLOAD_FINISH_SECONDS,
 )
 from latchkey.storage.table import Query
+from latchkey.wiring.users import avatars
 from tests.support.media import Crash
 from tests.support.person import ME, Person, audit_rows, kept
 from tests.support.pictures import HOSTILE, jpeg, multipart, png, webp
@@ -370,7 +371,7 @@ def transaction_dies(service, *, after):
 
 def ledger_dies(service, step):
     """Let the process die before it writes to the ledger of files."""
-    ledger = service.services.avatars.store
+    ledger = service.services[avatars].store
 
     def dying(avatar_id):
         delattr(ledger, step)
@@ -412,10 +413,10 @@ def test_a_crash_leaves_a_working_avatar_and_the_sweep_finds_the_rest(
     assert show(ada, upload_id).status == (404 if new_shown else 200)
     assert shown_file(ada)
 
-    service.services.avatars.sweep(service.clock.now())
+    service.services[avatars].sweep(service.clock.now())
     assert len(unshown(service)) == left_unshown, "a change may be under way"
     service.clock.advance(seconds=AVATAR_UNSHOWN_GRACE_SECONDS + 1)
-    service.services.avatars.sweep(service.clock.now())
+    service.services[avatars].sweep(service.clock.now())
     ada.token = service.login().data["access_token"]
     assert (len(service.media.avatars), unshown(service)) == (1, [])
     assert shown_file(ada)
@@ -435,7 +436,7 @@ def test_a_crash_while_an_avatar_is_removed_shows_it_or_none(service, ada, step)
     assert (shown_file(ada) is None) is (step != "before the transaction")
     assert ada.request("DELETE", AVATAR).data["avatar_url"] is None
     service.clock.advance(seconds=AVATAR_UNSHOWN_GRACE_SECONDS + 1)
-    service.services.avatars.sweep(service.clock.now())
+    service.services[avatars].sweep(service.clock.now())
     assert (service.media.avatars, unshown(service)) == ({}, [])
 
 
@@ -472,7 +473,7 @@ def test_of_two_requests_with_one_key_at_once_both_get_what_one_created(service,
     for _ in range(others):
         offer(ada)
     key = {"idempotency-key": '"one-key"'}
-    ledger = service.services.avatars.store
+    ledger = service.services[avatars].store
     second = []
 
     def overtaken(leave, *, also=()):

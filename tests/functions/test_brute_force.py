@@ -11,6 +11,7 @@ import pytest
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import LOGIN_PER_ADDRESS
 from latchkey.storage.memory import MemoryTable
+from latchkey.wiring.sign_in import passwords
 from tests.support.calls import RecordingTable
 from tests.support.passwords import CountingPasswords
 from tests.support.service import InProcessService
@@ -22,7 +23,7 @@ WRONG = "a wrong guess at a password"
 @pytest.fixture
 def service():
     made = InProcessService(RATE_LIMIT_FACTOR="1")
-    made.services.passwords = CountingPasswords()
+    made.services[passwords] = CountingPasswords()
     return made
 
 
@@ -36,7 +37,7 @@ def addresses():
 
 
 def verified(service):
-    return service.services.passwords.verified
+    return service.services[passwords].verified
 
 
 def test_a_thousand_addresses_get_five_guesses_in_a_quarter_of_an_hour(service):
@@ -227,7 +228,7 @@ def test_both_identifiers_of_an_account_together_get_no_more_guesses_than_one(se
     for _ in range(20):
         by_username(service, address=next(source))
         guess(service, address=next(source))
-    assert service.services.passwords.evaluated == 5
+    assert service.services[passwords].evaluated == 5
 
 
 @pytest.mark.parametrize("guesses_before", [0, 5, 10])
@@ -235,7 +236,7 @@ def test_a_known_and_an_unknown_identifier_make_the_same_requests(guesses_before
     """Whatever state the counters are in: of the address, and of the account's username."""
     table = RecordingTable()
     service = InProcessService(table=table, RATE_LIMIT_FACTOR="1")
-    service.put_in_place(passwords=CountingPasswords())
+    service.put_in_place({passwords: CountingPasswords()})
     service.register(username="ada")
     source = addresses()
     for _ in range(guesses_before):

@@ -15,6 +15,9 @@ from latchkey.domain.ids import new_id
 from latchkey.flows.cleanup import Cleanup, Task
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.task_leases import TaskLeases
+from latchkey.wiring.exports import export_store, export_upkeep
+from latchkey.wiring.storage import session_store
+from latchkey.wiring.users import avatars
 from tests.support.builders import NOW
 from tests.support.person import ME, Person
 from tests.support.pictures import multipart, png
@@ -82,24 +85,24 @@ def test_what_is_for_a_persons_hand_waits_for_it(leases):
 def test_the_end_of_an_account_is_the_end_of_its_exports():
     service = InProcessService()
     token = service.register().data["access_token"]
-    upkeep, now = service.services.export_upkeep, service.clock.now()
+    upkeep, now = service.services[export_upkeep], service.clock.now()
     done = service.request("POST", "/api/v1/users/me/export", token=token).data["id"]
     service.work()
     running = service.request("POST", "/api/v1/users/me/export", token=token).data["id"]
     account_id = service.request("GET", "/api/v1/users/me", token=token).data["id"]
     lease = now + timedelta(seconds=130)
-    claimed = service.services.exports.claim(
+    claimed = service.services[export_store].claim(
         account_id, running, lease_id="lea_1", now=now, until=lease
     )
     # The worker that is at it is stopped, and waited for.
     assert upkeep.remove_all(account_id, now) == lease
     with pytest.raises(ExportLeaseLost):
-        service.services.exports.checkpoint(claimed)
+        service.services[export_store].checkpoint(claimed)
     service.export_files.stage(running, "0000-lea_1", b"too late")
     assert upkeep.remove_all(account_id, lease) is None
     assert service.export_files.objects == {}
-    assert service.services.exports.list_by_account(account_id) == []
-    assert service.services.exports.find(account_id, done) is None
+    assert service.services[export_store].list_by_account(account_id) == []
+    assert service.services[export_store].find(account_id, done) is None
     assert upkeep.remove_all(account_id, lease) is None
 
 
@@ -112,7 +115,7 @@ def test_a_closed_accounts_export_fails_and_leaves_nothing():
         if key.sk == "ACCOUNT":
             item["status"] = "suspended"
     service.work()
-    export = service.services.exports.find(account_id, export_id)
+    export = service.services[export_store].find(account_id, export_id)
     assert (export.status, export.failure) == ("failed", "account_closed")
     assert service.export_files.objects == {}
 
@@ -150,8 +153,8 @@ def test_five_runs_at_once_get_everything_done_once(capsys):
     assert [metric for metric in metrics if sum(metric.get("TaskFailures", [0]))] == []
     service.work()
     assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
-    assert service.services.exports.find(keeping.id, export).status == "expired"
-    assert service.services.exports.find(stuck.id, waiting).status == "ready"
+    assert service.services[export_store].find(keeping.id, export).status == "expired"
+    assert service.services[export_store].find(stuck.id, waiting).status == "ready"
 
 
 def sweeps(capsys):
@@ -173,7 +176,7 @@ def test_five_sweeps_at_once_delete_what_nobody_is_shown_and_nothing_else(capsys
     assert ada.request("PATCH", ME, raw_body=shown, headers=headers).status == 200
     (kept,) = service.media.avatars
     left = new_id("avt", service.clock.now())
-    service.services.avatars.store.expect_file(left)
+    service.services[avatars].store.expect_file(left)
     service.media.put_avatar(left, b"picture")
     service.clock.advance(days=2)
     handler = importlib.import_module("functions.sweep_avatars.app").handler
@@ -185,7 +188,7 @@ def test_five_sweeps_at_once_delete_what_nobody_is_shown_and_nothing_else(capsys
     assert sweeps(capsys) == [0] * 5
     assert handler({}, None) == {"deleted": 0}
 
-    service.services.avatars.store.expect_file(left)
+    service.services[avatars].store.expect_file(left)
     service.clock.advance(days=2)
     service.media.fail_at("delete_avatar", ConnectionError())
     with pytest.raises(ConnectionError):
@@ -205,6 +208,6 @@ def test_sessions_that_ttl_left_behind_are_removed(capsys):
     assert handler({}, None)["remove_overdue_sessions"] == 0
     service.clock.advance(days=2)
     assert handler({}, None)["remove_overdue_sessions"] == 1
-    assert service.services.sessions.find(old.id, old.session_id) is None
-    assert service.services.sessions.find(newer.id, newer.session_id) is not None
+    assert service.services[session_store].find(old.id, old.session_id) is None
+    assert service.services[session_store].find(newer.id, newer.session_id) is not None
     assert handler({}, None)["remove_overdue_sessions"] == 0

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from latchkey import bootstrap
-from latchkey.http.cookies import REFRESH_COOKIE
+from latchkey import wiring
 from tests.support.service import ENVIRONMENT, InProcessService
 from tools.template import routes
 
@@ -102,7 +101,7 @@ CLOUDFRONT = "d111111abcdef8.cloudfront.net"
 
 def by_cookie(service: InProcessService, headers: dict[str, str], origin: str | None):
     """Refresh as a page does: with the cookie, and the Origin that its browser says."""
-    cookie = f"{REFRESH_COOKIE}={service.login().data['refresh_token']}"
+    cookie = f"__Host-latchkey_refresh={service.login().data['refresh_token']}"
     sent = headers if origin is None else {**headers, "origin": origin}
     return service.request("POST", REFRESH, cookies=[cookie], headers=sent)
 
@@ -155,4 +154,4 @@ def test_with_a_domain_the_page_is_under_it_and_nowhere_else():
     headers = {**PROOF, "x-latchkey-host": CLOUDFRONT}
     assert by_cookie(service, headers, f"https://{CLOUDFRONT}").code == "ORIGIN_NOT_ALLOWED"
     assert by_cookie(service, headers, ENVIRONMENT["PUBLIC_URL"]).status == 200
-    assert bootstrap.services().config.public_url == ENVIRONMENT["PUBLIC_URL"]
+    assert wiring.services().config.public_url == ENVIRONMENT["PUBLIC_URL"]

@@ -14,6 +14,9 @@ from latchkey.security.receipts import read_receipt
 from latchkey.storage import keys
 from latchkey.storage.single_use_tokens import issue
 from latchkey.storage.table import Put
+from latchkey.wiring.storage import clock, outbox_store
+from latchkey.wiring.tokens import signing_keys
+from latchkey.wiring.upkeep import deletion_store, erasure
 from tests.support.outbox import sqs_record
 from tests.support.person import ME, Person, audit_rows
 from tests.support.pictures import multipart, png
@@ -69,7 +72,7 @@ def somebody(service, items):
     for number in range(items):
         key = keys.consent(ada.id, f"con_{number:026}")
         service.table.put(Put(key, {"note": f"of {ada.id}", "ip": IP}))
-    context = service.services.clock.now()
+    context = service.services[clock].now()
     token = SingleUseToken(
         id=f"tok_{1:026}",
         purpose=Purpose.RESET_PASSWORD,
@@ -115,7 +118,7 @@ def receive_mail(service):
     """Take the mails out of the outbox as their worker would."""
     mails = [i for i in service.table.all_items() if str(i["sk"]).startswith("mail#")]
     for item in mails:
-        service.services.outbox.settle(Queue.MAIL, str(item["sk"]).partition("#")[2])
+        service.services[outbox_store].settle(Queue.MAIL, str(item["sk"]).partition("#")[2])
     return [item["body"] for item in mails]
 
 
@@ -134,7 +137,7 @@ def test_nothing_is_left_but_a_receipt(service, items):
     assert claims["erased"]["session"] == 2
     assert claims["erased"]["single_use_token"] == 1
     assert claims["erased"]["account"] == 1
-    assert service.services.deletions.find_receipt(claims["jti"]) == mail["receipt"]
+    assert service.services[deletion_store].find_receipt(claims["jti"]) == mail["receipt"]
     assert service.register(EMAIL, username="canaryname").status == 201
 
 
@@ -217,12 +220,12 @@ def test_a_receipt_outlives_the_key_that_signed_it(service, tmp_path, capsys):
     ada.request("DELETE", ME, query={"hard": "true"})
     deliver(service)
     (mail,) = [m for m in receive_mail(service) if m["kind"] == "account_erased"]
-    signing_keys = service.services.signing_keys
+    rotation = service.services[signing_keys]
     for _ in range(3):
-        signing_keys.rotate(service.clock.now(), force=True)
+        rotation.rotate(service.clock.now(), force=True)
         # A replaced key stays published for a day, for copies that cannot be refreshed.
         service.clock.advance(hours=26)
-    signing_keys.rotate(service.clock.now())
+    rotation.rotate(service.clock.now())
     later = service.request("GET", "/.well-known/jwks.json").body
     assert published["keys"][0]["kid"] not in {key["kid"] for key in later["keys"]}
     receipt = tmp_path / "receipt.txt"
@@ -244,10 +247,10 @@ def test_the_end_of_grace_is_found_by_the_schedule(service):
     ada.request("DELETE", ME)
     receive_mail(service)
     service.clock.advance(days=29)
-    assert service.services.erasure.start_due(service.clock.now()) == 0
+    assert service.services[erasure].start_due(service.clock.now()) == 0
     service.clock.advance(days=2)
     now = service.clock.now()
-    assert [service.services.erasure.start_due(now) for _ in range(5)] == [1, 0, 0, 0, 0]
+    assert [service.services[erasure].start_due(now) for _ in range(5)] == [1, 0, 0, 0, 0]
     deliver(service)
     receive_mail(service)
     assert left_of(service, ada) == []
@@ -259,7 +262,7 @@ def test_a_lost_message_is_sent_again(service):
     (waiting,) = [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]
     service.table.delete_many([keys.Key(waiting["pk"], waiting["sk"])])
     service.clock.advance(minutes=16)
-    assert service.services.erasure.start_due(service.clock.now()) == 1
+    assert service.services[erasure].start_due(service.clock.now()) == 1
     deliver(service)
     receive_mail(service)
     assert left_of(service, ada) == []
@@ -271,7 +274,7 @@ def test_a_restored_account_is_not_erased(service):
     boss.become_admin()
     ada.request("DELETE", ME)
     service.clock.advance(days=31)
-    assert service.services.erasure.start_due(service.clock.now()) == 1
+    assert service.services[erasure].start_due(service.clock.now()) == 1
     token = service.login("boss@example.com").data["access_token"]
     path = f"/api/v1/users/{ada.id}/restore"
     assert service.request("POST", path, token=token).status == 200
@@ -285,7 +288,7 @@ def test_a_claimed_account_is_not_restored(service):
     boss.become_admin()
     ada.request("DELETE", ME)
     service.clock.advance(days=31)
-    assert service.services.erasure.start_due(service.clock.now()) == 1
+    assert service.services[erasure].start_due(service.clock.now()) == 1
     token = service.login("boss@example.com").data["access_token"]
     table = crashing(service)
     (waiting,) = [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]

@@ -23,6 +23,9 @@ from latchkey.storage.consents import record
 from latchkey.storage.export_files import MemoryExportFiles, archive_key
 from latchkey.storage.records import to_item
 from latchkey.storage.table import Put
+from latchkey.wiring.exports import exports
+from latchkey.wiring.storage import account_store, effect_writer, table
+from latchkey.wiring.users import preference_store
 from tests.support.archives import read_archive
 from tests.support.builders import NOW, a_session, an_account
 from tests.support.service import InProcessService
@@ -78,14 +81,14 @@ class Person:
             location=self.maybe(f"{self.word()}, {self.word()}"),
             avatar_id=self.maybe(new_id("avt", now)),
         )
-        service.services.accounts.put_new(self.account, self.effects(1))
+        service.services[account_store].put_new(self.account, self.effects(1))
         self.picture = f"a picture of {self.word()}"
         if self.account.avatar_id is not None:
             service.media.avatars[self.account.avatar_id] = self.picture.encode()
         self.sessions = [self._session() for _ in range(chance.randrange(1, 6))]
         self._say_what_it_likes()
-        service.services.table.transact(
-            service.services._effects.writes(self.effects(chance.randrange(1, 60)))
+        service.services[table].transact(
+            service.services[effect_writer].writes(self.effects(chance.randrange(1, 60)))
         )
 
     def word(self, length=12):
@@ -154,7 +157,7 @@ class Person:
         }
         if self.maybe(document):
             preferences = Preferences(document=document, updated_at=now)
-            store = self._service.services.preference_store
+            store = self._service.services[preference_store]
             store.put(self.account.id, preferences, Effects())
 
     def export(self):
@@ -170,7 +173,7 @@ class Person:
             now=self._service.clock.now(),
             ip_address=self.address(),
         )
-        return self._service.services.export_flows.request(caller, None, context)
+        return self._service.services[exports].request(caller, None, context)
 
 
 def own_items(service, person):

@@ -15,6 +15,7 @@ from latchkey.domain.effects import OutboxMessage, Queue
 from latchkey.domain.export import ExportBusy, ExportLeaseLost
 from latchkey.flows.export_worker import Work
 from latchkey.storage.export_files import ArchiveWriter, MemoryExportFiles, archive_key
+from latchkey.wiring.exports import export_worker
 from tests.support.api import all_at_once
 from tests.support.archives import read_archive
 from tests.support.outbox import Invocation, sqs_record
@@ -46,7 +47,7 @@ def through_the_handler(service, message):
 
 def past_the_outbox(service, message):
     try:
-        service.services.export_worker.work(Work(message=message, seconds_left=lambda: 120))
+        service.services[export_worker].work(Work(message=message, seconds_left=lambda: 120))
     except (ExportBusy, ExportLeaseLost):
         return False
     return True

@@ -7,6 +7,7 @@ from typing import override
 import pytest
 
 from latchkey.storage.export_files import archive_key
+from latchkey.wiring.exports import export_store
 from tests.support.archives import read_archive
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.service import IPHONE, PASSWORD, InProcessService
@@ -106,7 +107,7 @@ def test_a_repeated_request_gets_what_the_first_one_made(service, token):
 def test_of_two_requests_with_one_key_at_once_both_get_what_one_made(service, token):
     """The second comes when the first has looked for the key, and before it reads the ledger."""
     key = {"idempotency-key": '"one-key"'}
-    store, second = service.services.exports, []
+    store, second = service.services[export_store], []
 
     def overtaken(account_id):
         del store.ledger_version

@@ -9,6 +9,7 @@ import pytest
 from latchkey.storage import keys
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import ABSENT, Change, Check, Delete, Put, Query, Update
+from latchkey.wiring import storage
 from tests.support.granted_table import GrantedTable, NotGrantedError, running
 from tests.support.service import InProcessService
 
@@ -70,7 +71,7 @@ def test_every_handler_in_process_runs_under_its_role(monkeypatch):
     service = InProcessService()
     monkeypatch.setattr(
         "functions.get_health.app.handler",
-        lambda _event, _context: service.services.table.get(ACCOUNT),
+        lambda _event, _context: service.services[storage.table].get(ACCOUNT),
     )
     with pytest.raises(NotGrantedError):
         service.request("GET", "/api/v1/health")

@@ -7,6 +7,7 @@ import pytest
 from latchkey.domain.limits import SESSION_LIMIT_MAX
 from latchkey.storage import keys
 from latchkey.storage.table import Put
+from latchkey.wiring.upkeep import erasure
 from tests.support.person import ME, Person, audit_rows, kept
 from tests.support.service import PASSWORD, InProcessService
 
@@ -190,7 +191,7 @@ def test_an_admin_restores_until_the_purge_has_claimed_the_account(service, ada,
     (row,) = audit_rows(service, "account.restored.by_admin")
     assert row["actor"] != row["pk"].removeprefix("SUBJECT#")
     service.clock.advance(days=40)
-    assert service.services.erasure.start_due(service.clock.now()) == 0
+    assert service.services[erasure].start_due(service.clock.now()) == 0
 
 
 def test_what_was_suspended_is_suspended_again_when_it_is_restored(service, ada, admin):

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from latchkey.domain.limits import LOGIN_CODE_MAIL, LOGIN_CODE_MINUTES, LOGIN_PER_CODE_HOLDER
+from latchkey.wiring.sign_in import passwords
 from tests.support.calls import RecordingTable
 from tests.support.passwords import CountingPasswords
 from tests.support.service import IPHONE, PASSWORD, InProcessService
@@ -20,7 +21,7 @@ HOME = "203.0.113.50"
 @pytest.fixture
 def service():
     service = InProcessService(RATE_LIMIT_FACTOR="1")
-    service.put_in_place(passwords=CountingPasswords())
+    service.put_in_place({passwords: CountingPasswords()})
     service.register(username="ada")
     service.work()
     return service
@@ -129,7 +130,7 @@ def test_a_code_is_for_its_account_only(service):
 def test_a_wrong_code_is_refused_before_the_password_is_looked_at(service):
     answers = [login(service, code="00000-00000", password=p) for p in (PASSWORD, WRONG)]
     assert [refused(answer) for answer in answers] == [(401, "CODE_INVALID")] * 2
-    assert service.services.passwords.verified == 0
+    assert service.services[passwords].verified == 0
 
 
 def test_a_suspended_account_gets_no_code(service):
@@ -147,12 +148,12 @@ def test_a_suspended_account_gets_no_code(service):
 
 def test_who_holds_a_code_guesses_no_more_than_others(service, botnet):
     guess(service, botnet)
-    before = service.services.passwords.evaluated
+    before = service.services[passwords].evaluated
     ask(service)
     (code,) = codes(service)
     answers = [login(service, next(botnet), code=code, password=WRONG) for _ in range(20)]
     assert [answer.status for answer in answers] == [401] * 5 + [429] * 15
-    assert service.services.passwords.evaluated - before == LOGIN_PER_CODE_HOLDER.free
+    assert service.services[passwords].evaluated - before == LOGIN_PER_CODE_HOLDER.free
     assert "details" not in answers[-1].body["error"], "another code is no way around this"
 
 
@@ -160,9 +161,9 @@ def test_a_sign_in_by_code_leaves_the_strangers_waiting(service, botnet):
     guess(service, botnet)
     ask(service)
     assert login(service, code=codes(service)[0]).status == 200
-    evaluated = service.services.passwords.evaluated
+    evaluated = service.services[passwords].evaluated
     assert guess(service, botnet, 10) == [429] * 10
-    assert service.services.passwords.evaluated == evaluated
+    assert service.services[passwords].evaluated == evaluated
 
 
 def test_strangers_who_use_the_codes_up_leave_the_owner_one_that_works(service, botnet):
@@ -194,11 +195,11 @@ def attack(service, botnet, days, *, owner):
     Returns how often the owner got in, and how many guesses were evaluated.
     """
     got_in = guesses = 0
-    passwords = service.services.passwords
+    counting = service.services[passwords]
     for hour in range(days * 24):
-        before = passwords.evaluated
+        before = counting.evaluated
         login(service, next(botnet), password=WRONG)
-        guesses += passwords.evaluated - before
+        guesses += counting.evaluated - before
         service.clock.advance(minutes=30)
         if owner and hour % 6 == 5:
             got_in += owner(service)
@@ -219,7 +220,7 @@ def sign_in_somehow(service):
 def test_for_a_month_the_owner_gets_in_every_time_and_the_guessers_gain_nothing(botnet):
     def fresh():
         service = InProcessService(RATE_LIMIT_FACTOR="1")
-        service.put_in_place(passwords=CountingPasswords())
+        service.put_in_place({passwords: CountingPasswords()})
         service.register()
         service.work()
         return service

@@ -11,6 +11,7 @@ import pytest
 from latchkey.domain.audit import Action
 from latchkey.domain.errors import AccountNotFound
 from latchkey.storage.table import ConditionFailed
+from latchkey.wiring.mail import mail_suppression_store
 from tests.support.person import Person
 from tests.support.service import InProcessService
 from tools.template import ROOT
@@ -155,7 +156,7 @@ def test_a_complaint_after_a_bounce_counts_and_a_bounce_after_a_complaint_does_n
     deliver(service, happened(service), happened(service, "Complaint"), happened(service))
     assert rows(service, *Action).count(Action.MAIL_BOUNCED) == 1
     assert rows(service, *Action).count(Action.MAIL_REPORTED) == 1
-    (found,) = service.services.mail_suppressions.list_by_account(service.ada.id)
+    (found,) = service.services[mail_suppression_store].list_by_account(service.ada.id)
     assert found.reason.value == "reported"
 
 
@@ -203,7 +204,7 @@ def test_a_new_address_of_the_same_person_gets_mails(service):
 
 def test_an_erasure_takes_it_along(service):
     deliver(service, happened(service))
-    assert service.services.mail_suppressions.list_by_account(service.ada.id)
+    assert service.services[mail_suppression_store].list_by_account(service.ada.id)
     service.ada.request("DELETE", "/api/v1/users/me")
     service.clock.advance(days=31)
     importlib.import_module("functions.cleanup.app").handler({}, None)
@@ -235,4 +236,4 @@ def test_it_and_its_row_are_written_together_or_not_at_all(service, monkeypatch)
 
     monkeypatch.setattr(service.table, "transact", fails)
     assert deliver(service, happened(service)) == [0]
-    assert service.services.mail_suppressions.list_by_account(service.ada.id) == []
+    assert service.services[mail_suppression_store].list_by_account(service.ada.id) == []

@@ -16,6 +16,8 @@ from latchkey.domain.limits import (
     POSTPONED_MAX_SECONDS,
 )
 from latchkey.storage import mailer as mailers
+from latchkey.wiring.mail import outbox_relay
+from latchkey.wiring.storage import account_store
 from tests.support.builders import a_context
 from tests.support.outbox import sqs_record
 from tests.support.service import InProcessService
@@ -62,7 +64,7 @@ def ask_for(service, count):
         mail.AccountErased(address=f"p{n}@example.com", language="en", receipt="r").message(context)
         for n in range(count)
     ]
-    service.services.accounts.record(Effects(outbox=tuple(messages)))
+    service.services[account_store].record(Effects(outbox=tuple(messages)))
     return [message.id for message in messages]
 
 
@@ -129,7 +131,7 @@ def test_a_day_without_quota_loses_no_mail_and_multiplies_none(service, monkeypa
     for minute in range(24 * 60):
         service.clock.advance(minutes=1)
         if minute % 5 == 0:
-            assert service.services.outbox_relay.relay_overdue(service.clock.now()) <= len(ids)
+            assert service.services[outbox_relay].relay_overdue(service.clock.now()) <= len(ids)
             due |= dict.fromkeys(service.queues.sent.pop(Queue.MAIL, []), minute)
         batch = [m for m, at in due.items() if at <= minute]
         if not batch:
@@ -153,7 +155,7 @@ def test_a_mail_whose_delayed_delivery_was_lost_is_found_by_the_sweep(service, m
     scripted(service, monkeypatch, RATE)
     (only,) = ask_for(service, 1)
     deliver(service, [only])
-    relay = service.services.outbox_relay
+    relay = service.services[outbox_relay]
     assert relay.relay_overdue(service.clock.now()) == 0
     service.clock.advance(minutes=31)
     assert relay.relay_overdue(service.clock.now()) == 1

@@ -8,9 +8,12 @@ import pytest
 
 from latchkey.domain.effects import Effects, OutboxMessage, Queue
 from latchkey.domain.ids import new_id
-from latchkey.http.workers import worker
+from latchkey.events.workers import worker
 from latchkey.security.sealing import seal
 from latchkey.storage.effects import EffectWriter
+from latchkey.wiring import Part
+from latchkey.wiring.mail import outbox_relay
+from latchkey.wiring.storage import outbox_store
 from tests.support.outbox import OutboxPump, sqs_record
 from tests.support.service import InProcessService
 
@@ -39,7 +42,7 @@ class Work:
         self.done: list[str] = []
 
     def handler(self):
-        @worker(queue=Queue.MAIL, lease=timedelta(seconds=30), needs=lambda: self)
+        @worker(queue=Queue.MAIL, lease=timedelta(seconds=30), needs=Part(lambda _: self))
         def handler(message, work):
             if work.failures:
                 work.failures -= 1
@@ -75,7 +78,7 @@ def test_when_nothing_can_be_sent_the_whole_batch_comes_again(service):
 def test_what_was_lost_is_sent_by_the_sweep(service):
     lost = put(service)
     service.clock.advance(hours=1)
-    assert service.services.outbox_relay.relay_overdue(service.clock.now()) == 1
+    assert service.services[outbox_relay].relay_overdue(service.clock.now()) == 1
     assert service.queues.sent[Queue.MAIL] == [lost]
 
 
@@ -102,7 +105,7 @@ def test_a_failure_brings_back_its_own_message_and_no_other(service):
 def test_a_message_that_another_worker_holds_comes_back(service):
     work, message_id = Work(), put(service)
     now = service.clock.now()
-    service.services.outbox.claim(Queue.MAIL, message_id, now, timedelta(seconds=30))
+    service.services[outbox_store].claim(Queue.MAIL, message_id, now, timedelta(seconds=30))
     again = {"batchItemFailures": [{"itemIdentifier": message_id}]}
     assert work.handler()({"Records": [sqs_record(message_id)]}, None) == again
     service.clock.advance(seconds=30)

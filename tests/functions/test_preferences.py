@@ -7,6 +7,7 @@ import json
 import pytest
 
 from latchkey.domain.limits import PREFERENCES_MAX_BYTES
+from latchkey.wiring.storage import account_store
 from tests.support.bad_input import BAD_PREFERENCES, HOSTILE_PREFERENCES
 from tests.support.person import Person, audit_rows, kept
 from tests.support.service import InProcessService
@@ -165,7 +166,7 @@ def test_the_owner_and_an_administrator_reach_them_by_id(service, ada, bob):
     assert bob.get(path).data["wifi"] is True
     assert set_(bob, {"wifi": False}, path).status == 200
     assert bob.request("DELETE", path).status == 200
-    account = service.services.accounts.get
+    account = service.services[account_store].get
     for action in ("preferences.changed.by_admin", "preferences.reset.by_admin"):
         (row,) = audit_rows(service, action)
         assert row["pk"] == f"SUBJECT#{account(ada.id).audit.id}"

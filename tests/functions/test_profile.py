@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from latchkey.wiring.storage import account_store
 from tests.support.bad_input import (
     BAD_PROFILES,
     HOSTILE_JSON,
@@ -329,7 +330,7 @@ def test_an_administrator_may_change_a_profile_and_the_trail_says_who(service, a
     condition = {"if-match": seen.headers["etag"]}
     assert bob.put(ada.id, {"full_name": "Ada King"}, headers=condition).status == 200
     (row,) = audit_rows(service, "profile.changed.by_admin")
-    account = service.services.accounts.get
+    account = service.services[account_store].get
     assert row["pk"] == f"SUBJECT#{account(ada.id).audit.id}"
     assert row["actor"] == account(bob.id).audit.id
     assert row["changed"] == ["full_name", "username"]

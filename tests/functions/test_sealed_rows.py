@@ -7,6 +7,9 @@ import json
 import pytest
 
 from latchkey.security.sealing import KEY_BYTES, SealBrokenError, seal, unseal
+from latchkey.wiring import audit
+from latchkey.wiring.exports import export_store
+from latchkey.wiring.storage import account_store
 from tests.support.audit import captured_log, log_event
 from tests.support.person import ME, Person
 from tests.support.service import IPHONE as PHONE
@@ -80,7 +83,7 @@ def rows(service, subject_id):
 def test_a_row_with_anothers_seal_shows_nothing_of_it(service, ada):
     service.clock.advance(seconds=1)
     service.login(source_ip="198.51.100.9", user_agent=PHONE)
-    subject = service.services.accounts.get(ada.id).audit
+    subject = service.services[account_store].get(ada.id).audit
     first, *_, last = sorted(rows(service, subject.id).values(), key=lambda item: item["sk"])
     assert {"203.0.113.7", "198.51.100.9"} <= {event["ip_address"] for event in activity(ada)}
     first["sealed"], last["sealed"] = last["sealed"], first["sealed"]
@@ -90,12 +93,12 @@ def test_a_row_with_anothers_seal_shows_nothing_of_it(service, ada):
 
 
 def test_an_export_of_a_trail_with_a_broken_seal_is_still_made(service, ada):
-    subject = service.services.accounts.get(ada.id).audit
+    subject = service.services[account_store].get(ada.id).audit
     for item in rows(service, subject.id).values():
         item["sealed"] = b"\x01" + bytes(40)
     export_id = ada.request("POST", f"{ME}/export").data["id"]
     service.work()
-    assert service.services.exports.find(ada.id, export_id).status == "ready"
+    assert service.services[export_store].find(ada.id, export_id).status == "ready"
 
 
 def test_the_origin_of_a_request_opens_in_the_row_of_that_request(service, ada):
@@ -105,10 +108,10 @@ def test_the_origin_of_a_request_opens_in_the_row_of_that_request(service, ada):
         wrong = {"email": ada.email, "password": "x" + PASSWORD}
         service.request("POST", "/api/v1/auth/login", json_body=wrong, source_ip="198.51.100.9")
     service._handler("record_requests")(log_event(log.getvalue().splitlines()), None)
-    account = service.services.accounts.get(ada.id)
+    account = service.services[account_store].get(ada.id)
     entries = {
         (entry.row.operation, entry.personal.get("ip_address"))
-        for entry in service.services.activity.read_all(account)
+        for entry in service.services[audit.activity].read_all(account)
     }
     assert {("get_me", "203.0.113.7"), ("login", "198.51.100.9")} <= entries
     assert activity(ada)[0]["ip_address"] == "198.51.100.9"
@@ -117,7 +120,7 @@ def test_the_origin_of_a_request_opens_in_the_row_of_that_request(service, ada):
     requests[0]["sealed"], requests[1]["sealed"] = requests[1]["sealed"], requests[0]["sealed"]
     opened = [
         entry.personal
-        for entry in service.services.activity.read_all(account)
+        for entry in service.services[audit.activity].read_all(account)
         if entry.row.operation is not None
     ]
     assert opened == [{}, {}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from latchkey.wiring.upkeep import erasure
 from tests.support.person import ME, Person, audit_rows
 from tests.support.service import InProcessService
 
@@ -48,7 +49,7 @@ def test_the_link_brings_the_account_back_once(service, ada):
     (row,) = audit_rows(service, "account.restored.by_link")
     assert row["actor"] == row["pk"].removeprefix("SUBJECT#")
     service.clock.advance(days=40)
-    assert service.services.erasure.start_due(service.clock.now()) == 0
+    assert service.services[erasure].start_due(service.clock.now()) == 0
 
 
 def test_of_two_who_use_it_at_once_one_succeeds(service, ada):

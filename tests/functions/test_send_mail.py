@@ -11,6 +11,8 @@ from latchkey.domain.effects import Effects
 from latchkey.domain.ids import new_id
 from latchkey.mail import rendering
 from latchkey.storage import mailer
+from latchkey.wiring.mail import outbox_relay
+from latchkey.wiring.storage import account_store
 from tests.support.builders import a_context
 from tests.support.service import InProcessService
 from tools.template import load
@@ -50,7 +52,7 @@ def service():
 
 def ask_for(service, *mails):
     context = a_context(now=service.clock.now())
-    service.services.accounts.record(Effects(outbox=tuple(m.message(context) for m in mails)))
+    service.services[account_store].record(Effects(outbox=tuple(m.message(context) for m in mails)))
 
 
 def messages(service):
@@ -76,7 +78,7 @@ def test_an_outage_of_ses_is_invisible_and_loses_nothing(service):
     assert len(messages(service)) == 1
     service.mailbox.down = False
     service.clock.advance(hours=1)
-    service.services.outbox_relay.relay_overdue(service.clock.now())
+    service.services[outbox_relay].relay_overdue(service.clock.now())
     service.work()
     assert len(service.mailbox.to(ADA)) == 1
 

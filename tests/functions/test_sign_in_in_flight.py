@@ -8,6 +8,7 @@ import pytest
 
 from latchkey.storage import keys
 from latchkey.storage.table import Change, Update
+from latchkey.wiring import sign_in
 from tests.support.passwords import QuickPasswords
 from tests.support.person import ME, Person
 from tests.support.service import IPHONE, PASSWORD, InProcessService
@@ -37,7 +38,7 @@ def passwords():
 @pytest.fixture
 def service(passwords):
     service = InProcessService()
-    service.put_in_place(passwords=passwords)
+    service.put_in_place({sign_in.passwords: passwords})
     return service
 
 
@@ -150,7 +151,7 @@ def stored_hash(service):
 def test_sign_in_rehashes_a_password_with_old_parameters(service):
     service.register()
     assert ",t=1," in stored_hash(service)
-    service.put_in_place(passwords=QuickPasswords(time_cost=2))
+    service.put_in_place({sign_in.passwords: QuickPasswords(time_cost=2)})
     assert service.login(fields={"password": "not the right password"}).status == 401
     assert ",t=1," in stored_hash(service)
     assert service.login().status == 200
@@ -163,7 +164,7 @@ def test_sign_in_rehashes_a_password_with_old_parameters(service):
 def test_two_sign_ins_that_rehash_at_once_both_succeed(service):
     service.register()
     newer = PausingPasswords(time_cost=2)
-    service.put_in_place(passwords=newer)
+    service.put_in_place({sign_in.passwords: newer})
     others = []
     newer.then = lambda: others.append(service.login(user_agent=IPHONE).status)
     assert service.login().status == 200

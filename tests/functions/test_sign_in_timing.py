@@ -17,6 +17,7 @@ from statistics import median
 import pytest
 
 from latchkey.security.passwords import Passwords
+from latchkey.wiring.sign_in import passwords
 from tests.support.person import ME, Person
 from tests.support.service import InProcessService
 
@@ -30,7 +31,7 @@ SAMPLES = 1000
 def service():
     """People in every state, of whom `unknown` is none."""
     service = InProcessService(RATE_LIMIT_FACTOR="1000")
-    service.put_in_place(passwords=Passwords())
+    service.put_in_place({passwords: Passwords()})
     people = {kind: Person(service, address_of(kind)) for kind in KINDS[1:]}
     administrator = Person(service, "administrator@example.com")
     administrator.become_admin()

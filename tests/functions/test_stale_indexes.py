@@ -15,6 +15,8 @@ import pytest
 from latchkey.storage import keys
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import Page, Query
+from latchkey.wiring.exports import export_store, export_upkeep
+from latchkey.wiring.upkeep import erasure
 from tests.support.person import ME, Person
 from tests.support.service import InProcessService
 
@@ -114,7 +116,7 @@ def test_a_restored_account_is_not_erased_by_an_index_that_missed_it(service, ad
     service.table.stop_indexes()
     assert admin.request("POST", f"{USERS}/{ada.id}/restore").status == 200
     service.clock.advance(days=31)
-    assert service.services.erasure.start_due(service.clock.now()) == 0
+    assert service.services[erasure].start_due(service.clock.now()) == 0
     service.work()
     assert service.login().status == 200
 
@@ -124,9 +126,9 @@ def test_a_deletion_that_the_index_misses_is_done_when_it_has_caught_up(service)
     service.table.stop_indexes()
     ada.request("DELETE", ME)
     service.clock.advance(days=31)
-    assert service.services.erasure.start_due(service.clock.now()) == 0
+    assert service.services[erasure].start_due(service.clock.now()) == 0
     service.table.catch_up()
-    assert service.services.erasure.start_due(service.clock.now()) == 1
+    assert service.services[erasure].start_due(service.clock.now()) == 1
 
 
 def test_an_erasure_whose_message_was_sent_is_not_sent_again_by_a_late_index(service):
@@ -135,8 +137,8 @@ def test_an_erasure_whose_message_was_sent_is_not_sent_again_by_a_late_index(ser
     service.clock.advance(days=31)
     service.table.stop_indexes()
     now = service.clock.now()
-    assert service.services.erasure.start_due(now) == 1
-    assert service.services.erasure.start_due(now) == 0
+    assert service.services[erasure].start_due(now) == 1
+    assert service.services[erasure].start_due(now) == 0
 
 
 def test_an_export_that_was_finished_is_neither_sent_again_nor_expired_twice(service):
@@ -145,13 +147,13 @@ def test_an_export_that_was_finished_is_neither_sent_again_nor_expired_twice(ser
     service.table.stop_indexes()
     service.work()
     later = service.clock.now() + timedelta(hours=1)
-    assert service.services.export_upkeep.requeue_stuck(later) == 0
-    assert service.services.exports.find(ada.id, export_id).status == "ready"
+    assert service.services[export_upkeep].requeue_stuck(later) == 0
+    assert service.services[export_store].find(ada.id, export_id).status == "ready"
     service.table.catch_up()
     service.table.stop_indexes()
     much_later = later + timedelta(days=8)
-    assert service.services.export_upkeep.expire(much_later) == 1
-    assert service.services.export_upkeep.expire(much_later) == 0
+    assert service.services[export_upkeep].expire(much_later) == 1
+    assert service.services[export_upkeep].expire(much_later) == 0
 
 
 def test_an_erasure_is_not_held_up_by_links_that_are_gone(service):

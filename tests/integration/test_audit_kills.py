@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from latchkey import bootstrap
+from latchkey import wiring
 from latchkey.storage import boto_client, keys
 from latchkey.storage.boto_client import aws_client
 from latchkey.storage.dynamodb import WRITE_ID
 from latchkey.storage.table import Query, read_all
+from latchkey.wiring.audit import audit_key, audit_store
+from latchkey.wiring.storage import account_store, table
 from tests.support.audit import copy_of, log_event, verified
 from tests.support.audit_process import EmulatedService, Kill, Person, run_act, run_worker
 from tests.support.recorded_service import create_tables
@@ -51,7 +53,7 @@ class Campaign:
         self.environment = environment
         self.service = EmulatedService()
         self.service._handler("rotate_signing_keys")({"RequestType": "Create"}, None)
-        bootstrap.audit_key().ensure()
+        self.service.services[audit_key].ensure()
         self.chance = random.Random(SEED)
         self.outcomes: Counter[str] = Counter()
         self.found: list[tuple[int, bool, int]] = []
@@ -120,7 +122,7 @@ class Campaign:
         event = {"Records": [_record(item) for item in items]}
         assert run_worker(self.environment, "chain_audit", event) == 0
         assert run_worker(self.environment, "anchor_audit", {}) == 0
-        table = self.service.services.table
+        stored = self.service.services[table]
         s3, bucket = aws_client("s3"), ENVIRONMENT["AUDIT_BUCKET"]
         anchors = [
             json.loads(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
@@ -128,11 +130,11 @@ class Campaign:
         ]
         name = f"{ENVIRONMENT['KEY_PARAMETER_PREFIX']}/audit-public-keys"
         jwks = json.loads(aws_client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
-        return verified(copy_of(table), anchors, jwks), len(items)
+        return verified(copy_of(stored), anchors, jwks), len(items)
 
     def _state(self, person):
         items = read_all(
-            self.service.services.table, Query(partition=keys.account(person.account_id).pk)
+            self.service.services[table], Query(partition=keys.account(person.account_id).pk)
         )
         return {
             item["sk"]: {n: v for n, v in item.items() if n not in UNAUDITED}
@@ -141,8 +143,8 @@ class Campaign:
         }
 
     def _rows(self, person):
-        account = self.service.services.accounts.get(person.account_id)
-        return sum(1 for _ in self.service.services.audit.read_all(account.audit.id))
+        account = self.service.services[account_store].get(person.account_id)
+        return sum(1 for _ in self.service.services[audit_store].read_all(account.audit.id))
 
     def _trail(self):
         pages = (
@@ -177,7 +179,7 @@ def campaign(tmp_path_factory):
         )
         yield Campaign(environment)
         boto_client._session.cache_clear()
-        bootstrap.use(None)
+        wiring.use(None)
 
 
 def kill(campaign, handlers, workers):

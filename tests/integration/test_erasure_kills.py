@@ -13,8 +13,7 @@ from itertools import batched
 
 import pytest
 
-from latchkey import bootstrap
-from latchkey.bootstrap import Services
+from latchkey import wiring
 from latchkey.domain.account import Account, Role
 from latchkey.domain.effects import Effects, Queue
 from latchkey.domain.ids import new_id
@@ -27,6 +26,13 @@ from latchkey.storage import boto_client, keys
 from latchkey.storage.boto_client import aws_client
 from latchkey.storage.records import to_item
 from latchkey.storage.table import Put, Query, read_all
+from latchkey.wiring import Services
+from latchkey.wiring.exports import exports
+from latchkey.wiring.links import single_use_token_store
+from latchkey.wiring.storage import account_store, clock, outbox_store, table
+from latchkey.wiring.tokens import signing_key_store, signing_keys
+from latchkey.wiring.upkeep import deletion_store
+from latchkey.wiring.users import life_cycle, media
 from tests.support.builders import a_session, an_account
 from tests.support.erasure_process import POINTS, deliver
 from tests.support.recorded_service import MEDIA, create_tables
@@ -65,11 +71,11 @@ def services(environment):
         for bucket in (ENVIRONMENT["EXPORT_BUCKET"], MEDIA):
             aws_client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=region)
         services = Services()
-        services.signing_keys.ensure(services.clock.now())
-        bootstrap.use(services)
+        services[signing_keys].ensure(services[clock].now())
+        wiring.use(services)
         yield services
         boto_client._session.cache_clear()
-        bootstrap.use(None)
+        wiring.use(None)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Leaving:
 
 def leave(services, items):
     """Open an account that has a bit of everything and so many items, and order its erasure."""
-    now = services.clock.now()
+    now = services[clock].now()
     token = new_id("tok", now)
     name = f"Canaria {token[-8:]}"
     address = f"canary.{token[-12:]}@example.com"
@@ -99,8 +105,8 @@ def leave(services, items):
         created_at=now,
         updated_at=now,
     )
-    services.accounts.put_new(account, Effects())
-    put = services.table.put
+    services[account_store].put_new(account, Effects())
+    put = services[table].put
     device = Device(name=f"Phone of {name}", type="mobile")
     session = a_session(
         account,
@@ -123,12 +129,12 @@ def leave(services, items):
             expires_at=now + timedelta(hours=1),
             subject=address,
         )
-        services.single_use_tokens.put_new(single)
+        services[single_use_token_store].put_new(single)
     context = RequestContext(request_id="leave", now=now, ip_address=ip_address)
     for _ in range(MESSAGES):
         mail = PasswordChanged(account_id=account.id)
-        services.accounts.record(Effects(outbox=(mail.message(context),)))
-    services.media.put_avatar(account.avatar_id, f"picture of {name}".encode())
+        services[account_store].record(Effects(outbox=(mail.message(context),)))
+    services[media].put_avatar(account.avatar_id, f"picture of {name}".encode())
     aws_client("s3").put_object(
         Bucket=MEDIA, Key=f"incoming/{account.id}/upl_1", Body=f"picture of {name}".encode()
     )
@@ -140,8 +146,8 @@ def leave(services, items):
         audit_subject=account.audit.id,
         device_name=device.name,
     )
-    services.export_flows.request(caller, None, context)
-    services.life_cycle.delete(account.id, caller, context, hard=True)
+    services[exports].request(caller, None, context)
+    services[life_cycle].delete(account.id, caller, context, hard=True)
     (message_id,) = waiting(services, Queue.PURGE, account.id)
     words = (address, name, account.username or "", ip_address, session.device_id, account.id)
     return Leaving(account, words, items, message_id)
@@ -161,11 +167,11 @@ def write_items(account_id, count, note):
 
 def waiting(services, queue, *words):
     """The messages of the outbox for a queue whose body has one of these words."""
-    now = services.clock.now() + timedelta(hours=12)
+    now = services[clock].now() + timedelta(hours=12)
     found = [
         item
         for partition in keys.outbox_partitions(now - timedelta(hours=13), now)
-        for item in read_all(services.table, Query(partition=partition))
+        for item in read_all(services[table], Query(partition=partition))
     ]
     return [
         str(item["sk"]).partition("#")[2]
@@ -179,12 +185,12 @@ def require_gone(services, leaving):
     """Nothing says who it was, but for the mail with the receipt; which counts everything once."""
     (mail_id,) = waiting(services, Queue.MAIL, leaving.account.email)
     assert waiting(services, Queue.PURGE, leaving.account.id) == []
-    now = services.clock.now() + timedelta(hours=12)
-    mail = services.outbox.claim(Queue.MAIL, mail_id, now, timedelta(seconds=1))
-    services.outbox.settle(Queue.MAIL, mail_id)
+    now = services[clock].now() + timedelta(hours=12)
+    mail = services[outbox_store].claim(Queue.MAIL, mail_id, now, timedelta(seconds=1))
+    services[outbox_store].settle(Queue.MAIL, mail_id)
     assert mail.body["address"] == leaving.account.email
     assert traces(aws_client, leaving.words) == {}
-    public = services.signing_key_store.ring().keys[0].public_jwk
+    public = services[signing_key_store].ring().keys[0].public_jwk
     claims = read_receipt(mail.body["receipt"], public, issuer=ENVIRONMENT["ISSUER"])
     assert claims["erased"] == {
         "account": 1,
@@ -195,7 +201,7 @@ def require_gone(services, leaving):
         "session": 1,
         "single_use_token": TOKENS,
     }
-    assert services.deletions.find_receipt(claims["jti"]) == mail.body["receipt"]
+    assert services[deletion_store].find_receipt(claims["jti"]) == mail.body["receipt"]
 
 
 def kill_and_redeliver(services, environment, point, items, nth=1):

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from latchkey import bootstrap
+from latchkey import wiring
 from latchkey.storage import boto_client
 from latchkey.storage.boto_client import aws_client
 from tests.support.export_campaign import Campaign
@@ -47,7 +47,7 @@ def campaign(environment):
         s3.create_bucket(Bucket=ENVIRONMENT["EXPORT_BUCKET"], CreateBucketConfiguration=region)
         yield Campaign(s3, aws_client("dynamodb"), SEED)
         boto_client._session.cache_clear()
-        bootstrap.use(None)
+        wiring.use(None)
 
 
 def kill_and_redeliver(campaign, environment, point, rows, nth):

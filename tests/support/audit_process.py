@@ -13,9 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from latchkey import bootstrap
-from latchkey.bootstrap import Services
+from latchkey import wiring
 from latchkey.storage import boto_client
+from latchkey.wiring import Services
 from tests.support.service import CHROME, IPHONE, PASSWORD, InProcessService
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class EmulatedService(InProcessService):
         """Wire it from the environment."""
         self._requests = (time.time_ns() + os.getpid()) * 1000
         self.services = Services()
-        bootstrap.use(self.services)
+        wiring.use(self.services)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import sys
 from datetime import timedelta
 
 from functions.purge_worker.app import handler
-from latchkey import bootstrap
-from latchkey.bootstrap import Services
+from latchkey import wiring
+from latchkey.wiring import Services, storage
+from latchkey.wiring.upkeep import erasure
 from tests.support.export_process import NOT_DONE, Killer, ShiftedClock
 from tests.support.outbox import Invocation, sqs_record
 
@@ -53,8 +54,8 @@ def deliver(
 
 def _run(environment: dict[str, str], message_id: str, killer: Killer, clock: ShiftedClock) -> None:
     os.environ.update(environment)
-    services = Services(clock=clock)
-    services.erasure = dataclasses.replace(services.erasure, passing=killer)
-    bootstrap.use(services)
+    services = Services(replacements={storage.clock: clock})
+    services[erasure] = dataclasses.replace(services[erasure], passing=killer)
+    wiring.use(services)
     answer = handler({"Records": [sqs_record(message_id)]}, Invocation())
     sys.exit(NOT_DONE if answer["batchItemFailures"] else 0)

@@ -8,8 +8,7 @@ from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from latchkey import bootstrap
-from latchkey.bootstrap import Services
+from latchkey import wiring
 from latchkey.domain.account import Role
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
@@ -20,6 +19,10 @@ from latchkey.storage.dynamodb import to_wire
 from latchkey.storage.export_files import archive_key, staged_prefix
 from latchkey.storage.records import to_item
 from latchkey.storage.table import Put, Query, read_all
+from latchkey.wiring import Services
+from latchkey.wiring.audit import audit_store
+from latchkey.wiring.exports import export_store, exports
+from latchkey.wiring.storage import account_store, clock, effect_writer, table
 from tests.support.archives import Archive, read_archive
 from tests.support.builders import a_session, an_account
 
@@ -43,7 +46,7 @@ class Campaign:
 
     def __init__(self, s3: Any, dynamodb: Any, seed: int) -> None:
         self.services = Services()
-        bootstrap.use(self.services)
+        wiring.use(self.services)
         self.random = random.Random(seed)
         self._s3 = s3
         self._dynamodb = dynamodb
@@ -53,13 +56,13 @@ class Campaign:
 
         row_bytes  of noise in each row, which no packing makes smaller: for files of many parts
         """
-        now = self.services.clock.now()
+        now = self.services[clock].now()
         account = an_account(created_at=now - timedelta(days=400), updated_at=now)
-        self.services.accounts.put_new(account, Effects())
+        self.services[account_store].put_new(account, Effects())
         sessions = [a_session(account, created_at=now) for _ in range(3)]
         for session in sessions:
             key = keys.session(account.id, session.id)
-            self.services.table.put(Put(key, to_item(session)))
+            self.services[table].put(Put(key, to_item(session)))
         self._write_history(account, rows - 1, row_bytes, now - timedelta(days=399), now)
         caller = Caller(
             account_id=account.id,
@@ -69,18 +72,18 @@ class Campaign:
             audit_subject=account.audit.id,
         )
         context = RequestContext(request_id="ask", now=now, ip_address="203.0.113.7")
-        export = self.services.export_flows.request(caller, None, context)
+        export = self.services[exports].request(caller, None, context)
         (message_id,) = self.messages("export", export.id)
         return Asked(account, export, message_id, rows)
 
     def messages(self, queue: str, export_id: str) -> list[str]:
         """The messages of the outbox for an export that wait in a queue."""
-        now = self.services.clock.now() + timedelta(hours=12)
+        now = self.services[clock].now() + timedelta(hours=12)
         partitions = keys.outbox_partitions(now - timedelta(hours=13), now)
         found = [
             item
             for partition in partitions
-            for item in read_all(self.services.table, Query(partition=partition))
+            for item in read_all(self.services[table], Query(partition=partition))
         ]
         return [
             str(item["sk"]).partition("#")[2]
@@ -100,18 +103,18 @@ class Campaign:
 
     def require_unreachable(self, asked: Asked) -> None:
         """Between two deliveries there is no link, unless the export is ready as a whole."""
-        export = self.services.exports.find(asked.account.id, asked.export.id)
+        export = self.services[export_store].find(asked.account.id, asked.export.id)
         assert export is not None
         if export.status == "ready":
             self.require_complete(asked, swept=False)
         else:
-            assert not self.services.exports.record_links(
-                [export], self.services.clock.now(), Effects()
+            assert not self.services[export_store].record_links(
+                [export], self.services[clock].now(), Effects()
             )
 
     def require_complete(self, asked: Asked, *, swept: bool = True) -> Archive:
         """One object, whole, with every row; one mail, one row in the trail, a free place."""
-        export = self.services.exports.find(asked.account.id, asked.export.id)
+        export = self.services[export_store].find(asked.account.id, asked.export.id)
         assert export is not None
         assert (export.status, export.progress) == ("ready", 100)
         key = archive_key(export.id)
@@ -125,10 +128,10 @@ class Campaign:
         assert len({row["id"] for row in rows}) == len(rows) == asked.rows
         assert len(archive.csv("security-history.csv")) == asked.rows
         assert len(self.messages("mail", export.id)) == 1
-        trail = list(self.services.audit.read_all(asked.account.audit.id))
+        trail = list(self.services[audit_store].read_all(asked.account.audit.id))
         completed = [row for row in trail if row.action is Action.EXPORT_COMPLETED]
         assert len(completed) == 1
-        self.services.exports.ledger_version(asked.account.id)
+        self.services[export_store].ledger_version(asked.account.id)
         return archive
 
     @property
@@ -153,7 +156,7 @@ class Campaign:
                 targets=(new_id("ses", context.now),),
                 device="Chrome on Windows" + self.random.randbytes(row_bytes // 2).hex(),
             )
-            puts += self.services._effects.writes(Effects(audit=(row,)))
+            puts += self.services[effect_writer].writes(Effects(audit=(row,)))
         table = self.services.config.audit_table_name
         for batch in batched(puts, 25, strict=False):
             requests = [

@@ -15,9 +15,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast, override
 
 from functions.export_worker.app import handler
-from latchkey import bootstrap
-from latchkey.bootstrap import Services
+from latchkey import wiring
 from latchkey.domain.clock import SystemClock
+from latchkey.wiring import Services, storage
+from latchkey.wiring.exports import export_worker
 from tests.support.outbox import Invocation, sqs_record
 
 if TYPE_CHECKING:
@@ -156,14 +157,14 @@ def _run(
     invocation: Invocation,
 ) -> None:
     os.environ.update(environment)
-    services = Services(clock=clock)
-    worker = services.export_worker
-    services.export_worker = dataclasses.replace(
+    services = Services(replacements={storage.clock: clock})
+    worker = services[export_worker]
+    services[export_worker] = dataclasses.replace(
         worker,
         passing=killer,
         files=cast("ExportFiles", WatchedFiles(worker.files, killer)),
         segment_bytes=SEGMENT_BYTES,
     )
-    bootstrap.use(services)
+    wiring.use(services)
     answer = handler({"Records": [sqs_record(message_id)]}, invocation)
     sys.exit(NOT_DONE if answer["batchItemFailures"] else 0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, override
 
-from latchkey import bootstrap, observability
+from latchkey import observability, wiring
 from latchkey.domain import ids
 from latchkey.domain.effects import Queue
 from latchkey.domain.erasure import ErasureHeldUp
@@ -23,6 +23,7 @@ from latchkey.security.passwords import Passwords
 from latchkey.storage.keys import OUTBOX_PREFIX, outbox_message
 from latchkey.storage.records import to_milliseconds
 from latchkey.storage.table import Key
+from latchkey.wiring.sign_in import password_policy, passwords
 from tests.support.interleaving import (
     Actor,
     InterleavingTable,
@@ -174,7 +175,7 @@ class World:
     def run(self, first: Operation, second: Operation | None, pause_before: int) -> Run:
         """Go back to the beginning and run both."""
         _restore(self.service, self._saved)
-        bootstrap.use(self.service.services)
+        wiring.use(self.service.services)
         run = Run(
             world=self.name,
             first=first.name,
@@ -356,7 +357,7 @@ class _Builder:
         service.export_files = Watched(service.export_files, "files", table, files)  # type: ignore[assignment]
         self.passwords = SaltedPasswords()
         self.passwords.is_outdated = True
-        service.put_in_place(passwords=self.passwords, password_policy=AnyPassword())
+        service.put_in_place({passwords: self.passwords, password_policy: AnyPassword()})
         self.service = service
         self.held: dict[str, str] = {}
 

@@ -21,6 +21,7 @@ from latchkey.domain.request import RequestContext
 from latchkey.storage.export_files import ArchiveWriter, archive_key, staged_key
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import Page
+from latchkey.wiring.storage import account_store, effect_writer
 from tests.support.archives import read_archive
 from tests.support.service import InProcessService
 
@@ -137,7 +138,7 @@ def _export(rows: int, answer: Any) -> None:
 
 
 def _sample(service: InProcessService, account_id: str) -> Item:
-    account = service.services.accounts.get(account_id)
+    account = service.services[account_store].get(account_id)
     context = RequestContext(
         request_id="x",
         now=service.clock.now() - timedelta(hours=1),
@@ -150,5 +151,5 @@ def _sample(service: InProcessService, account_id: str) -> Item:
         device="Chrome on Windows",
         targets=("ses_01kdx2w3wne4ns8ppdxwvxxxx0",),
     )
-    (put,) = service.services._effects.writes(Effects(audit=(row,)))
+    (put,) = service.services[effect_writer].writes(Effects(audit=(row,)))
     return {"pk": put.key.pk, **put.attributes}  # type: ignore[union-attr]

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, override
 
-from latchkey import bootstrap
-from latchkey.bootstrap import Services
+from latchkey import wiring
 from latchkey.domain.effects import Queue
 from latchkey.domain.mail import MailPostponed
 from latchkey.security.audit_signatures import LocalSigner, new_audit_key
@@ -28,6 +27,13 @@ from latchkey.storage.queues import Queues
 from latchkey.storage.s3_export_files import S3ExportFiles
 from latchkey.storage.signing_keys import SigningKeyStore
 from latchkey.storage.table import Key, TableName
+from latchkey.wiring import Services
+from latchkey.wiring.audit import audit_key, audit_vault
+from latchkey.wiring.exports import export_files
+from latchkey.wiring.mail import mailer, queues
+from latchkey.wiring.storage import clock, table
+from latchkey.wiring.tokens import link_peppers, refresh_peppers, signing_key_store
+from latchkey.wiring.users import media
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.service import ENVIRONMENT, InProcessService
 from tools.template import functions, load
@@ -137,20 +143,22 @@ class RecordedService(InProcessService):
             self._link_peppers._ring,
         ):
             cached._content = None
-        bootstrap.use(
+        wiring.use(
             Services(
                 self.services.config,
-                table=self.table,
-                clock=self.clock,
-                signing_key_store=self._keys,
-                refresh_peppers=self._refresh_peppers,
-                link_peppers=self._link_peppers,
-                queues=self._queues,
-                export_files=self._files,
-                audit_key=self._audit_key,
-                audit_vault=self._vault,
-                media=self._media,
-                mailer=self._mailer,
+                {
+                    table: self.table,
+                    clock: self.clock,
+                    signing_key_store: self._keys,
+                    refresh_peppers: self._refresh_peppers,
+                    link_peppers: self._link_peppers,
+                    queues: self._queues,
+                    export_files: self._files,
+                    audit_key: self._audit_key,
+                    audit_vault: self._vault,
+                    media: self._media,
+                    mailer: self._mailer,
+                },
             )
         )
         try:

@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from latchkey import bootstrap
-from latchkey.bootstrap import Services
+from latchkey import wiring
 from latchkey.config import Config
 from latchkey.storage.export_files import MemoryExportFiles
 from latchkey.storage.memory import MemoryTable
+from latchkey.wiring import Services
+from latchkey.wiring.audit import audit_key, audit_vault
+from latchkey.wiring.exports import export_files
+from latchkey.wiring.mail import mailer, queues
+from latchkey.wiring.sign_in import passwords
+from latchkey.wiring.storage import clock, table
+from latchkey.wiring.tokens import link_peppers, refresh_peppers, signing_key_store
+from latchkey.wiring.users import media
 from tests.support.audit import MemoryAuditKey, MemoryVault
 from tests.support.clock import ManualClock
 from tests.support.granted_table import GrantedTable, running
@@ -30,6 +37,7 @@ from tools.template import routes
 
 if TYPE_CHECKING:
     from latchkey.storage.table import Table
+    from latchkey.wiring import Part
     from tools.template import Route
 
 ENVIRONMENT = {
@@ -102,7 +110,10 @@ class InProcessService:
     """Latchkey without API Gateway and Lambda."""
 
     def __init__(self, *, table: Table | None = None, **settings: str) -> None:
-        """Build it; settings replace environment variables (`EMAIL_VERIFICATION="required"`)."""
+        """Build it on a table in memory, or on a given table.
+
+        settings  replace environment variables (`EMAIL_VERIFICATION="required"`)
+        """
         self.table = table or MemoryTable()
         self.clock = ManualClock()
         self.keys = MemorySigningKeyStore()
@@ -112,9 +123,9 @@ class InProcessService:
         self.export_files = MemoryExportFiles()
         self.audit_key = MemoryAuditKey()
         self.audit_vault = MemoryVault()
-        self._parts: dict[str, object] = {
-            "audit_key": self.audit_key,
-            "audit_vault": self.audit_vault,
+        self._parts: dict[Part[Any], object] = {
+            audit_key: self.audit_key,
+            audit_vault: self.audit_vault,
         }
         self.media = MemoryMedia()
         self.mailbox = MemoryMailbox()
@@ -190,9 +201,9 @@ class InProcessService:
         """Change fields of the configuration from here on."""
         self._use(dataclasses.replace(self.services.config, **changes))
 
-    def put_in_place(self, **parts: object) -> None:
-        """Let other parts stand in for those of `bootstrap`, by name."""
-        self._parts.update(parts)
+    def put_in_place(self, replacements: dict[Part[Any], object]) -> None:
+        """Replace parts of `latchkey.wiring`."""
+        self._parts.update(replacements)
         self._use(self.services.config)
 
     def work(self, *, copies: int = 1) -> list[str]:
@@ -207,18 +218,21 @@ class InProcessService:
     def _use(self, config: Config) -> None:
         self.services = Services(
             config,
-            table=GrantedTable(self.table),
-            clock=self.clock,
-            signing_key_store=self.keys,
-            refresh_peppers=self.refresh_peppers,
-            link_peppers=self.link_peppers,
-            queues=self.queues,
-            export_files=self.export_files,
-            media=self.media,
-            mailer=self.mailbox,
-            **{"passwords": QuickPasswords()} | self._parts,
+            {
+                table: GrantedTable(self.table),
+                clock: self.clock,
+                signing_key_store: self.keys,
+                refresh_peppers: self.refresh_peppers,
+                link_peppers: self.link_peppers,
+                queues: self.queues,
+                export_files: self.export_files,
+                media: self.media,
+                mailer: self.mailbox,
+                passwords: QuickPasswords(),
+                **self._parts,
+            },
         )
-        bootstrap.use(self.services)
+        wiring.use(self.services)
 
     def _handler(self, function: str) -> Any:
         handler = importlib.import_module(f"functions.{function}.app").handler

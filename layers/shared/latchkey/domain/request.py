@@ -68,3 +68,26 @@ class Caller:
     audit_subject: str = ""
     device_name: str = ""
     origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicUrls:
+    """The URLs that browsers use for this deployment.
+
+    public_url       the origin of the service; empty: the origin of its CloudFront
+    allowed_origins  further origins whose pages may use the cookie routes
+    media_url        where avatars are served; empty: on the origin of the API
+    """
+
+    public_url: str
+    allowed_origins: frozenset[str]
+    media_url: str
+
+    def allow(self, origin: str | None, *, edge_origin: str | None) -> bool:
+        """Return whether pages of this origin may use the cookie routes."""
+        own = self.public_url or edge_origin
+        return origin in self.allowed_origins or (bool(own) and origin == own)
+
+    def avatar_url(self, avatar_id: str | None) -> str | None:
+        """Return the URL of an avatar. Each avatar has its own, so any cache may keep it."""
+        return None if avatar_id is None else f"{self.media_url}/media/avatars/{avatar_id}.webp"

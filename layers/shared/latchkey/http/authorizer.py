@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from latchkey import bootstrap
 from latchkey.config import runs_in_lambda
 from latchkey.domain.audit import OK
 from latchkey.domain.clock import to_milliseconds
@@ -14,12 +13,13 @@ from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.http.auth import allow, refuse
 from latchkey.http.request import is_through_edge, request_use
 from latchkey.observability import REQUEST_LINE, logger, record_request, units
+from latchkey.wiring import resolve, services
+from latchkey.wiring.storage import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from latchkey.flows.authorization import Authorization
     from latchkey.http.request import Event
+    from latchkey.wiring import Part
 
 _OPERATION = "authorizer"
 _STATUS = {TemporarilyUnavailable.code: 503, DirectAccessRefused.code: 403}
@@ -28,11 +28,11 @@ _STATUS = {TemporarilyUnavailable.code: 503, DirectAccessRefused.code: 403}
 class Authorizer:
     """A REQUEST authorizer for HTTP APIs: payload 2.0, simple responses."""
 
-    def __init__(self, *, needs: Callable[[], Authorization]) -> None:
-        """Take the flow's factory; in Lambda, load it now, while initialising is cheap."""
+    def __init__(self, *, needs: Part[Authorization]) -> None:
+        """Take the flow; in Lambda, load it now, in the init phase."""
         self._needs = needs
         if runs_in_lambda():
-            needs()
+            resolve(needs)
 
     def __call__(self, event: Event) -> Event:
         """Authorize one request.
@@ -42,8 +42,7 @@ class Authorizer:
         """
         started = time.perf_counter()
         units.reset()
-        services = bootstrap.services()
-        config = services.config
+        config, now = services().config, services()[clock].now
         typed = config.authorizer_passes_reasons
         headers = {name.lower(): text for name, text in (event.get("headers") or {}).items()}
         request_id = event.get("requestContext", {}).get("requestId")
@@ -52,9 +51,9 @@ class Authorizer:
             # Before the session is read and its use noted. Other APIs have no edge of ours.
             if typed and not (config.direct_access or is_through_edge(headers, config.edge_secret)):
                 raise DirectAccessRefused  # noqa: TRY301 - answered as every other refusal
-            caller = self._needs().authorize(
+            caller = services()[self._needs].authorize(
                 headers.get("authorization"),
-                services.clock.now(),
+                now(),
                 request_use(event, headers, config.edge_secret),
                 request_id=request_id or "",
             )
@@ -74,7 +73,7 @@ class Authorizer:
         # Our own endpoints record what they refuse; of another API's refusals this is the record.
         logger.info(
             "authorization" if typed or outcome == OK else REQUEST_LINE,
-            at=to_milliseconds(services.clock.now()),
+            at=to_milliseconds(now()),
             operation=_OPERATION,
             status=status,
             request_id=request_id,

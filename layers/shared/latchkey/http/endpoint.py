@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
-from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DirectAccessRefused, DomainError, TooManyAttempts
@@ -24,6 +23,8 @@ from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import parse_event, read_json, read_link_token
 from latchkey.http.response import limit_headers, render
 from latchkey.observability import REQUEST_LINE, concern, logger, record_request, units
+from latchkey.wiring import resolve, services
+from latchkey.wiring.storage import clock, throttling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from latchkey.http.parameters import Parameter
     from latchkey.http.request import Event, Request
     from latchkey.http.response import Response
+    from latchkey.wiring import Needs
 
 _SERVER_ERROR = 500
 
@@ -83,7 +85,7 @@ class Endpoint:
         self,
         function: Callable[..., Response],
         spec: EndpointSpec,
-        needs: Callable[[], Any] | None,
+        needs: Needs | None,
     ) -> None:
         """Wrap a function; in Lambda, load what it needs now, while initialising is cheap."""
         self.spec = spec
@@ -91,10 +93,10 @@ class Endpoint:
         self._function = function
         update_wrapper(self, function)
         self.operation = operation_name(function.__module__)
-        if needs is not None and runs_in_lambda():
-            needs()
-        if spec.limits and runs_in_lambda():
-            bootstrap.throttling()
+        if runs_in_lambda():
+            resolve(needs)
+            if spec.limits:
+                resolve(throttling)
 
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
         """Answer one request; never raises."""
@@ -107,13 +109,11 @@ class Endpoint:
         outcome, reason = "OK", None
         standings: list[Standing] = []
         try:
-            services = bootstrap.services()
-            request = parse_event(
-                event, now=services.clock.now(), edge_secret=services.config.edge_secret
-            )
+            config, now = services().config, services()[clock].now()
+            request = parse_event(event, now=now, edge_secret=config.edge_secret)
             problem_json = request.wants_problem_json
             language = choose_language(request.languages)
-            _require_edge(request, direct_access=services.config.direct_access)
+            _require_edge(request, direct_access=config.direct_access)
             answer = render(self._answer(request, standings), request_id)
         except Exception as error:  # noqa: BLE001 - the last resort: nothing may leave unenveloped
             outcome, reason = _outcome(error)
@@ -146,11 +146,10 @@ class Endpoint:
             request.link_token = read_link_token(request)
         # What can't be understood has tried nothing; from here on it counts.
         standings += [
-            bootstrap.throttling().count_address(quota, request.context)
+            services()[throttling].count_address(quota, request.context)
             for quota in self.spec.limits
         ]
-        arguments = () if self._needs is None else (self._needs(),)
-        return self._function(request, *arguments)
+        return self._function(request, *resolve(self._needs))
 
     def _document(self, request: Request[Any]) -> Any:
         if not request.has_body and may_omit_body(self.spec, request.method):
@@ -162,7 +161,7 @@ class Endpoint:
     ) -> None:
         authorizer = event["requestContext"].get("authorizer", {}).get("lambda") or {}
         line = {
-            "at": to_milliseconds(bootstrap.services().clock.now()),
+            "at": to_milliseconds(services()[clock].now()),
             "operation": self.operation,
             "request_id": event["requestContext"]["requestId"],
             "route": event.get("routeKey"),
@@ -185,7 +184,7 @@ def endpoint(
     *,
     caller: CallerRule,
     returns: type | Mapping[int, type | None] | None = None,
-    needs: Callable[[], Any] | None = None,
+    needs: Needs | None = None,
     body: type[Body] | None = None,
     query: Mapping[str, Parameter] | None = None,
     errors: tuple[type[DomainError], ...] = (),
@@ -201,7 +200,7 @@ def endpoint(
 
     caller   who may call it: no default, so that nobody forgets
     returns  the view that it answers with; by status where there is more than one
-    needs    a factory of `bootstrap`; what it makes is the function's second argument
+    needs    parts of `latchkey.wiring`: the function's arguments after the request
     body     the pydantic model of the body; it is the only way to reach the body
     query    the query parameters; any other is refused
     errors   the domain errors that it may answer with

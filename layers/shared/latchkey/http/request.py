@@ -23,7 +23,7 @@ from latchkey.domain.limits import (
 from latchkey.domain.request import Caller, RequestContext
 from latchkey.domain.session import Use
 from latchkey.domain.text import REPLACEMENT_CHARACTER
-from latchkey.http.cookies import DEVICE_COOKIE
+from latchkey.http.cookies import device_id_of
 from latchkey.http.viewer import viewer_location
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _languages(header: str) -> list[str]:
 
 
 def _device_id(cookies: dict[str, str]) -> str | None:
-    device_id = cookies.get(DEVICE_COOKIE, "")
+    device_id = device_id_of(cookies) or ""
     return device_id if is_id("dev", device_id) else None
 
 

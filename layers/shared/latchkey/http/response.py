@@ -22,6 +22,7 @@ class Response:
     """What a handler returns.
 
     data      a view (a dataclass of `http.views`), or None
+    cookies   set and cleared by `http.cookies`
     bare      the data is the whole body: for documents whose form a standard fixes
     """
 
@@ -49,12 +50,9 @@ def ok(
     message: str | None = None,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-    cookies: tuple[str, ...] = (),
 ) -> Response:
     """Answer with data in the envelope."""
-    return Response(
-        status=status, data=data, message=message, headers=headers or {}, cookies=cookies
-    )
+    return Response(status=status, data=data, message=message, headers=headers or {})
 
 
 def export_path(export_id: str) -> str:

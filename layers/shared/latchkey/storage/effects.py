@@ -10,7 +10,7 @@ from latchkey.domain.audit import AuditRecord, row_place
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import AUDIT_RETENTION_DEFAULT_DAYS, OUTBOX_RETENTION_DAYS
 from latchkey.storage import keys
-from latchkey.storage.audit import row_put
+from latchkey.storage.audit_rows import row_put
 from latchkey.storage.records import to_value
 from latchkey.storage.table import ABSENT, Put
 

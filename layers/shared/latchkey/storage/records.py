@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from latchkey.domain import account, audit, export, request, session
+from latchkey.domain import account, audit, request, session
 
 if TYPE_CHECKING:
     from latchkey.storage.table import Item, Value
@@ -26,7 +26,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 # are needed at run time.
 _NAMES = {
     name: value
-    for module in (account, audit, export, request, session)
+    for module in (account, audit, request, session)
     for name, value in vars(module).items()
     if isinstance(value, type)
 } | {"datetime": datetime}

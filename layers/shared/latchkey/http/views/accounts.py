@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from latchkey import bootstrap
 from latchkey.domain.account import AccountStatus
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
+    from latchkey.domain.request import PublicUrls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class AccountView:
     updated_at: datetime
 
     @classmethod
-    def of(cls, account: Account) -> AccountView:
+    def of(cls, account: Account, urls: PublicUrls) -> AccountView:
         """Return the view of an account. Fields that are not listed here are never sent."""
         return cls(
             id=account.id,
@@ -50,7 +50,7 @@ class AccountView:
             username=account.username,
             full_name=account.full_name,
             display_name=account.display_name or account.full_name,
-            avatar_url=_avatar_url(account.avatar_id),
+            avatar_url=urls.avatar_url(account.avatar_id),
             speaking_language=account.speaking_language,
             listening_language=account.listening_language,
             age=account.age,
@@ -64,10 +64,3 @@ class AccountView:
             created_at=account.created_at,
             updated_at=account.updated_at,
         )
-
-
-def _avatar_url(avatar_id: str | None) -> str | None:
-    # A new picture has a new address, so caches may keep this one for ever.
-    if avatar_id is None:
-        return None
-    return f"{bootstrap.services().config.media_url}/media/avatars/{avatar_id}.webp"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from latchkey.http.cookies import clear_refresh_cookie
 from latchkey.http.response import ok
 
 if TYPE_CHECKING:
@@ -54,10 +53,9 @@ class StandingView:
         )
 
 
-def deleted(ordered: Ordered, *, own: bool) -> Response:
-    """Return the response to a deletion, which clears the cookie of the owner's browser."""
+def deleted(ordered: Ordered) -> Response:
+    """Return the response to a deletion."""
     return ok(
         DeletionView(deleted_at=ordered.deleted_at, purge_at=ordered.purge_at),
         message="Account deleted successfully.",
-        cookies=(clear_refresh_cookie(),) if own else (),
     )

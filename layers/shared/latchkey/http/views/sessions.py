@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from latchkey.http.cookies import clear_refresh_cookie
 from latchkey.http.response import ok
 
 if TYPE_CHECKING:
@@ -160,15 +159,11 @@ class EndedSessionsView:
 
 
 def ended_sessions(count: int, *, scope: str) -> Response:
-    """Return the response to a revocation. It clears the cookie if the caller's session ended."""
+    """Return the response to a revocation."""
     message = "All sessions terminated successfully."
     if scope == "others":
         message = "All other sessions terminated successfully."
-    return ok(
-        EndedSessionsView(terminated_count=count),
-        message=message,
-        cookies=(clear_refresh_cookie(),) if scope == "all" else (),
-    )
+    return ok(EndedSessionsView(terminated_count=count), message=message)
 
 
 def _place(location: Location | None) -> str | None:

@@ -1,6 +1,6 @@
-"""The wrappers around functions that no request calls: the outbox's relay, and queue workers.
+"""The wrapper around the workers of SQS queues.
 
-Both answer with the part of their batch that has to be delivered again (ReportBatchItemFailures).
+It returns the messages that SQS has to deliver again (ReportBatchItemFailures).
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from functools import update_wrapper
 from secrets import randbelow
 from typing import TYPE_CHECKING, Any
 
-from latchkey import bootstrap
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.effects import Postponed
 from latchkey.domain.limits import POSTPONED_MAX_SECONDS
 from latchkey.observability import logger, record_request, units
-from latchkey.storage.keys import HEARTBEATS, outbox_message
 from latchkey.storage.outbox import NotClaimed
-from latchkey.storage.table import Key
+from latchkey.wiring import resolve, services
+from latchkey.wiring.mail import queues
+from latchkey.wiring.storage import clock, outbox_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from latchkey.domain.effects import Queue
-    from latchkey.http.request import Event
+    from latchkey.events import Event
+    from latchkey.wiring import Needs
 
 
 class Worker:
@@ -37,7 +38,7 @@ class Worker:
         *,
         queue: Queue,
         lease: timedelta,
-        needs: Callable[[], Any],
+        needs: Needs,
         timed: bool,
     ) -> None:
         """Wrap a function; in Lambda, load what it needs now, while initialising is cheap."""
@@ -49,7 +50,7 @@ class Worker:
         update_wrapper(self, function)
         self.operation = operation_name(function.__module__)
         if runs_in_lambda():
-            needs()
+            resolve(needs)
 
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
         """Work on a batch, message by message; never raises."""
@@ -92,13 +93,13 @@ class Worker:
         return done
 
     def _claim_and_call(self, message_id: str, lambda_context: Any) -> tuple[str, bool]:
-        services = bootstrap.services()
-        claimed = services.outbox.claim(self._queue, message_id, services.clock.now(), self._lease)
+        outbox, now = services()[outbox_store], services()[clock].now()
+        claimed = outbox.claim(self._queue, message_id, now, self._lease)
         if isinstance(claimed, NotClaimed):
             return claimed.value, claimed is not NotClaimed.LEASED
         timer = (lambda: lambda_context.get_remaining_time_in_millis() / 1000,)
-        self._function(claimed, self._needs(), *(timer if self._timed else ()))
-        services.outbox.settle(self._queue, message_id)
+        self._function(claimed, *resolve(self._needs), *(timer if self._timed else ()))
+        outbox.settle(self._queue, message_id)
         return "worked", True
 
     def _postpone(self, message_id: str, delay: timedelta, *, claimed: bool) -> tuple[str, bool]:
@@ -106,15 +107,15 @@ class Worker:
 
         The delay is spread over half its length, so that not all of them come back at once.
         """
-        services = bootstrap.services()
         # A second more than the message is held back for: clocks differ.
         seconds = int(delay.total_seconds()) + 1
         spread = randbelow(max(seconds // 2, 1))
         wait = timedelta(seconds=min(seconds + spread, POSTPONED_MAX_SECONDS))
-        until = services.clock.now() + delay
+        until = services()[clock].now() + delay
         try:
-            if services.outbox.postpone(self._queue, message_id, until, claimed=claimed):
-                accepted = not services.queues.send(self._queue, [message_id], delay=wait)
+            outbox = services()[outbox_store]
+            if outbox.postpone(self._queue, message_id, until, claimed=claimed):
+                accepted = not services()[queues].send(self._queue, [message_id], delay=wait)
                 return "postponed", accepted
         except Exception:  # noqa: BLE001 - the queue delivers this one again by itself
             logger.exception("not postponed", operation=self.operation, message_id=message_id)
@@ -132,7 +133,7 @@ class _Batch:
 
 
 def worker(
-    *, queue: Queue, lease: timedelta, needs: Callable[[], Any], timed: bool = False
+    *, queue: Queue, lease: timedelta, needs: Needs, timed: bool = False
 ) -> Callable[[Callable[..., None]], Worker]:
     """Make a function the worker of a queue: it gets one message at a time, which it has claimed.
 
@@ -145,8 +146,8 @@ def worker(
     queue  whose messages these are
     lease  how long nobody else gets the message: at least the function's timeout, and less than
            the queue's visibility timeout
-    needs  a factory of `bootstrap`; what it makes is the function's second argument
-    timed  the function's third argument tells the seconds that are left of the invocation
+    needs  parts of `latchkey.wiring`: the function's arguments after the message
+    timed  the function's last argument returns the seconds that are left of the invocation
 
     Race: deliveries at the same time, and later ones, call the function once. It is called again
     only if it raised, or if the process died between its effect and the removal of the message:
@@ -157,34 +158,3 @@ def worker(
         return Worker(function, queue=queue, lease=lease, needs=needs, timed=timed)
 
     return decorate
-
-
-def relay_stream_records(event: Event) -> Event:
-    """Relay a batch of the table's stream, which its filter has narrowed down to new messages.
-
-    Raises RuntimeError if nothing could be sent: the whole batch comes again then.
-    """
-    sequence_numbers: dict[str, str] = {}
-    messages = []
-    for record in event["Records"]:
-        pk, sk = (record["dynamodb"]["Keys"][name]["S"] for name in ("pk", "sk"))
-        if pk == HEARTBEATS:
-            continue
-        queue, message_id = outbox_message(Key(pk, sk))
-        messages.append((queue, message_id))
-        sequence_numbers[message_id] = record["dynamodb"]["SequenceNumber"]
-    failed = bootstrap.services().outbox_relay.relay(messages)
-    logger.info(
-        "relayed",
-        operation="relay_outbox",
-        messages=len(messages) - len(failed),
-        failed=len(failed),
-    )
-    if failed and len(failed) == len(messages):
-        msg = "no message could be relayed"
-        raise RuntimeError(msg)
-    return {
-        "batchItemFailures": [
-            {"itemIdentifier": sequence_numbers[message_id]} for message_id in sorted(failed)
-        ]
-    }

@@ -11,7 +11,6 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from latchkey import bootstrap
 from latchkey.domain.ids import new_id
 from latchkey.domain.mail_health import MailEvent, SuppressionReason
 from latchkey.domain.request import RequestContext
@@ -20,34 +19,39 @@ from latchkey.observability import logger, units
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from latchkey.domain.clock import Clock
+    from latchkey.events import Event
     from latchkey.flows.mail_health import MailHealth
-    from latchkey.http.request import Event
 
 _NOT_SPAM = "not-spam"
 """What somebody says who takes a mail out of their folder of spam."""
 
 
-def record_mail_events(event: Event, flow: MailHealth) -> Event:
+def record_mail_events(event: Event, flow: MailHealth, clock: Clock) -> Event:
     """Record a batch of events; return those that have to come again.
 
     One that can't be read fails alone, and ends among the dead letters.
     """
-    failed = [record["messageId"] for record in event["Records"] if not _record(record, flow)]
+    failed = [
+        record["messageId"]
+        for record in event["Records"]
+        if not _record(record, flow, _context(clock))
+    ]
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 
-def allow_mail(address: str, flow: MailHealth) -> dict[str, bool]:
+def allow_mail(address: str, flow: MailHealth, clock: Clock) -> dict[str, bool]:
     """Send mails to an address again: for an operator. Raises AccountNotFound."""
-    allowed = flow.allow(address, _context())
+    allowed = flow.allow(address, _context(clock))
     logger.info("mail allowed", operation="record_mail_events", changed=allowed)
     return {"changed": allowed}
 
 
-def _record(record: Event, flow: MailHealth) -> bool:
+def _record(record: Event, flow: MailHealth, context: RequestContext) -> bool:
     units.reset()
     try:
         event = _mail_event(json.loads(record["body"]))
-        stopped = 0 if event is None else flow.record(event, _context())
+        stopped = 0 if event is None else flow.record(event, context)
     except Exception:  # noqa: BLE001 - this event again, the others go on
         logger.exception("mail event failed", operation="record_mail_events")
         return False
@@ -62,8 +66,8 @@ def _record(record: Event, flow: MailHealth) -> bool:
     return True
 
 
-def _context() -> RequestContext:
-    now = bootstrap.services().clock.now()
+def _context(clock: Clock) -> RequestContext:
+    now = clock.now()
     return RequestContext(request_id=new_id("job", now), now=now, ip_address="")
 
 

@@ -15,7 +15,7 @@ from latchkey.observability import logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latchkey.http.request import Event
+    from latchkey.events import Event
 
 _TIMEOUT_SECONDS = 5
 

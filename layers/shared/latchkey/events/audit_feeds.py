@@ -7,17 +7,17 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
-from latchkey import bootstrap
 from latchkey.domain.audit import OK
 from latchkey.observability import GATEWAY_LINE, REQUEST_LINE, logger, record_findings, units
 from latchkey.storage.streams import read_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
+    from latchkey.events import Event
     from latchkey.flows.audit_chain import AuditChain
     from latchkey.flows.request_trail import RequestTrail
-    from latchkey.http.request import Event
 
 _TTL = "dynamodb.amazonaws.com"
 _ROWS = ("SUBJECT#", "REQUESTS#")
@@ -26,7 +26,7 @@ _NOTHING = "-"
 _ERROR = 400
 
 
-def chain_stream_records(event: Event, flow: AuditChain) -> dict[str, int]:
+def chain_stream_records(event: Event, flow: AuditChain, now: datetime) -> dict[str, int]:
     """Chain the new rows of a batch of the audit table's stream; report what nobody may do.
 
     Rows are only ever added, and expire. Whatever else happens to an item of the table was done by
@@ -43,7 +43,7 @@ def chain_stream_records(event: Event, flow: AuditChain) -> dict[str, int]:
                 rows.append(read_image(change["NewImage"]))
         elif (record.get("userIdentity") or {}).get("principalId") != _TTL:
             touched.append({"pk": keys["pk"], "sk": keys["sk"], "event": record["eventName"]})
-    blocks = flow.append(rows, bootstrap.services().clock.now()) if rows else []
+    blocks = flow.append(rows, now) if rows else []
     chained = sum(len(block.entries) for block in blocks)
     for item in touched:
         logger.error("audit trail touched", operation="chain_audit", **item)

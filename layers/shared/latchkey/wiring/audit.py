@@ -1,0 +1,96 @@
+"""The audit trail: its rows, its chains and their key, searches, and a user's own history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.wiring import part
+from latchkey.wiring.storage import account_store, effect_writer, table
+
+if TYPE_CHECKING:
+    from latchkey.flows.activity import Activity
+    from latchkey.flows.audit_chain import AuditChain
+    from latchkey.flows.audit_search import AuditSearch
+    from latchkey.flows.request_trail import RequestTrail
+    from latchkey.storage.audit import AuditStore
+    from latchkey.storage.audit_chain import AuditChainStore
+    from latchkey.storage.audit_keys import AuditKey
+    from latchkey.storage.audit_vault import AuditVault
+    from latchkey.wiring import Services
+
+
+@part
+def audit_store(services: Services) -> AuditStore:
+    from latchkey.storage.audit import AuditStore
+
+    return AuditStore(services[table], request_retention=services.config.request_retention)
+
+
+@part
+def audit_key(services: Services) -> AuditKey:
+    from latchkey.security import audit_signatures as signatures
+    from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
+
+    if services.config.audit_kms_key:
+        return KmsAuditKey(
+            services.config.audit_kms_key,
+            services.config.key_prefix,
+            to_raw=signatures.raw_signature,
+            to_jwk=signatures.jwk_of_der,
+        )
+    return AuditKeyStore(
+        services.config.key_prefix, make=signatures.new_audit_key, load=signatures.LocalSigner
+    )
+
+
+@part
+def audit_vault(services: Services) -> AuditVault:
+    from latchkey.storage.audit_vault import S3AuditVault
+
+    return S3AuditVault(services.config.audit_bucket)
+
+
+@part
+def audit_chain_store(services: Services) -> AuditChainStore:
+    from latchkey.storage.audit_chain import AuditChainStore
+
+    return AuditChainStore(services[table])
+
+
+@part
+def audit_chain(services: Services) -> AuditChain:
+    from latchkey.flows.audit_chain import AuditChain
+
+    return AuditChain(
+        store=services[audit_chain_store],
+        signer=services[audit_key],
+        vault=services[audit_vault],
+    )
+
+
+@part
+def audit_search(services: Services) -> AuditSearch:
+    from latchkey.flows.audit_search import AuditSearch
+    from latchkey.security.sealing import unseal
+
+    return AuditSearch(
+        accounts=services[account_store],
+        audit=services[audit_store],
+        effects=services[effect_writer],
+        unseal=unseal,
+    )
+
+
+@part
+def request_trail(services: Services) -> RequestTrail:
+    from latchkey.flows.request_trail import RequestTrail
+
+    return RequestTrail(audit=services[audit_store])
+
+
+@part
+def activity(services: Services) -> Activity:
+    from latchkey.flows.activity import Activity
+    from latchkey.security.sealing import unseal
+
+    return Activity(accounts=services[account_store], audit=services[audit_store], unseal=unseal)

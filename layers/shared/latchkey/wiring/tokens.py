@@ -1,0 +1,99 @@
+"""Signing keys, peppers, access tokens, and the authorizer that verifies them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.wiring import part
+from latchkey.wiring.storage import account_store, audit_log, session_store, task_leases
+
+if TYPE_CHECKING:
+    from latchkey.flows.authorization import Authorization
+    from latchkey.flows.signing_keys import SigningKeys
+    from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
+    from latchkey.storage.peppers import PepperStore
+    from latchkey.storage.signing_keys import SigningKeyStore
+    from latchkey.wiring import Services
+
+
+@part
+def signing_key_store(services: Services) -> SigningKeyStore:
+    from latchkey.storage.signing_keys import SigningKeyStore
+
+    return SigningKeyStore(services.config.key_prefix, epoch=services.config.key_epoch)
+
+
+@part
+def refresh_peppers(services: Services) -> PepperStore:
+    from latchkey.storage.peppers import PepperStore
+
+    return PepperStore(services.config.key_prefix, "refresh")
+
+
+@part
+def link_peppers(services: Services) -> PepperStore:
+    from latchkey.storage.peppers import PepperStore
+
+    return PepperStore(services.config.key_prefix, "link")
+
+
+@part
+def signer(services: Services) -> AccessTokenSigner:
+    from latchkey.security.access_tokens import AccessTokenSigner
+
+    return AccessTokenSigner(
+        services[signing_key_store].ring,
+        issuer=services.config.issuer,
+        audience=services.config.audience,
+        lifetime=services.config.access_token_lifetime,
+    )
+
+
+@part
+def verifier(services: Services) -> AccessTokenVerifier:
+    from latchkey.security.access_tokens import AccessTokenVerifier
+
+    return AccessTokenVerifier(
+        services[signing_key_store].find_public,
+        issuer=services.config.issuer,
+        audience=services.config.audience,
+        lifetime=services.config.access_token_lifetime,
+    )
+
+
+@part
+def authorization(services: Services) -> Authorization:
+    from latchkey.flows.authorization import Authorization
+
+    return Authorization(
+        verifier=services[verifier],
+        accounts=services[account_store],
+        sessions=services[session_store],
+        idle_timeout=services.config.idle_timeout,
+    )
+
+
+@part
+def signing_keys(services: Services) -> SigningKeys:
+    from latchkey.flows.signing_keys import (
+        RotatedPeppers,
+        SigningKeys,
+        link_lifetime,
+        refresh_lifetime,
+    )
+
+    config = services.config
+    refresh = refresh_lifetime(config.idle_timeout, config.access_token_lifetime)
+    link = link_lifetime(config.deletion_grace)
+    return SigningKeys(
+        store=services[signing_key_store],
+        peppers=(
+            RotatedPeppers(services[refresh_peppers], refresh),
+            RotatedPeppers(services[link_peppers], link),
+        ),
+        leases=services[task_leases],
+        audit=services[audit_log],
+        epoch=config.key_epoch,
+        rotation_interval=config.key_rotation_interval,
+        access_token_lifetime=config.access_token_lifetime,
+    )

@@ -1,0 +1,85 @@
+"""Erasing accounts, and the tasks of the cleanup schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.wiring import part
+from latchkey.wiring.exports import export_upkeep
+from latchkey.wiring.storage import (
+    account_store,
+    audit_log,
+    effect_writer,
+    outbox_store,
+    table,
+    task_leases,
+)
+
+if TYPE_CHECKING:
+    from latchkey.flows.cleanup import Cleanup
+    from latchkey.flows.erasure import Erasure
+    from latchkey.flows.heartbeats import Heartbeats
+    from latchkey.flows.picture_erasure import PictureErasure
+    from latchkey.storage.deletions import DeletionStore
+    from latchkey.wiring import Services
+
+
+@part
+def deletion_store(services: Services) -> DeletionStore:
+    from latchkey.storage.deletions import DeletionStore
+
+    return DeletionStore(services[table], services[effect_writer])
+
+
+@part
+def picture_erasure(services: Services) -> PictureErasure:
+    from latchkey.flows.picture_erasure import PictureErasure
+    from latchkey.wiring.users import media
+
+    return PictureErasure(accounts=services[account_store], media=lambda: services[media])
+
+
+@part
+def erasure(services: Services) -> Erasure:
+    """Each place outside the table that stores data of a user is one entry of `elsewhere`."""
+    from latchkey.flows.erasure import Erasure
+    from latchkey.security.receipts import ReceiptSigner
+    from latchkey.wiring.tokens import signing_key_store
+
+    signer = ReceiptSigner(services[signing_key_store].ring, issuer=services.config.issuer)
+    return Erasure(
+        accounts=services[account_store],
+        deletions=services[deletion_store],
+        outbox=services[outbox_store],
+        elsewhere=(services[export_upkeep], services[picture_erasure]),
+        sign=signer.sign,
+    )
+
+
+@part
+def heartbeats(services: Services) -> Heartbeats:
+    from latchkey.flows.heartbeats import Heartbeats
+
+    return Heartbeats(outbox=services[outbox_store], audit=services[audit_log])
+
+
+@part
+def cleanup(services: Services) -> Cleanup:
+    """A new task of the schedule is one entry here."""
+    from latchkey.flows.cleanup import Cleanup, Task
+    from latchkey.wiring.mail import outbox_relay
+    from latchkey.wiring.sessions import session_upkeep
+
+    exports = services[export_upkeep]
+    return Cleanup(
+        tasks=(
+            Task(name="send_heartbeats", run=services[heartbeats].send),
+            Task(name="relay_overdue", run=services[outbox_relay].relay_overdue),
+            Task(name="requeue_exports", run=exports.requeue_stuck),
+            Task(name="expire_exports", run=exports.expire),
+            Task(name="erase_due_accounts", run=services[erasure].start_due),
+            Task(name="remove_overdue_sessions", run=services[session_upkeep].remove_overdue),
+            Task(name="redrive_exports", run=exports.redrive, by_hand=True),
+        ),
+        leases=services[task_leases],
+    )
