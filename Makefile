@@ -1,6 +1,5 @@
-# Everything a developer types. `make run` and `make test` set themselves up: they need python3.13,
-# make and a network for the first time only. Environments are rebuilt when their locked
-# requirements change, and never otherwise.
+# Commands for developers. `make run` and `make test` install their environments: they need python3.13 and
+# make, and a network the first time. Environments are rebuilt only if their locked requirements change.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -10,7 +9,7 @@ PYTHON ?= python3.13
 UV     := .tools/uv/bin/uv
 BIN    := .venv/bin
 
-# The emulator and SAM CLI pin other releases of botocore than Latchkey runs on: one environment each.
+# The emulator and SAM CLI pin other versions of botocore, so each has its own environment.
 VENV      := .venv/.stamp
 MINISTACK := .tools/ministack/.stamp
 SAM       := .tools/sam/.stamp
@@ -19,18 +18,18 @@ PAGE      := web/dist/index.html
 PASSWORDS := .tools/passwords/.stamp
 CLIENT    := clients/typescript/node_modules/.stamp
 
-# A template's parameter types are checked without asking AWS, so any region does.
+# Validation of the template doesn't call AWS, so any region works.
 export AWS_DEFAULT_REGION ?= eu-west-1
 export SAM_CLI_TELEMETRY  := 0
 
-##@ Every day
+##@ Development
 
 .PHONY: run
-run: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Build, deploy and serve the whole service here (PORT, EMULATOR_PORT)
+run: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Build, deploy and serve the service on a local stack (PORT, EMULATOR_PORT)
 	@exec $(BIN)/python -m tools.local
 
 .PHONY: test
-test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run every test, the integration tests on a private stack of their own
+test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run every test, the integration tests on a private stack
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration and not slow" --disable-socket --allow-unix-socket
 	cd clients/typescript && npm test --silent
 	$(BIN)/python -m pytest -m "integration and not slow"
@@ -42,7 +41,7 @@ test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the slow
 	$(BIN)/python -m pytest -m integration
 
 .PHONY: check
-check: $(VENV) $(SAM) $(CLIENT) ## Format, lint, types, import rules, template, drift of contract and client
+check: $(VENV) $(SAM) $(CLIENT) ## Check format, lint, types, imports, template, and freshness of generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -54,19 +53,19 @@ check: $(VENV) $(SAM) $(CLIENT) ## Format, lint, types, import rules, template, 
 	cd clients/typescript && npm run check --silent
 
 .PHONY: fmt
-fmt: $(VENV) ## Format the code and repair what ruff can
+fmt: $(VENV) ## Format the code and apply the fixes of ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-##@ Now and then
+##@ Generators
 
 .PHONY: endpoint
-endpoint: $(VENV) ## Write the files of a new endpoint: make endpoint NAME=verb_noun
+endpoint: $(VENV) ## Create the files of a new endpoint (NAME=verb_noun)
 	@test -n "$(NAME)" || { echo "usage: make endpoint NAME=verb_noun" >&2; exit 2; }
 	$(BIN)/python -m tools.new_endpoint $(NAME)
 
 .PHONY: openapi
-openapi: $(VENV) $(CLIENT) ## Write openapi.json from the handlers and the template, and the client from it
+openapi: $(VENV) $(CLIENT) ## Generate openapi.json from the handlers and the template, and the client from it
 	$(BIN)/python -m tools.openapi
 	cd clients/typescript && npm run generate --silent
 
@@ -80,11 +79,11 @@ build: $(SAM) ## Build what `sam deploy` uploads to AWS
 
 ##@ On AWS (KEY=VALUE: any parameter of template.yaml)
 
-# What was given on make's command line: tools/profiles.py reads the values from the environment.
+# The variables of make's command line. tools/profiles.py reads their values from the environment.
 GIVEN = GIVEN="$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))"
 
 .PHONY: preflight
-preflight: $(VENV) $(SAM) ## Ask AWS, read-only, what a deploy would fail at (PROFILE=dev|prod|hipaa KEY=VALUE)
+preflight: $(VENV) $(SAM) ## Check the AWS account, read-only, for causes of a failed deploy (PROFILE=dev|prod|hipaa KEY=VALUE)
 	@$(GIVEN) $(BIN)/python -m tools.preflight $(or $(PROFILE),dev)
 
 .PHONY: deploy
@@ -92,71 +91,71 @@ deploy: $(VENV) $(SAM) $(PAGE) ## Check, build, show the change set, deploy, pub
 	@$(GIVEN) $(BIN)/python -m tools.deploy $(or $(PROFILE),dev)
 
 .PHONY: changeset
-changeset: $(VENV) $(SAM) ## Check, build and make a change set to look at; nothing is changed (PROFILE KEY=VALUE)
+changeset: $(VENV) $(SAM) ## Check, build and create a change set without executing it (PROFILE KEY=VALUE)
 	@$(GIVEN) $(BIN)/python -m tools.deploy --changeset $(or $(PROFILE),dev)
 
 .PHONY: execute
-execute: $(VENV) ## Execute the change set that was looked at (STACK CHANGE_SET)
+execute: $(VENV) ## Execute a change set (STACK CHANGE_SET)
 	@test -n "$(STACK)" -a -n "$(CHANGE_SET)" || { echo "usage: make execute STACK=latchkey CHANGE_SET=arn:…" >&2; exit 2; }
 	@$(BIN)/python -m tools.changeset execute $(STACK) $(CHANGE_SET)
 
 .PHONY: publish-page
-publish-page: $(VENV) $(PAGE) ## Put the page where a stack serves it (STACK=latchkey)
+publish-page: $(VENV) $(PAGE) ## Upload the page of a stack (STACK=latchkey)
 	@$(BIN)/python -m tools.publish_page $(or $(STACK),latchkey)
 
 .PHONY: smoke
-smoke: $(VENV) ## Walk a deployed stack from outside, leaving nothing behind (URL REGISTER=1 STACK SMOKE_EMAIL …)
+smoke: $(VENV) ## Test a deployed stack from outside and clean up (URL REGISTER=1 STACK SMOKE_EMAIL …)
 	@test -n "$(URL)$(STACK)" || { echo "usage: make smoke URL=https://accounts.example.com" >&2; exit 2; }
 	@$(BIN)/python -m tools.smoke $(URL)
 
 .PHONY: backup-keys
-backup-keys: $(VENV) ## Keep a stack's keys, which no backup covers, in an encrypted file (STACK FILE)
+backup-keys: $(VENV) ## Save a stack's keys, which AWS Backup does not include, to an encrypted file (STACK FILE)
 	@$(BIN)/python -m tools.recovery.stack_keys keep $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys)
 
 .PHONY: restore-keys
-restore-keys: $(VENV) ## Bring them back (STACK FILE OVERWRITE=1)
+restore-keys: $(VENV) ## Restore a stack's keys from the file (STACK FILE OVERWRITE=1)
 	@$(BIN)/python -m tools.recovery.stack_keys bring $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys) $(if $(OVERWRITE),--overwrite)
 
 .PHONY: copy-keys
-copy-keys: $(VENV) ## Copy them to another region's Parameter Store (STACK REGION KMS_KEY OVERWRITE=1)
+copy-keys: $(VENV) ## Copy a stack's keys to another region's Parameter Store (STACK REGION KMS_KEY OVERWRITE=1)
 	@test -n "$(REGION)" || { echo "usage: make copy-keys REGION=eu-central-1" >&2; exit 2; }
 	@$(BIN)/python -m tools.recovery.stack_keys copy $(or $(STACK),latchkey) $(REGION) $(if $(KMS_KEY),--kms-key $(KMS_KEY)) $(if $(OVERWRITE),--overwrite)
 
 .PHONY: restore-table
-restore-table: $(VENV) ## Bring people back from a restored copy of the table; not the erased (STACK COPY AT REALLY=1)
+restore-table: $(VENV) ## Restore accounts from a copy of the table, except erased ones (STACK COPY AT REALLY=1)
 	@test -n "$(COPY)" -a -n "$(AT)" || { echo "usage: make restore-table COPY=latchkey-copy AT=2026-01-02T03:04:05Z" >&2; exit 2; }
 	@PYTHONPATH=layers/shared $(BIN)/python -m tools.recovery.restore --stack $(or $(STACK),latchkey) --copy $(COPY) --at $(AT) $(if $(REALLY),--really)
 
 .PHONY: teardown
-teardown: $(VENV) ## Say what a stack leaves behind; CONFIRM=<stack> removes all of it (STACK)
+teardown: $(VENV) ## List what remains of a deleted stack; CONFIRM=<stack> deletes everything (STACK)
 	@$(BIN)/python -m tools.recovery.teardown $(or $(STACK),latchkey) $(if $(CONFIRM),--confirm $(CONFIRM))
 
 .PHONY: admin
-admin: $(VENV) ## Make somebody an administrator (EMAIL=ada@example.com, STACK=latchkey)
+admin: $(VENV) ## Make an account an administrator (EMAIL=ada@example.com, STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) GrantAdminFunction '{"email": "$(EMAIL)"}'
 
 .PHONY: allow-mail
-allow-mail: $(VENV) ## Send mails to an address again that bounced or complained (EMAIL=ada@example.com, STACK=latchkey)
+allow-mail: $(VENV) ## Allow emails again to an address that bounced or complained (EMAIL=ada@example.com, STACK=latchkey)
 	@$(BIN)/python -m tools.allow_mail $(or $(STACK),latchkey) '$(EMAIL)'
 
 .PHONY: redrive-exports
-redrive-exports: $(VENV) ## Start failed exports over, once what made them fail is repaired (STACK=latchkey)
+redrive-exports: $(VENV) ## Restart failed exports after the cause was repaired (STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) CleanupFunction '{"task": "redrive_exports"}'
 
 .PHONY: redrive-mails
-redrive-mails: $(VENV) ## Deliver the mails again that were given up, once the reason is repaired (STACK=latchkey)
+redrive-mails: $(VENV) ## Deliver failed emails again after the cause was repaired (STACK=latchkey)
 	@$(BIN)/python -m tools.dead_letters $(or $(STACK),latchkey) Mail
 
 .PHONY: common-passwords
-common-passwords: $(PASSWORDS) ## Write the filter of common passwords from the public lists of requirements/passwords.txt
+common-passwords: $(PASSWORDS) ## Generate the filter of common passwords from public lists (requirements/passwords.txt)
 	PYTHONPATH=layers/shared .tools/passwords/bin/python -m tools.common_passwords build
 
 .PHONY: measure-passwords
-measure-passwords: $(PASSWORDS) ## Tell what is accepted of public lists and refused of random phrases (LISTS=file…)
+measure-passwords: $(PASSWORDS) ## Measure accepted passwords of public lists and refused random phrases (LISTS=file…)
 	PYTHONPATH=layers/shared .tools/passwords/bin/python -m tools.common_passwords measure $(LISTS)
 
 .PHONY: lock
-lock: $(UV) ## Bring requirements/*.txt up to date with requirements/*.in (UPGRADE=1: newest of all)
+lock: $(UV) ## Compile requirements/*.txt from requirements/*.in (UPGRADE=1: newest versions)
 	for name in runtime media dev ministack sam passwords; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
@@ -173,12 +172,12 @@ release-notes: ## Print the notes of a release, from the CHANGELOG (TAG=vX.Y.Z)
 page: $(PAGE) ## Build the page and the element into web/dist
 
 .PHONY: clean
-clean: ## Remove everything that was built, the environments too
+clean: ## Remove all build outputs and environments
 	rm -rf .aws-sam .venv .tools web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
-help: ## Show this
+help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
 	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -208,7 +207,7 @@ $(NODE): web/package-lock.json
 	@cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# The client is built in from its source: nothing of it has to be installed for that.
+# The page bundles the client from its source, so the client needs no installation.
 $(PAGE): $(NODE) web/index.html web/build.mjs web/tsconfig.json $(shell find web/src clients/typescript/src -type f)
 	@echo "web/dist"
 	@cd web && npx --no-install tsc --noEmit && node build.mjs

@@ -144,7 +144,7 @@ def test_a_taken_address_answers_as_a_free_one_and_its_owner_hears_of_it(strict)
     assert (second.status, second.body) == (first.status, first.body)
     strict.work()
     assert [mail.letter.subject for mail in strict.mailbox.to(ADA)] == [
-        "Confirm your e-mail address",
+        "Confirm your email address",
         "You already have an account",
     ]
 
@@ -171,7 +171,7 @@ def test_the_new_address_takes_the_place_of_the_old_one(service):
     assert service.login().status == 401
     me = service.login(NEW).data["user"]
     assert (me["email"], me["is_verified"]) == (NEW, True)
-    assert told.letter.subject == "Your e-mail address was changed"
+    assert told.letter.subject == "Your email address was changed"
     assert "a•••@analytical.example" in told.letter.text
     assert NEW not in told.letter.text
 

@@ -225,7 +225,7 @@ def test_registering_a_taken_address_over_and_over_fills_nobodys_mailbox(service
         answer = post(service, "auth/register", body, address=f"198.51.100.{number}")
         assert answer.status == 202
     assert kinds(service) == {
-        "Confirm your e-mail address": 1,
+        "Confirm your email address": 1,
         "You already have an account": REQUESTED_MAIL.per_hour,
     }
 

@@ -94,9 +94,9 @@ def test_a_mail_to_somebody_who_has_gone_is_not_sent_and_not_tried_again(service
     ("speaks", "subject"),
     [
         ("de-AT", "Bestätigen Sie Ihre E-Mail-Adresse"),
-        ("en-GB", "Confirm your e-mail address"),
-        ("pt-BR", "Confirm your e-mail address"),
-        (None, "Confirm your e-mail address"),
+        ("en-GB", "Confirm your email address"),
+        ("pt-BR", "Confirm your email address"),
+        (None, "Confirm your email address"),
     ],
 )
 def test_a_mail_is_in_the_language_that_the_person_speaks(service, speaks, subject):

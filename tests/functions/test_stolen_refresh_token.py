@@ -13,7 +13,7 @@ CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/142.0.0.0 Safari/537.
 CHROME_UPDATED = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/143.0.0.0 Safari/537.36"
 THIEF = {"source_ip": "203.0.113.66", "user_agent": "curl/8.5.0"}
 OWNER = {"source_ip": "198.51.100.7", "user_agent": CHROME}
-SUBJECT = "A device of yours is used from somewhere else"
+SUBJECT = "One of your devices is used from another place"
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 /**
- * Every word of the screens: a missing translation is a type error. English comes with the element,
- * and another language when somebody reads it. (ADR 0010 weighs this against @lit/localize.)
+ * All texts of the element. A missing translation is a type error. English is built in; other
+ * languages are loaded when needed. (ADR 0010 compares this with @lit/localize.)
  */
 
 const en = {
@@ -28,10 +28,10 @@ const en = {
   pictureSaved: "Your picture has been changed.",
   pictureDialog: "Your new picture",
   pictureCrop: "Fill the circle",
-  pictureFit: "Show all of it",
-  picturePart: "Which part",
+  pictureFit: "Show the whole picture",
+  picturePart: "Visible part",
   pictureUse: "Use this picture",
-  pictureFailed: "Your picture has not been changed",
+  pictureFailed: "Your picture was not changed",
   pictureUnreadable: "This file can’t be read as a picture. Choose a JPEG, PNG or WebP.",
   picturePreview: "Preview of your picture",
   fullName: "Full name",
@@ -42,7 +42,7 @@ const en = {
   emailChange: "Change…",
   emailResend: "Send the link again",
   emailDialog: "Change your email",
-  emailText: "We send a link to the new address. Until you follow it, the old one stays.",
+  emailText: "We send a link to the new address. Until you open it, the old address stays.",
   emailNew: "New email",
   emailSend: "Send the link",
   emailSent: (email: string) => `A link is on its way to ${email}.`,
@@ -52,13 +52,13 @@ const en = {
   occupation: "Occupation",
   location: "Location",
   languages: "Languages",
-  languagesLead: "We match you by what you speak and what you understand.",
+  languagesLead: "The languages that you speak and understand.",
   speaking: "I speak",
-  listening: "I listen in",
+  listening: "I understand",
   notSet: "Not set",
   changedElsewhere: "This was changed in another window. Reload to see it, then edit again.",
 
-  preferencesLead: "How you like the places where you work.",
+  preferencesLead: "How you like your workplace.",
   pref_wifi: "Wi-Fi",
   pref_noise_level: "Noise",
   pref_power_outlets: "Power outlets",
@@ -82,7 +82,7 @@ const en = {
   transactional_consent: "Messages about what you do here",
   transactionalHint: "Confirmations, reminders, receipts.",
   marketing_consent: "News and offers",
-  marketingHint: "Now and then. Never shared with anybody.",
+  marketingHint: "Occasionally. Never shared with others.",
   consentHistory: "Your decisions",
   given: "Given",
   withdrawn: "Withdrawn",
@@ -111,8 +111,8 @@ const en = {
   signOut: "Sign out",
   signOutOf: (name: string) => `Sign out ${name}`,
   signOutTitle: (name: string) => `Sign out ${name}?`,
-  signOutText: "It is signed out at once, and needs the password to come back.",
-  signOutSelfText: "You will need your password to come back.",
+  signOutText: "It is signed out immediately. Signing in again requires the password.",
+  signOutSelfText: "You will need your password to sign in again.",
   signOutOthers: (n: number) => `Sign out all other devices (${n})`,
   signOutOthersTitle: (n: number) => (n === 1 ? "Sign out the other device?" : `Sign out ${n} other devices?`),
   signOutOthersText: "They are all signed out at once. This device stays signed in.",
@@ -135,7 +135,7 @@ const en = {
   hide: "Hide",
 
   exportTitle: "Take your data with you",
-  exportLead: "One file with everything that is kept about you. Making it takes a moment; you may leave this page.",
+  exportLead: "One file with all data about you. This takes a moment. You can leave this page.",
   exportRequest: "Request my data",
   exportAgain: "Request again",
   exportQueued: "Waiting to start",
@@ -148,15 +148,15 @@ const en = {
   "step_security-history": "security history",
   step_avatar: "picture",
   step_exports: "exports",
-  "step_suppressed-mail": "stopped mails",
+  "step_suppressed-mail": "stopped emails",
   step_packing: "packing the file",
   step_done: "done",
   exportReady: "Your data is ready",
   exportReadyLine: (size: string, until: string) => `${size} · available until ${until}`,
   download: "Download",
   exportFailed: "The export failed",
-  failed_INTERRUPTED: "Something on our side stopped it. Your data is unharmed: request it again, and tell us if that fails too.",
-  failed_TOO_LARGE: "There is more than fits into one file. Contact us, and you get it in another way.",
+  failed_INTERRUPTED: "The export was interrupted. Your data is not affected. Request it again, and contact us if it fails too.",
+  failed_TOO_LARGE: "Your data does not fit into one file. Contact us to receive it in another way.",
   exportExpired: "The last export has expired.",
   checksum: "SHA-256",
 
@@ -166,24 +166,24 @@ const en = {
   deleteDialog: "Delete your account?",
   deleteExport: "Would you like your data first?",
   deleteExportLink: "Request it",
-  deleteNow: "At once",
+  deleteNow: "Immediately",
   deleteNowText: "Every device is signed out, and nobody can sign in.",
   deleteLater: "After the grace period",
-  deleteLaterText: "Profile, picture, preferences, devices, exports and security history are erased for good.",
-  deleteUntil: "Until then your account can be restored. You will see the date, and get it by mail.",
+  deleteLaterText: "Profile, picture, preferences, devices, exports and security history are erased permanently.",
+  deleteUntil: "Until then your account can be restored. You will see the date here and in an email.",
   deleteType: (email: string) => `Type ${email} to confirm`,
   deleteConfirm: "Delete my account",
   deletedTitle: "Your account is deleted",
-  deletedText: (date: string) => `It is erased for good on ${date}. Until then it can be restored: look into your mail.`,
+  deletedText: (date: string) => `It will be erased permanently on ${date}. Until then it can be restored: check your email.`,
 
   stepUpTitle: "Confirm that it’s you",
-  stepUpText: "Enter your password to go on.",
+  stepUpText: "Enter your password to continue.",
   stepUpConfirm: "Confirm",
 
   endedTitle: "You were signed out",
-  ended_SESSION_REVOKED: "This device was signed out from another one, or by a change of password.",
-  ended_SESSION_EXPIRED: "You were signed in for as long as is allowed.",
-  ended_SESSION_IDLE_TIMEOUT: "You were away for a long time.",
+  ended_SESSION_REVOKED: "This device was signed out from another device, or by a change of password.",
+  ended_SESSION_EXPIRED: "The maximum time of a sign-in has passed.",
+  ended_SESSION_IDLE_TIMEOUT: "This device was not used for a long time.",
   ended_REFRESH_TOKEN_INVALID: "Your sign-in is no longer valid.",
   ended_REFRESH_TOKEN_REUSED: "Your sign-in may have been copied, so we ended it. If that wasn’t you, change your password.",
   ended_ACCOUNT_DELETED: "This account has been deleted.",
@@ -201,11 +201,11 @@ const en = {
   e_TOO_MANY_ATTEMPTS: "Too many attempts. Wait a little, then try again.",
   e_TEMPORARILY_UNAVAILABLE: "The service is busy. Try again in a moment.",
   e_INTERNAL_ERROR: "Something went wrong on our side.",
-  e_PASSWORD_NOT_ACCEPTED: "This password can’t be used: it is too short, or well known.",
-  e_PASSWORD_RESET_REQUIRED: "Choose a new password first, by the link in your mail.",
+  e_PASSWORD_NOT_ACCEPTED: "This password can’t be used: it is too short or too common.",
+  e_PASSWORD_RESET_REQUIRED: "Choose a new password first, with the link in your email.",
   e_USERNAME_TAKEN: "This username is taken.",
-  e_LAST_ADMINISTRATOR: "You are the only administrator. Make somebody else one first.",
-  e_EXPORT_ALREADY_RUNNING: "An export is already under way.",
+  e_LAST_ADMINISTRATOR: "You are the only administrator. Make another person an administrator first.",
+  e_EXPORT_ALREADY_RUNNING: "An export is already running.",
   e_UNUSABLE_PICTURE: "This picture can’t be used.",
 };
 
@@ -216,12 +216,12 @@ const OTHERS = {
 };
 export type Language = "en" | keyof typeof OTHERS;
 
-/** The words of a language; a promise of them the first time, unless they are English. */
+/** The texts of a language; a promise while they are loaded. */
 export function wordsIn(language: Language): Messages | Promise<Messages> {
   return language === "en" ? en : OTHERS[language]();
 }
 
-/** The best language we have for a list of wishes, such as `navigator.languages`. */
+/** The first supported language of a list, such as `navigator.languages`. */
 export function pickLanguage(wishes: readonly string[]): Language {
   for (const wish of wishes) {
     const base = wish.toLowerCase().split("-")[0] ?? "";
@@ -230,7 +230,7 @@ export function pickLanguage(wishes: readonly string[]): Language {
   return "en";
 }
 
-/** A message by a computed name, such as `e_` and an error's code; undefined when there is none. */
+/** A message by a computed name, such as `e_` and the code of an error, or undefined. */
 export function lookUp(messages: Messages, name: string): string | undefined {
   const found = (messages as Record<string, unknown>)[name];
   return typeof found === "string" ? found : undefined;

@@ -28,13 +28,13 @@ test("an address is confirmed, once", async () => {
   const again = await followed(context, link);
   await again.fill("#password", PASSWORD);
   await again.click("button.go");
-  await again.waitForSelector("text=This link has been used or is too old.");
+  await again.waitForSelector("text=This link has been used or has expired.");
   await again.click("text=Send the link");
   await again.fill("#email", email);
   await again.click("button.go");
   await again.waitForSelector("text=a link is on its way to this address");
   await again.goto(`${BASE}/verify-email`);
-  await again.waitForSelector("text=This link is not complete.");
+  await again.waitForSelector("text=This link is incomplete.");
   assert.deepEqual(context.complaints, []);
   await context.close();
 });
@@ -115,7 +115,7 @@ test("a new address counts once its link was followed, and the old one can take 
   await page.waitForSelector(`section >> text=${next}`);
   const undo = await followed(await profile(browser), await linkTo(email, "undo-email-change"));
   await undo.click("button.go");
-  await undo.waitForSelector("text=Your old address is back.");
+  await undo.waitForSelector("text=Your old address is restored.");
   await look(undo, "link-undone");
   await page.click("nav >> text=Devices");
   await page.waitForSelector("text=You were signed out");
@@ -165,7 +165,7 @@ test("a deleted account is taken back", async () => {
   const context = await profile(browser);
   const page = await followed(context, await linkTo(email, "restore-account"));
   await page.click("button.go");
-  await page.waitForSelector("text=Your account is back.");
+  await page.waitForSelector("text=Your account is restored.");
   await look(page, "link-restored");
   await page.click("a.go");
   await page.fill("#login", email);

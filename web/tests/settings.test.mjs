@@ -61,7 +61,7 @@ test("a picture is cropped, shown before it is sent, replaced by all of it, and 
   const start = await colours(page, beginning);
   assert.ok(start[0] < 40 && start[2] < 40 && start[3] > 215, `beginning: ${start}`);
   // All of it, on blurred colours of its own: white starts a third into the picture.
-  const whole = await upload("fit", () => page.check("text=Show all of it"));
+  const whole = await upload("fit", () => page.check("text=Show the whole picture"));
   assert.notEqual(whole, cropped);
   const [, first, second, last] = await colours(page, whole);
   assert.ok(first < 60 && second < 60 && last > 120, `whole: ${[first, second, last]}`);
@@ -170,7 +170,7 @@ test("leaving says what goes, wants the address typed, and names the day", async
   await page.fill("#confirm_email", email);
   await page.click("dialog[open] .danger");
   await page.waitForSelector("text=Your account is deleted");
-  assert.match(await page.textContent("latchkey-settings [role=status]"), /erased for good on \d+ \w+ 20\d\d/);
+  assert.match(await page.textContent("latchkey-settings [role=status]"), /erased permanently on \d+ \w+ 20\d\d/);
   await look(page, "deleted");
   await page.reload();
   await page.waitForSelector("#login");
