@@ -14,7 +14,7 @@ def service():
     return InProcessService()
 
 
-def test_a_person_reads_what_happened_in_their_own_words(service):
+def test_history_is_in_the_language_of_the_person(service):
     laptop = service.register(speaking_language="de").data["access_token"]
     service.clock.advance(minutes=1)
     phone = service.login(user_agent=IPHONE).data["session"]["id"]
@@ -39,7 +39,7 @@ def test_a_person_reads_what_happened_in_their_own_words(service):
     assert own_language["description"] == "Angemeldet: Safari on iOS"
 
 
-def test_pages_follow_each_other_without_gap_or_repetition(service):
+def test_pages_have_no_gaps_and_no_repetitions(service):
     token = service.register().data["access_token"]
     for _ in range(6):
         service.clock.advance(minutes=1)
@@ -58,7 +58,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(service):
     assert paged == whole
 
 
-def test_nobody_can_use_the_cursor_of_somebody_else(service):
+def test_cursor_of_another_person_is_refused(service):
     ada = service.register().data["access_token"]
     bob = service.register("bob@example.com").data["access_token"]
     cursor = service.request("GET", PATH, token=ada, query={"limit": "1"}).data["next_cursor"]
@@ -69,6 +69,6 @@ def test_nobody_can_use_the_cursor_of_somebody_else(service):
 @pytest.mark.parametrize(
     "query", [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"limit": "²"}, {"cursor": ""}]
 )
-def test_what_is_no_page_is_refused(service, query):
+def test_invalid_page_is_refused(service, query):
     token = service.register().data["access_token"]
     assert service.request("GET", PATH, token=token, query=query).status == 400

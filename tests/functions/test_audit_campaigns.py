@@ -63,13 +63,13 @@ def unaccounted(count):
     return sent - {row["request_id"] for row in rows}
 
 
-def test_every_request_is_accounted_for():
+def test_every_request_has_a_row():
     assert unaccounted(300) == set()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_each_of_ten_thousand_requests_is_accounted_for():
+def test_each_of_ten_thousand_requests_has_a_row():
     assert unaccounted(10_000) == set()
 
 
@@ -162,20 +162,20 @@ def changes_without_a_row(kills, seed):
     return found
 
 
-def test_no_change_is_without_its_row_wherever_the_process_dies():
+def test_crash_leaves_no_change_without_its_row():
     assert changes_without_a_row(40, seed=7) == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_of_five_hundred_kills_none_leaves_a_change_without_its_row():
+def test_five_hundred_kills_leave_no_change_without_its_row():
     assert changes_without_a_row(500, seed=8) == []
 
 
 # No secret ---------------------------------------------------------------------------------------
 
 
-def test_of_two_hundred_secrets_none_is_found_in_logs_rows_archives_or_answers():
+def test_no_secret_is_in_logs_rows_archives_or_responses():
     service = InProcessService()
     planted, answers = [], []
 

@@ -89,7 +89,7 @@ def test_every_row_is_chained_and_the_trail_verifies(service):
     assert (report.rows, report.anchors) == (15, 1)
 
 
-def test_a_row_is_chained_once_however_often_the_stream_brings_it(service):
+def test_repeated_stream_record_is_chained_once(service):
     live(service)
     rows = audit_rows(service.table)
     delivery = random.Random(7)
@@ -102,7 +102,7 @@ def test_a_row_is_chained_once_however_often_the_stream_brings_it(service):
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []
 
 
-def test_chainers_at_the_same_time_chain_each_row_once(service):
+def test_parallel_chainers_chain_each_row_once(service):
     live(service, people=6)
     rows = audit_rows(service.table)
 
@@ -122,7 +122,7 @@ def test_chainers_at_the_same_time_chain_each_row_once(service):
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []
 
 
-def test_erasing_a_person_leaves_the_chain_valid_and_their_rows_unreadable(service):
+def test_erasure_keeps_the_chain_valid_and_makes_rows_unreadable(service):
     person = Person(service)
     subject = service.services[account_store].get(person.id).audit
     service.login(user_agent=IPHONE)
@@ -155,7 +155,7 @@ def holders(service, key):
     return [item for item in service.table.all_items() if repr(key)[2:-1] in repr(item)]
 
 
-def test_whoever_touches_the_trail_is_noticed_at_once(service, capsys):
+def test_change_of_a_row_is_detected_immediately(service, capsys):
     live(service, people=1)
     rows = audit_rows(service.table)
     assert chain(service, [])["touched"] == 0
@@ -168,7 +168,7 @@ def test_whoever_touches_the_trail_is_noticed_at_once(service, capsys):
     assert "AuditFindings" in capsys.readouterr().out
 
 
-def test_nothing_is_anchored_when_nothing_is_new(service):
+def test_no_anchor_is_written_without_new_rows(service):
     live(service, people=1)
     chain(service)
     assert anchor(service)["heads"]
@@ -176,7 +176,7 @@ def test_nothing_is_anchored_when_nothing_is_new(service):
     assert anchor(service)["heads"] == {}
 
 
-def test_what_is_archived_verifies_without_the_table(service, tmp_path, capsys):
+def test_archive_verifies_without_the_table(service, tmp_path, capsys):
     live(service)
     chain(service)
     anchor(service)
@@ -201,7 +201,7 @@ def test_what_is_archived_verifies_without_the_table(service, tmp_path, capsys):
     assert "changed: aud_" in capsys.readouterr().out
 
 
-def test_an_archive_names_the_row_that_was_changed_and_goes_on(service):
+def test_archiving_names_a_changed_row_and_continues(service):
     live(service)
     chain(service)
     row = audit_rows(service.table)[4]
@@ -225,7 +225,7 @@ ODD_ROWS = [
 
 
 @pytest.mark.parametrize("odd", ODD_ROWS)
-def test_a_row_that_we_did_not_write_is_chained_like_any_other(service, odd):
+def test_foreign_row_is_chained_like_any_other(service, odd):
     live(service, people=1)
     service.table.put(Put(keys.Key("SUBJECT#sub_x", "\ud7ff", "audit"), odd))
     assert chain(service)["chained"] == 6
@@ -247,7 +247,7 @@ def test_a_row_that_we_did_not_write_is_chained_like_any_other(service, odd):
         (-1, {"operation": "get_me"}, ["misdated"]),
     ],
 )
-def test_a_row_that_comes_when_no_row_of_ours_does_is_misdated(service, days, fields, kinds):
+def test_row_with_an_impossible_time_is_misdated(service, days, fields, kinds):
     at = to_milliseconds(service.clock.now() - timedelta(days=days))
     service.table.put(Put(keys.Key("SUBJECT#sub_x", "aud_1", "audit"), {"at": at, **fields}))
     chain(service)
@@ -255,7 +255,7 @@ def test_a_row_that_comes_when_no_row_of_ours_does_is_misdated(service, days, fi
     assert [finding.kind for finding in report.findings] == kinds
 
 
-def test_numbers_and_sets_that_we_never_store_are_read_all_the_same():
+def test_unused_attribute_types_are_read():
     image = {
         "n": {"N": "-1.5"},
         "e": {"N": "1E-30"},
@@ -287,7 +287,7 @@ def test_rows_with_the_longest_keys_fit_into_blocks(service):
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []
 
 
-def test_a_row_of_long_ago_does_not_make_the_chainer_read_the_whole_chain(service, monkeypatch):
+def test_old_row_does_not_make_the_chainer_read_the_whole_chain(service, monkeypatch):
     read = []
     back_to = AuditChainStore.back_to
 
@@ -303,7 +303,7 @@ def test_a_row_of_long_ago_does_not_make_the_chainer_read_the_whole_chain(servic
     assert max(map(len, read)) <= 6
 
 
-def test_archives_that_others_have_put_do_not_stop_ours(service):
+def test_foreign_archives_do_not_stop_archiving(service):
     live(service)
     chain(service)
     for name in (
@@ -463,14 +463,14 @@ def unnoticed(trail, attack, seed):
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_attack_goes_unnoticed_and_the_row_is_named(trail, attack):
+def test_every_attack_is_detected_with_its_row(trail, attack):
     assert verified(*trail).findings == []
     assert [seed for seed in range(5) if unnoticed(trail, attack, seed)] == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_of_a_thousand_attacks_none_goes_unnoticed(trail):
+def test_a_thousand_attacks_are_detected(trail):
     attacks = [(ON_ROWS[seed % len(ON_ROWS)], seed) for seed in range(1000)]
     missed = [(attack.__name__, seed) for attack, seed in attacks if unnoticed(trail, attack, seed)]
     print(f"\n{len(attacks)} attacks, {len(missed)} missed")  # noqa: T201
@@ -480,7 +480,7 @@ def test_of_a_thousand_attacks_none_goes_unnoticed(trail):
 # Requests ----------------------------------------------------------------------------------------
 
 
-def test_reads_and_refusals_become_rows_by_their_log_lines(service):
+def test_log_lines_of_reads_and_refusals_become_rows(service):
     with captured_log() as log:
         token = service.register().data["access_token"]
         service.clock.advance(minutes=1)
@@ -511,7 +511,7 @@ def test_reads_and_refusals_become_rows_by_their_log_lines(service):
     assert audited(service.table, service.audit_vault, service.audit_key).findings == []
 
 
-def test_what_the_service_authorizer_denies_is_recorded_and_what_it_allows_is_not():
+def test_only_denials_of_the_service_authorizer_are_recorded():
     service = InProcessService(AUTHORIZER_MODE="deny")
     http = {"method": "GET", "path": "/orders", "sourceIp": "203.0.113.7"}
     token = service.register().data["access_token"]
@@ -525,7 +525,7 @@ def test_what_the_service_authorizer_denies_is_recorded_and_what_it_allows_is_no
     assert (row["request_id"], row["outcome"]) == ("orders-0", "TOKEN_INVALID")
 
 
-def test_a_log_line_that_only_looks_like_ours_is_no_row(service):
+def test_forged_log_line_becomes_no_row(service):
     odd = ["audited request", '"audited request"', '{"message": "audited request, almost"}', "{}"]
     assert service._handler("record_requests")(log_event(odd), None) == {"recorded": 0}
 
@@ -534,7 +534,7 @@ def test_a_log_line_that_only_looks_like_ours_is_no_row(service):
     "odd",
     [{}, {"at": "now"}, {"at": 10**30}, {"status": "x"}, {"origin": "ä"}],
 )
-def test_a_line_that_can_not_be_read_waits_and_keeps_no_other_from_being_recorded(service, odd):
+def test_unreadable_line_waits_and_others_are_recorded(service, odd):
     line = {
         "message": "audited request",
         "at": to_milliseconds(service.clock.now()),
@@ -568,7 +568,7 @@ def gateway_line(status, *, function_status="-", error="-"):
     )
 
 
-def test_what_no_function_has_answered_becomes_a_row_by_the_gateways_line(service):
+def test_gateway_response_becomes_a_row_from_the_access_log(service):
     lines = [
         gateway_line(404, error="ROUTE_NOT_FOUND"),
         gateway_line(429, error="THROTTLED"),
@@ -597,7 +597,7 @@ def test_what_no_function_has_answered_becomes_a_row_by_the_gateways_line(servic
 # Witnesses ---------------------------------------------------------------------------------------
 
 
-def test_a_tail_cut_off_before_its_anchor_is_missed_by_the_logs_line(service):
+def test_missing_tail_is_detected_by_the_log(service):
     live(service)
     with captured_log() as log:
         chain(service)

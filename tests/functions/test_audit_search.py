@@ -40,7 +40,7 @@ def actions(page):
     return [row["action"] for row in page["rows"]]
 
 
-def test_the_history_of_a_person_is_found_by_their_id(service, admin, ada):
+def test_rows_of_an_account_are_found_by_user_id(service, admin, ada):
     service.clock.advance(minutes=1)
     service.login(user_agent=IPHONE)
     found = search(admin, user_id=ada.id)
@@ -53,7 +53,7 @@ def test_the_history_of_a_person_is_found_by_their_id(service, admin, ada):
     assert "203.0.113.7" not in repr(found)
 
 
-def test_that_it_was_read_is_recorded_with_who_and_told_to_the_person(service, admin, ada):
+def test_search_is_audited_and_in_the_persons_history(service, admin, ada):
     search(admin, user_id=ada.id)
     (row,) = audit_rows(service, "audit.read.by_admin")
     assert row["session_id"] != ada.session_id
@@ -63,14 +63,14 @@ def test_that_it_was_read_is_recorded_with_who_and_told_to_the_person(service, a
     assert newest["from_device_name"] is None
 
 
-def test_what_happened_to_a_session_is_found_by_its_id(service, admin, ada):
+def test_rows_of_a_session_are_found_by_session_id(service, admin, ada):
     phone = service.login(user_agent=IPHONE).data["session"]["id"]
     ada.request("DELETE", f"/api/v1/users/me/sessions/{phone}")
     found = search(admin, session_id=phone)
     assert actions(found)[-2:] == ["session.revoked.by_owner", "session.started"]
 
 
-def test_rows_of_one_action_come_from_many_days_in_pages(service, admin):
+def test_rows_of_an_action_are_paged_across_days(service, admin):
     for number in range(12):
         Person(service, f"p{number}@example.com")
         service.clock.advance(days=number % 3)
@@ -99,13 +99,13 @@ def test_rows_of_one_action_come_from_many_days_in_pages(service, admin):
     assert [row["id"] for row in paged] == [row["id"] for row in whole["rows"]]
 
 
-def test_what_concerns_everybody_is_found_by_its_action(service, admin):
+def test_system_rows_are_found_by_action(service, admin):
     kids = service._handler("rotate_signing_keys")({"force": True}, None)["kids"]
     (row,) = search(admin, action="signing_key.rotated")["rows"]
     assert (row["subject"], row["actor"], row["targets"]) == (None, "system", kids)
 
 
-def test_a_search_of_years_walks_a_month_a_page(service, admin):
+def test_search_of_years_reads_a_month_per_page(service, admin):
     service.clock.advance(days=60)
     admin.token = service.login("root@example.com").data["access_token"]
     period = {"since": "2026-01-01T00:00:00Z", "action": "account.registered"}
@@ -117,7 +117,7 @@ def test_a_search_of_years_walks_a_month_a_page(service, admin):
     assert actions(last) == ["account.registered"]
 
 
-def test_by_time_alone_everything_is_found_but_what_was_served(service, admin, ada):
+def test_search_by_time_omits_successful_requests(service, admin, ada):
     with captured_log() as log:
         ada.get()
         service.request("GET", "/api/v1/users/me", token="forged")
@@ -127,12 +127,12 @@ def test_by_time_alone_everything_is_found_but_what_was_served(service, admin, a
     assert actions(search(admin, user_id=ada.id, kind="requests")) == ["request.served"]
 
 
-def test_nobody_else_may_search(service, ada):
+def test_only_administrators_may_search(service, ada):
     refused = ada.get(AUDIT)
     assert (refused.status, refused.code) == (403, "ADMINISTRATORS_ONLY")
 
 
-def test_a_cursor_belongs_to_the_administrator_and_the_search_that_it_came_from(service, admin):
+def test_cursor_works_only_for_its_administrator_and_search(service, admin):
     other = Person(service, "other@example.com")
     other.become_admin()
     cursor = search(admin, limit="1", since="2026-01-01T00:00:00Z")["next_cursor"]
@@ -158,5 +158,5 @@ def test_a_cursor_belongs_to_the_administrator_and_the_search_that_it_came_from(
         {"cursor": "WzEsIngiXQ"},
     ],
 )
-def test_a_search_that_keys_can_not_answer_is_refused(admin, query):
+def test_unsupported_search_is_refused(admin, query):
     assert admin.get(AUDIT, query=query).status == 400

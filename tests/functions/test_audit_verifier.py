@@ -105,7 +105,7 @@ def blocks(documents):
     return [document["block"] for document in documents if "block" in document]
 
 
-def test_a_copy_as_it_was_written_verifies_with_one_file_and_no_code_of_ours(whole, tmp_path):
+def test_unchanged_copy_verifies_with_the_verifier_file_alone(whole, tmp_path):
     alone = tmp_path / "auditor"
     alone.mkdir()
     shutil.copy(ROOT / "tools/audit/verify.py", alone)
@@ -184,7 +184,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_can_not_be_read_is_a_finding(copy, capsys, damage):
+def test_unreadable_file_is_a_finding(copy, capsys, damage):
     DAMAGES[damage](copy)
     code, said, _ = audit(copy, capsys)
     assert code == 1
@@ -207,7 +207,7 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize("name", sorted(verify.BLOCK_NAMES))
-def test_whatever_stands_in_a_block_is_a_finding(whole, name):
+def test_malformed_block_is_a_finding(whole, name):
     lines = [line.text for line in verify.read_lines(whole)]
     keys = verify.read_keys((whole / "keys.json").read_bytes())
     for odd in ODD:
@@ -231,7 +231,7 @@ def findings(documents, keys, anchors=()):
 
 
 @pytest.mark.parametrize("name", sorted(verify.ANCHOR_NAMES | verify.HEAD_NAMES))
-def test_whatever_stands_in_an_anchor_is_a_finding(whole, name):
+def test_malformed_anchor_is_a_finding(whole, name):
     keys = verify.read_keys((whole / "keys.json").read_bytes())
     documents = [json.loads(line.text) for line in verify.read_lines(whole)]
     for odd in ODD:
@@ -240,7 +240,7 @@ def test_whatever_stands_in_an_anchor_is_a_finding(whole, name):
         assert findings(documents, keys, [forged]), odd
 
 
-def test_a_copy_damaged_at_random_ends_with_findings_or_as_it_was(whole, tmp_path, capsys):
+def test_randomly_damaged_copy_has_findings_or_verifies(whole, tmp_path, capsys):
     chance = random.Random(7)
     ends = set()
     for number in range(60):
@@ -262,7 +262,7 @@ def test_a_copy_damaged_at_random_ends_with_findings_or_as_it_was(whole, tmp_pat
 # Copies that were forged -------------------------------------------------------------------------
 
 
-def test_a_trail_of_another_deployment_is_signed_by_no_key_of_ours(whole, other, capsys):
+def test_trail_of_another_deployment_is_forged(whole, other, capsys):
     code = main(["verify", str(other), "--keys", str(whole / "keys.json")])
     said = capsys.readouterr().out.splitlines()
     report = said[-1]
@@ -281,7 +281,7 @@ def test_rows_of_another_deployment_are_in_no_block(copy, other, capsys):
 
 
 @pytest.mark.parametrize("name", ["archive/0/0.ndjson", "zzz.ndjson"])
-def test_blocks_of_another_deployment_do_not_take_the_place_of_ours(copy, other, capsys, name):
+def test_blocks_of_another_deployment_do_not_replace_blocks(copy, other, capsys, name):
     put(copy / name, b"".join(line.text for line in verify.read_lines(other)))
     code, said, _ = audit(copy, capsys)
     assert code == 1
@@ -296,7 +296,7 @@ def test_blocks_of_another_deployment_do_not_take_the_place_of_ours(copy, other,
     assert not [line for line in said if any(row_id in line for row_id in ours)]
 
 
-def test_an_anchor_signed_with_a_key_that_has_our_keys_name_is_forged(copy, other, capsys):
+def test_anchor_signed_by_another_key_with_the_same_name_is_forged(copy, other, capsys):
     forged = json.loads(anchor(other).read_text())
     forged["kid"] = json.loads(anchor(copy).read_text())["kid"]
     put(anchor(copy), json.dumps(forged).encode())
@@ -305,7 +305,7 @@ def test_an_anchor_signed_with_a_key_that_has_our_keys_name_is_forged(copy, othe
     assert said[0].startswith("forged: anchors/")
 
 
-def test_the_signature_of_a_block_is_none_of_an_anchor(copy, capsys):
+def test_signature_of_a_block_is_not_valid_for_an_anchor(copy, capsys):
     head = json.loads((copy / verify.WITNESSES).read_text().splitlines()[0])
     put(copy / "anchors/2030.json", json.dumps(head).encode())
     code, said, _ = audit(copy, capsys)
@@ -325,7 +325,7 @@ def test_an_anchor_of_another_day_does_not_hide_what_was_cut(copy, capsys):
     assert all(line.startswith("cut: chain ") for line in said[:-1])
 
 
-def test_a_row_beside_the_right_one_is_told_and_the_right_one_is_not_blamed(copy, capsys):
+def test_duplicate_row_is_a_finding_and_the_original_is_not(copy, capsys):
     def add(documents):
         row = rows(documents)[0]
         documents.insert(0, {"row": {**row, "outcome": "FORGED"}})
@@ -337,7 +337,7 @@ def test_a_row_beside_the_right_one_is_told_and_the_right_one_is_not_blamed(copy
     assert found.startswith("contradiction: aud_")
 
 
-def test_one_is_not_true(copy, capsys):
+def test_number_one_differs_from_true(copy, capsys):
     """Python takes them for equal, and for one key of a dict."""
 
     def change(documents):
@@ -353,14 +353,14 @@ def test_the_same_lines_twice_are_the_same_trail(copy, capsys):
     assert audit(copy, capsys)[0] == 0
 
 
-def test_half_a_character_is_another_row(copy, capsys):
+def test_lone_surrogate_changes_a_row(copy, capsys):
     edit(copy / LIVE, lambda documents: rows(documents)[0].update(actor="\ud800"))
     code, (found, _), _ = audit(copy, capsys)
     assert code == 1
     assert found.startswith("changed: aud_")
 
 
-def test_a_finding_is_one_line_whatever_a_row_is_called(copy, capsys):
+def test_finding_is_one_line_for_any_row_id(copy, capsys):
     name = "x\n0 findings\x1b[2J\u202e" + "y" * 100_000
     append(copy, canonical({"row": {"pk": "SUBJECT#x", "sk": name}}) + b"\n")
     code, (found, summary), _ = audit(copy, capsys)
@@ -378,7 +378,7 @@ def test_a_huge_row_is_read(copy, capsys):
     assert found.startswith("inserted: huge: ")
 
 
-def test_what_many_witnesses_have_seen_is_said_once(copy, capsys):
+def test_finding_of_many_witnesses_is_reported_once(copy, capsys):
     for path in (copy / LIVE, segment(copy)):
         put(path, gzip.compress(b"") if path.suffix == ".gz" else b"")
     chains = {json.loads(h)["chain"] for h in (copy / verify.WITNESSES).read_text().splitlines()}
@@ -390,7 +390,7 @@ def test_what_many_witnesses_have_seen_is_said_once(copy, capsys):
 # Nothing to verify -------------------------------------------------------------------------------
 
 
-def test_nothing_is_not_as_it_was_written(copy, tmp_path, capsys):
+def test_empty_copy_is_an_error(copy, tmp_path, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
     keys = str(copy / "keys.json")
@@ -414,7 +414,7 @@ def test_nothing_is_not_as_it_was_written(copy, tmp_path, capsys):
         b'{"keys": [{"kty": "EC", "crv": "P-256", "kid": ["a"], "x": "AQ", "y": "AQ"}]}',
     ],
 )
-def test_keys_that_are_none_are_said_to_be(copy, capsys, text):
+def test_invalid_keys_are_an_error(copy, capsys, text):
     put(copy / "keys.json", text)
     code, said, error = audit(copy, capsys)
     assert (code, said) == (2, [])
@@ -462,7 +462,7 @@ def fetched(service, objects, directory):
     return strange, len(blocks(read(directory / LIVE)))
 
 
-def test_an_object_that_is_not_ours_is_written_nowhere(tmp_path):
+def test_foreign_object_is_not_fetched(tmp_path):
     service, _ = lived_in()
     names = ["../../evil.json", "anchors/../../evil.json", "/etc/evil", "archive/x", "a\nb"]
     strange, _ = fetched(service, dict.fromkeys(names, b"evil"), tmp_path / "copy")
@@ -470,7 +470,7 @@ def test_an_object_that_is_not_ours_is_written_nowhere(tmp_path):
     assert not list(tmp_path.rglob("*evil*"))
 
 
-def test_an_archive_that_has_not_what_it_says_hides_no_block(tmp_path):
+def test_archive_with_a_wrong_name_hides_no_block(tmp_path):
     service, _ = lived_in()
     (_, count) = fetched(service, {}, tmp_path / "all")
     assert count
@@ -480,7 +480,7 @@ def test_an_archive_that_has_not_what_it_says_hides_no_block(tmp_path):
         assert fetched(service, objects, tmp_path / str(number)) == ([], count)
 
 
-def test_what_is_archived_is_not_fetched_again(tmp_path):
+def test_archived_rows_are_not_fetched_from_the_table(tmp_path):
     service, _ = lived_in()
     service.clock.advance(hours=2)
     service._handler("archive_audit")({}, None)

@@ -81,7 +81,7 @@ def send(world, operation_id, caller, owner):
     return world.service.request(method, path, token=world.tokens[caller], json_body=body)
 
 
-def test_every_operation_of_the_contract_has_the_rule_that_the_contract_says():
+def test_every_operation_has_the_rule_of_the_contract():
     """A new one has none until somebody says whose it is."""
     assert {name: kind_of_contract(name) for name in OPERATIONS} == RULES
 
@@ -111,13 +111,13 @@ def deviations(world, operation_id):
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_who_may_do_what(world, operation_id):
+def test_access_follows_the_authorization_matrix(world, operation_id):
     assert deviations(world, operation_id) == []
 
 
 @pytest.mark.parametrize("operation_id", ["getHealth", "listSessions", "getUser", "listUsers"])
 @pytest.mark.parametrize("rule", sorted({*RULES.values()}))
-def test_any_other_rule_than_the_right_one_is_noticed(world, monkeypatch, operation_id, rule):
+def test_wrong_rule_is_detected(world, monkeypatch, operation_id, rule):
     """One operation of each kind, held against each of the rules."""
     right = RULES[operation_id]
     monkeypatch.setitem(RULES, operation_id, rule)
@@ -138,7 +138,7 @@ BODY_OF = {
 
 
 @pytest.mark.parametrize("operation_id", BY_ADMINISTRATORS)
-def test_whatever_an_administrator_reads_or_does_is_recorded_with_who(world, operation_id):
+def test_every_act_of_an_administrator_is_audited_with_the_actor(world, operation_id):
     """A row is in the table when the answer leaves; a new operation of theirs is tried, too."""
     world.reset()
     account = world.service.services[account_store].get(world.ids["admin"])

@@ -92,7 +92,7 @@ def test_an_upload_becomes_the_avatar(service, ada, content):
     assert row["changed"] == ["avatar_url"]
 
 
-def test_another_avatar_has_another_address_and_the_first_file_is_gone(service, ada):
+def test_new_avatar_has_a_new_address_and_the_old_file_is_deleted(service, ada):
     first = show(ada, upload(ada, png())).data["avatar_url"]
     second = show(ada, upload(ada, jpeg())).data["avatar_url"]
     assert first != second
@@ -101,7 +101,7 @@ def test_another_avatar_has_another_address_and_the_first_file_is_gone(service, 
     assert unshown(service) == []
 
 
-def test_a_removed_avatar_is_gone_and_twice_is_no_error(service, ada):
+def test_avatar_can_be_removed_twice(service, ada):
     show(ada, upload(ada, png()))
     for _ in range(2):
         answer = ada.request("DELETE", AVATAR)
@@ -119,7 +119,7 @@ def test_an_upload_can_be_used_once(service, ada):
     assert state(service) == before
 
 
-def test_somebody_elses_upload_and_one_that_never_was_are_the_same(service, ada, bob):
+def test_upload_of_another_person_is_like_an_unknown_one(service, ada, bob):
     theirs = upload(bob, png())
     before = state(service)
     for upload_id in (theirs, "upl_" + "0" * 26, "../" + theirs, "x"):
@@ -129,7 +129,7 @@ def test_somebody_elses_upload_and_one_that_never_was_are_the_same(service, ada,
     assert show(bob, theirs).status == 200
 
 
-def test_an_upload_that_was_never_sent_can_still_be(service, ada):
+def test_incomplete_upload_can_be_completed(service, ada):
     upload_id = offer(ada).data["upload_id"]
     answer = show(ada, upload_id)
     assert (answer.status, answer.code) == (409, "UPLOAD_NOT_COMPLETE")
@@ -166,7 +166,7 @@ def test_only_pictures_may_be_uploaded(ada, content_type):
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
 
 
-def test_a_change_of_what_has_changed_since_is_refused(service, ada):
+def test_change_with_an_outdated_etag_is_refused(service, ada):
     seen = {"if-match": ada.get().headers["etag"]}
     ada.patch({"age": 36})
     upload_id = upload(ada, png())
@@ -181,7 +181,7 @@ def test_a_change_of_what_has_changed_since_is_refused(service, ada):
 
 
 @pytest.mark.parametrize("second", ['"8e03978e-40d5"', "8e03978e-40d5"])
-def test_the_same_request_with_the_same_key_creates_nothing_more(service, ada, second):
+def test_repeated_key_creates_nothing_new(service, ada, second):
     first = offer(ada, **{"idempotency-key": '"8e03978e-40d5"'})
     before = state(service)
     service.clock.advance(minutes=1)
@@ -191,7 +191,7 @@ def test_the_same_request_with_the_same_key_creates_nothing_more(service, ada, s
     assert state(service) == before
 
 
-def test_the_same_key_with_another_body_is_refused(service, ada):
+def test_key_with_another_body_is_refused(service, ada):
     key = {"idempotency-key": "k"}
     offer(ada, **key)
     before = state(service)
@@ -200,7 +200,7 @@ def test_the_same_key_with_another_body_is_refused(service, ada):
     assert state(service) == before
 
 
-def test_a_key_is_its_owners_and_lasts_a_day(service, ada, bob):
+def test_key_belongs_to_its_owner_and_expires_after_a_day(service, ada, bob):
     key = {"idempotency-key": "k"}
     first = offer(ada, **key).data["upload_id"]
     assert offer(bob, **key).data["upload_id"] != first
@@ -217,7 +217,7 @@ def test_a_bad_key_is_refused(service, ada, key):
     assert state(service) == before
 
 
-def test_nothing_that_opens_anything_is_kept_with_a_key(service, ada):
+def test_no_credentials_are_stored_with_a_key(service, ada):
     offer(ada, **{"idempotency-key": "k"})
     (item,) = [i for i in service.table.all_items() if str(i["sk"]).startswith("IDEMPOTENCY#")]
     assert set(item) == {"pk", "sk", "fingerprint", "created", "expires_at", "ttl"}
@@ -228,7 +228,7 @@ def test_nothing_that_opens_anything_is_kept_with_a_key(service, ada):
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_what_is_no_picture_is_refused_and_the_old_one_stays(service, ada, content):
+def test_invalid_picture_is_refused_and_the_old_one_stays(service, ada, content):
     show(ada, upload(ada, png()))
     before = state(service)
     upload_id = upload(ada, content)
@@ -241,7 +241,7 @@ def test_what_is_no_picture_is_refused_and_the_old_one_stays(service, ada, conte
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_a_form_with_such_a_picture_changes_nothing(service, ada, content):
+def test_form_with_an_invalid_picture_changes_nothing(service, ada, content):
     before = state(service)
     answer = send_form(ada, age="36", avatar=("me.png", content))
     assert answer.status == 400
@@ -251,7 +251,7 @@ def test_a_form_with_such_a_picture_changes_nothing(service, ada, content):
 # Forms ---------------------------------------------------------------------------------------
 
 
-def test_a_form_changes_text_and_picture_together(service, ada):
+def test_form_changes_text_and_picture_together(service, ada):
     ada.patch({"location": "London"})
     answer = send_form(
         ada,
@@ -271,7 +271,7 @@ def test_a_form_changes_text_and_picture_together(service, ada):
     assert len(audit_rows(service, "profile.changed")) == 2
 
 
-def test_a_form_without_a_picture_leaves_the_picture_alone(ada):
+def test_form_without_a_picture_keeps_the_picture(ada):
     show(ada, upload(ada, png()))
     before = shown_file(ada)
     assert send_form(ada, age="36").status == 200
@@ -279,7 +279,7 @@ def test_a_form_without_a_picture_leaves_the_picture_alone(ada):
     assert shown_file(ada) == before
 
 
-def test_four_mebibytes_fit_into_a_form_and_a_byte_more_does_not(service, ada):
+def test_form_accepts_four_mebibytes_and_no_more(service, ada):
     # Trailing bytes are no part of the picture, and none of them is kept.
     full = jpeg() + b"\0" * (AVATAR_FORM_MAX_BYTES - len(jpeg()))
     assert send_form(ada, avatar=("me.jpg", full)).status == 200
@@ -343,7 +343,7 @@ def test_a_broken_form_is_refused(service, ada, content_type, form):
     assert state(service) == before
 
 
-def test_a_name_that_is_taken_leaves_the_picture_alone(service, ada, bob):
+def test_taken_username_keeps_the_picture(service, ada, bob):
     bob.patch({"username": "bob"})
     before = state(service)
     answer = send_form(ada, username="bob", avatar=("me.png", png()))
@@ -393,7 +393,7 @@ def ledger_dies(service, step):
         ("delete_upload", True, 0),
     ],
 )
-def test_a_crash_leaves_a_working_avatar_and_the_sweep_finds_the_rest(
+def test_crash_leaves_a_working_avatar_and_the_sweep_cleans_up(
     service, ada, step, new_shown, left_unshown
 ):
     old = show(ada, upload(ada, png())).data["avatar_url"]
@@ -425,7 +425,7 @@ def test_a_crash_leaves_a_working_avatar_and_the_sweep_finds_the_rest(
 @pytest.mark.parametrize(
     "step", ["before the transaction", "after the transaction", "delete_avatar"]
 )
-def test_a_crash_while_an_avatar_is_removed_shows_it_or_none(service, ada, step):
+def test_crash_during_removal_shows_the_avatar_or_none(service, ada, step):
     show(ada, upload(ada, png()))
     if "transaction" in step:
         transaction_dies(service, after=step.startswith("after"))
@@ -442,7 +442,7 @@ def test_a_crash_while_an_avatar_is_removed_shows_it_or_none(service, ada, step)
 
 @pytest.mark.parametrize("conditional", [False, True], ids=["any version", "If-Match"])
 @pytest.mark.parametrize("step", ["read_upload", "put_avatar"])
-def test_of_two_who_show_one_upload_at_once_one_succeeds(service, ada, step, conditional):
+def test_parallel_uses_of_one_upload_succeed_once(service, ada, step, conditional):
     """The second comes when the first has found its upload, or has written its file.
 
     It takes the uploaded file away, or changes the account, under the first; who lost is told the
@@ -468,7 +468,7 @@ def test_of_two_who_show_one_upload_at_once_one_succeeds(service, ada, step, con
 
 
 @pytest.mark.parametrize("others", [0, 2], ids=["three slots are free", "one slot is free"])
-def test_of_two_requests_with_one_key_at_once_both_get_what_one_created(service, ada, others):
+def test_parallel_requests_with_one_key_get_one_upload(service, ada, others):
     """The second comes when the first has looked for the key and not yet claimed it."""
     for _ in range(others):
         offer(ada)
@@ -489,7 +489,7 @@ def test_of_two_requests_with_one_key_at_once_both_get_what_one_created(service,
 
 
 @pytest.mark.parametrize("step", ["delete_avatar", "delete_upload"])
-def test_storage_that_is_down_after_the_change_is_not_the_persons_problem(service, ada, step):
+def test_outage_after_the_change_is_not_an_error(service, ada, step):
     show(ada, upload(ada, png()))
     service.media.fail_at(step, TemporarilyUnavailable(retry_after_seconds=1))
     assert show(ada, upload(ada, jpeg())).status == 200
@@ -497,7 +497,7 @@ def test_storage_that_is_down_after_the_change_is_not_the_persons_problem(servic
 
 
 @pytest.mark.parametrize("step", ["read_upload", "put_avatar"])
-def test_storage_that_is_down_before_the_change_answers_503_and_changes_nothing(service, ada, step):
+def test_outage_before_the_change_is_a_503_without_a_change(service, ada, step):
     old = show(ada, upload(ada, png())).data["avatar_url"]
     upload_id = upload(ada, jpeg())
     service.media.fail_at(step, TemporarilyUnavailable(retry_after_seconds=1))
@@ -506,7 +506,7 @@ def test_storage_that_is_down_before_the_change_answers_503_and_changes_nothing(
     assert show(ada, upload_id).status == 200
 
 
-def test_a_transaction_whose_answer_is_lost_keeps_the_new_file(service, ada):
+def test_lost_response_keeps_the_new_file(service, ada):
     transact = service.table.transact
 
     def loses_its_answer(writes):

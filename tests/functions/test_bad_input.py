@@ -64,7 +64,7 @@ GOOD = {"email": "ada@example.com", "password": PASSWORD}
         ({"token_transport": "carrier pigeon"}, "token_transport", "NOT_AN_OPTION"),
     ],
 )
-def test_a_wrong_field_is_named(service, change, field, code):
+def test_invalid_field_is_named(service, change, field, code):
     answer = service.request("POST", REGISTER, json_body={**GOOD, **change})
     assert answer.status == 400
     assert (field, code) in details(answer)
@@ -76,7 +76,7 @@ def test_a_missing_field_is_named(service):
     assert details(answer) == {("email", "REQUIRED"), ("password", "REQUIRED")}
 
 
-def test_a_language_has_a_code_of_its_own(service):
+def test_invalid_language_has_its_own_code(service):
     answer = service.request("POST", REGISTER, json_body={**GOOD, "speaking_language": "xx"})
     assert answer.code == "INVALID_LANGUAGE_CODE"
 
@@ -112,7 +112,7 @@ def test_a_body_that_is_not_a_json_object_is_refused(service, body, code):
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
 )
-def test_only_json_is_read(service, media_type):
+def test_only_json_is_accepted(service, media_type):
     answer = service.request("POST", LOGIN, json_body=GOOD, headers={"content-type": media_type})
     assert details(answer) == {("body", "UNSUPPORTED_MEDIA_TYPE")}
 
@@ -136,7 +136,7 @@ def test_text_that_is_not_utf_8_is_refused(service, lost):
             assert (answer.status, details(answer)) == (400, {("body", "MALFORMED_JSON")})
 
 
-def test_two_passwords_that_are_not_utf_8_do_not_open_one_account(service):
+def test_invalid_utf_8_passwords_are_not_equal(service):
     body = b'{"email": "latin@example.com", "password": "%s kettle monsoon violet %s"}'
     first, second = body % (b"\xe4\xf6\xfc", b"\xdf"), body % (b"\xe9\xe8\xea", b"\xf1")
     opened = service.request("POST", REGISTER, raw_body=first.decode(errors="replace"))
@@ -150,7 +150,7 @@ def test_a_lone_surrogate_in_the_event_is_refused(service):
     assert (answer.status, details(answer)) == (400, {("body", "MALFORMED_BODY")})
 
 
-def test_names_that_are_not_ours_are_repeated_without_what_can_not_be_printed(service):
+def test_unknown_names_are_echoed_without_unprintable_characters(service):
     sent = {**GOOD, "\u202eevil\x00\x1b[31m<script>": 1}
     answer = service.request("POST", REGISTER, json_body=sent)
     assert ("\ufffdevil\ufffd\ufffd[31m<script>", "UNKNOWN_FIELD") in details(answer)
@@ -182,7 +182,7 @@ def test_login_wants_one_identifier(service):
         assert service.request("POST", LOGIN, json_body=body).status == 400
 
 
-def test_what_was_sent_is_never_repeated(service):
+def test_sent_values_are_never_echoed(service):
     secret = "S3cr3t-that-was-sent"
     for body in ({"email": secret, "password": secret}, {"email": "a@b.c", "password": [secret]}):
         assert secret not in json.dumps(service.request("POST", REGISTER, json_body=body).body)

@@ -40,7 +40,7 @@ def verified(service):
     return service.services[passwords].verified
 
 
-def test_a_thousand_addresses_get_five_guesses_in_a_quarter_of_an_hour(service):
+def test_a_thousand_addresses_get_five_attempts_in_fifteen_minutes(service):
     service.register()
     answers = []
     for address in itertools.islice(addresses(), 1000):
@@ -54,7 +54,7 @@ def test_a_thousand_addresses_get_five_guesses_in_a_quarter_of_an_hour(service):
     assert last.headers["ratelimit-policy"] == '"login-address";q=30;w=60, "login-identifier";q=5'
 
 
-def test_a_patient_botnet_gets_a_few_guesses_a_month(service):
+def test_patient_botnet_gets_few_attempts_per_month(service):
     service.register()
     source = addresses()
     for _ in range(30 * 24 * 2):
@@ -73,7 +73,7 @@ def test_a_known_device_signs_in_during_the_attack(service):
     assert answer.data["device_id"] == phone
 
 
-def test_a_browser_that_is_known_by_its_cookie_signs_in_during_the_attack(service):
+def test_browser_known_by_cookie_signs_in_during_the_attack(service):
     registered = service.register(token_transport="cookie")
     device = next(c.split(";")[0] for c in registered.cookies if "latchkey_device" in c)
     for address in itertools.islice(addresses(), 100):
@@ -81,7 +81,7 @@ def test_a_browser_that_is_known_by_its_cookie_signs_in_during_the_attack(servic
     assert service.login(cookies=[device]).status == 200
 
 
-def test_a_known_device_does_not_clear_what_the_attackers_have_used_up(service):
+def test_sign_in_on_a_known_device_does_not_reset_the_counter(service):
     phone = service.register().data["device_id"]
     source = addresses()
     for _ in range(10):
@@ -93,7 +93,7 @@ def test_a_known_device_does_not_clear_what_the_attackers_have_used_up(service):
     assert verified(service) == before + 1
 
 
-def test_a_made_up_device_id_is_no_key(service):
+def test_forged_device_id_gives_no_attempts(service):
     service.register()
     for n in range(50):
         made_up = f"dev_{n:026d}"
@@ -101,7 +101,7 @@ def test_a_made_up_device_id_is_no_key(service):
     assert verified(service) == 5
 
 
-def test_another_accounts_device_is_no_key(service):
+def test_device_of_another_account_gives_no_attempts(service):
     service.register()
     mine = service.register("mallory@example.com").data["device_id"]
     for n in range(50):
@@ -110,7 +110,7 @@ def test_another_accounts_device_is_no_key(service):
     assert verified(service) == 5
 
 
-def test_a_stolen_device_does_not_guess_for_ever(service):
+def test_stolen_device_has_limited_attempts(service):
     phone = service.register().data["device_id"]
     for n in range(100):
         fields = {"password": WRONG, "device_id": phone}
@@ -118,7 +118,7 @@ def test_a_stolen_device_does_not_guess_for_ever(service):
     assert verified(service) == 10
 
 
-def test_one_address_uses_up_three_guesses_and_not_the_accounts_five(service):
+def test_one_address_gets_three_of_the_accounts_five_attempts(service):
     service.register()
     for _ in range(20):
         guess(service, address="198.18.0.1")
@@ -127,7 +127,7 @@ def test_one_address_uses_up_three_guesses_and_not_the_accounts_five(service):
     assert service.login(source_ip="203.0.113.50").status == 200
 
 
-def test_waits_grow_and_end(service):
+def test_waits_grow_up_to_a_maximum(service):
     service.register()
     waits = []
     for _ in range(6):
@@ -140,7 +140,7 @@ def test_waits_grow_and_end(service):
     assert service.login(source_ip="198.18.0.1").status == 200
 
 
-def test_a_good_login_forgets_its_accounts_failures_but_not_the_addresss(service):
+def test_sign_in_resets_the_accounts_failures_only(service):
     service.register()
     service.register("mallory@example.com")
     standings = []
@@ -153,7 +153,7 @@ def test_a_good_login_forgets_its_accounts_failures_but_not_the_addresss(service
     assert verified(service) == 4 + 3  # the fourth guess at ada's was refused
 
 
-def test_a_list_of_stolen_passwords_stops_at_the_addresss_quota(service):
+def test_leaked_password_list_stops_at_the_networks_quota(service):
     answers = [guess(service, email=f"user{n}@example.com") for n in range(100)]
     assert verified(service) == LOGIN_PER_ADDRESS.amount
     assert [a.status for a in answers].count(429) == 100 - LOGIN_PER_ADDRESS.amount
@@ -161,7 +161,7 @@ def test_a_list_of_stolen_passwords_stops_at_the_addresss_quota(service):
     assert guess(service, email="another@example.com").status == 401
 
 
-def test_a_thousand_forged_forwarded_for_are_one_client(service):
+def test_forged_forwarded_for_headers_are_one_client(service):
     for n in range(1000):
         forged = f"198.18.{n // 256}.{n % 256}"
         headers = {"x-forwarded-for": forged, "forwarded": f"for={forged}", "x-real-ip": forged}
@@ -169,7 +169,7 @@ def test_a_thousand_forged_forwarded_for_are_one_client(service):
     assert verified(service) == LOGIN_PER_ADDRESS.amount
 
 
-def test_a_viewer_address_counts_only_from_our_own_edge(service):
+def test_viewer_address_is_trusted_only_from_the_edge(service):
     for n in range(100):
         viewer = {"cloudfront-viewer-address": f"198.18.0.{n}:443", "x-latchkey-edge": "a guess"}
         guess(service, email=f"user{n}@example.com", headers=viewer)
@@ -182,7 +182,7 @@ def test_one_ipv6_customer_is_one_client(service):
     assert verified(service) == LOGIN_PER_ADDRESS.amount
 
 
-def test_an_identifier_that_nobody_has_is_refused_in_the_same_way(service):
+def test_unknown_identifier_is_refused_like_a_known_one(service):
     service.register()
 
     def trail(email):
@@ -203,7 +203,7 @@ def by_username(service, name="ada", address="203.0.113.99"):
 
 
 @pytest.mark.parametrize("spread", [False, True])
-def test_guesses_by_username_do_not_tell_which_address_belongs_to_it(service, spread):
+def test_attempts_by_username_do_not_reveal_its_address(service, spread):
     """Who guesses at a username and then tries addresses sees no difference."""
     service.register(username="ada")
     networks = itertools.islice(addresses(), 10)
@@ -222,7 +222,7 @@ def test_guesses_by_username_do_not_tell_which_address_belongs_to_it(service, sp
     assert trail("ada@example.com", 1) == trail("eve@nowhere.example", 2)
 
 
-def test_both_identifiers_of_an_account_together_get_no_more_guesses_than_one(service):
+def test_both_identifiers_of_an_account_share_one_limit(service):
     service.register(username="ada")
     source = addresses()
     for _ in range(20):
@@ -253,7 +253,7 @@ def test_a_known_and_an_unknown_identifier_make_the_same_requests(guesses_before
     assert [status for status, *_ in trails["ada@example.com"]] == [401] * 5 + [429] * 3
 
 
-def test_a_sign_in_gives_strangers_no_new_guesses(service):
+def test_sign_in_gives_others_no_new_attempts(service):
     service.register()
     source = addresses()
     for _ in range(4):
@@ -268,7 +268,7 @@ def test_a_sign_in_gives_strangers_no_new_guesses(service):
     assert verified(service) == evaluated + 1
 
 
-def test_an_owners_typing_errors_are_forgotten_by_a_sign_in(service):
+def test_sign_in_resets_the_owners_typing_errors(service):
     service.register()
     for _ in range(10):
         for _ in range(2):
@@ -276,14 +276,14 @@ def test_an_owners_typing_errors_are_forgotten_by_a_sign_in(service):
         assert service.login(source_ip="203.0.113.50").status == 200
 
 
-def test_spellings_of_an_address_that_nobody_has_are_counted_as_one(service):
+def test_spellings_of_an_unknown_address_are_counted_together(service):
     for n in range(10):
         spelling = "Nobody@Example.com" if n % 2 else "nobody@example.COM"
         guess(service, email=spelling, address=f"198.18.0.{n}")
     assert verified(service) == 5
 
 
-def test_however_an_address_is_written_its_owner_signs_in():
+def test_owner_signs_in_with_any_spelling_of_the_address():
     service = InProcessService()
     written = spellings("ada")
     assert service.register(random.choice(written)).status == 201
@@ -291,7 +291,7 @@ def test_however_an_address_is_written_its_owner_signs_in():
     assert {service.register(spelling).code for spelling in written} == {"EMAIL_ALREADY_REGISTERED"}
 
 
-def test_what_was_typed_is_not_in_storage(service):
+def test_typed_identifier_is_not_stored(service):
     secret = "typed into the wrong field"
     body = {"username": secret, "password": WRONG}
     assert service.request("POST", "/api/v1/auth/login", json_body=body).status == 401
@@ -312,7 +312,7 @@ def test_registering_refreshing_and_reauthenticating_have_limits(service):
     assert answer.headers["ratelimit-policy"] == '"refresh";q=600;w=60'
 
 
-def test_a_stolen_session_that_guesses_does_not_keep_its_owner_from_signing_in(service):
+def test_attempts_with_a_stolen_session_do_not_block_the_owner(service):
     token = service.register().data["access_token"]
     for _ in range(20):
         proof = {"password": WRONG}
@@ -320,14 +320,14 @@ def test_a_stolen_session_that_guesses_does_not_keep_its_owner_from_signing_in(s
     assert service.login(source_ip="203.0.113.50").status == 200
 
 
-def test_what_can_not_be_understood_is_not_counted(service):
+def test_invalid_request_is_not_counted(service):
     for _ in range(50):
         assert service.request("POST", "/api/v1/auth/login", raw_body="{").status == 400
     assert service.register().status == 201
 
 
 @pytest.mark.parametrize("device_id", ["", "dev_", "ses_01kdyak348es2903yn14k8ptmm", "x" * 999, 5])
-def test_a_device_id_is_one_of_ours_or_refused(service, device_id):
+def test_malformed_device_id_is_refused(service, device_id):
     answer = service.login(fields={"device_id": device_id})
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
 
@@ -344,7 +344,7 @@ class TableWithoutCounters(MemoryTable):
         super().transact(writes)
 
 
-def test_a_limit_that_can_not_be_counted_is_not_open():
+def test_request_is_refused_if_the_limit_cannot_be_counted():
     table = TableWithoutCounters()
     service = InProcessService(table=table, RATE_LIMIT_FACTOR="1")
     service.register()

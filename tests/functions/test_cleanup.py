@@ -29,7 +29,7 @@ def leases():
     return TaskLeases(MemoryTable())
 
 
-def test_five_runs_at_once_do_each_task_once(leases):
+def test_parallel_runs_do_each_task_once(leases):
     calls, started, release = [], Barrier(5), Event()
 
     def slow(now):
@@ -53,7 +53,7 @@ def test_five_runs_at_once_do_each_task_once(leases):
     assert sorted(answers, key=str) == [7, None, None, None, None]
 
 
-def test_a_task_that_fails_keeps_no_other_from_running(leases):
+def test_failed_task_does_not_stop_the_others(leases):
     def fail(_now):
         raise OSError
 
@@ -64,14 +64,14 @@ def test_a_task_that_fails_keeps_no_other_from_running(leases):
     assert leases.take("broken", NOW, timedelta(seconds=1))
 
 
-def test_a_run_that_died_is_followed_when_its_lease_has_passed(leases):
+def test_task_of_a_dead_run_continues_after_its_lease(leases):
     assert leases.take("task", NOW, timedelta(seconds=300))
     cleanup = Cleanup(tasks=(Task(name="task", run=lambda _now: 1),), leases=leases)
     assert cleanup.run(NOW) == {"task": None}
     assert cleanup.run(NOW + timedelta(seconds=300)) == {"task": 1}
 
 
-def test_what_is_for_a_persons_hand_waits_for_it(leases):
+def test_manual_task_does_not_run_on_schedule(leases):
     cleanup = Cleanup(tasks=(Task(name="task", run=lambda _now: 1, by_hand=True),), leases=leases)
     assert cleanup.run(NOW) == {}
     assert cleanup.run(NOW, only="task") == {"task": 1}
@@ -82,7 +82,7 @@ def test_what_is_for_a_persons_hand_waits_for_it(leases):
 # The end of an account ---------------------------------------------------------------------------
 
 
-def test_the_end_of_an_account_is_the_end_of_its_exports():
+def test_erasure_removes_exports():
     service = InProcessService()
     token = service.register().data["access_token"]
     upkeep, now = service.services[export_upkeep], service.clock.now()
@@ -106,7 +106,7 @@ def test_the_end_of_an_account_is_the_end_of_its_exports():
     assert upkeep.remove_all(account_id, lease) is None
 
 
-def test_a_closed_accounts_export_fails_and_leaves_nothing():
+def test_export_of_a_closed_account_fails_and_leaves_nothing():
     service = InProcessService()
     token = service.register().data["access_token"]
     account_id = service.request("GET", "/api/v1/users/me", token=token).data["id"]
@@ -123,7 +123,7 @@ def test_a_closed_accounts_export_fails_and_leaves_nothing():
 # Everything that is due, in the function itself ---------------------------------------------------
 
 
-def test_five_runs_at_once_get_everything_done_once(capsys):
+def test_parallel_runs_do_all_work_once(capsys):
     """A due purge, an expired export, a stuck one, a lost message: and a metric for each."""
     service = InProcessService()
     leaving, keeping = Person(service, "leaving@example.com"), Person(service, "bob@example.com")
@@ -167,7 +167,7 @@ def sweeps(capsys):
     ]
 
 
-def test_five_sweeps_at_once_delete_what_nobody_is_shown_and_nothing_else(capsys):
+def test_parallel_sweeps_delete_only_unused_pictures(capsys):
     """A picture that a crash has left; each sweep has a metric, one that fails has another."""
     service = InProcessService()
     ada = Person(service)
@@ -197,7 +197,7 @@ def test_five_sweeps_at_once_delete_what_nobody_is_shown_and_nothing_else(capsys
     assert handler({}, None) == {"deleted": 1}
 
 
-def test_sessions_that_ttl_left_behind_are_removed(capsys):
+def test_sessions_that_ttl_missed_are_removed(capsys):
     """90 days of session, 30 of retention, 2 of grace: on the 123rd day nothing keeps it."""
     service = InProcessService()
     old = Person(service, "ada@example.com")

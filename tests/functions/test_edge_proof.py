@@ -34,14 +34,14 @@ def closed():
 
 
 @pytest.mark.parametrize(("method", "path"), EVERY)
-def test_no_operation_answers_what_went_round_the_edge(closed, method, path):
+def test_every_operation_refuses_requests_that_bypass_the_edge(closed, method, path):
     target = re.sub(r"\{\w+\}", "x", path)
     for headers in NO_PROOF:
         answer = closed.request(method, target, headers=headers)
         assert (answer.status, answer.code) == (403, "DIRECT_ACCESS_REFUSED")
 
 
-def test_what_comes_through_the_edge_is_answered(closed):
+def test_requests_through_the_edge_are_accepted(closed):
     assert closed.request("GET", "/api/v1/health", headers=PROOF).status == 200
     json_body = {"email": "ada@example.com", "password": "plum kettle orbits a quiet lake"}
     answer = closed.request("POST", "/api/v1/auth/register", json_body=json_body, headers=PROOF)
@@ -58,7 +58,7 @@ def authorize(token: str) -> Any:
     return importlib.import_module("functions.authorizer.app").handler(event)
 
 
-def test_the_authorizer_reads_no_session_for_what_went_round_the_edge(monkeypatch):
+def test_authorizer_reads_no_session_for_a_request_that_bypasses_the_edge(monkeypatch):
     service = InProcessService()
     token = service.register().data["access_token"]
     reads: list[object] = []
@@ -72,7 +72,7 @@ def test_the_authorizer_reads_no_session_for_what_went_round_the_edge(monkeypatc
     assert not reads
 
 
-def test_other_apis_of_the_team_have_no_edge_of_ours():
+def test_other_apis_need_no_edge_secret():
     service = InProcessService()
     token = service.register().data["access_token"]
     service.configure(direct_access=False, authorizer_passes_reasons=False)
@@ -83,7 +83,7 @@ def test_other_apis_of_the_team_have_no_edge_of_ours():
 
 
 @pytest.mark.parametrize("proof", [{}, {"x-latchkey-edge": ""}, {"x-latchkey-edge": "anything"}])
-def test_with_an_empty_secret_nothing_is_believed(proof):
+def test_viewer_headers_are_ignored_with_an_empty_secret(proof):
     service = InProcessService(EDGE_SECRET="", PUBLIC_URL="", ALLOWED_ORIGINS="")
     service.register()
     session = service.login(headers=proof | VIEWER).data["session"]
@@ -148,7 +148,7 @@ def test_no_other_page_may_refresh(nameless, headers, origin):
     assert by_cookie(nameless, headers, origin).code == "ORIGIN_NOT_ALLOWED"
 
 
-def test_with_a_domain_the_page_is_under_it_and_nowhere_else():
+def test_with_a_domain_only_its_origin_is_allowed():
     service = InProcessService(ALLOWED_ORIGINS="")
     service.register()
     headers = {**PROOF, "x-latchkey-host": CLOUDFRONT}

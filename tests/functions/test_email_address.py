@@ -52,7 +52,7 @@ def change(service, email=NEW, *, access_token=None):
 # Confirming ----------------------------------------------------------------------------------
 
 
-def test_who_must_confirm_the_address_signs_in_afterwards(strict):
+def test_unconfirmed_account_signs_in_after_confirmation(strict):
     assert strict.register().status == 202
     assert strict.login().code == "EMAIL_NOT_VERIFIED"
     strict.work()
@@ -60,7 +60,7 @@ def test_who_must_confirm_the_address_signs_in_afterwards(strict):
     assert strict.login().data["user"]["is_verified"] is True
 
 
-def test_a_link_works_once(service):
+def test_link_works_once(service):
     service.register()
     service.work()
     token = service.mailbox.last(ADA).token
@@ -69,14 +69,14 @@ def test_a_link_works_once(service):
     assert (again.status, again.code) == (400, "SINGLE_USE_TOKEN_INVALID")
 
 
-def test_a_link_is_good_for_a_day(service):
+def test_link_expires_after_a_day(service):
     service.register()
     service.work()
     service.clock.advance(hours=24)
     assert confirm(service, service.mailbox.last(ADA).token).code == "SINGLE_USE_TOKEN_INVALID"
 
 
-def test_a_token_of_another_kind_confirms_nothing(service):
+def test_token_of_another_purpose_confirms_nothing(service):
     service.register()
     service.request("POST", "/api/v1/auth/password/forgot", json_body={"email": ADA})
     service.work()
@@ -84,7 +84,7 @@ def test_a_token_of_another_kind_confirms_nothing(service):
     assert confirm(service, reset.token).code == "SINGLE_USE_TOKEN_INVALID"
 
 
-def test_the_owners_click_does_not_make_a_strangers_account_theirs(strict):
+def test_click_alone_does_not_confirm_a_strangers_account(strict):
     """Pre-hijacking: Mallory opens an account with Ada's address and waits for her to click."""
     malicious = {"email": ADA, "password": "mallory knows this one 77"}
     strict.request("POST", "/api/v1/auth/register", json_body=malicious)
@@ -102,7 +102,7 @@ def test_the_owners_click_does_not_make_a_strangers_account_theirs(strict):
     assert strict.request("POST", "/api/v1/auth/login", json_body=malicious).status == 401
 
 
-def test_resending_answers_alike_whoever_has_an_account(strict):
+def test_resend_does_not_reveal_accounts(strict):
     strict.register()
     strict.work()
     answers = [resend(strict), resend(strict, "nobody@example.com")]
@@ -122,14 +122,14 @@ def test_a_confirmed_address_gets_no_second_link(service):
     assert len(service.mailbox.to(ADA)) == 1
 
 
-def test_mail_goes_to_the_stored_address_however_it_was_typed(service):
+def test_email_is_sent_to_the_stored_spelling_of_the_address(service):
     service.register("Ada@Example.com")
     resend(service, "aDA@EXAMPLE.COM")
     service.work()
     assert {mail.to for mail in service.mailbox.sent} == {"Ada@example.com"}
 
 
-def test_what_can_not_be_an_address_is_refused(service):
+def test_invalid_address_is_refused(service):
     refused = resend(service, "not an address")
     assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
 
@@ -137,7 +137,7 @@ def test_what_can_not_be_an_address_is_refused(service):
 # Registering an address that is taken ---------------------------------------------------------
 
 
-def test_a_taken_address_answers_as_a_free_one_and_its_owner_hears_of_it(strict):
+def test_taken_address_gets_the_response_of_a_free_one_and_its_owner_an_email(strict):
     first = strict.register()
     strict.work()
     second = strict.register(username="somebody")
@@ -149,7 +149,7 @@ def test_a_taken_address_answers_as_a_free_one_and_its_owner_hears_of_it(strict)
     ]
 
 
-def test_a_taken_username_is_told_alike_for_free_and_taken_addresses(strict):
+def test_taken_username_does_not_reveal_a_taken_address(strict):
     strict.register(username="ada")
     taken, free = (strict.register(email, username="ada") for email in (ADA, "new@example.com"))
     assert (taken.status, taken.code) == (free.status, free.code) == (409, "USERNAME_TAKEN")
@@ -166,7 +166,7 @@ def test_nothing_changes_before_the_new_address_is_confirmed(service):
     assert service.login().status == 200
 
 
-def test_the_new_address_takes_the_place_of_the_old_one(service):
+def test_new_address_replaces_the_old_one(service):
     told = change(service)
     assert service.login().status == 401
     me = service.login(NEW).data["user"]
@@ -176,13 +176,13 @@ def test_the_new_address_takes_the_place_of_the_old_one(service):
     assert NEW not in told.letter.text
 
 
-def test_changing_asks_for_a_recent_sign_in(service):
+def test_change_requires_recent_authentication(service):
     token = service.register().data["access_token"]
     service.clock.advance(minutes=6)
     assert ask_for(service, token).code == "REAUTHENTICATION_REQUIRED"
 
 
-def test_an_address_that_somebody_has_is_told_only_to_who_reads_its_mail(service):
+def test_taken_address_is_revealed_only_to_its_mailbox(service):
     service.register(NEW)
     token = service.register().data["access_token"]
     free, taken = ask_for(service, token, "free@example.com"), ask_for(service, token, NEW)
@@ -193,7 +193,7 @@ def test_an_address_that_somebody_has_is_told_only_to_who_reads_its_mail(service
     assert service.login().status == 200
 
 
-def test_the_link_to_a_new_address_does_not_outlive_the_password(service):
+def test_password_change_voids_the_link_to_a_new_address(service):
     token = service.register().data["access_token"]
     ask_for(service, token)
     service.work()
@@ -204,7 +204,7 @@ def test_the_link_to_a_new_address_does_not_outlive_the_password(service):
     assert refused.code == "SINGLE_USE_TOKEN_INVALID"
 
 
-def test_ones_own_address_is_no_change(service):
+def test_change_to_the_current_address_is_refused(service):
     token = service.register().data["access_token"]
     assert ask_for(service, token, "ADA@example.com").status == 400
 
@@ -212,7 +212,7 @@ def test_ones_own_address_is_no_change(service):
 # Undoing -------------------------------------------------------------------------------------
 
 
-def test_undoing_brings_the_address_back_and_locks_the_thief_out(service):
+def test_undo_restores_the_address_and_locks_the_thief_out(service):
     """Mallory has the password, a session, and the account's address by now."""
     told = change(service, EVIL)
     mallory = service.login(EVIL, user_agent=IPHONE).data["access_token"]
@@ -230,7 +230,7 @@ def test_undoing_brings_the_address_back_and_locks_the_thief_out(service):
     assert service.login(ADA, fields=fields).data["user"]["email"] == ADA
 
 
-def test_undoing_works_once_and_for_a_week(service):
+def test_undo_works_once_within_a_week(service):
     told = change(service)
     service.clock.advance(days=6)
     assert undo(service, told.token).status == 200
@@ -245,7 +245,7 @@ def test_a_week_later_the_address_is_free(service):
     assert service.register(ADA).status == 201
 
 
-def test_a_second_change_does_not_take_the_first_address_away(service):
+def test_undo_still_works_after_a_second_change(service):
     """Else a thief would change it twice and keep the account."""
     told = change(service, EVIL)
     mallory = service.login(EVIL).data["access_token"]
@@ -257,7 +257,7 @@ def test_a_second_change_does_not_take_the_first_address_away(service):
     assert service.register("second@example.com").status == 201, "the address is free again"
 
 
-def test_going_back_on_ones_own_is_a_change_like_any_other(service):
+def test_change_back_to_the_old_address_is_a_normal_change(service):
     change(service)
     token = service.login(NEW).data["access_token"]
     change(service, ADA, access_token=token)
@@ -265,7 +265,7 @@ def test_going_back_on_ones_own_is_a_change_like_any_other(service):
     assert service.register(NEW).status == 201
 
 
-def test_administrators_find_an_account_by_the_address_that_it_has(service):
+def test_administrators_find_an_account_by_its_current_address(service):
     def indexed():
         return [item["gsi2sk"].partition("#")[0] for item in accounts() if "gsi2sk" in item]
 

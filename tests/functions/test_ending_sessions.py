@@ -28,7 +28,7 @@ def statuses(service, tokens):
     return [service.request("GET", ME, token=token).status for token in tokens]
 
 
-def test_the_others_are_ended_and_this_one_stays(service):
+def test_scope_others_keeps_the_current_session(service):
     *others, mine = sign_in_many(service, 4)
     ended = service.request("DELETE", SESSIONS, token=mine)
     assert ended.data == {"terminated_count": 4}
@@ -39,7 +39,7 @@ def test_the_others_are_ended_and_this_one_stays(service):
 @pytest.mark.parametrize(
     ("path", "query"), [(SESSIONS, {"scope": "all"}), (f"{SESSIONS}/all", None)]
 )
-def test_all_are_ended_with_this_one_and_its_cookie(service, path, query):
+def test_scope_all_ends_the_current_session_and_its_cookie(service, path, query):
     tokens = sign_in_many(service, 3)
     ended = service.request("DELETE", path, token=tokens[0], query=query)
     assert ended.data == {"terminated_count": 4}
@@ -55,7 +55,7 @@ def test_an_unknown_scope_is_refused_and_ends_nothing(service):
     assert statuses(service, tokens) == [200, 200]
 
 
-def test_the_least_recently_used_session_makes_room(service):
+def test_least_recently_used_session_is_replaced_at_the_limit(service):
     service = InProcessService(SESSION_LIMIT="3")
     oldest, second, third = sign_in_many(service, 3)
     service.clock.advance(minutes=2)
@@ -77,7 +77,7 @@ def test_signing_in_again_on_a_device_supersedes_its_session(service):
     assert statuses(service, tokens) == [401, 200, 200]
 
 
-def test_revoking_twice_and_revoking_anothers_are_the_same_404(service):
+def test_revoking_an_ended_or_foreign_session_is_a_404(service):
     mine = service.register().data["access_token"]
     phone = service.login(user_agent=IPHONE).data
     stranger = service.register("eve@example.com").data["session"]["id"]
@@ -90,7 +90,7 @@ def test_revoking_twice_and_revoking_anothers_are_the_same_404(service):
         assert (refused.status, refused.code) == (404, "SESSION_NOT_FOUND")
 
 
-def test_logging_out_twice_is_no_error(service):
+def test_logout_can_be_repeated(service):
     token = service.register().data["access_token"]
     for _ in range(2):
         answer = service.request("POST", "/api/v1/auth/logout", token=token)

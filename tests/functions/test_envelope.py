@@ -16,7 +16,7 @@ def service():
     return InProcessService()
 
 
-def test_a_success(service):
+def test_success_envelope(service):
     answer = service.request("GET", "/api/v1/health")
     assert answer.body == {"success": True, "data": {"status": "ok"}}
     assert answer.headers["cache-control"] == "no-store"
@@ -24,7 +24,7 @@ def test_a_success(service):
     assert answer.headers["x-request-id"] == "request-1"
 
 
-def test_an_error(service):
+def test_error_envelope(service):
     answer = service.request("GET", "/api/v1/users/me")
     assert answer.status == 401
     assert answer.body == {
@@ -103,7 +103,7 @@ class BrokenTable(MemoryTable):
         ("POST", "/api/v1/auth/logout"),
     ],
 )
-def test_storage_that_is_down_is_a_503_and_never_an_open_door(method, path):
+def test_storage_outage_is_a_503_and_grants_no_access(method, path):
     service = InProcessService(table=BrokenTable())
     token = service.register().data["access_token"]
     service.table.down = True
@@ -115,7 +115,7 @@ def test_storage_that_is_down_is_a_503_and_never_an_open_door(method, path):
     assert service.request("GET", "/api/v1/users/me", token=token).status == 200
 
 
-def test_what_nobody_expected_is_a_500_that_tells_nothing(service, capsys):
+def test_unexpected_error_is_a_500_without_details(service, capsys):
     token = service.register().data["access_token"]
     (key,) = (key for key in service.table._items if key.sk == "ACCOUNT")
     service.table._items[key]["created_at"] = "not a number: secret-in-storage"
@@ -124,7 +124,7 @@ def test_what_nobody_expected_is_a_500_that_tells_nothing(service, capsys):
     assert "secret" not in str(answer.body)
 
 
-def test_one_warm_handler_never_mixes_two_people_up(service):
+def test_warm_handler_keeps_callers_apart(service):
     people = {
         name: service.register(f"{name}@example.com").data["access_token"]
         for name in ("ada", "eve")
@@ -144,7 +144,7 @@ def test_verification_required_answers_the_same_for_a_taken_address():
     assert (refused.status, refused.code) == (403, "EMAIL_NOT_VERIFIED")
 
 
-def test_unknown_and_wrong_are_one_answer(service):
+def test_unknown_account_and_wrong_password_get_one_response(service):
     service.register()
     unknown = service.login("nobody@example.com")
     wrong = service.login(fields={"password": "wrong horse battery staple"})

@@ -123,7 +123,7 @@ def receive_mail(service):
 
 
 @pytest.mark.parametrize("items", [1, 94, 95, 96, 99, 100, 101, 1000])
-def test_nothing_is_left_but_a_receipt(service, items):
+def test_erasure_leaves_only_the_receipt(service, items):
     ada = somebody(service, items)
     ada.request("DELETE", ME, query={"hard": "true"})
     assert deliver(service) == 2
@@ -141,7 +141,7 @@ def test_nothing_is_left_but_a_receipt(service, items):
     assert service.register(EMAIL, username="canaryname").status == 201
 
 
-def test_no_picture_is_left_when_the_receipt_is_signed(service):
+def test_all_pictures_are_deleted_before_the_receipt_is_signed(service):
     ada = somebody(service, 1)
     shown, content_type = multipart(avatar=("me.png", png()))
     headers = {"content-type": content_type}
@@ -164,7 +164,7 @@ def test_no_picture_is_left_when_the_receipt_is_signed(service):
     assert service.login("grace@example.com").data["user"]["avatar_url"] is not None
 
 
-def test_a_receipt_that_was_altered_is_none(service):
+def test_altered_receipt_is_invalid(service):
     ada = somebody(service, 1)
     ada.request("DELETE", ME, query={"hard": "true"})
     deliver(service)
@@ -180,7 +180,7 @@ def test_a_receipt_that_was_altered_is_none(service):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("items", [1, 101])
-def test_whoever_dies_at_any_step_is_followed(items, after):
+def test_erasure_continues_after_a_crash_at_any_step(items, after):
     """The worker dies at each of its calls of the table; the next delivery goes on."""
     step = 0
     while True:
@@ -213,7 +213,7 @@ def test_whoever_dies_at_any_step_is_followed(items, after):
         step += 1 if not 20 < step < 290 else 30
 
 
-def test_a_receipt_outlives_the_key_that_signed_it(service, tmp_path, capsys):
+def test_receipt_is_valid_after_its_key_was_replaced(service, tmp_path, capsys):
     """With the keys that were published at the time; never with the one that it brings."""
     ada = somebody(service, 1)
     published = service.request("GET", "/.well-known/jwks.json").body
@@ -242,7 +242,7 @@ def test_a_receipt_outlives_the_key_that_signed_it(service, tmp_path, capsys):
     assert '"consent": 2' in capsys.readouterr().out
 
 
-def test_the_end_of_grace_is_found_by_the_schedule(service):
+def test_schedule_erases_accounts_after_the_grace_period(service):
     ada = somebody(service, 3)
     ada.request("DELETE", ME)
     receive_mail(service)
@@ -302,7 +302,7 @@ def test_a_claimed_account_is_not_restored(service):
     assert (answer.status, answer.code) == (409, "ERASURE_STARTED")
 
 
-def test_others_keep_what_is_theirs(service):
+def test_erasure_does_not_affect_others(service):
     grace = Person(service, "grace@example.com", username="grace")
     ada = somebody(service, 3)
     ada.request("DELETE", ME, query={"hard": "true"})

@@ -137,7 +137,7 @@ def test_an_unexpected_query_parameter_is_a_documented_error(name, accept, read_
 @pytest.mark.parametrize(
     "name", sorted(n for n, endpoint in endpoints().items() if endpoint.spec.caller.authorizer)
 )
-def test_without_the_authorizers_word_nobody_is_signed_in(name, read_event):
+def test_request_without_an_authorizer_context_is_not_authenticated(name, read_event):
     event = read_event(name)
     del event["requestContext"]["authorizer"]
     answer = handler(name)(event)
@@ -155,7 +155,7 @@ def test_the_authorizer_lets_its_event_pass(read_event):
     }
 
 
-def test_the_authorizers_context_is_what_the_events_have(read_event):
+def test_events_have_the_authorizers_context(read_event):
     verdict = handler("authorizer")(read_event("authorizer"))
     event = read_event("get_me")
     assert event["requestContext"]["authorizer"]["lambda"].keys() == verdict["context"].keys()
@@ -168,23 +168,23 @@ def test_the_schedule_adds_a_key_when_the_newest_is_due(service, read_event):
     assert len(answer["kids"]) == 2
 
 
-def test_the_relay_sends_what_the_stream_tells_of(service, read_event):
+def test_relay_sends_the_messages_of_the_stream(service, read_event):
     answer = handler("relay_outbox")(read_event("relay_outbox"))
     assert answer == {"batchItemFailures": []}
     assert service.queues.sent == {Queue.MAIL: ["msg_01kdx2w3wne4ns8ppdxwvxxxx0"]}
 
 
-def test_the_worker_and_the_dead_letter_handler_drop_what_is_done_already(read_event):
+def test_workers_drop_finished_messages(read_event):
     for name in ("export_worker", "export_dead_letters"):
         assert handler(name)(read_event(name), Invocation()) == {"batchItemFailures": []}
 
 
-def test_cleanup_says_what_each_task_got_done(service, read_event):
+def test_cleanup_returns_the_result_of_each_task(service, read_event):
     done = handler("cleanup")(read_event("cleanup"))
     assert done.pop("send_heartbeats") > 0
     assert set(done.values()) == {0}
     assert "redrive_exports" not in done
 
 
-def test_the_worker_is_done_with_a_message_that_is_not_there_any_more(read_event):
+def test_worker_drops_a_missing_message(read_event):
     assert handler("send_mail")(read_event("send_mail")) == {"batchItemFailures": []}

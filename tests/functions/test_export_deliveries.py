@@ -65,7 +65,7 @@ def message_of(service, export_id):
 
 @pytest.mark.parametrize("deliver", [through_the_handler, past_the_outbox])
 @pytest.mark.parametrize("count", [10, pytest.param(60, marks=pytest.mark.slow)])
-def test_five_deliveries_at_once_of_many_exports(deliver, count):
+def test_parallel_deliveries_make_one_file_and_one_email(deliver, count):
     service = InProcessService()
     service.export_files = CountingFiles()
     service.configure(rate_limit_factor=100)

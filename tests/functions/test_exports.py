@@ -45,7 +45,7 @@ def archive_of(service, seen):
     return read_archive(content, sha256=seen["sha256"])
 
 
-def test_a_request_becomes_a_file(service, token):
+def test_request_becomes_a_file(service, token):
     asked = ask(service, token)
     assert asked.status == 202
     assert asked.headers["retry-after"] == "3"
@@ -75,7 +75,7 @@ def test_a_request_becomes_a_file(service, token):
     assert list(service.export_files.objects) == [archive_key(asked.data["id"])]
 
 
-def test_the_owner_is_told_by_mail_and_not_sent_the_file(service, token):
+def test_owner_gets_an_email_without_the_file(service, token):
     ask(service, token)
     service.work()
     letter = service.mailbox.sent[-1].letter
@@ -83,7 +83,7 @@ def test_the_owner_is_told_by_mail_and_not_sent_the_file(service, token):
     assert "https://accounts.test/exports" in letter.text
 
 
-def test_there_is_one_at_a_time(service, token):
+def test_one_export_runs_at_a_time(service, token):
     first = ask(service, token)
     second = ask(service, token)
     assert (second.status, second.code) == (409, "EXPORT_ALREADY_RUNNING")
@@ -92,7 +92,7 @@ def test_there_is_one_at_a_time(service, token):
     assert ask(service, token).status == 202
 
 
-def test_a_repeated_request_gets_what_the_first_one_made(service, token):
+def test_repeated_request_gets_the_same_export(service, token):
     key = {"idempotency-key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
     first = service.request("POST", EXPORT, token=token, headers=key)
     for _ in range(2):
@@ -104,7 +104,7 @@ def test_a_repeated_request_gets_what_the_first_one_made(service, token):
     assert (other.status, other.data["id"] != first.data["id"]) == (202, True)
 
 
-def test_of_two_requests_with_one_key_at_once_both_get_what_one_made(service, token):
+def test_parallel_requests_with_one_key_get_one_export(service, token):
     """The second comes when the first has looked for the key, and before it reads the ledger."""
     key = {"idempotency-key": '"one-key"'}
     store, second = service.services[export_store], []
@@ -121,7 +121,7 @@ def test_of_two_requests_with_one_key_at_once_both_get_what_one_made(service, to
     assert service.request("GET", EXPORTS, token=token).data["total_count"] == 1
 
 
-def test_the_picture_goes_with_the_rest(service, token):
+def test_export_contains_the_picture(service, token):
     service.media.avatars["avt_1"] = b"a picture"
     for key, item in service.table._items.items():
         if key.sk == "ACCOUNT":
@@ -133,7 +133,7 @@ def test_the_picture_goes_with_the_rest(service, token):
     assert b'<a href="avatar.webp">' in archive.files["README.html"]
 
 
-def test_there_are_three_a_day(service, token):
+def test_daily_limit_is_three(service, token):
     for _ in range(3):
         assert ask(service, token).status == 202
         service.work()
@@ -146,12 +146,12 @@ def test_there_are_three_a_day(service, token):
     assert ask(service, proven(service)).status == 202
 
 
-def test_asking_takes_a_recent_authentication(service, token):
+def test_request_requires_recent_authentication(service, token):
     service.clock.advance(minutes=6)
     assert ask(service, token).code == "REAUTHENTICATION_REQUIRED"
 
 
-def test_so_does_the_link_and_the_answer_says_so(service, token):
+def test_link_requires_recent_authentication_and_the_response_says_so(service, token):
     export_id = ask(service, token).data["id"]
     service.work()
     service.clock.advance(minutes=6)
@@ -182,7 +182,7 @@ def test_the_list_has_links_and_records_them(service, token):
     assert listed["download_blocked_by"] == "REAUTHENTICATION_REQUIRED"
 
 
-def test_nobody_elses_export_can_be_seen(service, token):
+def test_export_of_another_person_is_not_found(service, token):
     export_id = ask(service, token).data["id"]
     service.work()
     stranger = service.register("grace@example.com").data["access_token"]
@@ -192,7 +192,7 @@ def test_nobody_elses_export_can_be_seen(service, token):
     assert service.request("GET", EXPORTS, token=stranger).data["total_count"] == 0
 
 
-def test_a_file_is_gone_after_a_week(service, token):
+def test_file_expires_after_a_week(service, token):
     export_id = ask(service, token).data["id"]
     service.work()
     service.clock.advance(days=7)
@@ -237,7 +237,7 @@ def deliver(service, message_id, invocation=None, function="export_worker"):
     return answer["batchItemFailures"] == []
 
 
-def test_what_takes_too_long_goes_on_in_further_messages(service, token):
+def test_long_export_continues_in_further_messages(service, token):
     for _ in range(5):
         service.login(user_agent=IPHONE)
     export_id = ask(service, token).data["id"]
@@ -272,7 +272,7 @@ def poison(service):
     service.export_files.stage = refuse
 
 
-def test_a_poisoned_export_fails_where_its_owner_sees_it(service, token):
+def test_failing_export_is_shown_as_failed_to_its_owner(service, token):
     export_id = ask(service, token).data["id"]
     poison(service)
     (message_id,) = messages(service)
@@ -291,7 +291,7 @@ def test_a_poisoned_export_fails_where_its_owner_sees_it(service, token):
     assert ask(service, token).status == 202
 
 
-def test_an_operator_starts_failed_exports_over(service, token):
+def test_operator_restarts_failed_exports(service, token):
     export_id = ask(service, token).data["id"]
     poison(service)
     (message_id,) = messages(service)

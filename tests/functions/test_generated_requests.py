@@ -16,7 +16,7 @@ def test_the_service_agrees_with_its_contract(requests):
     assert not campaign.failures, "\n\n".join(campaign.failures[:5])
 
 
-def test_every_operation_is_asked():
+def test_every_operation_is_requested():
     campaign = Campaign()
     campaign.run(1)
     assert set(campaign.statuses) == campaign.operations

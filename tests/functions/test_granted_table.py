@@ -38,18 +38,18 @@ def table():
         lambda table: table.transact([Check(CLAIM, ABSENT), Put(ACCOUNT, {})]),
     ],
 )
-def test_what_a_role_does_not_grant_is_refused(table, request_):
+def test_ungranted_action_is_refused(table, request_):
     request_(table)  # a test may do everything
     with pytest.raises(NotGrantedError), running("get_me"):
         request_(table)
 
 
-def test_what_it_grants_is_not(table):
+def test_granted_action_is_allowed(table):
     with running("get_me"):
         assert table.get(ACCOUNT) is None
 
 
-def test_a_denial_that_the_function_hides_fails_the_test_all_the_same(table):
+def test_hidden_denial_fails_the_test(table):
     with (
         pytest.raises(NotGrantedError, match="get_me is not granted dynamodb:PutItem on CHAIN#1"),
         running("get_me"),
@@ -58,7 +58,7 @@ def test_a_denial_that_the_function_hides_fails_the_test_all_the_same(table):
         table.put(Put(BLOCK, {}))
 
 
-def test_one_function_within_another_has_its_own_role(table):
+def test_nested_function_has_its_own_role(table):
     with running("get_me"):
         with running("chain_audit"):
             table.put(Put(BLOCK, {}))

@@ -29,7 +29,7 @@ def handler(name):
     return importlib.import_module(f"functions.{name}.app").handler
 
 
-def test_the_relay_is_told_of_a_heartbeat_and_has_nothing_to_send(service):
+def test_relay_sends_nothing_for_a_heartbeat(service):
     clean_up()
     records = OutboxPump(service.table, service.queues, handler).stream_records()
     assert len(records) == 1
@@ -37,20 +37,20 @@ def test_the_relay_is_told_of_a_heartbeat_and_has_nothing_to_send(service):
     assert not any(service.queues.sent.values())
 
 
-def test_a_heartbeat_and_a_message_in_one_batch_do_not_get_in_each_others_way(service):
+def test_heartbeat_and_message_in_one_batch_are_both_processed(service):
     service.register()
     clean_up()
     assert service.work() == []
     assert len(service.mailbox.sent) == 1
 
 
-def test_a_heartbeat_goes_away_by_itself(service):
+def test_heartbeat_expires(service):
     clean_up()
     (item,) = [i for i in service.table.all_items() if i["pk"] == "OUTBOX#HEARTBEAT"]
     assert item["ttl"] == int(service.clock.now().timestamp()) + 24 * 3600
 
 
-def test_the_recorder_of_requests_is_invoked_by_a_heartbeat_and_records_nothing(service):
+def test_request_recorder_records_nothing_for_a_heartbeat(service):
     events = functions()["RecordRequestsFunction"]["Events"]
     pattern = json.loads(events["Requests"]["Properties"]["FilterPattern"])
     with captured_log() as log:

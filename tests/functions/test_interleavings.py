@@ -32,12 +32,12 @@ def test_every_operation_that_changes_something_has_an_entry():
     assert (changing | (background - routed)) - READING == entries - READING
 
 
-def test_names_are_unique_and_what_is_known_is_there():
+def test_names_are_unique_and_known_deviations_exist():
     assert len(BY_NAME) == len(OPERATIONS)
     assert {name for pair in KNOWN for name in pair} <= set(BY_NAME)
 
 
-def test_what_is_known_needs_its_excuse():
+def test_known_deviation_must_still_deviate():
     """A pair that one order explains by now has no place in the list."""
     world_of = dict.fromkeys(BY_NAME, "active") | {
         name: next(iter(sorted(operation.worlds)))
@@ -188,7 +188,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("mistake", "pair", "found_by"), MISTAKES)
-def test_a_mistake_is_found(monkeypatch, mistake, pair, found_by):
+def test_invariant_detects_a_mistake(monkeypatch, mistake, pair, found_by):
     world, first, second = pair
     assert problems(world, first, only=second)[1] == []
     mistake(monkeypatch)

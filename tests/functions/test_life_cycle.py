@@ -35,7 +35,7 @@ def user(person, action=""):
     return f"/api/v1/users/{person.id}{action}"
 
 
-def test_who_leaves_is_out_when_the_answer_leaves(service, ada):
+def test_deletion_signs_out_before_the_response(service, ada):
     other = service.login().data["access_token"]
     answer = ada.request("DELETE", ME)
     assert answer.status == 200
@@ -55,7 +55,7 @@ def test_who_leaves_is_out_when_the_answer_leaves(service, ada):
     assert row["actor"] == row["pk"].removeprefix("SUBJECT#")
 
 
-def test_only_the_right_password_learns_that_the_account_is_deleted(service, ada):
+def test_deletion_is_revealed_only_with_the_right_password(service, ada):
     ada.request("DELETE", ME)
     right, wrong = service.login(), service.login(fields={"password": "not at all, my friend"})
     assert (right.status, right.code) == (403, "ACCOUNT_DELETED")
@@ -71,7 +71,7 @@ def test_the_address_stays_taken_through_the_grace_period(service, ada):
     assert service.register().code == "EMAIL_ALREADY_REGISTERED"
 
 
-def test_the_mail_of_a_deletion_is_promised_with_it(service, ada):
+def test_deletion_email_is_in_the_same_transaction(service, ada):
     ada.request("DELETE", ME)
     service.work()
     letter = service.mailbox.sent[-1].letter
@@ -170,7 +170,7 @@ def test_malformed_reason_is_refused(service, ada, admin, reason):
     assert ada.get().status == 200
 
 
-def test_a_hard_deletion_can_not_be_restored(service, ada, admin):
+def test_hard_deletion_cannot_be_restored(service, ada, admin):
     answer = ada.request("DELETE", ME, query={"hard": "true"})
     assert answer.data["deleted_at"] == answer.data["purge_at"]
     assert admin.request("POST", user(ada, "/restore")).code == "ERASURE_STARTED"
@@ -179,7 +179,7 @@ def test_a_hard_deletion_can_not_be_restored(service, ada, admin):
     assert refused.body["error"]["message"] == "This account has been deleted."
 
 
-def test_an_admin_restores_until_the_purge_has_claimed_the_account(service, ada, admin):
+def test_administrator_restores_until_the_erasure_begins(service, ada, admin):
     ada.request("DELETE", ME)
     service.clock.advance(days=29)
     boss = service.login("boss@example.com").data["access_token"]
@@ -194,7 +194,7 @@ def test_an_admin_restores_until_the_purge_has_claimed_the_account(service, ada,
     assert service.services[erasure].start_due(service.clock.now()) == 0
 
 
-def test_what_was_suspended_is_suspended_again_when_it_is_restored(service, ada, admin):
+def test_restored_account_is_still_suspended(service, ada, admin):
     admin.request("POST", user(ada, "/suspend"))
     admin.request("DELETE", user(ada))
     assert service.login().code == "ACCOUNT_DELETED"
@@ -204,14 +204,14 @@ def test_what_was_suspended_is_suspended_again_when_it_is_restored(service, ada,
     assert service.login().status == 200
 
 
-def test_unsuspending_a_deleted_account_lets_nobody_in(service, ada, admin):
+def test_unsuspending_does_not_restore_a_deleted_account(service, ada, admin):
     admin.request("POST", user(ada, "/suspend"))
     admin.request("DELETE", user(ada))
     assert admin.request("POST", user(ada, "/unsuspend")).data["status"] == "deleted"
     assert service.login().code == "ACCOUNT_DELETED"
 
 
-def test_suspending_ends_and_refuses_sessions_at_once(service, ada, admin):
+def test_suspension_ends_sessions_and_refuses_sign_in(service, ada, admin):
     refresh = service.login().data["refresh_token"]
     assert admin.request("POST", user(ada, "/suspend")).data["status"] == "suspended"
     assert (ada.get().status, ada.get().code) == (401, "ACCOUNT_SUSPENDED")
@@ -224,18 +224,18 @@ def test_suspending_ends_and_refuses_sessions_at_once(service, ada, admin):
 
 
 @pytest.mark.parametrize("action", ["/suspend", "/unsuspend", "/restore"])
-def test_only_administrators_do_these(service, ada, admin, action):
+def test_operations_require_an_administrator(service, ada, admin, action):
     assert ada.request("POST", user(admin, action)).code == "ADMINISTRATORS_ONLY"
     assert ada.request("POST", user(ada, action)).code == "ADMINISTRATORS_ONLY"
 
 
-def test_somebody_elses_account_can_not_be_deleted(service, ada):
+def test_account_of_another_person_cannot_be_deleted(service, ada):
     grace = Person(service, "grace@example.com")
     assert ada.request("DELETE", user(grace)).code == "ACCOUNT_NOT_FOUND"
     assert grace.get().status == 200
 
 
-def test_the_last_administrator_stays(service, ada, admin):
+def test_last_administrator_cannot_be_removed(service, ada, admin):
     for method, path in (
         ("DELETE", ME),
         ("DELETE", user(admin)),
@@ -251,7 +251,7 @@ def test_the_last_administrator_stays(service, ada, admin):
     assert admin.request("DELETE", ME).status == 200
 
 
-def test_deleting_twice_keeps_the_first_date(service, ada, admin):
+def test_second_deletion_keeps_the_first_date(service, ada, admin):
     first = ada.request("DELETE", ME).data
     service.clock.advance(minutes=1)
     assert admin.request("DELETE", user(ada)).data == first
@@ -260,7 +260,7 @@ def test_deleting_twice_keeps_the_first_date(service, ada, admin):
     assert hard.data["purge_at"] < first["purge_at"]
 
 
-def test_a_sign_in_that_commits_in_between_is_ended_too(service, ada):
+def test_concurrent_sign_in_is_ended_by_the_deletion(service, ada):
     listed = service.table.query
     signed_in = []
 
@@ -278,9 +278,7 @@ def test_a_sign_in_that_commits_in_between_is_ended_too(service, ada):
 
 
 @pytest.mark.parametrize(("method", "action"), [("DELETE", ""), ("POST", "/suspend")])
-def test_as_many_sessions_as_anybody_may_have_end_in_one_transaction(
-    service, ada, admin, method, action
-):
+def test_maximum_number_of_sessions_ends_in_one_transaction(service, ada, admin, method, action):
     """DynamoDB takes 100 actions: 90 sessions, the account, the trail, the order, the mail."""
     (item,) = [i for i in service.table.all_items() if i.get("id") == ada.session_id]
     for number in range(SESSION_LIMIT_MAX - 1):

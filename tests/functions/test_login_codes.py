@@ -61,7 +61,7 @@ def refused(answer):
     return answer.status, answer.code
 
 
-def test_a_code_and_the_password_let_the_owner_in(service, botnet):
+def test_code_and_password_sign_the_owner_in(service, botnet):
     assert guess(service, botnet) == [401] * 5 + [429]
     told = login(service)
     assert refused(told) == (429, "TOO_MANY_ATTEMPTS")
@@ -73,7 +73,7 @@ def test_a_code_and_the_password_let_the_owner_in(service, botnet):
     assert login(service, code=code).status == 200
 
 
-def test_the_code_alone_opens_nothing_and_the_password_alone_neither(service, botnet):
+def test_code_or_password_alone_is_not_enough(service, botnet):
     guess(service, botnet)
     ask(service)
     (code,) = codes(service)
@@ -85,13 +85,13 @@ def test_the_code_alone_opens_nothing_and_the_password_alone_neither(service, bo
 @pytest.mark.parametrize(
     "spell", [str.lower, lambda code: code.replace("-", ""), lambda code: f" {code} "]
 )
-def test_a_code_may_be_typed_as_people_type(service, spell):
+def test_code_is_accepted_in_any_typed_form(service, spell):
     ask(service, username="ADA")
     (code,) = codes(service)
     assert login(service, code=spell(code)).status == 200
 
 
-def test_letters_that_look_like_digits_are_those_digits(service):
+def test_letters_that_look_like_digits_are_read_as_digits(service):
     ask(service)
     (code,) = codes(service)
     assert login(service, code=code.replace("0", "O").replace("1", "l")).status == 200
@@ -104,14 +104,14 @@ def test_a_code_works_once(service):
     assert refused(login(service, code=code)) == (401, "CODE_INVALID")
 
 
-def test_a_code_is_good_for_an_hour(service):
+def test_code_expires_after_an_hour(service):
     ask(service)
     (code,) = codes(service)
     service.clock.advance(minutes=LOGIN_CODE_MINUTES)
     assert refused(login(service, code=code)) == (401, "CODE_INVALID")
 
 
-def test_a_code_does_not_outlive_the_password(service):
+def test_password_change_voids_codes(service):
     token = login(service).data["access_token"]
     ask(service)
     (code,) = codes(service)
@@ -120,14 +120,14 @@ def test_a_code_does_not_outlive_the_password(service):
     assert refused(login(service, code=code, password=ANOTHER)) == (401, "CODE_INVALID")
 
 
-def test_a_code_is_for_its_account_only(service):
+def test_code_works_only_for_its_account(service):
     service.register("eve@example.com")
     ask(service, email="eve@example.com")
     (code,) = codes(service, "eve@example.com")
     assert refused(login(service, code=code)) == (401, "CODE_INVALID")
 
 
-def test_a_wrong_code_is_refused_before_the_password_is_looked_at(service):
+def test_wrong_code_is_refused_before_the_password_is_verified(service):
     answers = [login(service, code="00000-00000", password=p) for p in (PASSWORD, WRONG)]
     assert [refused(answer) for answer in answers] == [(401, "CODE_INVALID")] * 2
     assert service.services[passwords].verified == 0
@@ -146,7 +146,7 @@ def test_a_suspended_account_gets_no_code(service):
 # What strangers gain, and what they can spoil -------------------------------------------------
 
 
-def test_who_holds_a_code_guesses_no_more_than_others(service, botnet):
+def test_code_gives_no_extra_password_attempts(service, botnet):
     guess(service, botnet)
     before = service.services[passwords].evaluated
     ask(service)
@@ -157,7 +157,7 @@ def test_who_holds_a_code_guesses_no_more_than_others(service, botnet):
     assert "details" not in answers[-1].body["error"], "another code is no way around this"
 
 
-def test_a_sign_in_by_code_leaves_the_strangers_waiting(service, botnet):
+def test_sign_in_with_a_code_does_not_reset_the_counter(service, botnet):
     guess(service, botnet)
     ask(service)
     assert login(service, code=codes(service)[0]).status == 200
@@ -166,7 +166,7 @@ def test_a_sign_in_by_code_leaves_the_strangers_waiting(service, botnet):
     assert service.services[passwords].evaluated == evaluated
 
 
-def test_strangers_who_use_the_codes_up_leave_the_owner_one_that_works(service, botnet):
+def test_owner_has_a_working_code_after_others_used_up_the_limit(service, botnet):
     """No code is bound to who asked for it: what strangers had mailed is the owner's to use."""
     guess(service, botnet)
     for hour in range(20):
@@ -181,7 +181,7 @@ def test_strangers_who_use_the_codes_up_leave_the_owner_one_that_works(service, 
     assert len(codes(service)) <= LOGIN_CODE_MAIL.per_day + 20
 
 
-def test_wrong_codes_of_strangers_do_not_spoil_the_owners(service, botnet):
+def test_wrong_codes_do_not_void_the_owners_code(service, botnet):
     ask(service)
     (code,) = codes(service)
     for _ in range(200):
@@ -217,7 +217,7 @@ def sign_in_somehow(service):
     return answer.status == 200
 
 
-def test_for_a_month_the_owner_gets_in_every_time_and_the_guessers_gain_nothing(botnet):
+def test_owner_always_signs_in_during_a_month_of_guessing(botnet):
     def fresh():
         service = InProcessService(RATE_LIMIT_FACTOR="1")
         service.put_in_place({passwords: CountingPasswords()})
@@ -245,7 +245,7 @@ def test_for_a_month_the_owner_gets_in_every_time_and_the_guessers_gain_nothing(
         ({"email": ADA}, {"email": "no address"}),
     ],
 )
-def test_asking_for_a_code_does_not_tell_who_has_an_account(identifiers):
+def test_request_for_a_code_does_not_reveal_accounts(identifiers):
     table = RecordingTable()
     service = InProcessService(table=table, RATE_LIMIT_FACTOR="1")
     service.register(username="ada")
@@ -259,7 +259,7 @@ def test_asking_for_a_code_does_not_tell_who_has_an_account(identifiers):
     assert seen[0][0] == 202
 
 
-def test_a_wrong_code_does_not_tell_who_has_an_account():
+def test_wrong_code_does_not_reveal_accounts():
     table = RecordingTable()
     service = InProcessService(table=table, RATE_LIMIT_FACTOR="1")
     service.register()
@@ -271,7 +271,7 @@ def test_a_wrong_code_does_not_tell_who_has_an_account():
     assert seen[0] == seen[1]
 
 
-def test_neither_a_code_nor_what_was_typed_is_in_storage(service):
+def test_codes_and_typed_values_are_not_stored(service):
     secret = "typed into the wrong field"
     assert ask(service, username=secret).status == 202
     assert secret not in repr(service.table.all_items())
@@ -292,7 +292,7 @@ def reset(service, **options):
     return post(service, "auth/password/reset", body, user_agent=IPHONE)
 
 
-def test_who_has_reset_the_password_signs_in_on_that_device_during_the_attack(service, botnet):
+def test_device_of_a_password_reset_signs_in_during_the_attack(service, botnet):
     answer = reset(service)
     assert answer.status == 202
     guess(service, botnet, 10)
@@ -305,12 +305,12 @@ def test_who_has_reset_the_password_signs_in_on_that_device_during_the_attack(se
     assert browser.status == 200
 
 
-def test_a_device_stays_the_one_that_it_was_before_a_reset(service):
+def test_known_device_stays_the_same_after_a_reset(service):
     phone = login(service).data["device_id"]
     assert reset(service, device_id=phone).data == {"device_id": phone}
 
 
-def test_after_a_reset_the_owner_can_step_up_at_once(service):
+def test_password_reset_clears_the_wait_of_a_step_up(service):
     """A thief of a session had guessed at the password until the counter closed."""
     token = login(service).data["access_token"]
     for _ in range(6):

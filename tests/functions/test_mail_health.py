@@ -86,13 +86,13 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["Bounce", "Complaint"])
-def test_an_address_that_bounces_or_complains_gets_no_more_mails(service, kind, shape):
+def test_bounced_or_complained_address_gets_no_more_emails(service, kind, shape):
     assert mailed(service)
     assert deliver(service, SHAPES[shape](happened(service, kind))) == []
     assert not mailed(service)
 
 
-def test_an_event_of_the_repository_is_one(service):
+def test_sample_event_is_valid(service):
     event = json.loads((ROOT / "events" / "record_mail_events.json").read_text())
     assert handler()(event, None) == {"batchItemFailures": []}
     assert not mailed(service)
@@ -106,13 +106,13 @@ def test_an_event_of_the_repository_is_one(service):
         ("Complaint", {"complaintFeedbackType": "not-spam"}),
     ],
 )
-def test_what_passes_stops_nothing(service, kind, details):
+def test_transient_bounce_stops_nothing(service, kind, details):
     assert deliver(service, happened(service, kind, **details)) == []
     assert mailed(service)
 
 
 @pytest.mark.parametrize("kind", ["Delivery", "Send", "Open", "DeliveryDelay", "Subscription"])
-def test_other_events_of_ses_are_taken_and_stop_nothing(service, kind):
+def test_other_events_of_ses_are_ignored(service, kind):
     assert deliver(service, {"eventType": kind, "mail": {}}) == []
     assert mailed(service)
 
@@ -129,30 +129,30 @@ POISON = [
 ]
 
 
-def test_poison_fails_alone_and_in_one_batch_with_others(service):
+def test_malformed_event_fails_without_the_rest_of_its_batch(service):
     assert deliver(service, *POISON, happened(service)) == list(range(len(POISON)))
     assert not mailed(service)
 
 
 @pytest.mark.parametrize("address", ["nobody@example.com", "no address", "", "ada@exämple..com"])
-def test_an_address_that_nobody_has_leaves_nothing_behind(service, address):
+def test_event_of_an_unknown_address_stores_nothing(service, address):
     before = copy.deepcopy(service.table.all_items())
     assert deliver(service, happened(service, address=address)) == []
     assert service.table.all_items() == before
 
 
-def test_any_spelling_of_an_address_is_the_address(service):
+def test_event_matches_any_spelling_of_the_address(service):
     assert deliver(service, happened(service, address="ADA@Example.COM")) == []
     assert not mailed(service)
 
 
-def test_an_event_that_is_delivered_five_times_is_one_row(service):
+def test_repeated_event_is_one_row(service):
     event = happened(service)
     assert deliver(service, *[event] * 5) == []
     assert rows(service, Action.MAIL_BOUNCED) == [Action.MAIL_BOUNCED]
 
 
-def test_a_complaint_after_a_bounce_counts_and_a_bounce_after_a_complaint_does_not(service):
+def test_complaint_replaces_a_bounce_but_not_the_reverse(service):
     deliver(service, happened(service), happened(service, "Complaint"), happened(service))
     assert rows(service, *Action).count(Action.MAIL_BOUNCED) == 1
     assert rows(service, *Action).count(Action.MAIL_REPORTED) == 1
@@ -160,19 +160,19 @@ def test_a_complaint_after_a_bounce_counts_and_a_bounce_after_a_complaint_does_n
     assert found.reason.value == "reported"
 
 
-def test_the_person_sees_why_there_are_no_mails(service):
+def test_person_sees_why_emails_stopped(service):
     deliver(service, happened(service))
     entries = service.request("GET", ACTIVITY, token=service.ada.token).data
     assert "Stopped sending e-mail" in json.dumps(entries)
 
 
-def test_others_with_the_same_domain_still_get_mails(service):
+def test_other_addresses_of_the_domain_still_get_emails(service):
     Person(service, "grace@example.com")
     deliver(service, happened(service))
     assert mailed(service, "grace@example.com")
 
 
-def test_an_operator_allows_mails_again_and_a_late_event_does_not_stop_them(service):
+def test_operator_allows_emails_again_and_a_late_event_is_ignored(service):
     late = happened(service, "Complaint")
     deliver(service, late)
     service.clock.advance(minutes=5)
@@ -186,12 +186,12 @@ def test_an_operator_allows_mails_again_and_a_late_event_does_not_stop_them(serv
     assert not mailed(service)
 
 
-def test_only_an_address_that_somebody_has_can_be_allowed(service):
+def test_only_the_address_of_an_account_can_be_allowed(service):
     with pytest.raises(AccountNotFound):
         handler()({"allow": "nobody@example.com"}, None)
 
 
-def test_a_new_address_of_the_same_person_gets_mails(service):
+def test_new_address_of_the_same_person_gets_emails(service):
     deliver(service, happened(service))
     body = {"email": "ada.king@example.com"}
     answer = service.request(
@@ -202,7 +202,7 @@ def test_a_new_address_of_the_same_person_gets_mails(service):
     assert service.mailbox.to("ada.king@example.com")
 
 
-def test_an_erasure_takes_it_along(service):
+def test_erasure_removes_the_suppression(service):
     deliver(service, happened(service))
     assert service.services[mail_suppression_store].list_by_account(service.ada.id)
     service.ada.request("DELETE", "/api/v1/users/me")
@@ -215,7 +215,7 @@ def test_an_erasure_takes_it_along(service):
     assert len(service.table.all_items()) == before
 
 
-def test_an_account_that_changes_meanwhile_is_read_again(service, monkeypatch):
+def test_event_is_retried_after_a_concurrent_change(service, monkeypatch):
     """Between reading the account and stopping its mails, it is deleted: the event comes again."""
     transact = service.table.transact
 
@@ -230,7 +230,7 @@ def test_an_account_that_changes_meanwhile_is_read_again(service, monkeypatch):
     assert rows(service, Action.MAIL_BOUNCED) == [Action.MAIL_BOUNCED]
 
 
-def test_it_and_its_row_are_written_together_or_not_at_all(service, monkeypatch):
+def test_suppression_and_its_audit_row_are_one_transaction(service, monkeypatch):
     def fails(writes):
         raise ConditionFailed(writes[1], None)
 

@@ -89,7 +89,7 @@ def waiting(service):
         (("LimitExceededException", "Too many"), MAIL_QUOTA_DELAY_SECONDS),
     ],
 )
-def test_the_rest_of_a_batch_goes_back_at_once_and_later(service, monkeypatch, refusal, delay):
+def test_rest_of_a_batch_is_returned_with_a_delay(service, monkeypatch, refusal, delay):
     ses = scripted(service, monkeypatch, None, refusal)
     ids = ask_for(service, 5)
     assert deliver(service, ids) == []
@@ -103,7 +103,7 @@ def test_the_rest_of_a_batch_goes_back_at_once_and_later(service, monkeypatch, r
     assert all(i.get("attempts", 0) == i.get("postponements", 0) for i in waiting(service))
 
 
-def test_a_mail_that_waits_is_sent_by_its_own_delivery(service, monkeypatch):
+def test_delayed_email_is_sent_by_its_own_message(service, monkeypatch):
     ses = scripted(service, monkeypatch, RATE, None)
     (only,) = ask_for(service, 1)
     deliver(service, [only])
@@ -113,7 +113,7 @@ def test_a_mail_that_waits_is_sent_by_its_own_delivery(service, monkeypatch):
     assert waiting(service) == []
 
 
-def test_a_copy_that_comes_while_a_mail_waits_goes_away(service, monkeypatch):
+def test_duplicate_message_of_a_delayed_email_is_dropped(service, monkeypatch):
     ses = scripted(service, monkeypatch, RATE)
     (only,) = ask_for(service, 1)
     deliver(service, [only])
@@ -122,7 +122,7 @@ def test_a_copy_that_comes_while_a_mail_waits_goes_away(service, monkeypatch):
     assert ses.sent == []
 
 
-def test_a_day_without_quota_loses_no_mail_and_multiplies_none(service, monkeypatch):
+def test_day_without_quota_loses_and_repeats_no_email(service, monkeypatch):
     """24 hours of refusals, the sweep every five minutes, each message back after its delay."""
     ses = scripted(service, monkeypatch, QUOTA)
     ids = ask_for(service, 3)
@@ -151,7 +151,7 @@ def test_a_day_without_quota_loses_no_mail_and_multiplies_none(service, monkeypa
     assert sorted(ses.sent) == ["p0@example.com", "p1@example.com", "p2@example.com"]
 
 
-def test_a_mail_whose_delayed_delivery_was_lost_is_found_by_the_sweep(service, monkeypatch):
+def test_sweep_finds_an_email_whose_delayed_message_was_lost(service, monkeypatch):
     scripted(service, monkeypatch, RATE)
     (only,) = ask_for(service, 1)
     deliver(service, [only])
@@ -161,7 +161,7 @@ def test_a_mail_whose_delayed_delivery_was_lost_is_found_by_the_sweep(service, m
     assert relay.relay_overdue(service.clock.now()) == 1
 
 
-def test_what_the_queue_does_not_take_comes_back_by_itself(service, monkeypatch):
+def test_message_that_cannot_be_delayed_is_redelivered(service, monkeypatch):
     scripted(service, monkeypatch, RATE)
     (only,) = ask_for(service, 1)
     service.queues.refuses = {Queue.MAIL}
@@ -176,7 +176,7 @@ def test_what_the_queue_does_not_take_comes_back_by_itself(service, monkeypatch)
         ReadTimeoutError(endpoint_url="https://email.test"),
     ],
 )
-def test_any_other_failure_uses_up_a_delivery_and_stops_nobody(service, monkeypatch, failure):
+def test_other_failure_counts_as_a_delivery(service, monkeypatch, failure):
     ses = scripted(service, monkeypatch, failure, None)
     first, second = ask_for(service, 2)
     assert deliver(service, [first, second]) == [first]

@@ -59,12 +59,12 @@ def intrusion(service):
 # The mail ------------------------------------------------------------------------------------
 
 
-def test_the_first_sign_in_is_no_news(service):
+def test_first_sign_in_sends_no_email(service):
     service.register()
     assert told(service) == []
 
 
-def test_a_new_device_is_told_once_with_what_where_and_when(service):
+def test_new_device_email_names_device_place_and_time(service):
     service.register()
     session = sign_in(service, user_agent=IPHONE).data["session"]
     sign_in(service, user_agent=IPHONE)
@@ -77,14 +77,14 @@ def test_a_new_device_is_told_once_with_what_where_and_when(service):
     assert "https://accounts.test/not-me#token=tok_" in text
 
 
-def test_another_device_is_told_as_well(service):
+def test_second_new_device_is_reported_too(service):
     service.register()
     sign_in(service, A_PHONE)
     sign_in(service, HER_LAPTOP)
     assert len(told(service)) == 2
 
 
-def test_a_device_that_was_not_seen_for_too_long_is_new_again(service):
+def test_device_unused_for_long_is_new_again(service):
     service.register()
     sign_in(service)
     service.clock.advance(days=401)
@@ -92,7 +92,7 @@ def test_a_device_that_was_not_seen_for_too_long_is_new_again(service):
     assert len(told(service)) == 2
 
 
-def test_a_wrong_password_is_not_told(service):
+def test_wrong_password_sends_no_email(service):
     service.register()
     sign_in(service, password="a wrong guess at a password")
     assert told(service) == []
@@ -101,7 +101,7 @@ def test_a_wrong_password_is_not_told(service):
 # "This wasn't me" ----------------------------------------------------------------------------
 
 
-def test_the_device_is_signed_out_and_the_others_are_not(service, intrusion):
+def test_report_signs_out_only_the_reported_device(service, intrusion):
     hers, theirs, link = intrusion
     assert disown(service, link).status == 200
     assert refused(service.request("GET", "/api/v1/users/me", token=theirs)) == (
@@ -115,14 +115,14 @@ def test_the_device_is_signed_out_and_the_others_are_not(service, intrusion):
     assert ended["id"] == row["targets"][0]
 
 
-def test_a_later_session_of_the_device_ends_as_well(service, intrusion):
+def test_report_ends_later_sessions_of_the_device(service, intrusion):
     _, _, link = intrusion
     later = sign_in(service, user_agent=IPHONE).data["access_token"]
     assert disown(service, link).status == 200
     assert service.request("GET", "/api/v1/users/me", token=later).status == 401
 
 
-def test_the_password_is_good_for_nothing_until_it_is_reset(service, intrusion):
+def test_report_voids_the_password_until_it_is_reset(service, intrusion):
     hers, _, link = intrusion
     disown(service, link)
     change = {"current_password": PASSWORD, "new_password": ANOTHER}
@@ -140,13 +140,13 @@ def test_the_password_is_good_for_nothing_until_it_is_reset(service, intrusion):
     assert sign_in(service, password=ANOTHER).status == 200
 
 
-def test_a_wrong_password_is_told_nothing_of_it(service, intrusion):
+def test_void_password_is_revealed_only_with_the_right_password(service, intrusion):
     disown(service, intrusion[2])
     wrong = sign_in(service, password="a wrong guess at a password")
     assert refused(wrong) == (401, "INVALID_CREDENTIALS")
 
 
-def test_an_address_that_the_intruder_asked_for_is_not_confirmed(service, intrusion):
+def test_report_voids_the_intruders_change_of_address(service, intrusion):
     _, theirs, link = intrusion
     post(service, "users/me/email", {"email": "mallory@example.com"}, token=theirs)
     service.work()
@@ -155,7 +155,7 @@ def test_an_address_that_the_intruder_asked_for_is_not_confirmed(service, intrus
     assert refused(post(service, "auth/email/verify", proof)) == REQUIRED
 
 
-def test_the_link_works_once_and_for_a_week(service, intrusion):
+def test_report_link_works_once_within_a_week(service, intrusion):
     link = intrusion[2]
     service.clock.advance(days=6)
     assert disown(service, link).status == 200
@@ -169,7 +169,7 @@ def test_a_week_later_the_link_is_too_old(service, intrusion):
     assert sign_in(service).status == 200
 
 
-def test_of_two_who_use_the_link_at_once_one_succeeds(service, intrusion):
+def test_parallel_uses_of_the_link_succeed_once(service, intrusion):
     transact, others = service.table.transact, []
 
     def overtaken(writes):
@@ -184,7 +184,7 @@ def test_of_two_who_use_the_link_at_once_one_succeeds(service, intrusion):
     assert len(audit_rows(service, "session.disowned")) == 1
 
 
-def test_the_link_shows_what_it_is_about_and_changes_nothing(service, intrusion):
+def test_link_shows_the_sign_in_and_changes_nothing(service, intrusion):
     _, theirs, link = intrusion
     listed = service.request("GET", "/api/v1/users/me/sessions", token=theirs).data["sessions"][0]
     before = service.table.all_items()
@@ -202,9 +202,7 @@ def test_the_link_shows_what_it_is_about_and_changes_nothing(service, intrusion)
     assert refused(show(service, link)) == GONE
 
 
-def test_a_sign_in_that_is_over_is_shown_as_over_and_one_that_is_forgotten_as_unknown(
-    service, intrusion
-):
+def test_ended_sign_in_is_shown_as_ended_and_a_removed_one_as_unknown(service, intrusion):
     _, theirs, link = intrusion
     service.request("POST", "/api/v1/auth/logout", token=theirs)
     assert show(service, link).data["session"]["is_active"] is False
@@ -221,7 +219,7 @@ def test_a_sign_in_that_is_over_is_shown_as_over_and_one_that_is_forgotten_as_un
 @pytest.mark.parametrize(
     ("token", "code"), [(None, "REQUIRED"), ("", "REQUIRED"), ("x" * 129, "TOO_LONG")]
 )
-def test_a_link_without_a_token_is_told_what_is_missing(service, token, code):
+def test_missing_token_is_a_validation_error(service, token, code):
     answer = show(service, token)
     assert refused(answer) == (400, "VALIDATION_ERROR")
     (detail,) = answer.body["error"]["details"]
@@ -229,18 +227,18 @@ def test_a_link_without_a_token_is_told_what_is_missing(service, token, code):
 
 
 @pytest.mark.parametrize("token", ["x", "tok_" + "0" * 70, "\u00e9"])
-def test_a_token_that_is_not_ours_shows_nothing(service, token):
+def test_forged_token_shows_nothing(service, token):
     assert refused(show(service, token)) == GONE
 
 
-def test_the_link_of_another_purpose_shows_nothing(service):
+def test_link_of_another_purpose_shows_nothing(service):
     service.register()
     post(service, "auth/password/forgot", {"email": ADA})
     service.work()
     assert refused(show(service, service.mailbox.last(ADA).token)) == GONE
 
 
-def test_the_device_is_new_again(service, intrusion):
+def test_reported_device_is_new_again(service, intrusion):
     disown(service, intrusion[2])
     service.work()
     body = {"token": service.mailbox.last(ADA).token, "new_password": ANOTHER}
@@ -250,7 +248,7 @@ def test_the_device_is_new_again(service, intrusion):
     assert len(told(service)) == before + 1
 
 
-def test_a_link_is_void_once_the_password_has_been_reset(service, intrusion):
+def test_password_reset_voids_the_report_link(service, intrusion):
     post(service, "auth/password/forgot", {"email": ADA})
     service.work()
     body = {"token": service.mailbox.last(ADA).token, "new_password": ANOTHER}
@@ -261,7 +259,7 @@ def test_a_link_is_void_once_the_password_has_been_reset(service, intrusion):
     assert service.request("GET", "/api/v1/users/me", token=again).status == 200
 
 
-def test_whoever_only_knows_the_password_cannot_void_the_link(service, intrusion):
+def test_knowledge_of_the_password_cannot_void_the_link(service, intrusion):
     _, theirs, link = intrusion
     change = {"current_password": PASSWORD, "new_password": ANOTHER}
     assert post(service, "users/me/password", change, method="PUT", token=theirs).status == 200

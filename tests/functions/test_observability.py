@@ -68,7 +68,7 @@ def requests(token):
     ]  # fmt: skip
 
 
-def test_a_request_leaves_one_line_that_says_what_it_was(watched):
+def test_request_writes_one_log_line(watched):
     token = watched.service.register().data["access_token"]
     for method, path, options, operation, status, outcome in requests(token):
         answer, lines, metrics = watched.request(method, path, **options)
@@ -94,7 +94,7 @@ def test_a_request_leaves_one_line_that_says_what_it_was(watched):
         }
 
 
-def test_a_failure_of_ours_counts_as_one(watched):
+def test_server_error_is_counted(watched):
     token = watched.service.register().data["access_token"]
     (key,) = (key for key in watched.service.table._items if key.sk == "ACCOUNT")
     watched.service.table._items[key]["created_at"] = "not a number"
@@ -105,7 +105,7 @@ def test_a_failure_of_ours_counts_as_one(watched):
     assert metric["ServerErrors"] == [1.0]
 
 
-def test_the_line_has_the_units_that_the_request_has_consumed(monkeypatch, capsys):
+def test_log_line_has_the_consumed_units(monkeypatch, capsys):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
         watched = Watched(RecordedService(), capsys)
@@ -119,7 +119,7 @@ def test_the_line_has_the_units_that_the_request_has_consumed(monkeypatch, capsy
     assert refused == (0, 0)
 
 
-def test_an_exception_is_named_and_located_and_what_it_says_is_not_told(watched):
+def test_log_has_type_and_location_of_an_exception_without_its_message(watched):
     token = watched.service.register().data["access_token"]
     (key,) = (key for key in watched.service.table._items if key.sk == "ACCOUNT")
     watched.service.table._items[key]["created_at"] = "canary-of-the-table"
@@ -138,7 +138,7 @@ def units(watched, method, path, **options):
     return line["read_units"], line["write_units"]
 
 
-def test_exceptions_that_are_each_others_cause_are_told_once():
+def test_circular_causes_of_an_exception_are_logged_once():
     first, second = ValueError("one"), KeyError("two")
     first.__cause__, second.__cause__ = second, first
     with captured_log() as log:

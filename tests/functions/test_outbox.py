@@ -58,7 +58,7 @@ def test_new_messages_are_sent_to_the_queue_of_their_kind(service):
     assert sorted(service.queues.sent[Queue.MAIL]) == sorted(sent)
 
 
-def test_what_one_queue_refuses_comes_again_alone(service):
+def test_message_refused_by_a_queue_is_retried_alone(service):
     put(service)
     held_up = put(service, Queue.PURGE)
     service.queues.refuses = {Queue.PURGE}
@@ -68,21 +68,21 @@ def test_what_one_queue_refuses_comes_again_alone(service):
     assert failure == {"itemIdentifier": refused["dynamodb"]["SequenceNumber"]}
 
 
-def test_when_nothing_can_be_sent_the_whole_batch_comes_again(service):
+def test_whole_batch_is_retried_if_nothing_can_be_sent(service):
     put(service)
     service.queues.refuses = {Queue.MAIL}
     with pytest.raises(RuntimeError):
         relay(service)
 
 
-def test_what_was_lost_is_sent_by_the_sweep(service):
+def test_sweep_sends_lost_messages(service):
     lost = put(service)
     service.clock.advance(hours=1)
     assert service.services[outbox_relay].relay_overdue(service.clock.now()) == 1
     assert service.queues.sent[Queue.MAIL] == [lost]
 
 
-def test_a_message_that_is_delivered_five_times_is_worked_on_once(service):
+def test_repeated_delivery_is_processed_once(service):
     work, message_id = Work(), put(service)
     handler = work.handler()
     answer = handler({"Records": [sqs_record(message_id)] * 5}, None)
@@ -90,7 +90,7 @@ def test_a_message_that_is_delivered_five_times_is_worked_on_once(service):
     assert work.done == [message_id]
 
 
-def test_a_failure_brings_back_its_own_message_and_no_other(service):
+def test_failed_message_is_retried_alone(service):
     work = Work(failures=1)
     first, second = put(service), put(service)
     handler = work.handler()
@@ -102,7 +102,7 @@ def test_a_failure_brings_back_its_own_message_and_no_other(service):
     assert work.done == [second, first]
 
 
-def test_a_message_that_another_worker_holds_comes_back(service):
+def test_message_leased_by_another_worker_is_retried(service):
     work, message_id = Work(), put(service)
     now = service.clock.now()
     service.services[outbox_store].claim(Queue.MAIL, message_id, now, timedelta(seconds=30))
@@ -113,7 +113,7 @@ def test_a_message_that_another_worker_holds_comes_back(service):
     assert work.done == [message_id]
 
 
-def test_what_is_not_a_message_of_ours_fails_alone(service):
+def test_foreign_message_fails_alone(service):
     work = Work()
     answer = work.handler()({"Records": [{"messageId": "x", "body": "not JSON"}]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "x"}]}

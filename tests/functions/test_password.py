@@ -49,7 +49,7 @@ def test_a_reset_ends_every_session_and_starts_none(service):
     assert service.login(fields={"password": ANOTHER}).status == 200
 
 
-def test_a_reset_is_told_to_the_owner_and_confirms_the_address(service):
+def test_reset_sends_an_email_and_confirms_the_address(service):
     service.register()
     reset(service, link(service))
     service.work()
@@ -57,7 +57,7 @@ def test_a_reset_is_told_to_the_owner_and_confirms_the_address(service):
     assert service.login(fields={"password": ANOTHER}).data["user"]["is_verified"] is True
 
 
-def test_forgetting_answers_alike_whoever_has_an_account(service):
+def test_forgot_password_does_not_reveal_accounts(service):
     service.register()
     answers = [forgot(service), forgot(service, "nobody@example.com")]
     assert [answer.status for answer in answers] == [202, 202]
@@ -66,21 +66,21 @@ def test_forgetting_answers_alike_whoever_has_an_account(service):
     assert service.mailbox.to("nobody@example.com") == []
 
 
-def test_of_several_links_the_first_that_is_used_voids_the_others(service):
+def test_used_link_voids_the_other_links(service):
     service.register()
     first, second = link(service), link(service)
     assert reset(service, second).status == 202
     assert reset(service, first, "yet another one of mine 5").code == "SINGLE_USE_TOKEN_INVALID"
 
 
-def test_a_link_is_good_for_an_hour(service):
+def test_link_expires_after_an_hour(service):
     service.register()
     token = link(service)
     service.clock.advance(hours=1)
     assert reset(service, token).code == "SINGLE_USE_TOKEN_INVALID"
 
 
-def test_a_weak_password_does_not_cost_the_link(service):
+def test_weak_password_does_not_use_up_the_link(service):
     service.register()
     token = link(service)
     weak = reset(service, token, "password")
@@ -90,11 +90,11 @@ def test_a_weak_password_does_not_cost_the_link(service):
 
 
 @pytest.mark.parametrize("token", ["", "x", "tok_01kdx2w3wne4ns8ppdxwvxxxx0." + "A" * 43, "ä" * 60])
-def test_what_is_no_link_of_ours_is_refused(service, token):
+def test_forged_link_is_refused(service, token):
     assert reset(service, token).status == 400
 
 
-def test_changing_keeps_this_device_and_ends_the_others(service):
+def test_change_keeps_the_current_session_and_ends_the_others(service):
     laptop = service.register().data["access_token"]
     phone = service.login(user_agent=IPHONE).data["access_token"]
     answer = change(service, laptop)
@@ -104,7 +104,7 @@ def test_changing_keeps_this_device_and_ends_the_others(service):
     assert service.login(fields={"password": ANOTHER}).status == 200
 
 
-def test_the_owner_is_told_of_a_change_with_what_and_where(service):
+def test_change_email_names_device_and_place(service):
     change(service, service.register().data["access_token"])
     service.work()
     text = service.mailbox.last(ADA).letter.text
@@ -113,14 +113,14 @@ def test_the_owner_is_told_of_a_change_with_what_and_where(service):
     assert "2 January 2026, 03:04 UTC" in text
 
 
-def test_changing_asks_for_the_current_password(service):
+def test_change_requires_the_current_password(service):
     token = service.register().data["access_token"]
     refused = change(service, token, current="not the current one 9")
     assert (refused.status, refused.code) == (401, "INVALID_CREDENTIALS")
     assert service.login().status == 200
 
 
-def test_no_password_and_no_token_is_ever_written_down(service):
+def test_passwords_and_tokens_are_never_stored_or_logged(service):
     token = service.register().data["access_token"]
     change(service, token)
     forgot(service)

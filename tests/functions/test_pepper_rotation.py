@@ -33,7 +33,7 @@ def sign_in(service, number):
     return service.register(f"p{number}@example.com", token_transport="body").data
 
 
-def test_rotating_under_load_signs_nobody_out(service):
+def test_rotation_under_load_signs_nobody_out(service):
     tokens = [sign_in(service, number)["refresh_token"] for number in range(8)]
 
     def live(token):
@@ -61,7 +61,7 @@ def test_rotating_under_load_signs_nobody_out(service):
     assert used == {"1", "2", "3", "4"}
 
 
-def test_who_comes_back_on_the_last_day_is_still_signed_in(service):
+def test_session_is_valid_until_the_last_day(service):
     token = sign_in(service, 1)["refresh_token"]
     rotate(service)
     service.clock.advance(days=13, hours=23)
@@ -71,7 +71,7 @@ def test_who_comes_back_on_the_last_day_is_still_signed_in(service):
     assert (pepper_of(token), pepper_of(answer.data["refresh_token"])) == ("1", "2")
 
 
-def test_an_old_pepper_is_dropped_when_no_session_can_need_it(service):
+def test_old_pepper_is_dropped_when_unused(service):
     token = sign_in(service, 1)["refresh_token"]
     rotate(service)
     idle = service.services.config.idle_timeout
@@ -82,7 +82,7 @@ def test_an_old_pepper_is_dropped_when_no_session_can_need_it(service):
     assert refresh(service, token).code == "REFRESH_TOKEN_INVALID"
 
 
-def test_what_a_dropped_pepper_made_is_good_for_nothing(service):
+def test_tokens_of_a_dropped_pepper_are_refused(service):
     ada = Person(service)
     token = sign_in(service, 1)["refresh_token"]
     service.request("POST", "/api/v1/auth/password/forgot", json_body={"email": ada.email})
@@ -99,7 +99,7 @@ def test_what_a_dropped_pepper_made_is_good_for_nothing(service):
     assert refresh(service, fresh["refresh_token"]).status == 200
 
 
-def test_a_link_that_was_mailed_before_a_rotation_works_after_it(service):
+def test_emailed_link_works_after_a_rotation(service):
     ada = Person(service)
     service.request("POST", "/api/v1/auth/password/forgot", json_body={"email": ada.email})
     service.work()
@@ -111,7 +111,7 @@ def test_a_link_that_was_mailed_before_a_rotation_works_after_it(service):
     assert answer.status < 300, answer
 
 
-def test_every_rotation_is_in_the_audit_trail_and_tells_no_secret(service):
+def test_rotation_is_audited_without_secrets(service):
     rotate(service)
     rows = audit_rows(service, "pepper.rotated")
     assert sorted(target for row in rows for target in row["targets"]) == [

@@ -34,19 +34,19 @@ def service():
     return made
 
 
-def test_our_own_edge_is_believed(service):
+def test_location_of_the_edge_is_trusted(service):
     assert place(service, headers=EDGE | VIEWER) == ("81.2.69.160", "São Paulo, BR")
 
 
 @pytest.mark.parametrize("proof", [{}, {"x-latchkey-edge": ""}, {"x-latchkey-edge": "a guess"}])
-def test_nobody_else_is_believed(service, proof):
+def test_location_headers_of_others_are_ignored(service, proof):
     assert place(service, headers=proof | VIEWER) == ("203.0.113.7", None)
 
 
 @pytest.mark.parametrize(
     "address", ["127.0.0.1:1", "10.1.2.3:443", "192.168.1.7:443", "fd00::1:443", "169.254.1.1:1"]
 )
-def test_a_private_address_is_nowhere(service, address):
+def test_private_address_has_no_location(service, address):
     headers = EDGE | VIEWER | {"cloudfront-viewer-address": address}
     assert place(service, headers=headers)[1] is None
 
@@ -71,7 +71,7 @@ def test_a_places_name_is_decoded_and_safe_to_show(service, city, country, shown
     assert place(service, headers=EDGE | VIEWER | told)[1] == shown
 
 
-def test_a_deployers_database_is_asked_where_no_edge_tells(tmp_path):
+def test_geoip_database_is_used_without_an_edge_location(tmp_path):
     database = tmp_path / "places.mmdb"
     database.write_bytes(build({"81.2.69.0/24": PARIS, "10.0.0.0/8": PARIS, "8.8.8.8/32": {}}))
     service = InProcessService(GEOIP_DATABASE_PATH=str(database))
@@ -85,7 +85,7 @@ def test_a_deployers_database_is_asked_where_no_edge_tells(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a database", b"\xab\xcd\xefMaxMind.com"])
-def test_a_database_that_is_missing_or_broken_costs_no_sign_in(tmp_path, content):
+def test_missing_or_broken_geoip_database_does_not_fail_sign_in(tmp_path, content):
     database = tmp_path / "places.mmdb"
     if content is not None:
         database.write_bytes(content)
@@ -94,7 +94,7 @@ def test_a_database_that_is_missing_or_broken_costs_no_sign_in(tmp_path, content
     assert place(service, source_ip="81.2.69.160")[1] is None
 
 
-def test_a_browser_is_asked_for_its_hints_and_they_are_heeded(service):
+def test_client_hints_are_requested_and_used(service):
     headers = {
         "sec-ch-ua-platform": '"Windows"',
         "sec-ch-ua-platform-version": '"15.0.0"',
@@ -108,7 +108,7 @@ def test_a_browser_is_asked_for_its_hints_and_they_are_heeded(service):
     "user_agent",
     ["x" * 100_000, "a\r\nSet-Cookie: b=c", "\x00\x1b[31m", "Mozilla/5.0 (" * 9999, "\u202e", ""],
 )
-def test_a_hostile_user_agent_is_described_all_the_same(service, user_agent):
+def test_hostile_user_agent_is_accepted(service, user_agent):
     answer = service.login(user_agent=user_agent)
     assert answer.status == 200
     session = answer.data["session"]

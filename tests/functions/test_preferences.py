@@ -37,7 +37,7 @@ def set_(person, document, path=MINE):
     return person.request("PUT", path, json_body=document)
 
 
-def test_what_was_never_set_is_null(ada):
+def test_unset_preference_is_null(ada):
     assert ada.get(MINE).data == UNSET
 
 
@@ -53,7 +53,7 @@ def test_a_put_replaces_everything(ada):
     assert ada.get(MINE).data == answer.data
 
 
-def test_if_match_refuses_what_somebody_else_has_changed(ada):
+def test_outdated_if_match_is_refused(ada):
     assert ada.get(MINE).headers["etag"] == '"0"'
     first = ada.request("PUT", MINE, json_body={"wifi": True}, headers={"if-match": '"0"'})
     assert (first.status, first.headers["etag"]) == (200, '"1"')
@@ -69,7 +69,7 @@ def test_if_match_refuses_what_somebody_else_has_changed(ada):
     assert set_(ada, {"wifi": True}).headers["etag"] == '"3"'
 
 
-def test_two_phones_do_not_overwrite_each_other(service, ada):
+def test_concurrent_changes_do_not_overwrite_each_other(service, ada):
     seen = ada.get(MINE).headers["etag"]
     transact, answers = service.table.transact, []
 
@@ -84,13 +84,13 @@ def test_two_phones_do_not_overwrite_each_other(service, ada):
     assert ada.get(MINE).data["wifi"] == "phone"
 
 
-def test_further_keys_are_kept_as_they_are(ada):
+def test_undeclared_keys_are_stored_unchanged(ada):
     further = {"coffee": {"kind": "filter", "cups": 2, "ratio": 0.0625}, "pets_2": [True, None]}
     assert set_(ada, further).data == UNSET | further
     assert ada.get(MINE).data == UNSET | further
 
 
-def test_a_reset_forgets_them_and_twice_is_no_error(service, ada):
+def test_reset_removes_preferences_and_can_be_repeated(service, ada):
     set_(ada, {"wifi": True, "coffee": "black"})
     for _ in range(2):
         answer = ada.request("DELETE", MINE)
@@ -106,7 +106,7 @@ def padded(size):
     return {"other_preferences": "x" * (size - empty)}
 
 
-def test_sixteen_kibibytes_are_enough_and_one_byte_more_is_too_much(service, ada):
+def test_size_limit_is_sixteen_kibibytes(service, ada):
     assert set_(ada, padded(PREFERENCES_MAX_BYTES)).status == 200
     before = kept(service)
     for size in (PREFERENCES_MAX_BYTES + 1, 17 * 1024, 60 * 1024):
@@ -118,7 +118,7 @@ def test_sixteen_kibibytes_are_enough_and_one_byte_more_is_too_much(service, ada
 
 
 @pytest.mark.parametrize(("document", "field", "code"), BAD_PREFERENCES)
-def test_bad_preferences_are_refused_and_the_old_ones_whole(service, ada, document, field, code):
+def test_invalid_preferences_change_nothing(service, ada, document, field, code):
     set_(ada, {"wifi": True})
     before = kept(service)
     answer = set_(ada, document)
@@ -129,7 +129,7 @@ def test_bad_preferences_are_refused_and_the_old_ones_whole(service, ada, docume
 
 
 @pytest.mark.parametrize(("raw", "code"), HOSTILE_PREFERENCES)
-def test_hostile_json_is_refused_and_the_old_ones_whole(service, ada, raw, code):
+def test_hostile_json_changes_no_preferences(service, ada, raw, code):
     set_(ada, {"wifi": True})
     before = kept(service)
     answer = ada.request("PUT", MINE, raw_body=raw)
@@ -138,13 +138,13 @@ def test_hostile_json_is_refused_and_the_old_ones_whole(service, ada, raw, code)
     assert kept(service) == before
 
 
-def test_thirty_levels_are_taken_and_come_back(ada):
+def test_thirty_levels_of_nesting_are_accepted(ada):
     deep = json.loads("[" * 30 + "]" * 30)
     assert set_(ada, {"other_preferences": deep}).status == 200
     assert ada.get(MINE).data["other_preferences"] == deep
 
 
-def test_they_are_their_owners_alone(service, ada, bob):
+def test_preferences_of_others_are_not_found(service, ada, bob):
     set_(bob, {"wifi": True})
     before = kept(service)
     for user_id in (bob.id, "usr_" + "0" * 26, "x" * 3000):
@@ -158,7 +158,7 @@ def test_they_are_their_owners_alone(service, ada, bob):
     assert kept(service) == before
 
 
-def test_the_owner_and_an_administrator_reach_them_by_id(service, ada, bob):
+def test_owner_and_administrator_access_preferences_by_id(service, ada, bob):
     path = f"/api/v1/users/{ada.id}/preferences"
     assert set_(ada, {"wifi": True}, path).status == 200
     assert ada.get(MINE).data["wifi"] is True

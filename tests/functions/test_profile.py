@@ -55,7 +55,7 @@ def at_once(*calls):
         thread.join()
 
 
-def test_a_profile_is_what_the_contract_says_and_nothing_of_what_is_kept_besides(ada):
+def test_profile_has_exactly_the_fields_of_the_contract(ada):
     shown = ada.get()
     assert list(shown.data) == [
         "id",
@@ -84,7 +84,7 @@ def test_a_profile_is_what_the_contract_says_and_nothing_of_what_is_kept_besides
 # Partial update ------------------------------------------------------------------------------
 
 
-def test_absent_is_unchanged_null_is_cleared_and_a_value_is_set(ada):
+def test_patch_keeps_absent_fields_and_clears_nulls(ada):
     ada.patch({"age": 36, "occupation": "Analyst", "location": "London"})
     answer = ada.patch({"occupation": None, "location": "Ockham"})
     assert answer.status == 200
@@ -104,7 +104,7 @@ def test_others_see_the_full_name_until_a_display_name_is_set(ada):
     assert ada.patch({"display_name": None}).data["display_name"] == "Ada Lovelace"
 
 
-def test_a_change_is_audited_by_the_names_of_its_fields_alone(service, ada):
+def test_change_is_audited_with_field_names_only(service, ada):
     ada.patch({"location": "Ockham Park", "age": 36})
     (row,) = audit_rows(service, "profile.changed")
     assert row["changed"] == ["age", "location"]
@@ -112,7 +112,7 @@ def test_a_change_is_audited_by_the_names_of_its_fields_alone(service, ada):
     assert "Ockham" not in str(row)
 
 
-def test_what_is_so_already_is_not_written_and_not_audited(service, ada):
+def test_unchanged_profile_writes_nothing(service, ada):
     before = ada.get()
     service.clock.advance(minutes=1)
     again = ada.patch({"full_name": "Ada Lovelace"})
@@ -122,14 +122,14 @@ def test_what_is_so_already_is_not_written_and_not_audited(service, ada):
     assert audit_rows(service, "profile.changed") == []
 
 
-def test_updated_at_tells_the_last_change(service, ada):
+def test_updated_at_is_the_time_of_the_last_change(service, ada):
     before = ada.get().data["updated_at"]
     service.clock.advance(minutes=1)
     assert ada.patch({"age": 36}).data["updated_at"] > before
 
 
 @pytest.mark.parametrize("field", NOT_THEIRS_TO_SET)
-def test_what_a_person_may_not_set_is_no_field(service, ada, field):
+def test_protected_fields_are_unknown(service, ada, field):
     before = kept(service)
     answer = ada.patch({field: "admin", "age": 36})
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
@@ -141,13 +141,13 @@ def test_what_a_person_may_not_set_is_no_field(service, ada, field):
     ("sent", "canonical"),
     [("pt-br", "pt-BR"), ("EN", "en"), ("zh-hans-cn", "zh-Hans-CN"), ("iw", "he")],
 )
-def test_languages_come_out_canonical(ada, sent, canonical):
+def test_languages_are_canonicalized(ada, sent, canonical):
     answer = ada.patch({"speaking_language": sent, "listening_language": sent})
     assert answer.data["speaking_language"] == answer.data["listening_language"] == canonical
 
 
 @pytest.mark.parametrize("sent", NO_LANGUAGES)
-def test_what_is_no_registered_language_is_refused(service, ada, sent):
+def test_unregistered_language_is_refused(service, ada, sent):
     before = kept(service)
     answer = ada.patch({"speaking_language": sent, "age": 36})
     assert (answer.status, answer.code) == (400, "INVALID_LANGUAGE_CODE")
@@ -156,7 +156,7 @@ def test_what_is_no_registered_language_is_refused(service, ada, sent):
 
 
 @pytest.mark.parametrize(("body", "field", "code"), BAD_PROFILES)
-def test_bad_input_is_refused_and_the_old_state_whole(service, ada, body, field, code):
+def test_invalid_input_changes_nothing(service, ada, body, field, code):
     before = kept(service)
     answer = ada.patch(body)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
@@ -171,7 +171,7 @@ def test_an_email_that_is_an_array_is_refused(service):
 
 
 @pytest.mark.parametrize(("raw", "code"), HOSTILE_JSON)
-def test_hostile_json_is_refused_and_the_old_state_whole(service, ada, raw, code):
+def test_hostile_json_changes_no_profile(service, ada, raw, code):
     before = kept(service)
     answer = ada.request("PATCH", ME, raw_body=raw)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
@@ -182,7 +182,7 @@ def test_hostile_json_is_refused_and_the_old_state_whole(service, ada, raw, code
 # Conditional requests ------------------------------------------------------------------------
 
 
-def test_a_change_of_what_was_seen_succeeds_and_tells_the_new_tag(ada):
+def test_change_with_the_current_etag_returns_the_new_one(ada):
     seen = ada.get().headers["etag"]
     changed = ada.patch({"age": 36}, headers={"if-match": seen})
     assert changed.status == 200
@@ -190,7 +190,7 @@ def test_a_change_of_what_was_seen_succeeds_and_tells_the_new_tag(ada):
     assert ada.get().headers["etag"] == changed.headers["etag"]
 
 
-def test_a_change_of_what_has_changed_since_is_refused(service, ada):
+def test_change_with_an_outdated_etag_is_refused(service, ada):
     seen = ada.get().headers["etag"]
     ada.patch({"age": 36})
     before = kept(service)
@@ -201,20 +201,20 @@ def test_a_change_of_what_has_changed_since_is_refused(service, ada):
     assert ada.patch({"age": 37}, headers={"if-match": "*"}).status == 200
 
 
-def test_a_sign_in_does_not_outdate_what_was_seen(service, ada):
+def test_sign_in_does_not_change_the_etag(service, ada):
     seen = ada.get().headers["etag"]
     service.login()
     assert ada.patch({"age": 36}, headers={"if-match": seen}).status == 200
 
 
-def test_changes_of_different_fields_at_the_same_time_are_all_kept(ada):
+def test_concurrent_changes_of_different_fields_are_all_kept(ada):
     fields = {"age": 36, "occupation": "Analyst", "location": "London", "display_name": "Countess"}
     at_once(*(lambda n=name, v=value: ada.patch({n: v}) for name, value in fields.items()))
     data = ada.get().data
     assert {name: data[name] for name in fields} == fields
 
 
-def test_of_two_conditional_changes_at_the_same_time_one_wins(ada):
+def test_one_of_two_concurrent_conditional_changes_succeeds(ada):
     seen = {"if-match": ada.get().headers["etag"]}
     statuses = []
     at_once(
@@ -272,13 +272,13 @@ def test_a_consent_is_kept_with_its_time_its_device_and_its_wording(service, ada
     assert ada.get().data["transactional_consent"] is True
 
 
-def test_saying_the_same_again_is_no_new_decision(ada):
+def test_repeated_consent_is_no_new_decision(ada):
     ada.patch({"marketing_consent": True})
     ada.patch({"marketing_consent": True, "age": 36})
     assert len(consents(ada).data["consents"]) == 1
 
 
-def test_consents_come_in_pages_that_belong_to_their_reader(service, ada, bob):
+def test_consents_are_paged_for_their_owner_only(service, ada, bob):
     for given in (True, False) * 3:
         service.clock.advance(seconds=1)
         ada.patch({"marketing_consent": given})
@@ -308,7 +308,7 @@ def test_the_owner_may_read_and_replace_their_account_by_its_id(ada):
     assert answer.headers["etag"] == ada.get().headers["etag"]
 
 
-def test_somebody_elses_account_and_one_that_never_was_are_the_same(service, ada, bob):
+def test_account_of_another_person_is_like_an_unknown_one(service, ada, bob):
     before = kept(service)
     answers = []
     for user_id in (bob.id, NOBODY, "usr_", "me ", "%00", "x" * 3000):
@@ -323,7 +323,7 @@ def test_somebody_elses_account_and_one_that_never_was_are_the_same(service, ada
     assert kept(service) == before
 
 
-def test_an_administrator_may_change_a_profile_and_the_trail_says_who(service, ada, bob):
+def test_administrator_changes_a_profile_and_it_is_audited(service, ada, bob):
     bob.become_admin()
     seen = bob.get(f"/api/v1/users/{ada.id}")
     assert seen.data["email"] == "ada@example.com"
@@ -342,7 +342,7 @@ def test_an_administrator_may_change_a_profile_and_the_trail_says_who(service, a
 @pytest.mark.parametrize(
     "field", ["role", "email", "is_verified", "marketing_consent", "transactional_consent"]
 )
-def test_nobody_can_put_what_is_not_profile(service, ada, bob, field):
+def test_put_refuses_fields_outside_the_profile(service, ada, bob, field):
     bob.become_admin()
     before = kept(service)
     for person in (ada, bob):
@@ -362,13 +362,13 @@ def test_text_that_is_not_utf_8_changes_nothing(service, ada, lost):
 
 
 @pytest.mark.parametrize("name", READABLE_NAMES, ids=ascii)
-def test_names_that_need_joiners_are_kept(ada, name):
+def test_names_with_joiners_are_accepted(ada, name):
     for field in ("display_name", "full_name", "occupation", "location"):
         assert ada.patch({field: name}).data[field] == name
 
 
 @pytest.mark.parametrize("name", ["\U0001d160" * 33, "\u0958" * 50, "e\u0301" * 100], ids=ascii)
-def test_what_is_answered_can_be_sent_back(ada, name):
+def test_response_can_be_sent_back(ada, name):
     kept_name = ada.patch({"display_name": name}).data["display_name"]
     assert len(kept_name) <= 100
     assert ada.patch({"display_name": kept_name}).data["display_name"] == kept_name
@@ -381,7 +381,7 @@ def test_a_whole_number_may_be_written_with_a_point(ada):
 
 @pytest.mark.parametrize("path", ["/api/v1/users/me/preferences", "/api/v1/users/{id}"])
 @pytest.mark.parametrize("headers", [{}, {"content-type": "application/json"}])
-def test_a_put_whose_body_was_lost_clears_nothing(service, ada, path, headers):
+def test_put_without_a_body_clears_nothing(service, ada, path, headers):
     before = kept(service)
     answer = ada.request("PUT", path.format(id=ada.id), headers=headers)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")

@@ -19,7 +19,7 @@ def refresh(service, token):
     return service.request("POST", REFRESH, json_body={"refresh_token": token})
 
 
-def test_a_refresh_gives_the_next_pair(service):
+def test_refresh_returns_the_next_token_pair(service):
     first = service.register().data
     service.clock.advance(minutes=11)
     assert service.request("GET", ME, token=first["access_token"]).code == "TOKEN_EXPIRED"
@@ -38,7 +38,7 @@ def test_the_same_token_within_the_grace_period_gets_the_same_successor(service)
     assert refresh(service, token).data["refresh_token"] == successor["refresh_token"]
 
 
-def test_a_lost_answer_can_be_asked_for_again_days_later(service):
+def test_lost_response_can_be_requested_again_days_later(service):
     token = service.register().data["refresh_token"]
     lost = refresh(service, token).data["refresh_token"]
     service.clock.advance(days=3)
@@ -46,7 +46,7 @@ def test_a_lost_answer_can_be_asked_for_again_days_later(service):
 
 
 @pytest.mark.parametrize("use", ["access token", "refresh token"])
-def test_once_its_successor_was_used_an_old_token_is_theft(service, use):
+def test_old_token_is_theft_after_its_successor_was_used(service, use):
     token = service.register().data["refresh_token"]
     phone = service.login(user_agent=IPHONE).data["access_token"]
     successor = refresh(service, token).data
@@ -64,7 +64,7 @@ def test_once_its_successor_was_used_an_old_token_is_theft(service, use):
     assert service.request("GET", ME, token=phone).status == 200
 
 
-def test_two_generations_behind_is_theft_even_at_once(service):
+def test_token_two_generations_old_is_always_theft(service):
     token = service.register().data["refresh_token"]
     second = refresh(service, token).data["refresh_token"]
     refresh(service, second)
@@ -78,7 +78,7 @@ def test_a_signed_out_session_can_not_be_refreshed(service):
     assert (refused.status, refused.code) == (401, "SESSION_REVOKED")
 
 
-def test_timeouts_are_told_apart(service):
+def test_timeouts_have_different_codes(service):
     idle = service.register().data["refresh_token"]
     service.clock.advance(days=14)
     assert refresh(service, idle).code == "SESSION_IDLE_TIMEOUT"
@@ -91,7 +91,7 @@ def test_timeouts_are_told_apart(service):
     assert refresh(service, token).code == "SESSION_EXPIRED"
 
 
-def test_timeouts_hold_to_the_millisecond(service):
+def test_timeouts_are_accurate_to_the_millisecond(service):
     token = service.register().data["refresh_token"]
     service.clock.advance(days=14, milliseconds=-1)
     assert refresh(service, token).status == 200
@@ -101,13 +101,13 @@ def test_timeouts_hold_to_the_millisecond(service):
     "token",
     ["x", "a.b.c", "usr_" + "0" * 26 + ".ses_" + "0" * 26 + ".1." + "A" * 43, "\u0661.\u0661"],
 )
-def test_what_is_not_a_token_of_ours_is_refused(service, token):
+def test_foreign_token_is_refused(service, token):
     service.register()
     refused = refresh(service, token)
     assert (refused.status, refused.code) == (401, "REFRESH_TOKEN_INVALID")
 
 
-def test_a_forged_code_is_refused_and_ends_nothing(service):
+def test_forged_refresh_token_is_refused_and_ends_nothing(service):
     tokens = service.register().data
     token = tokens["refresh_token"]
     forged = token[:-2] + ("AA" if not token.endswith("AA") else "BB")
@@ -139,7 +139,7 @@ def test_a_browser_refreshes_by_cookie_from_our_own_page(service):
 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": "https://evil.test"}, {"origin": "null"}])
-def test_a_cookie_is_worth_nothing_on_another_page(service, headers):
+def test_cookie_from_another_origin_is_refused(service, headers):
     cookies = cookie_login(service)
     refused = service.request("POST", REFRESH, cookies=cookies, headers=headers)
     assert (refused.status, refused.code) == (403, "ORIGIN_NOT_ALLOWED")
@@ -165,7 +165,7 @@ def test_no_token_at_all_is_refused(service):
     "origin", [None, "null", "https://evil.example", "https://accounts.test:1"]
 )
 @pytest.mark.parametrize("operation", ["login", "register"])
-def test_cookies_are_given_to_our_own_page_only(service, operation, origin):
+def test_cookies_require_an_allowed_origin(service, operation, origin):
     service.register()
     address = "ada@example.com" if operation == "login" else "grace@example.com"
     body = {"email": address, "password": PASSWORD, "token_transport": "cookie"}

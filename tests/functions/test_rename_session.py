@@ -19,7 +19,7 @@ def rename(service, token, session_id, **body: object):
     return service.request("PATCH", f"{SESSIONS}/{session_id}", token=token, json_body=body)
 
 
-def test_a_device_has_the_name_that_its_owner_gave_it(service):
+def test_owner_renames_a_device(service):
     token = service.register().data["access_token"]
     phone = service.login(user_agent=IPHONE).data["session"]["id"]
     answer = rename(service, token, phone, device_name="  Ada's phone 📱 ")
@@ -33,7 +33,7 @@ def test_a_device_has_the_name_that_its_owner_gave_it(service):
     assert len(rows) == 1
 
 
-def test_anothers_ended_and_unknown_sessions_are_the_same_404(service):
+def test_foreign_ended_and_unknown_sessions_are_the_same_404(service):
     ada = service.register().data
     eve = service.register("eve@example.com").data
     phone = service.login(user_agent=IPHONE).data["session"]["id"]
@@ -56,7 +56,7 @@ def test_a_name_is_short_and_safe_to_show(service, device_name):
 
 
 @pytest.mark.parametrize("name", READABLE_NAMES, ids=ascii)
-def test_a_name_may_need_joiners(service, name):
+def test_device_name_may_have_joiners(service, name):
     signed_in = service.register(device_name=name).data
     assert signed_in["session"]["device_name"] == name
     session_id = signed_in["session"]["id"]

@@ -69,7 +69,7 @@ def test_key_counts_for_a_day(service):
     assert register(service).code == "EMAIL_ALREADY_REGISTERED"
 
 
-def test_two_at_once_make_one_account(service):
+def test_parallel_repetitions_create_one_account(service):
     transact, inner = service.table.transact, []
 
     def other_first(writes):

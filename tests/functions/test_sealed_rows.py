@@ -21,7 +21,7 @@ KEY = bytes(range(KEY_BYTES))
 # The seal ----------------------------------------------------------------------------------------
 
 
-def test_what_is_sealed_opens_in_its_place_with_its_key_only():
+def test_sealed_value_opens_only_in_its_row_with_its_key():
     sealed = seal(KEY, b"203.0.113.7", "row|sub_1|aud_1")
     assert unseal(KEY, sealed, "row|sub_1|aud_1") == b"203.0.113.7"
     for key, place in [
@@ -35,7 +35,7 @@ def test_what_is_sealed_opens_in_its_place_with_its_key_only():
             unseal(key, sealed, place)
 
 
-def test_every_changed_bit_and_every_cut_is_noticed():
+def test_changed_or_truncated_seal_is_refused():
     sealed = seal(KEY, b"203.0.113.7", "place")
     for position in range(len(sealed)):
         changed = bytearray(sealed)
@@ -80,7 +80,7 @@ def rows(service, subject_id):
     }
 
 
-def test_a_row_with_anothers_seal_shows_nothing_of_it(service, ada):
+def test_seal_moved_to_another_row_shows_nothing(service, ada):
     service.clock.advance(seconds=1)
     service.login(source_ip="198.51.100.9", user_agent=PHONE)
     subject = service.services[account_store].get(ada.id).audit

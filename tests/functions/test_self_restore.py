@@ -37,7 +37,7 @@ def refused(answer):
     return answer.status, answer.code
 
 
-def test_the_link_brings_the_account_back_once(service, ada):
+def test_link_restores_the_account_once(service, ada):
     token = leave(service, ada)
     mail = service.mailbox.last(ADA).letter
     assert "https://accounts.test/restore-account#token=" in mail.text
@@ -52,7 +52,7 @@ def test_the_link_brings_the_account_back_once(service, ada):
     assert service.services[erasure].start_due(service.clock.now()) == 0
 
 
-def test_of_two_who_use_it_at_once_one_succeeds(service, ada):
+def test_parallel_uses_of_the_restore_link_succeed_once(service, ada):
     token = leave(service, ada)
     transact, answers = service.table.transact, []
 
@@ -68,13 +68,13 @@ def test_of_two_who_use_it_at_once_one_succeeds(service, ada):
     assert len(audit_rows(service, "account.restored.by_link")) == 1
 
 
-def test_the_link_is_good_until_the_account_is_erased(service, ada):
+def test_link_works_until_the_erasure(service, ada):
     token = leave(service, ada)
     service.clock.advance(days=30)
     assert refused(restore(service, token)) == GONE
 
 
-def test_a_link_undoes_the_deletion_that_it_was_mailed_about(service, ada):
+def test_link_restores_only_its_own_deletion(service, ada):
     first = leave(service, ada)
     boss = Person(service, "boss@example.com")
     boss.become_admin()
@@ -87,7 +87,7 @@ def test_a_link_undoes_the_deletion_that_it_was_mailed_about(service, ada):
     assert restore(service, second).status == 200
 
 
-def test_what_an_administrator_deletes_is_theirs_to_restore(service, ada):
+def test_link_does_not_restore_a_deletion_by_an_administrator(service, ada):
     boss = Person(service, "boss@example.com")
     boss.become_admin()
     assert boss.request("DELETE", f"/api/v1/users/{ada.id}").status == 200
@@ -106,7 +106,7 @@ def test_erasing_at_once_voids_the_link(service, ada):
     assert refused(restore(service, token)) == GONE
 
 
-def test_a_link_works_no_more_when_it_is_no_longer_offered(service, ada):
+def test_link_stops_working_when_self_service_is_disabled(service, ada):
     token = leave(service, ada)
     service.configure(self_service_restore=False)
     assert refused(restore(service, token)) == GONE

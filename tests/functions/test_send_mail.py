@@ -59,7 +59,7 @@ def messages(service):
     return [item for item in service.table.all_items() if item["pk"].startswith("OUTBOX#")]
 
 
-def test_a_message_that_is_delivered_five_times_is_one_mail(service):
+def test_repeated_message_sends_one_email(service):
     service.register()
     assert service.work(copies=5) == []
     assert len(service.mailbox.to(ADA)) == 1
@@ -71,7 +71,7 @@ def test_a_mail_that_was_sent_leaves_nothing_behind(service):
     assert messages(service) == []
 
 
-def test_an_outage_of_ses_is_invisible_and_loses_nothing(service):
+def test_outage_of_ses_loses_no_email(service):
     service.mailbox.down = True
     assert service.register().status == 201
     assert len(service.work()) == 1
@@ -83,7 +83,7 @@ def test_an_outage_of_ses_is_invisible_and_loses_nothing(service):
     assert len(service.mailbox.to(ADA)) == 1
 
 
-def test_a_mail_to_somebody_who_has_gone_is_not_sent_and_not_tried_again(service):
+def test_email_to_an_erased_account_is_dropped(service):
     ask_for(service, mail.ExportReady(account_id=new_id("usr", service.clock.now()), export_id="x"))
     assert service.work() == []
     assert service.mailbox.sent == []
@@ -105,7 +105,7 @@ def test_a_mail_is_in_the_language_that_the_person_speaks(service, speaks, subje
     assert service.mailbox.last(ADA).letter.subject == subject
 
 
-def test_a_link_starts_with_what_is_configured_and_has_its_token_in_the_fragment(service):
+def test_link_has_the_configured_origin_and_the_token_in_the_fragment(service):
     headers = {"host": "evil.example", "x-forwarded-host": "evil.example"}
     body = {"email": ADA}
     service.register()
@@ -116,7 +116,7 @@ def test_a_link_starts_with_what_is_configured_and_has_its_token_in_the_fragment
     assert "evil" not in text
 
 
-def test_a_new_device_is_described_and_can_be_objected_to(service):
+def test_new_device_email_describes_the_device_and_has_a_report_link(service):
     registered = service.register(device_name="Ada's phone http://evil.example").data
     account, session = registered["user"]["id"], registered["session"]["id"]
     ask_for(service, mail.NewDevice(account_id=account, session_id=session))
@@ -126,7 +126,7 @@ def test_a_new_device_is_described_and_can_be_objected_to(service):
     assert "IP address: 203.0.113.7" in told.letter.text
 
 
-def test_a_receipt_reaches_somebody_of_whom_nothing_is_left(service):
+def test_receipt_is_sent_after_the_erasure(service):
     ask_for(service, mail.AccountErased(address=ADA, language="de", receipt="eyJ.receipt"))
     service.work()
     assert "eyJ.receipt" in service.mailbox.last(ADA).letter.text
@@ -157,7 +157,7 @@ def test_a_batch_fits_into_the_function_when_ses_is_slow():
     assert source["ScalingConfig"] == {"Fn::If": ["IsOnAws", on_aws, {"Ref": "AWS::NoValue"}]}
 
 
-def test_the_lease_outlives_the_function_and_the_queue_outwaits_the_lease():
+def test_lease_is_longer_than_the_function_and_shorter_than_the_queue_timeout():
     resources = load()["Resources"]
     timeout = resources["SendMailFunction"]["Properties"]["Timeout"]
     queue = resources["MailQueue"]["Properties"]

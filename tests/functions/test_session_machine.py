@@ -340,7 +340,7 @@ def quiet():
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("runs", [60, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.timeout(3600)
-def test_no_sequence_leaves_the_model(runs):
+def test_sessions_match_the_model(runs):
     run_state_machine_as_test(
         SessionMachine,
         settings=settings(

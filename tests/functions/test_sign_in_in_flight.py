@@ -100,20 +100,18 @@ def give_role(admin, person, role):
         (suspend_and_let_in, (503, "TEMPORARILY_UNAVAILABLE")),
     ],
 )
-def test_what_ends_sessions_ends_sign_ins_in_flight(sign_in_during, event, refusal):
+def test_ending_sessions_also_ends_sign_ins_in_flight(sign_in_during, event, refusal):
     answer = sign_in_during(event)
     assert (answer.status, answer.code) == refusal
 
 
-def test_a_sign_in_after_the_event_needs_the_present_password(service, ada, admin):
+def test_sign_in_after_the_event_requires_the_current_password(service, ada, admin):
     change(service, ada, admin)
     assert service.login(ada.email).code == "INVALID_CREDENTIALS"
     assert service.login(ada.email, fields={"password": NEW_PASSWORD}).status == 200
 
 
-def test_a_sign_in_in_flight_gets_the_role_that_the_account_has_then(
-    service, passwords, ada, admin
-):
+def test_sign_in_in_flight_gets_the_current_role(service, passwords, ada, admin):
     give_role(admin, ada, "admin")
     passwords.then = lambda: give_role(admin, ada, "user")
     answer = service.login(ada.email, user_agent=IPHONE)
@@ -129,7 +127,7 @@ def stale_session(service, ada):
     return session
 
 
-def test_the_authorizer_gives_no_role_that_the_account_has_lost(service, ada, admin):
+def test_authorizer_refuses_a_role_that_the_account_has_lost(service, ada, admin):
     stale_session(service, ada)
     assert ada.get("/api/v1/users").code == "ADMINISTRATORS_ONLY"
 

@@ -88,7 +88,7 @@ def report(seconds):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_time_of_a_refusal_does_not_tell_whether_there_is_an_account(service):
+def test_time_of_a_refusal_does_not_reveal_accounts(service):
     measure(service, 10)
     seconds, answers = measure(service, SAMPLES)
     assert [status for status, *_ in answers] == [401]
@@ -98,7 +98,7 @@ def test_the_time_of_a_refusal_does_not_tell_whether_there_is_an_account(service
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_nor_does_that_of_one_who_has_guessed_too_often(service):
+def test_time_of_a_rate_limited_sign_in_does_not_reveal_accounts(service):
     """Without a hash, what is left are microseconds: of an account's longer line in the log."""
     service.configure(rate_limit_factor=1)
     measure(service, 10)

@@ -89,7 +89,7 @@ def test_five_mebibytes_pass_and_a_byte_more_does_not(api, ada):
     assert show(api, ada, offered).status_code == 200
 
 
-def test_a_form_changes_text_and_picture_together(api, ada):
+def test_form_changes_text_and_picture_together(api, ada):
     """Also the largest picture that a form may bring; a byte more changes nothing."""
 
     def send_form(**parts):
@@ -126,7 +126,7 @@ def test_the_same_key_makes_one_upload(api, ada):
     assert (again.status_code, error_code(again)) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_a_change_of_what_has_changed_since_is_refused(api, ada):
+def test_change_with_an_outdated_etag_is_refused(api, ada):
     seen = {"if-match": api.me(ada).headers["etag"]}
     assert api.call("PATCH", ME, token=ada, json={"age": 36}, headers=seen).status_code == 200
     refused = api.call("PATCH", ME, token=ada, json={"age": 37}, headers=seen)
@@ -302,13 +302,13 @@ def test_a_name_that_deceives_is_refused(settled, body, field, code):
 
 
 @pytest.mark.parametrize("field", NOT_THEIRS_TO_SET[:4])
-def test_what_a_person_may_not_set_is_no_field(settled, field):
+def test_protected_fields_are_unknown(settled, field):
     refused = settled.call("PATCH", ME, json={"age": 36, field: "admin"})
     settled.require_refused(refused, 400, "VALIDATION_ERROR", field, "UNKNOWN_FIELD")
 
 
 @pytest.mark.parametrize("language", NO_LANGUAGES[:3])
-def test_what_is_no_registered_language_is_refused(settled, language):
+def test_unregistered_language_is_refused(settled, language):
     code = "INVALID_LANGUAGE_CODE"
     refused = settled.call("PATCH", ME, json={"age": 36, "speaking_language": language})
     settled.require_refused(refused, 400, code, "speaking_language", code)
@@ -346,7 +346,7 @@ def test_passwords_that_are_not_utf_8_open_no_account(api):
 
 
 @pytest.mark.parametrize("name", READABLE_NAMES, ids=ascii)
-def test_names_that_need_joiners_are_kept(api, ada, name):
+def test_names_with_joiners_are_accepted(api, ada, name):
     answer = api.call("PATCH", ME, token=ada, json={"display_name": name, "location": name})
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["display_name"] == name
@@ -359,7 +359,7 @@ def test_a_common_password_opens_no_account(api, password):
     assert (answer.status_code, error_code(answer)) == (400, "PASSWORD_NOT_ACCEPTED")
 
 
-def test_a_put_whose_body_was_lost_clears_nothing(settled):
+def test_put_without_a_body_clears_nothing(settled):
     refused = settled.call("PUT", PREFERENCES)
     settled.require_refused(refused, 400, "VALIDATION_ERROR", "body", "UNSUPPORTED_MEDIA_TYPE")
 
