@@ -14,7 +14,7 @@ DOCUMENTS = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in R
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_what_a_document_points_at_is_there(name):
+def test_links_in_documents_exist(name):
     document = ROOT / name
     missing = [
         link for link in LINK.findall(document.read_text()) if not (document.parent / link).exists()
@@ -22,7 +22,7 @@ def test_what_a_document_points_at_is_there(name):
     assert missing == []
 
 
-def test_every_decision_is_in_the_architecture():
+def test_every_decision_is_listed_in_the_architecture():
     listed = set(LINK.findall((ROOT / "docs" / "architecture.md").read_text()))
     decisions = {f"adr/{path.name}" for path in (ROOT / "docs" / "adr").glob("*.md")}
     assert decisions <= listed

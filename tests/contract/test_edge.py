@@ -109,11 +109,11 @@ def headers_of_clients() -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(headers_of_clients()))
-def test_what_clients_say_reaches_the_api(name):
+def test_headers_of_clients_reach_the_api(name):
     assert sent_on(API, {name: "as it came"})[name] == "as it came"
 
 
-def test_the_api_learns_who_the_viewer_is_and_nobody_can_say_it_for_them():
+def test_viewer_headers_reach_the_api_and_cannot_be_forged():
     forged = dict.fromkeys([*TO_VIEWER, HOST_HEADER, "x-latchkey-edge"], "forged")
     seen = sent_on(API, forged)
     assert {name: seen.getall(name) for name in TO_VIEWER} == {
@@ -124,12 +124,12 @@ def test_the_api_learns_who_the_viewer_is_and_nobody_can_say_it_for_them():
     assert seen["X-Forwarded-For"].split(", ")[-1] == VIEWER.address
 
 
-def test_the_viewers_host_does_not_reach_the_api_which_would_not_know_it():
+def test_host_of_the_viewer_does_not_reach_the_api():
     assert "host" not in sent_on(API, {})
 
 
 @pytest.mark.parametrize("name", sorted(TO_VIEWER))
-def test_a_header_that_the_policy_does_not_name_is_not_said(name):
+def test_unlisted_header_is_not_forwarded(name):
     """So that taking one out of the template fails the test above."""
     keyed = (
         *("ApiCaching", "Properties", "CachePolicyConfig"),
@@ -143,7 +143,7 @@ def test_a_header_that_the_policy_does_not_name_is_not_said(name):
     assert sent_on(API, {}, changed(*keyed, to=others)).get(name) is None
 
 
-def test_without_its_function_the_edge_does_not_say_which_host_was_asked():
+def test_host_header_needs_the_edge_function():
     behaviors = load()["Resources"]["PageDistribution"]["Properties"]["DistributionConfig"]
     without = [
         {name: value for name, value in each.items() if name != "FunctionAssociations"}
@@ -153,7 +153,7 @@ def test_without_its_function_the_edge_does_not_say_which_host_was_asked():
     assert HOST_HEADER not in sent_on(API, {}, changed(*path, to=without))
 
 
-def test_nothing_of_a_viewer_reaches_the_public_keys():
+def test_cached_keys_do_not_depend_on_the_viewer():
     """They are kept for everybody; and where the edge says nothing, a client's word could pass."""
     seen = sent_on(KEYS, dict.fromkeys([*TO_VIEWER, HOST_HEADER, "cookie", "authorization"], "x"))
     assert set(seen) == {"User-Agent", "X-Forwarded-For", "x-latchkey-edge"}
@@ -182,29 +182,29 @@ def kept(path: str, status: int, control: str | None = None, template: Any = Non
 
 @pytest.mark.parametrize("path", [API, KEYS, "/", "/assets/page.js"])
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 414, 429, *range(500, 505)])
-def test_no_error_is_kept(path, status):
+def test_errors_are_not_cached(path, status):
     assert kept(path, status) == kept(path, status, "no-store") == 0
 
 
 @pytest.mark.parametrize("status", sorted(ALWAYS_KEPT))
-def test_an_error_that_the_template_does_not_name_is_kept_ten_seconds(status):
+def test_unlisted_error_is_cached_for_ten_seconds(status):
     path = ("PageDistribution", "Properties", "DistributionConfig", "CustomErrorResponses")
     errors = load()["Resources"]["PageDistribution"]["Properties"]["DistributionConfig"]
     others = [each for each in errors["CustomErrorResponses"] if each["ErrorCode"] != status]
     assert kept(API, status, "no-store", changed(*path, to=others)) == 10
 
 
-def test_an_answer_is_kept_as_long_as_it_asks():
+def test_response_is_cached_as_its_header_says():
     assert kept(API, 200, "no-store") == kept(API, 200) == 0
     assert kept(KEYS, 200, "public, max-age=300") == 300
 
 
-def test_a_page_is_not_kept_unless_it_asks():
+def test_page_is_not_cached_by_default():
     assert kept("/index.html", 200) == kept("/", 200, "no-cache") == 0
     assert kept("/assets/a.js", 200, "public, max-age=31536000, immutable") == 31536000
 
 
-def test_answers_of_different_people_are_kept_apart():
+def test_responses_of_different_people_are_cached_apart():
     edge = distribution()
     behavior = edge.behavior(API)
     keys = set()
@@ -221,7 +221,7 @@ def page_headers(region: str = "eu-west-1") -> dict[str, str]:
     return {name: value for name, value, _ in added}
 
 
-def test_the_page_says_what_a_browser_may_do():
+def test_page_has_security_headers():
     headers = page_headers()
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
@@ -233,7 +233,7 @@ def test_the_page_says_what_a_browser_may_do():
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
-def test_the_page_may_send_its_forms_where_they_are_signed_for(region, monkeypatch):
+def test_page_may_upload_to_the_bucket(region, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
@@ -252,7 +252,7 @@ def test_the_page_may_send_its_forms_where_they_are_signed_for(region, monkeypat
     )
 
 
-def test_a_file_that_names_its_cache_control_keeps_it():
+def test_cache_control_of_a_file_is_kept():
     edge = distribution()
     behavior = edge.behavior("/assets/a.js")
     for own, seen in (("public, max-age=60", "public, max-age=60"), (None, "no-cache")):
@@ -265,7 +265,7 @@ def test_a_file_that_names_its_cache_control_keeps_it():
     ("accepted", "size", "encoding"),
     [("gzip, br", 1000, "gzip"), ("br", 1000, None), ("", 1000, None), ("gzip", 999, None)],
 )
-def test_answers_are_compressed_for_viewers_that_take_it(accepted, size, encoding):
+def test_responses_are_compressed_if_accepted(accepted, size, encoding):
     edge = distribution()
     headers = CIMultiDict({"Content-Type": "text/html", "ETag": '"1"'})
     answer = Answer(200, headers, b"a" * size)
@@ -288,7 +288,7 @@ PATHS = ["/", "/reset-password", "/assets/page.js", "/a.b/c", "/index.html", "/e
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_a_function_does_in_javascript_what_it_does_here(name):
+def test_edge_functions_match_their_python_versions(name):
     code = load()["Resources"][name]["Properties"]["FunctionCode"]
     assert len(code.encode()) <= 10240
     client = {"host": "accounts.example.com", HOST_HEADER: "forged"}
@@ -312,7 +312,7 @@ def test_a_function_does_in_javascript_what_it_does_here(name):
         }
 
 
-def test_every_function_of_the_template_is_known_here():
+def test_every_edge_function_has_a_python_version():
     found = {
         name
         for name, resource in load()["Resources"].items()
@@ -360,13 +360,13 @@ def test_a_policy_names_ten_headers_at_most():
     assert max(len(headers.split(",")) for headers in lists) <= 10
 
 
-def test_a_property_that_the_local_edge_does_not_know_is_not_passed_over():
+def test_unknown_property_fails_in_the_local_edge():
     behavior = ("PageDistribution", "Properties", "DistributionConfig", "DefaultCacheBehavior")
     with pytest.raises(UnknownPropertyError, match="SmoothStreaming"):
         distribution(changed(*behavior, "SmoothStreaming", to=True))
 
 
-def test_the_distribution_takes_no_old_tls_on_a_domain_of_its_own():
+def test_custom_domain_requires_current_tls():
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/0"
     own = Resolver({"Profile": "prod", "PageDomain": "a.example", "PageCertificate": certificate})
     config = own.properties("PageDistribution")["DistributionConfig"]
@@ -376,7 +376,7 @@ def test_the_distribution_takes_no_old_tls_on_a_domain_of_its_own():
     assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
 
 
-def test_a_web_acl_is_attached_when_there_is_one():
+def test_web_acl_is_attached_if_given():
     acl = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/a/b"
     for given, attached in (({"WebAclArn": acl}, acl), ({}, None)):
         properties = Resolver({"Profile": "prod", **given}).properties("PageDistribution")

@@ -8,7 +8,7 @@ from tools.template import load
 RESOURCES = load()["Resources"]
 
 
-def test_whoever_follows_a_dead_worker_comes_after_it():
+def test_message_of_a_dead_worker_is_redelivered_after_its_timeout():
     worker, queue = (RESOURCES[n]["Properties"] for n in ("PurgeWorkerFunction", "PurgeQueue"))
     timeout, hidden = worker["Timeout"], queue["VisibilityTimeout"]
     assert hidden >= 6 * timeout
@@ -18,19 +18,19 @@ def test_whoever_follows_a_dead_worker_comes_after_it():
     assert event["Properties"]["BatchSize"] == 1
 
 
-def test_what_is_deleted_has_no_older_version():
+def test_deleted_objects_have_no_versions():
     for name in ("MediaBucket", "ExportBucket"):
         assert "VersioningConfiguration" not in RESOURCES[name]["Properties"]
 
 
-def test_an_upload_that_nobody_took_up_goes_within_a_day():
+def test_unused_upload_expires_within_a_day():
     bucket = RESOURCES["MediaBucket"]["Properties"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["Status"], rule["Prefix"], rule["ExpirationInDays"]) == ("Enabled", "incoming/", 1)
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
-def test_what_time_ends_is_forgotten_and_everything_else_is_looked_after():
+def test_every_item_expires_or_is_erased():
     for table in ("Table", "AuditTable"):
         ttl = RESOURCES[table]["Properties"]["TimeToLiveSpecification"]
         assert ttl == {"AttributeName": "ttl", "Enabled": True}

@@ -37,11 +37,11 @@ def leaving_errors():
     return found
 
 
-def test_every_error_that_can_leave_is_in_the_catalogue():
+def test_every_error_is_in_the_catalogue():
     assert set(leaving_errors()) == set(CATALOGUE)
 
 
-def test_codes_are_unique_and_upper_snake():
+def test_codes_are_unique_and_in_upper_snake_case():
     """With their status: what ended a session (401) is also what refuses a sign-in (403)."""
     answers = [(row.status, kind.code) for kind, row in CATALOGUE.items()]
     assert len(answers) == len(set(answers))
@@ -49,7 +49,7 @@ def test_codes_are_unique_and_upper_snake():
     assert [code for code in codes if not re.fullmatch(r"[A-Z]+(_[A-Z]+)*", code)] == []
 
 
-def test_no_code_was_ever_renamed_or_dropped():
+def test_codes_are_never_renamed_or_removed():
     """The file is append-only: clients out there decide by these words."""
     recorded = SNAPSHOT.read_text().split()
     assert recorded == list(dict.fromkeys(recorded))
@@ -58,11 +58,11 @@ def test_no_code_was_ever_renamed_or_dropped():
     assert current - set(recorded) == set(), f"append it to {SNAPSHOT.name}"
 
 
-def test_advice_is_given_for_every_code_and_no_other():
+def test_every_code_has_advice():
     assert set(ADVICE) == {kind.code for kind in CATALOGUE} | {INTERNAL_ERROR}
 
 
-def test_every_error_and_problem_has_german_words():
+def test_every_error_and_problem_has_a_german_message():
     assert [kind.code for kind, row in CATALOGUE.items() if not row.de or row.de == row.en] == []
     assert set(_GERMAN_PROBLEMS) == set(ProblemCode)
 
@@ -78,7 +78,7 @@ def calls_of(*names):
                 yield path.name, node
 
 
-def test_every_problem_is_explained_and_none_was_ever_renamed_or_dropped():
+def test_problem_codes_are_explained_and_never_removed():
     assert set(PROBLEMS) == set(ProblemCode)
     recorded = PROBLEM_SNAPSHOT.read_text().split()
     assert recorded == list(dict.fromkeys(recorded))
@@ -86,7 +86,7 @@ def test_every_problem_is_explained_and_none_was_ever_renamed_or_dropped():
     assert set(ProblemCode) - set(recorded) == set(), f"append it to {PROBLEM_SNAPSHOT.name}"
 
 
-def test_a_problem_has_a_code_of_the_table_and_each_code_is_some_problems():
+def test_every_problem_code_is_used():
     """Mypy holds Problem to it; pydantic's own errors take any text, and theirs are Problem's."""
     for file, call in calls_of("PydanticCustomError"):
         assert ast.unparse(call.args[0]).startswith("ProblemCode."), (file, call.lineno)
@@ -95,7 +95,7 @@ def test_a_problem_has_a_code_of_the_table_and_each_code_is_some_problems():
     assert [code for code in ProblemCode if used[code] < 2] == [], "in the table, and nowhere else"
 
 
-def test_what_pydantic_finds_has_a_code_of_the_table():
+def test_pydantic_errors_get_problem_codes():
     class Every(Body):
         short: Annotated[str, StringConstraints(min_length=2, max_length=3)]
         number: Annotated[float, Field(ge=1, le=2, allow_inf_nan=False)]

@@ -57,7 +57,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
-def test_every_field_is_shown_or_withheld_with_a_reason(kind):
+def test_every_field_is_exported_or_withheld_with_a_reason(kind):
     shown, withheld = FIELDS[kind]
     assert set(shown) & set(withheld) == set()
     stored = {field.name for field in dataclasses.fields(kind)}

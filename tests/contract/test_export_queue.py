@@ -18,7 +18,7 @@ WORKER = RESOURCES["ExportWorkerFunction"]["Properties"]
 QUEUE = RESOURCES["ExportQueue"]["Properties"]
 
 
-def test_a_message_is_hidden_for_six_of_its_workers_timeouts_and_comes_five_times():
+def test_queue_timeout_and_deliveries_follow_the_worker():
     timeout, hidden = WORKER["Timeout"], QUEUE["VisibilityTimeout"]
     assert hidden >= 6 * timeout
     assert timeout < EXPORT_WORKER_LEASE_SECONDS < hidden < EXPORT_REQUEUE_AFTER_SECONDS
@@ -28,19 +28,19 @@ def test_a_message_is_hidden_for_six_of_its_workers_timeouts_and_comes_five_time
     }
 
 
-def test_both_workers_say_which_messages_have_to_come_again():
+def test_workers_report_failed_messages():
     for name in ("ExportWorkerFunction", "ExportDeadLettersFunction"):
         (event,) = RESOURCES[name]["Properties"]["Events"].values()
         assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert event["Properties"]["BatchSize"] == 1
 
 
-def test_the_most_that_is_taken_on_can_be_packed_by_one_worker():
+def test_largest_export_can_be_packed_by_one_worker():
     seconds = EXPORT_MAX_SEGMENTS * EXPORT_SEGMENT_BYTES / EXPORT_PACK_BYTES_PER_SECOND
     assert seconds + EXPORT_HAND_OVER_SECONDS < WORKER["Timeout"]
 
 
-def test_files_go_by_themselves_and_what_was_never_finished_after_a_day():
+def test_files_expire_and_unfinished_uploads_after_a_day():
     bucket = RESOURCES["ExportBucket"]["Properties"]
     assert load()["Parameters"]["ExportDays"]["Default"] == 7
     rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}

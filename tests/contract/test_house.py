@@ -33,7 +33,7 @@ def test_the_template_names_the_function_after_its_folder(name):
     assert folder(functions()[logical_id(name)]) == name
 
 
-def test_every_function_is_told_its_operation():
+def test_every_function_has_its_operation_as_a_variable():
     """Its own name does not tell: CloudFormation cuts it to 64 characters."""
     told = {
         name: properties["Environment"]["Variables"]["OPERATION"]
@@ -79,12 +79,12 @@ BY_HAND = {"grant_admin"}
 
 
 @pytest.mark.parametrize("name", sorted(BY_HAND))
-def test_what_operators_invoke_nothing_else_can(name):
+def test_manual_functions_have_no_events(name):
     assert functions()[logical_id(name)].get("Events", {}) == {}
 
 
 @pytest.mark.parametrize("name", sorted(set(FOLDERS) - set(endpoints()) - {"authorizer"} - BY_HAND))
-def test_what_no_request_calls_is_called_by_something_else(name):
+def test_background_functions_have_an_event(name):
     triggers = functions()[logical_id(name)].get("Events", {}).values()
     assert {trigger["Type"] for trigger in triggers} & {
         "Schedule",
@@ -99,7 +99,7 @@ def test_the_route_has_the_authorizer_exactly_if_the_handler_asks_for_a_caller(o
     assert operation.route.authorized is operation.endpoint.spec.caller.authorizer
 
 
-def test_no_answer_of_the_authorizer_is_cached_and_no_request_is_kept_from_it():
+def test_authorizer_is_not_cached_and_has_no_identity_source():
     """A session ends on the next request; and a request without a token gets our 401."""
     authorizers = load()["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]
     assert [authorizer["Identity"] for authorizer in authorizers.values()] == [
@@ -107,13 +107,13 @@ def test_no_answer_of_the_authorizer_is_cached_and_no_request_is_kept_from_it():
     ]
 
 
-def test_a_route_that_says_nothing_asks_for_a_session():
+def test_default_authorizer_requires_a_session():
     auth = load()["Resources"]["Api"]["Properties"]["Auth"]
     assert auth["DefaultAuthorizer"] in auth["Authorizers"]
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_handler_imports_what_handlers_may(name):
+def test_handler_imports_only_allowed_modules(name):
     """HTTP, events, wiring, the domain; of flows their data, and types for annotations.
 
     No storage, no security, no library: whatever a handler needs of those is a flow's to do.
@@ -145,7 +145,7 @@ def test_a_handler_is_short():
 
 
 @pytest.mark.parametrize("name", ["Rename-Session", "renameSession", "2fa", "import", "a__b", ""])
-def test_a_bad_name_for_an_endpoint_is_refused_in_a_sentence(name):
+def test_invalid_endpoint_name_is_refused_with_a_message(name):
     assert "can't name an endpoint" in str(refusal(name))
 
 

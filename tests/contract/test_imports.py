@@ -159,7 +159,7 @@ def loaded_modules(name):
 
 
 @pytest.mark.parametrize("name", sorted(folders()))
-def test_a_handler_loads_what_its_budget_says(name):
+def test_handler_loads_the_modules_of_its_budget(name):
     assert name in BUDGET, "give the new handler a budget"
     packages, ceiling = BUDGET[name]
     loaded = loaded_modules(name)
@@ -167,10 +167,10 @@ def test_a_handler_loads_what_its_budget_says(name):
     assert len(loaded) <= ceiling
 
 
-def test_every_budget_is_for_a_handler():
+def test_every_budget_has_a_handler():
     assert set(BUDGET) == folders()
 
 
 @pytest.mark.parametrize("name", sorted(HOT))
-def test_what_runs_most_loads_least(name):
+def test_most_frequent_functions_load_the_fewest_modules(name):
     assert BUDGET[name][0] & NEVER_IN_HOT == set()

@@ -40,7 +40,7 @@ def may(action: str, parameter: str) -> set[str]:
 
 
 @pytest.mark.parametrize("parameter", MAY_READ)
-def test_a_secret_is_read_by_those_who_need_it_only(parameter: str) -> None:
+def test_secrets_are_readable_only_by_functions_that_need_them(parameter: str) -> None:
     assert may("ssm:GetParameter", parameter) == MAY_READ[parameter]
 
 
@@ -50,11 +50,11 @@ def test_one_function_writes_keys_and_peppers(parameter: str) -> None:
 
 
 @pytest.mark.parametrize("parameter", [*MAY_READ, ""])
-def test_no_function_reads_parameters_in_another_way(parameter: str) -> None:
+def test_functions_read_parameters_only_by_name(parameter: str) -> None:
     for action in ("GetParameters", "GetParametersByPath", "GetParameterHistory"):
         assert may(f"ssm:{action}", parameter) == set()
 
 
-def test_who_makes_or_takes_links_can_sign_nothing() -> None:
+def test_functions_with_link_peppers_cannot_read_signing_keys() -> None:
     signing = may("ssm:GetParameter", "signing-keys") | may("ssm:GetParameter", "refresh-peppers")
     assert may("ssm:GetParameter", "link-peppers") & signing == {"rotate_signing_keys"}

@@ -59,7 +59,7 @@ def mails_of(function: str) -> set[mail.MailKind]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_verifies_a_secret_or_causes_a_mail_is_in_the_table(function):
+def test_operations_with_secrets_or_emails_have_limits(function):
     reached = reach_of(function)
     secrets = {secret for place, secret in SECRETS.items() if place in reached}
     row = OPERATIONS.get(function)
@@ -67,11 +67,11 @@ def test_what_verifies_a_secret_or_causes_a_mail_is_in_the_table(function):
     assert (row.mails if row else frozenset()) == mails_of(function)
 
 
-def test_the_table_is_about_operations_that_there_are():
+def test_limits_name_existing_operations():
     assert set(OPERATIONS) <= set(FUNCTIONS)
 
 
-def test_every_place_where_a_secret_is_verified_is_known():
+def test_every_comparison_of_secrets_is_listed():
     comparing = {
         module
         for (module, _), node in code().functions.items()
@@ -86,25 +86,25 @@ def test_every_place_where_a_secret_is_verified_is_known():
     ]
 
 
-def test_every_mail_has_an_allowance():
+def test_every_email_has_a_limit():
     assert set(MAILS) == set(mail.MailKind)
     assert all(0 < each.per_hour <= each.per_day for each in MAILS.values())
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_verifies_a_secret_has_a_limit(operation):
+def test_operations_that_verify_a_secret_have_a_limit(operation):
     row = OPERATIONS[operation]
     assert row.limits or not row.secrets
 
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda each: each.route.function)
-def test_the_limits_of_a_network_are_those_of_the_endpoint(operation):
+def test_network_limits_match_the_endpoint(operation):
     row = OPERATIONS.get(operation.route.function)
     told = [limit.rule for limit in row.limits if limit.per == NETWORK] if row else []
     assert list(operation.endpoint.spec.limits) == told
 
 
-def test_the_number_of_exports_is_the_parameters_default():
+def test_export_limit_matches_the_parameter():
     parameter = load()["Parameters"]["ExportsPerDay"]["Default"]
     assert parameter == EXPORTS_PER_ACCOUNT.amount
 
@@ -267,7 +267,7 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("operation", "limit"), LIMITS)
-def test_each_limit_of_the_table_holds_and_is_told(service: Any, operation: str, limit: Limit):
+def test_each_limit_is_enforced_and_reported(service: Any, operation: str, limit: Limit):
     rule = limit.rule
     amount = rule.amount if isinstance(rule, Quota) else rule.free
     requests = DRIVEN[operation, rule.name](service)
@@ -282,7 +282,7 @@ def test_each_limit_of_the_table_holds_and_is_told(service: Any, operation: str,
     assert f'"{rule.name}";r=0;t={wait}' in refused.headers["ratelimit"]
 
 
-def test_no_driver_is_for_a_limit_that_is_not_in_the_table():
+def test_every_driver_has_a_limit():
     assert set(DRIVEN) == {
         (operation, limit.rule.name)
         for operation, limit in (parameter.values for parameter in LIMITS)

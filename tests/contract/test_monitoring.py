@@ -355,7 +355,7 @@ def test_with_tracing_every_function_may_write_its_traces():
     assert traced == {logical_id(properties["Role"]) for properties in used}
 
 
-def test_the_schedule_of_heartbeats_is_what_the_code_counts_on():
+def test_heartbeat_schedule_matches_the_code():
     schedules = [p["Schedule"] for name, _, p in sources(load()) if name == "CleanupFunction"]
     assert schedules == [f"rate({CLEANUP_INTERVAL_MINUTES} minutes)"]
 

@@ -27,18 +27,18 @@ def test_the_contract_is_valid_openapi():
     schemathesis.openapi.from_dict(openapi.document()).validate()
 
 
-def test_writing_it_twice_gives_the_same_file():
+def test_generation_is_deterministic():
     assert openapi.render() == openapi.render()
 
 
-def test_every_operation_says_what_it_does():
+def test_every_operation_has_a_summary():
     for methods in openapi.document()["paths"].values():
         for operation in methods.values():
             assert operation["summary"], operation["operationId"]
             assert len(operation["summary"]) <= 100, operation["operationId"]
 
 
-def test_every_reference_leads_somewhere():
+def test_every_reference_resolves():
     document = openapi.document()
     text = openapi.render()
     for kind, name in re.findall(r'"#/components/(\w+)/([^"]+)"', text):
@@ -52,7 +52,7 @@ def test_two_classes_of_one_name_are_refused():
         component_schemas([(one, "serialization"), (other, "serialization")])
 
 
-def test_no_answer_has_a_field_for_a_secret():
+def test_responses_have_no_secret_fields():
     """Tokens leave in the answer to a sign-in and nowhere else; the rest never does."""
     for name, schema in openapi.document()["components"]["schemas"].items():
         if name.endswith("Body"):
@@ -62,7 +62,7 @@ def test_no_answer_has_a_field_for_a_secret():
         assert fields <= allowed, name
 
 
-def test_answers_are_made_of_views_and_requests_of_bodies():
+def test_responses_use_views_and_requests_use_bodies():
     for operation in operations():
         spec = operation.endpoint.spec
         views = [view for view in spec.returns.values() if view is not None]
@@ -74,7 +74,7 @@ def test_answers_are_made_of_views_and_requests_of_bodies():
             assert spec.body.__name__.endswith("Body"), operation.id
 
 
-def test_check_says_what_is_out_of_date_and_writes_nothing(monkeypatch, capsys):
+def test_check_names_stale_files_and_writes_nothing(monkeypatch, capsys):
     stale = ROOT / "openapi.json"
     before = stale.read_text()
     monkeypatch.setattr(openapi, "generated", lambda: {stale: "{}"})

@@ -22,18 +22,18 @@ INSIDE = {"exports"}
 """Pages for whoever is signed in."""
 
 
-def test_every_link_of_a_mail_has_a_page():
+def test_every_emailed_link_has_a_page():
     assert set(PAGES.values()) | {FORGOT_PASSWORD_PAGE} <= DOORS.keys()
     assert {EXPORTS_PAGE} == INSIDE
     assert 'location.pathname === "/exports"' in SOURCE
 
 
-def test_a_page_for_a_link_takes_its_token():
+def test_page_of_a_link_reads_its_token():
     assert {name for name, door in DOORS.items() if "token: true" in door} == set(PAGES.values())
 
 
 @pytest.mark.parametrize("language", sorted(MESSAGES))
-def test_every_step_and_failure_of_an_export_has_a_word_in_every_language(language: str):
+def test_every_export_step_and_failure_is_translated(language: str):
     steps = {part.name for part in PARTS} | {WAITING_STEP, PACKING_STEP, DONE_STEP}
     # Nobody is left to read of an account that was closed.
     failures = set(FailureReason) - {FailureReason.ACCOUNT_CLOSED}
@@ -42,7 +42,7 @@ def test_every_step_and_failure_of_an_export_has_a_word_in_every_language(langua
     assert len(MESSAGES) > 1
 
 
-def test_every_page_asks_for_an_operation_of_the_contract():
+def test_every_page_calls_an_operation_of_the_contract():
     operations = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))["paths"]
     asked = re.findall(r'path: "(/api/v1/[^"]+)"', SOURCE)
     assert len(asked) == len(DOORS) - 2  # signing in and registering are the client's own

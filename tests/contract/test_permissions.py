@@ -570,7 +570,7 @@ def renamed(service, resource):
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_function_may_do_what_it_does_and_nothing_else(function, performed):
+def test_role_grants_exactly_the_recorded_calls(function, performed):
     does = performed[folder(functions()[function])] | by_lambda(function)
     may = role_statements(function)
     denied = sorted(
@@ -583,7 +583,7 @@ def test_a_function_may_do_what_it_does_and_nothing_else(function, performed):
 
 
 @pytest.mark.parametrize("function", functions())
-def test_a_function_may_do_nothing_elsewhere(function, performed):
+def test_role_grants_nothing_on_other_resources(function, performed):
     does = performed[folder(functions()[function])] | by_lambda(function)
     calls = [call for call in does if call.resource != "*"]
     for call in calls:
@@ -592,7 +592,7 @@ def test_a_function_may_do_nothing_elsewhere(function, performed):
 
 
 @pytest.mark.parametrize("function", functions())
-def test_statements_are_exact(function):
+def test_every_part_of_a_statement_is_used(function):
     for statement in role_statements(function):
         assert statement["Effect"] == "Allow"
         for action in as_list(statement["Action"]):
@@ -658,7 +658,7 @@ def test_no_function_that_serves_requests_can_change_or_read_the_audit_trail():
         assert on_audit <= READERS.get(function, {"dynamodb:PutItem"}), function
 
 
-def test_only_the_chainer_can_write_blocks():
+def test_only_chain_audit_can_write_blocks():
     block = Call(
         "dynamodb:PutItem",
         f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{NAMES['AuditTable']}",
@@ -668,7 +668,7 @@ def test_only_the_chainer_can_write_blocks():
     assert writers == ["ChainAuditFunction"]
 
 
-def test_only_the_writers_of_the_audit_bucket_get_past_its_policy():
+def test_bucket_policy_allows_only_the_two_writers():
     (policy,) = (
         resource["Properties"]["PolicyDocument"]["Statement"]
         for resource in deployed().values()

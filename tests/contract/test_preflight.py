@@ -6,5 +6,5 @@ from tools.preflight.plan import Plan
 from tools.template import load
 
 
-def test_every_parameter_that_preflight_reads_is_the_templates():
+def test_preflight_reads_only_parameters_of_the_template():
     assert Plan.READS - set(load()["Parameters"]) == set()

@@ -37,7 +37,7 @@ def written(profile: str) -> dict[str, str]:
 # The profile is one parameter --------------------------------------------------------------------
 
 
-def test_a_deploy_has_to_name_its_profile():
+def test_profile_is_required():
     profile = load()["Parameters"]["Profile"]
     assert "Default" not in profile
     assert set(profile["AllowedValues"]) == set(load()["Mappings"]["Profiles"])
@@ -49,7 +49,7 @@ def test_every_profile_sets_the_same_numbers():
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_samconfig_gives_the_profile_and_nothing_that_could_be_lost(profile):
+def test_samconfig_sets_only_the_profile(profile):
     """SAM replaces these with the command line's, all of them; the stack keeps the rest."""
     assert written(profile) == {"Profile": profile}
 
@@ -60,7 +60,7 @@ def test_every_profile_has_a_stack_of_its_own():
 
 
 @pytest.mark.parametrize("name", sorted(load()["Mappings"]["Profiles"]["dev"]))
-def test_a_number_of_a_profile_is_used_where_its_parameter_is_not_given(name):
+def test_profile_value_applies_if_the_parameter_is_empty(name):
     text = (ROOT / "template.yaml").read_text()
     lookup = f"!FindInMap [Profiles, !Ref Profile, {name}]"
     assert lookup in text
@@ -84,7 +84,7 @@ print(json.dumps(DeployContext.merge_parameters(given["template"], given["overri
 """
 
 
-def test_sam_keeps_a_running_stacks_values_for_what_the_command_line_does_not_name():
+def test_sam_keeps_values_of_a_running_stack():
     given = {"template": {"Parameters": load()["Parameters"]}, "overrides": {"ServiceName": "x"}}
     done = subprocess.run(  # noqa: S603 - SAM's own code
         [SAM_PYTHON, "-c", MERGE],
@@ -145,12 +145,12 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_deploys_with_a_sender_alone(profile):
+def test_profile_needs_only_a_sender(profile):
     assert broken({**GOOD, **written(profile)}) == {}
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_does_not_fit_is_refused_in_a_sentence(case):
+def test_contradicting_parameters_are_refused_with_a_message(case):
     values, sentence = REFUSED[case]
     [said] = [
         text for texts in broken({"Profile": "dev", **GOOD, **values}).values() for text in texts
@@ -158,7 +158,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(case):
     assert sentence in said
 
 
-def test_every_assertion_is_shown_to_refuse_something():
+def test_every_assertion_has_a_failing_case():
     said = set()
     for values, _ in REFUSED.values():
         for texts in broken({"Profile": "dev", **GOOD, **values}).values():
@@ -181,7 +181,7 @@ def test_every_assertion_is_shown_to_refuse_something():
         {"Profile": "prod", **OWN_CDN, "EdgeSecret": "", "DirectAccess": "allowed"},
     ],
 )
-def test_what_fits_is_taken(values):
+def test_valid_parameters_are_accepted(values):
     assert broken({**GOOD, **values}) == {}
 
 

@@ -41,7 +41,7 @@ def variables(resolver: Resolver, function: str = "LoginFunction") -> dict[str, 
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_links_of_mails_lead_to_what_the_stack_says_is_its_address(setup):
+def test_emailed_links_use_the_address_of_the_stack(setup):
     _, url = SETUPS[setup]
     resolver = deployed(setup)
     assert variables(resolver, "SendMailFunction")["LINK_BASE"] == url
@@ -56,17 +56,17 @@ def test_links_of_mails_lead_to_what_the_stack_says_is_its_address(setup):
         ("a CDN of their own", "https://id.example.org", "https://id.example.org"),
     ],
 )
-def test_functions_know_the_address_or_learn_it_from_the_edge(setup, public_url, issuer):
+def test_functions_get_the_address_from_a_variable_or_the_edge(setup, public_url, issuer):
     told = variables(deployed(setup))
     assert (told["PUBLIC_URL"], told["ISSUER"]) == (public_url, issuer)
 
 
-def test_an_issuer_stays_when_a_domain_is_added():
+def test_given_issuer_is_kept_when_a_domain_is_added():
     resolver = Resolver({"Profile": "prod", **DOMAIN, "Issuer": "urn:latchkey:latchkey"})
     assert variables(resolver)["ISSUER"] == "urn:latchkey:latchkey"
 
 
-def test_no_function_behind_the_api_names_the_distribution_whose_origin_is_the_api():
+def test_functions_of_the_api_do_not_refer_to_the_distribution():
     """CloudFormation refuses a circle."""
     behind = {route.function for route in routes()} | {"authorizer"}
     for name, properties in functions().items():
@@ -79,7 +79,7 @@ def test_no_function_behind_the_api_names_the_distribution_whose_origin_is_the_a
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_functions_and_cdn_have_one_secret_and_it_is_never_empty(setup):
+def test_functions_and_cdn_share_one_nonempty_secret(setup):
     resolver = deployed(setup)
     told = variables(resolver)["EDGE_SECRET"]
     assert told
@@ -90,7 +90,7 @@ def test_functions_and_cdn_have_one_secret_and_it_is_never_empty(setup):
         assert header == {"HeaderName": "x-latchkey-edge", "HeaderValue": told}
 
 
-def test_a_secret_is_made_where_none_is_given():
+def test_secret_is_created_if_not_given():
     told = variables(deployed("a domain"))["EDGE_SECRET"]
     assert told == "{{resolve:secretsmanager:GeneratedEdgeSecret:SecretString}}"
     assert load()["Resources"]["GeneratedEdgeSecret"]["Condition"] == "MakesEdgeSecret"
@@ -100,7 +100,7 @@ def test_a_secret_is_made_where_none_is_given():
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_nobody_walks_round_the_edge_unless_that_is_allowed(setup):
+def test_direct_access_is_refused_unless_allowed(setup):
     assert variables(deployed(setup))["DIRECT_ACCESS"] == "refused"
 
 
@@ -122,14 +122,14 @@ def test_a_zone_gets_records_of_both_kinds(record):
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_the_outputs_say_what_is_left_to_do(setup):
+def test_outputs_name_the_next_step(setup):
     _, url = SETUPS[setup]
     said = deployed(setup).resolve(load()["Outputs"]["NextStep"]["Value"])
     assert url in said
     assert ("Point accounts.example.com at" in said) is (setup == "a domain")
 
 
-def test_uploads_are_allowed_from_every_page_because_their_signature_allows_them():
+def test_uploads_are_allowed_from_every_origin():
     [rule] = load()["Resources"]["MediaBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
     assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["POST"], ["*"])
 
@@ -180,7 +180,7 @@ def test_the_gateway_can_wait_for_a_function_and_its_authorizer():
 
 
 @pytest.mark.parametrize("name", ["AuthorizerFunction", "ServiceAuthorizerFunction"])
-def test_the_authorizers_have_concurrency_of_their_own_if_the_account_allows(name):
+def test_authorizers_can_reserve_concurrency(name):
     reserved = functions()[name]["ReservedConcurrentExecutions"]
     assert Resolver({"AuthorizerConcurrency": "50"}).resolve({"x": reserved}) == {"x": "50"}
     assert Resolver({}).resolve({"x": reserved}) == {}

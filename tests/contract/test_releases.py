@@ -80,7 +80,7 @@ def test_every_request_goes_to_the_alias(gradual):
     }
 
 
-def test_who_invokes_may_invoke_the_alias(gradual):
+def test_invokers_may_invoke_the_alias(gradual):
     permitted = [
         permission["Properties"]["FunctionName"]
         for permission in of_type(gradual, "AWS::Lambda::Permission").values()
@@ -90,7 +90,7 @@ def test_who_invokes_may_invoke_the_alias(gradual):
         assert {"Ref": f"{name}Function"} not in permitted
 
 
-def test_nothing_but_the_api_invokes_them(gradual):
+def test_only_the_api_invokes_aliases(gradual):
     """Schedules, queues and streams invoke $LATEST, where a version of before would be wrong."""
     others = {
         name
@@ -122,7 +122,7 @@ def test_codedeploy_may_shift_these_aliases_and_do_nothing_else(gradual):
     assert "CodeDeployServiceRole" not in gradual["Resources"]
 
 
-def test_the_alarm_waits_for_nothing_that_waits_for_a_release(gradual):
+def test_alarm_has_no_circular_dependency(gradual):
     """CloudFormation refuses a circle: API, alias, its release, the alarm, and the API again."""
     seen, todo = set(), {"ReleaseAlarm"}
     while todo:
@@ -134,7 +134,7 @@ def test_the_alarm_waits_for_nothing_that_waits_for_a_release(gradual):
     assert not [name for name in seen if name == "Api" or "Alias" in name or "Deployment" in name]
 
 
-def test_the_alarm_counts_what_is_released_gradually():
+def test_alarm_watches_the_gradually_released_functions():
     metrics = template.load()["Resources"]["ReleaseAlarm"]["Properties"]["Metrics"]
     measured = [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each]
     of_functions = {
@@ -166,7 +166,7 @@ def changed(monkeypatch, change, **parameters):
     return transformed.transformed({**GIVEN, **parameters})[0]
 
 
-def test_code_of_the_layer_makes_new_versions(monkeypatch, at_once):
+def test_change_of_the_layer_makes_new_versions(monkeypatch, at_once):
     after = changed(
         monkeypatch,
         lambda made: made["Resources"]["SharedLayer"]["Properties"].update(Description="new"),
@@ -174,7 +174,7 @@ def test_code_of_the_layer_makes_new_versions(monkeypatch, at_once):
     assert versions(after).isdisjoint(versions(at_once))
 
 
-def test_a_property_makes_a_new_version(monkeypatch, at_once):
+def test_change_of_a_property_makes_a_new_version(monkeypatch, at_once):
     after = changed(
         monkeypatch,
         lambda made: made["Resources"]["LoginFunction"]["Properties"].update(MemorySize=3008),
@@ -183,7 +183,7 @@ def test_a_property_makes_a_new_version(monkeypatch, at_once):
 
 
 @pytest.mark.parametrize("name", GRADUAL)
-def test_a_parameters_new_value_makes_one_by_the_release(at_once, name):
+def test_change_of_a_parameter_makes_a_new_version(at_once, name):
     """SAM compares text, in which `!Ref KeyEpoch` is the same at any value.
 
     The description is CloudFormation's to fill in, and another one replaces the version. Lambda

@@ -38,7 +38,7 @@ stacks = cache(deployable.stacks)
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("stack", deployments())
-def test_every_profile_keeps_the_rule(stack, rule):
+def test_every_profile_follows_the_rule(stack, rule):
     assert rule(stacks()[stack]) == []
 
 
@@ -67,7 +67,7 @@ def test_a_role_with_too_many_statements_breaks_the_rule():
     assert found[0].startswith("LoginFunctionRole has 10")
 
 
-def test_a_policy_of_its_own_counts_for_its_roles():
+def test_separate_policy_counts_for_its_roles():
     resources = with_page()
     resources["Extra"] = {
         "Type": "AWS::IAM::Policy",
@@ -111,13 +111,13 @@ def named(kind, path, name):
     return {"Type": kind, "Properties": properties}
 
 
-def test_there_are_names_to_be_unique():
+def test_template_has_names_to_check():
     named_kinds = {r["Type"] for r in with_page().values()} & set(ACCOUNT_WIDE)
     assert len(named_kinds) >= 5
 
 
 @pytest.mark.parametrize("change", [{"AlarmActions": []}, {"ActionsEnabled": False}])
-def test_an_alarm_that_tells_nobody_breaks_the_rule(change):
+def test_alarm_without_an_action_breaks_the_rule(change):
     resources = with_page()
     resources["ChainAuditAlarm"]["Properties"] |= change
     assert alarms_report(resources) == ["ChainAuditAlarm has no action"]

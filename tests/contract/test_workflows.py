@@ -39,7 +39,7 @@ def allowed(name):
     return [action for statement in statements for action in statement["Action"]]
 
 
-def test_there_is_one_for_each_occasion():
+def test_expected_workflows_exist():
     assert set(WORKFLOWS) == {"check", "codeql", "deploy", "release", "slow"}
 
 
@@ -55,7 +55,7 @@ def test_every_action_is_pinned_by_its_commit_and_says_its_version(workflow):
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_a_token_may_read_the_source_and_no_more(workflow):
+def test_workflow_token_can_only_read_the_source(workflow):
     assert read(workflow)["permissions"] == {"contents": "read"}
 
 
@@ -65,7 +65,7 @@ def test_only_a_job_of_an_environment_gets_an_identity_for_aws():
         assert ("id-token" in granted) is ("environment" in job), name
 
 
-def test_two_jobs_may_write_one_thing_each():
+def test_only_two_jobs_may_write():
     """The release makes a release, the scan uploads its findings."""
     writing = {
         (workflow, name, permission)
@@ -79,7 +79,7 @@ def test_two_jobs_may_write_one_thing_each():
     }
 
 
-def test_what_may_publish_a_release_installs_nothing():
+def test_release_job_installs_nothing():
     publish = read("release")["jobs"]["publish"]
     assert publish["needs"] == "check"
     used = {step["uses"].partition("@")[0] for step in publish["steps"] if "uses" in step}
@@ -90,12 +90,12 @@ def test_what_may_publish_a_release_installs_nothing():
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_every_job_ends_by_itself(workflow):
+def test_every_job_has_a_timeout(workflow):
     for name, job in read(workflow)["jobs"].items():
         assert "uses" in job or job["timeout-minutes"] < 360, name
 
 
-def test_nothing_from_outside_is_pasted_into_a_script():
+def test_scripts_contain_no_untrusted_expressions():
     for _, name, step in steps():
         assert "${{" not in step.get("run", ""), f"{name}: pass it in env"
 
@@ -106,7 +106,7 @@ def test_a_checkout_leaves_no_token_behind():
     assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
 
 
-def test_every_make_target_is_there():
+def test_every_used_make_target_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     called = {
         target
@@ -121,7 +121,7 @@ def test_every_make_target_is_there():
     assert called <= targets
 
 
-def test_a_release_executes_what_was_looked_at_after_the_checks():
+def test_release_executes_the_approved_change_set_after_the_checks():
     release = read("deploy")["jobs"]
     assert release["check"]["uses"] == "./.github/workflows/check.yml"
     assert release["plan"]["needs"] == "check"
@@ -186,7 +186,7 @@ def camel(operation):
     return "".join(special.get(word, word.capitalize()) for word in operation.split("_"))
 
 
-def test_only_cloudformation_may_be_what_executes():
+def test_execution_role_is_for_cloudformation_only():
     (statement,) = role("ExecutionRole")["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "cloudformation.amazonaws.com"}
     assert "iam:*" not in allowed("ExecutionRole")
@@ -201,7 +201,7 @@ def forms():
     return {path.stem: yaml.safe_load(path.read_text()) for path in paths}
 
 
-def test_a_form_asks_for_each_thing_once_and_tells_where_vulnerabilities_go():
+def test_issue_forms_are_valid_and_link_the_security_policy():
     assert forms()["config"] == {"blank_issues_enabled": False}
     for name in ("bug", "feature"):
         form = forms()[name]
@@ -216,7 +216,7 @@ def test_a_form_asks_for_each_thing_once_and_tells_where_vulnerabilities_go():
 TYPES = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
 
 
-def test_dependencies_are_updated_where_there_are_some():
+def test_dependabot_covers_every_dependency_file():
     updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
     watched = {
         (update["package-ecosystem"], directory)
@@ -232,7 +232,7 @@ def test_dependencies_are_updated_where_there_are_some():
 
 
 @pytest.mark.parametrize(("name", "layer"), [("runtime", "shared"), ("media", "media")])
-def test_a_layer_installs_what_is_locked(name, layer):
+def test_layers_install_locked_dependencies(name, layer):
     locked = (ROOT / f"requirements/{name}.txt").read_text()
     assert (ROOT / f"layers/{layer}/requirements.txt").read_text() == locked, "run `make lock`"
 

@@ -210,7 +210,7 @@ def set_outcome(stack, key, outcome):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_each_of_ten_thousand_requests_over_http_is_accounted_for(stack, mix):
+def test_each_of_ten_thousand_http_requests_has_a_row(stack, mix):
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         for count in itertools.batched(range(9_997), 200, strict=False):
@@ -226,7 +226,7 @@ def test_each_of_ten_thousand_requests_over_http_is_accounted_for(stack, mix):
     assert mix.told_otherwise(stack) == []
 
 
-def test_a_tail_that_is_cut_off_between_two_anchors_is_missed(stack, mix, tmp_path):
+def test_missing_tail_between_two_anchors_is_detected(stack, mix, tmp_path):
     mix.send(0)
     assert not_recorded(stack, {a.headers[REQUEST_ID] for a in mix.answers}) == set()
     chained(stack, tmp_path)
@@ -258,7 +258,7 @@ def test_a_tail_that_is_cut_off_between_two_anchors_is_missed(stack, mix, tmp_pa
 # The bucket --------------------------------------------------------------------------------------
 
 
-def test_nobody_removes_or_replaces_an_anchor(stack, mix, tmp_path):
+def test_anchors_cannot_be_removed_or_replaced(stack, mix, tmp_path):
     chained(stack, tmp_path)
     s3, bucket = stack.client("s3"), stack.deployment.outputs["AuditBucketName"]
     (anchor, *_) = s3.list_object_versions(Bucket=bucket, Prefix="anchors/")["Versions"]
@@ -288,7 +288,7 @@ def emulated(stack, monkeypatch):
     boto_client._session.cache_clear()
 
 
-def test_the_archive_alone_proves_what_the_table_has_forgotten(stack, mix, tmp_path, emulated):
+def test_archive_alone_verifies_expired_rows(stack, mix, tmp_path, emulated):
     chained(stack, tmp_path)
     before = set(audit(stack, tmp_path / "before")[0])
     # Two hours from now: the function archives what is an hour old, and a test can't wait for it.
@@ -318,7 +318,7 @@ def test_the_archive_alone_proves_what_the_table_has_forgotten(stack, mix, tmp_p
 # Dead letters ------------------------------------------------------------------------------------
 
 
-def test_a_batch_that_could_not_be_recorded_is_recorded_by_redrive(stack):
+def test_redrive_records_a_failed_batch(stack):
     request_id = f"late-{time.time_ns()}"
     line = {
         "message": "audited request",
@@ -360,7 +360,7 @@ def _waiting(stack, queue):
 # For administrators ------------------------------------------------------------------------------
 
 
-def test_an_administrator_reads_the_trail_and_that_is_a_row_too(stack, api):
+def test_search_by_an_administrator_is_audited(stack, api):
     email = f"admin-{time.time_ns()}@example.com"
     api.register(email)
     stack.invoke("grant_admin", {"email": email})
@@ -474,7 +474,7 @@ def leaks(stack, api, people):
     return len(canaries.planted), found
 
 
-def test_no_secret_is_found_in_logs_rows_exports_or_answers(stack, api):
+def test_no_secret_is_in_logs_rows_exports_or_responses(stack, api):
     planted, found = leaks(stack, api, 2)
     assert planted >= 20
     assert found == []
@@ -482,7 +482,7 @@ def test_no_secret_is_found_in_logs_rows_exports_or_answers(stack, api):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_of_two_hundred_secrets_none_is_found_over_http(stack, api):
+def test_two_hundred_secrets_do_not_leak_over_http(stack, api):
     planted, found = leaks(stack, api, 20)
     print(f"\n{planted} secrets planted, {len(found)} found")  # noqa: T201
     assert planted >= 200

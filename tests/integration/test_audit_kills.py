@@ -215,7 +215,7 @@ def test_a_killed_process_leaves_no_change_without_its_row(campaign):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("third", range(3))
-def test_of_five_hundred_killed_processes_none_leaves_a_change_without_its_row(campaign, third):
+def test_five_hundred_killed_processes_leave_no_change_without_its_row(campaign, third):
     campaign.chance.seed(SEED + third)
     campaign.outcomes.clear()
     kill(campaign, 140, 30)

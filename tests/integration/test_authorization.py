@@ -134,7 +134,7 @@ EXTENTS = [
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("operations", EXTENTS)
-def test_whoever_may_not_is_refused_and_nothing_changes(world, operations):
+def test_forbidden_requests_are_refused_and_change_nothing(world, operations):
     cells = [cell for cell in REFUSALS if cell[0] in operations]
     before = world.kept()
     assert {key[0] for key in before} == {f"ACCOUNT#{p.id}" for p in world.people.values()}
@@ -152,7 +152,7 @@ def test_whoever_may_not_is_refused_and_nothing_changes(world, operations):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("operations", EXTENTS)
-def test_whoever_may_read_or_ask_does(world, operations):
+def test_allowed_reads_succeed(world, operations):
     cells = [cell for cell in HARMLESS if cell[0] in operations]
     with ThreadPoolExecutor(WAYS) as pool:
         answers = list(pool.map(lambda cell: world.send(*cell), cells))
@@ -167,7 +167,7 @@ def test_whoever_may_read_or_ask_does(world, operations):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_whoever_may_change_does(wide_api, stack):
+def test_allowed_changes_succeed(wide_api, stack):
     """Each on a world of its own: what one changes must not be what another is refused for."""
     changes = [cell for cell in ALLOWED if cell not in HARMLESS]
     boss = an_admin(wide_api, stack).token
@@ -188,7 +188,7 @@ def test_whoever_may_change_does(wide_api, stack):
 
 
 @pytest.mark.timeout(300)
-def test_the_first_administrator_comes_from_iam_and_the_last_one_stays(world):
+def test_first_administrator_is_granted_by_iam_and_the_last_one_stays(world):
     """Whoever may invoke the function is who may; no route leads to it."""
     wide_api, stack = world.api, world.stack
     routes = stack.client("apigatewayv2").get_routes(

@@ -78,7 +78,7 @@ def test_the_page_in_a_browser(under_way: dict[Path, Future[None]], suite: Path)
 
 @pytest.mark.slow
 @pytest.mark.timeout(SUITE_SECONDS + 10)
-def test_every_state_in_every_look(stack: LocalStack, chromium: str):
+def test_every_state_renders_in_every_theme(stack: LocalStack, chromium: str):
     _run(stack, chromium, WEB / "tests" / "states.test.mjs", LOOKS="all")
 
 

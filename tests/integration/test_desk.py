@@ -49,7 +49,7 @@ def answer(sent):
     return sent.status_code, error_code(sent)
 
 
-def test_nobody_becomes_an_administrator_by_a_wrong_address(stack):
+def test_grant_with_a_wrong_address_fails(stack):
     for email in (a_fresh_address(), "", "*"):
         made = make_admin(stack, email)
         assert made.returncode == 1
@@ -63,7 +63,7 @@ def test_nobody_becomes_an_administrator_by_a_wrong_address(stack):
         pytest.param(HOSTILE_FILTERS, id="all", marks=pytest.mark.slow),
     ],
 )
-def test_no_hostile_filter_passes_or_breaks_the_desk(wide_api, admin, filters):
+def test_hostile_filters_are_refused(wide_api, admin, filters):
     """All of them are tried in `tests/functions/test_administration.py`, too."""
     for wanted in filters:
         found = wide_api.call("GET", SESSIONS, token=admin, params=wanted)
@@ -104,9 +104,7 @@ def garbled(cursor):
 
 
 @pytest.mark.parametrize("path", [SESSIONS, pytest.param(USERS, marks=pytest.mark.slow)])
-def test_a_cursor_is_good_for_its_caller_its_listing_and_its_filter_only(
-    wide_api, stack, admin, path
-):
+def test_cursor_works_only_for_its_caller_list_and_filter(wide_api, stack, admin, path):
     email = a_fresh_address()
     wide_api.register(email)
     assert make_admin(stack, email).returncode == 0
@@ -131,9 +129,7 @@ def test_a_cursor_is_good_for_its_caller_its_listing_and_its_filter_only(
     assert wide_api.call("GET", path, token=admin, params=wanted).status_code == 200
 
 
-def test_a_confirmation_is_good_for_its_caller_and_filter_once_and_spares_the_caller(
-    wide_api, stack, admin
-):
+def test_confirmation_works_once_for_its_caller_and_filter(wide_api, stack, admin):
     email = a_fresh_address()
     ada = wide_api.register(email).json()["data"]
     me = wide_api.call("GET", f"{USERS}/me", token=admin).json()["data"]["id"]

@@ -18,7 +18,7 @@ def bare(wide_api):
 
 
 @pytest.mark.parametrize("proof", [{}, {"x-latchkey-edge": ""}, {"x-latchkey-edge": "a guess"}])
-def test_the_bare_endpoint_answers_nobody(bare, proof):
+def test_direct_requests_to_the_api_are_refused(bare, proof):
     for method, path in [
         ("GET", "/api/v1/health"),
         ("GET", KEYS),
@@ -29,7 +29,7 @@ def test_the_bare_endpoint_answers_nobody(bare, proof):
         assert (answer.status_code, error_code(answer)) == (403, "DIRECT_ACCESS_REFUSED")
 
 
-def test_public_keys_are_kept_and_a_persons_answers_are_not(api):
+def test_public_keys_are_cached_and_personal_responses_are_not(api):
     fresh = {"accept": f"*/*;n={secrets.token_hex(4)}"}
     first, second = (api.call("GET", KEYS, headers=fresh) for _ in range(2))
     assert [each.headers["x-cache"].split()[0] for each in (first, second)] == ["Miss", "Hit"]
@@ -40,14 +40,14 @@ def test_public_keys_are_kept_and_a_persons_answers_are_not(api):
     assert {each.status_code for each in answers} == {200}
 
 
-def test_no_error_is_kept(api):
+def test_errors_are_not_cached(api):
     path = f"/api/v1/users/me/exports/exp_{secrets.token_hex(8)}"
     answers = [api.call("GET", path) for _ in range(2)]
     assert {each.headers["x-cache"].split()[0] for each in answers} == {"Miss"}
     assert len({each.headers["x-request-id"] for each in answers}) == 2
 
 
-def test_the_page_may_be_asked_and_not_changed(api):
+def test_page_is_read_only(api):
     page = api.call("GET", "/reset-password")
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")

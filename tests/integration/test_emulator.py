@@ -43,7 +43,7 @@ def key() -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_one_of_fifty_conditional_puts_wins(
+def test_one_of_fifty_conditional_puts_succeeds(
     stack: LocalStack,
     dynamodb: Any,
     at_once: Callable[[Callable[[int], str]], list[str]],
@@ -115,7 +115,7 @@ def test_a_failed_transaction_leaves_nothing_behind(
     assert dynamodb.get_item(TableName=stack.table_name, Key=key)["Item"] == key
 
 
-def test_one_of_fifty_transactions_wins_and_the_others_leave_nothing_behind(
+def test_one_of_fifty_transactions_succeeds_and_the_others_write_nothing(
     stack: LocalStack,
     dynamodb: Any,
     at_once: Callable[[Callable[[int], str]], list[str]],

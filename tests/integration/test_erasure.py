@@ -160,7 +160,7 @@ def canary(wide_api, stack):
 
 
 @pytest.mark.timeout(300)
-def test_nothing_of_a_person_is_left_in_any_table_bucket_queue_or_log(wide_api, stack, canary):
+def test_erasure_leaves_nothing_in_tables_buckets_queues_and_logs(wide_api, stack, canary):
     canary.live()
     canary.write_items(101)
     boss = Canary(wide_api, stack)
@@ -189,7 +189,7 @@ def test_nothing_of_a_person_is_left_in_any_table_bucket_queue_or_log(wide_api, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_how_long_erasing_takes(wide_api, stack):
+def test_duration_of_an_erasure(wide_api, stack):
     """From the order over HTTP to the empty partition: relay, queue and worker in between."""
     every: list[float] = []
     for items in SIZES:

@@ -217,7 +217,7 @@ def kill_and_redeliver(services, environment, point, items, nth=1):
 
 
 @pytest.mark.parametrize(("point", "items"), [("removed", 1), ("page_erased", 101), ("signed", 99)])
-def test_an_erasure_survives_its_worker(services, environment, point, items):
+def test_erasure_continues_after_a_killed_worker(services, environment, point, items):
     """A few points; the whole list is the slow test's."""
     kill_and_redeliver(services, environment, point, items)
 
@@ -226,7 +226,7 @@ def test_an_erasure_survives_its_worker(services, environment, point, items):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("items", SIZES)
-def test_an_erasure_is_killed_at_every_point(services, environment, items, point):
+def test_erasure_continues_after_a_kill_at_every_step(services, environment, items, point):
     chance = random.Random(f"{SEED} {items} {point}")
     pages = -(-(items + 4) // 99)
     nth = {"page_erased": chance.randrange(1, pages + 1), "removed": 2, "counted": 2}

@@ -79,7 +79,7 @@ def run(campaign, environment, plan, seed=SEED):
     return redeliveries
 
 
-def test_a_killed_worker_costs_nothing_but_time(campaign, environment):
+def test_export_continues_after_a_killed_worker(campaign, environment):
     """One point of each phase; the whole list is the slow test's."""
     points = ("segment_staged", "handed_over", "archive_complete", "published")
     done = run(campaign, environment, [(point, 300) for point in points])
@@ -89,7 +89,7 @@ def test_a_killed_worker_costs_nothing_but_time(campaign, environment):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_an_export_killed_at_every_point_is_ready_all_the_same(campaign, environment, seed):
+def test_export_continues_after_a_kill_at_every_step(campaign, environment, seed):
     """Three times, so each point is hit three times: sixty-six exports."""
     plan = [(point, 1000) for point in POINTS]
     plan[4 * seed] = (plan[4 * seed][0], 10_000)
@@ -98,7 +98,7 @@ def test_an_export_killed_at_every_point_is_ready_all_the_same(campaign, environ
     assert done.total() == len(POINTS)
 
 
-def test_five_deliveries_at_once_make_one_file_and_one_mail(campaign, environment):
+def test_five_parallel_deliveries_make_one_file_and_one_email(campaign, environment):
     asked = campaign.ask(200)
     with ThreadPoolExecutor(5) as pool:
         codes = list(

@@ -201,7 +201,7 @@ def paused(worker):
 # The file ----------------------------------------------------------------------------------------
 
 
-def test_all_of_a_persons_data_comes_as_one_file(api, stack, bucket, owner):
+def test_export_is_one_file_with_all_data(api, stack, bucket, owner):
     stranger = Owner.of(api, stack, full_name="Grace Hopper")
     api.login(owner.email)
     sessions = "/api/v1/users/me/sessions"
@@ -268,7 +268,7 @@ def show_a_picture(api, token):
     assert api.call("PUT", f"{me}/avatar", token=token, json=body).status_code == 200
 
 
-def test_only_a_fresh_link_opens_the_file_and_each_is_recorded(stack, bucket, owner):
+def test_only_a_valid_link_opens_the_file_and_each_is_audited(stack, bucket, owner):
     export_id = owner.ask().json()["data"]["id"]
     before = owner.wait(export_id)[-1]
     url = owner.look(export_id).json()["data"]["download_url"]
@@ -304,7 +304,7 @@ def in_five_minutes():
     return at.isoformat().replace("+00:00", "Z")
 
 
-def test_a_link_ends_with_the_credentials_that_signed_it(stack, bucket, owner, monkeypatch):
+def test_link_expires_with_the_credentials_that_signed_it(stack, bucket, owner, monkeypatch):
     export_id = owner.ask().json()["data"]["id"]
     owner.wait(export_id)
     for name, value in stack.emulator.environment.items():
@@ -324,7 +324,7 @@ def test_a_link_ends_with_the_credentials_that_signed_it(stack, bucket, owner, m
 # Who may ask, and how often ----------------------------------------------------------------------
 
 
-def test_it_takes_a_recent_authentication_to_ask_and_to_download(api, stack, owner):
+def test_request_and_download_require_recent_authentication(api, stack, owner):
     for method, path in (("POST", EXPORT), ("GET", EXPORTS), ("GET", f"{EXPORTS}/exp_1")):
         refused = api.call(method, path)
         assert (refused.status_code, error_code(refused)) == (401, "TOKEN_MISSING")
@@ -343,7 +343,7 @@ def test_it_takes_a_recent_authentication_to_ask_and_to_download(api, stack, own
     assert owner.look(export_id, proven["data"]["access_token"]).json()["data"]["download_url"]
 
 
-def test_one_at_a_time_once_for_each_key_three_a_day(api, stack, paused, owner):
+def test_export_limits_and_idempotency(api, stack, paused, owner):
     key = {"idempotency-key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
     answers = all_at_once(5, lambda _: owner.ask(headers=key))
     assert [answer.status_code for answer in answers] == [202] * 5
@@ -373,7 +373,7 @@ def test_one_at_a_time_once_for_each_key_three_a_day(api, stack, paused, owner):
 # What goes wrong ---------------------------------------------------------------------------------
 
 
-def test_five_deliveries_at_once_of_each_message_make_one_file_and_one_mail(
+def test_parallel_deliveries_of_each_message_make_one_file_and_one_email(
     api, stack, bucket, paused
 ):
     people = [Owner.of(api, stack) for _ in range(6)]
@@ -406,7 +406,7 @@ def hasty(worker):
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_poisoned_export_fails_after_five_deliveries_and_can_be_redriven(
+def test_failing_export_fails_after_five_deliveries_and_can_be_redriven(
     api, stack, bucket, worker, owner
 ):
     poison = {
@@ -476,7 +476,7 @@ def make_due(stack, owner, export_id):
 # The end -----------------------------------------------------------------------------------------
 
 
-def test_a_file_whose_time_has_passed_is_gone(stack, bucket, owner):
+def test_expired_file_is_removed(stack, bucket, owner):
     export_id = owner.ask().json()["data"]["id"]
     url = owner.wait(export_id)[-1]["download_url"]
     change(stack, owner.item(f"EXPORT#{export_id}"), expires_at=int(time.time() * 1000) - 1)
@@ -491,7 +491,7 @@ def test_a_file_whose_time_has_passed_is_gone(stack, bucket, owner):
     assert owner.actions()["export.expired"] == 1
 
 
-def test_the_end_of_an_account_takes_its_exports_along(api, stack, bucket, worker, owner):
+def test_deletion_of_an_account_removes_its_exports(api, stack, bucket, worker, owner):
     done = owner.ask().json()["data"]["id"]
     url = owner.wait(done)[-1]["download_url"]
     worker.pause(paused=True)

@@ -68,7 +68,7 @@ def in_one_window(api, headers):
 
 
 @pytest.mark.usefixtures("strict")
-def test_a_client_is_told_its_limit_and_forged_addresses_are_one_client(wide_api, edge):
+def test_limit_headers_are_sent_and_forged_addresses_are_one_client(wide_api, edge):
     here = edge.from_address("198.18.2.1")
     left = in_one_window(wide_api, here)
     answers = [forget(wide_api, {**here, **forged(n)}) for n in range(left + 2)]
@@ -86,7 +86,7 @@ def test_a_client_is_told_its_limit_and_forged_addresses_are_one_client(wide_api
 
 
 @pytest.mark.usefixtures("strict")
-def test_without_the_edges_secret_nothing_is_answered(wide_api):
+def test_requests_without_the_edges_secret_are_refused(wide_api):
     answers = [
         forget(
             wide_api,
@@ -103,7 +103,7 @@ def test_without_the_edges_secret_nothing_is_answered(wide_api):
     assert "ratelimit" not in answers[-1].headers
 
 
-def test_strangers_who_guess_do_not_keep_the_owner_out(wide_api, edge, stack):
+def test_attempts_of_others_do_not_lock_the_owner_out(wide_api, edge, stack):
     email = a_fresh_address()
     registered = wide_api.register(email)
     assert registered.status_code == 201

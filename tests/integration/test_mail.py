@@ -72,7 +72,7 @@ def restore(api: Api, token: str) -> Any:
     return api.call("POST", "/api/v1/auth/restore", json={"token": token})
 
 
-def test_an_address_is_confirmed_by_the_link_of_a_mail(api, stack):
+def test_emailed_link_confirms_the_address(api, stack):
     email = a_fresh_address()
     api.register(email, speaking_language="de")
     mail = wait_for_mail(stack, email, about="verify-email#")
@@ -92,7 +92,7 @@ def test_an_address_is_confirmed_by_the_link_of_a_mail(api, stack):
     assert api.login(email).json()["data"]["user"]["is_verified"] is True
 
 
-def test_a_forgotten_password_is_replaced_and_everything_signed_out(api, stack):
+def test_password_reset_signs_out_every_device(api, stack):
     email = a_fresh_address()
     token = api.register(email).json()["data"]["access_token"]
     assert (
@@ -105,7 +105,7 @@ def test_a_forgotten_password_is_replaced_and_everything_signed_out(api, stack):
     wait_for_mail(stack, email, about="forgot-password")
 
 
-def test_a_changed_password_ends_the_other_sessions_and_is_told(api, stack):
+def test_password_change_ends_the_other_sessions_and_sends_an_email(api, stack):
     email = a_fresh_address()
     mine = api.register(email).json()["data"]["access_token"]
     other = api.login(email).json()["data"]["access_token"]
@@ -126,7 +126,7 @@ def test_a_changed_password_ends_the_other_sessions_and_is_told(api, stack):
     assert ANOTHER not in told["BodyText"] + told["BodyHtml"]
 
 
-def test_of_two_who_confirm_one_new_address_at_once_one_has_it(api, stack):
+def test_one_of_two_parallel_confirmations_of_an_address_succeeds(api, stack):
     new = a_fresh_address()
     tokens = [api.register().json()["data"]["access_token"] for _ in range(2)]
     for token in tokens:
@@ -141,7 +141,7 @@ def test_of_two_who_confirm_one_new_address_at_once_one_has_it(api, stack):
     assert addresses.count(new) == 1
 
 
-def test_a_changed_address_can_be_changed_back(api, stack):
+def test_changed_address_can_be_undone(api, stack):
     old, new = a_fresh_address(), a_fresh_address()
     token = api.register(old).json()["data"]["access_token"]
     asked = api.call("POST", "/api/v1/users/me/email", json={"email": new}, token=token)
@@ -157,7 +157,7 @@ def test_a_changed_address_can_be_changed_back(api, stack):
     assert api.login(new, password=ANOTHER).status_code == 401
 
 
-def test_who_has_left_comes_back_by_the_link_of_the_mail(api, stack):
+def test_emailed_link_restores_a_deleted_account(api, stack):
     email = a_fresh_address()
     token = api.register(email).json()["data"]["access_token"]
     assert api.call("DELETE", "/api/v1/users/me", token=token).status_code == 200
@@ -172,7 +172,7 @@ def disown(api: Api, token: str) -> Any:
     return api.call("POST", "/api/v1/auth/not-me", json={"token": token})
 
 
-def test_a_sign_in_that_was_not_ones_own_is_ended_by_the_link_of_its_mail(api, stack):
+def test_emailed_link_ends_an_unrecognized_sign_in(api, stack):
     email = a_fresh_address()
     hers = api.register(email).json()["data"]["access_token"]
     theirs = api.login(email).json()["data"]["access_token"]
@@ -203,7 +203,7 @@ def promised(worker: QueueWorker, people: list[str]) -> set[str]:
 COPIES = 20
 
 
-def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack, worker):
+def test_many_deliveries_of_a_message_send_one_email(api, stack, worker):
     """Twenty copies of every delivery, of which the first workers that come claim one each."""
     people = [a_fresh_address() for _ in range(5)]
     sqs, url = stack.client("sqs"), worker.queue("MailQueue")
@@ -227,7 +227,7 @@ def test_a_message_that_is_delivered_many_times_is_one_mail(api, stack, worker):
         assert len(mails_to(stack, email)) == 1
 
 
-def test_a_mail_service_that_hangs_and_fails_delays_no_answer_and_loses_no_mail(api, stack, worker):
+def test_outage_of_ses_delays_no_response_and_loses_no_email(api, stack, worker):
     """And what cannot be delivered at all stays where somebody can look at it."""
     people = [a_fresh_address() for _ in range(2)]
     with (
@@ -329,7 +329,7 @@ def issue(api, stack):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", ["verify-email", "reset-password", "restore-account", "not-me"])
 @pytest.mark.parametrize(("ways", "rounds"), [SMALL, pytest.param(*FULL, marks=pytest.mark.slow)])
-def test_of_many_who_use_a_link_at_once_one_succeeds(wide_api, issue, page, ways, rounds):
+def test_one_of_many_parallel_uses_of_a_link_succeeds(wide_api, issue, page, ways, rounds):
     use = {
         "verify-email": lambda token: confirm(wide_api, token),
         "reset-password": lambda token: reset(wide_api, token),

@@ -25,7 +25,7 @@ def test_every_alarm_of_the_stack_reports_to_its_topic(stack: LocalStack) -> Non
     assert {tuple(alarm["OKActions"]) for alarm in alarms} == {(topic,)}
 
 
-def test_a_run_of_cleanup_is_felt_by_the_relay(stack: LocalStack) -> None:
+def test_heartbeat_of_cleanup_reaches_the_relay(stack: LocalStack) -> None:
     relayed = '"operation":"relay_outbox"'
     before = len(stack.logs(relayed))
     assert stack.invoke("cleanup", {"task": "send_heartbeats"})["send_heartbeats"] in {2, 3}
@@ -33,7 +33,7 @@ def test_a_run_of_cleanup_is_felt_by_the_relay(stack: LocalStack) -> None:
     assert stack.logs('"message":"no such queue"') == []
 
 
-def test_an_address_that_bounces_gets_no_more_mails(api: Api, stack: LocalStack) -> None:
+def test_bounced_address_gets_no_more_emails(api: Api, stack: LocalStack) -> None:
     """SES tells of it; the emulator's does not, so the queue is sent what EventBridge would."""
     email, other = a_fresh_address(), a_fresh_address()
     token = api.register(email).json()["data"]["access_token"]

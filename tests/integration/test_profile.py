@@ -53,7 +53,7 @@ def show(api, token, offered):
     return api.call("PUT", f"{ME}/avatar", token=token, json=body)
 
 
-def test_a_picture_goes_through_the_bucket_and_comes_back_through_the_edge(api, stack, ada):
+def test_picture_is_uploaded_to_the_bucket_and_served_by_the_edge(api, stack, ada):
     offered = offer(api, ada).json()["data"]
     assert urlsplit(offered["url"]).hostname == "127.0.0.1"
     assert show(api, ada, offered).status_code == 409
@@ -80,7 +80,7 @@ def test_a_picture_goes_through_the_bucket_and_comes_back_through_the_edge(api, 
     assert url.rpartition("/")[2] not in str(left.get("Contents"))
 
 
-def test_five_mebibytes_pass_and_a_byte_more_does_not(api, ada):
+def test_upload_limit_is_five_mebibytes(api, ada):
     offered = offer(api, ada, "image/jpeg").json()["data"]
     full = jpeg((800, 800)) + b"\0" * (AVATAR_MAX_BYTES - len(jpeg((800, 800))))
     assert send(offered, full + b"\0").status_code == 400
@@ -108,7 +108,7 @@ def test_form_changes_text_and_picture_together(api, ada):
     assert httpx.get(data["avatar_url"]).headers["content-type"] == "image/webp"
 
 
-def test_nothing_that_was_uploaded_is_ever_served(api, stack, ada):
+def test_uploads_are_never_served(api, stack, ada):
     offered = offer(api, ada).json()["data"]
     send(offered, HTML)
     key = offered["fields"]["key"]
@@ -118,7 +118,7 @@ def test_nothing_that_was_uploaded_is_ever_served(api, stack, ada):
         assert answer.status_code == 404 or "latchkey-settings" in answer.text, path
 
 
-def test_the_same_key_makes_one_upload(api, ada):
+def test_repeated_key_makes_one_upload(api, ada):
     key = {"idempotency-key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
     first, second = (offer(api, ada, **key).json()["data"] for _ in range(2))
     assert first["upload_id"] == second["upload_id"]
@@ -133,7 +133,7 @@ def test_change_with_an_outdated_etag_is_refused(api, ada):
     assert (refused.status_code, error_code(refused)) == (412, "PRECONDITION_FAILED")
 
 
-def test_static_routes_win_over_an_id_and_other_peoples_accounts_are_not_there(api, ada):
+def test_static_routes_take_precedence_and_other_accounts_are_not_found(api, ada):
     bob = api.register().json()["data"]
     path = f"/api/v1/users/{bob['user']['id']}"
     for refused in (
@@ -153,7 +153,7 @@ def test_static_routes_win_over_an_id_and_other_peoples_accounts_are_not_there(a
     assert set(reset.json()["data"].values()) == {None}
 
 
-def test_a_consent_is_kept_with_what_when_where_and_to_which_text(api, stack):
+def test_consent_is_stored_with_time_device_and_wording(api, stack):
     registered = api.register().json()["data"]
     own, elsewhere = (
         registered["access_token"],
@@ -174,7 +174,7 @@ def test_a_consent_is_kept_with_what_when_where_and_to_which_text(api, stack):
     assert version == variables["Variables"]["CONSENT_TEXT_VERSION"]
 
 
-def test_a_file_that_a_crash_has_left_is_swept_and_one_under_way_is_not(stack):
+def test_sweep_removes_unused_files_but_no_recent_ones(stack):
     now = datetime.now(UTC)
     old, fresh = (new_id("avt", now - timedelta(days=days)) for days in (1, 0))
     s3, dynamodb = stack.client("s3"), stack.client("dynamodb")
@@ -255,7 +255,7 @@ def settled(somebody):
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_what_is_no_picture_does_not_take_the_place_of_one(settled, content):
+def test_invalid_picture_does_not_replace_the_picture(settled, content):
     offered = offer(settled.api, settled.token).json()["data"]
     fits = 1 <= len(content) <= AVATAR_MAX_BYTES
     assert send(offered, content).status_code == (204 if fits else 400)
@@ -267,7 +267,7 @@ def test_what_is_no_picture_does_not_take_the_place_of_one(settled, content):
     assert error_code(show(settled.api, settled.token, offered)) == "UPLOAD_NOT_FOUND"
 
 
-def test_a_form_with_what_is_no_picture_changes_nothing(settled):
+def test_form_with_an_invalid_file_changes_nothing(settled):
     for name in ("svg", "half a jpeg", "empty"):
         form, content_type = multipart(age="36", avatar=("me.png", HOSTILE[name]))
         headers = {"content-type": content_type}
@@ -275,7 +275,7 @@ def test_a_form_with_what_is_no_picture_changes_nothing(settled):
         settled.require_refused(refused, 400, "UNUSABLE_PICTURE")
 
 
-def test_of_a_picture_that_is_a_page_as_well_only_the_picture_is_kept(api, ada):
+def test_polyglot_file_is_stored_as_a_picture_only(api, ada):
     offered = offer(api, ada).json()["data"]
     assert send(offered, png() + SCRIPT).status_code == 204
     served = httpx.get(show(api, ada, offered).json()["data"]["avatar_url"])
@@ -283,7 +283,7 @@ def test_of_a_picture_that_is_a_page_as_well_only_the_picture_is_kept(api, ada):
     assert b"script" not in served.content
 
 
-def test_an_upload_is_its_owners_and_counts_once(settled, api, ada):
+def test_upload_works_once_for_its_owner(settled, api, ada):
     theirs = offer(api, ada).json()["data"]
     assert send(theirs, jpeg()).status_code == 204
     for offered in (theirs, settled.upload, {"upload_id": "../" + theirs["upload_id"]}):
@@ -296,7 +296,7 @@ def test_an_upload_is_its_owners_and_counts_once(settled, api, ada):
 
 
 @pytest.mark.parametrize(("body", "field", "code"), BAD_PROFILES[:9])
-def test_a_name_that_deceives_is_refused(settled, body, field, code):
+def test_deceptive_name_is_refused(settled, body, field, code):
     refused = settled.call("PATCH", ME, json=body)
     settled.require_refused(refused, 400, "VALIDATION_ERROR", field, code)
 
@@ -314,7 +314,7 @@ def test_unregistered_language_is_refused(settled, language):
     settled.require_refused(refused, 400, code, "speaking_language", code)
 
 
-def test_preferences_that_are_too_large_or_none_are_refused(settled):
+def test_too_large_or_invalid_preferences_are_refused(settled):
     seventeen = {"coffee": "x" * 17 * 1024}
     for document, field, code in (*BAD_PREFERENCES[:3], (seventeen, "body", "TOO_LARGE")):
         refused = settled.call("PUT", PREFERENCES, json=document)
@@ -332,7 +332,7 @@ def test_text_that_is_not_utf_8_is_refused(settled, lost):
     settled.require_refused(refused, 400, "VALIDATION_ERROR", "body", "MALFORMED_JSON")
 
 
-def test_passwords_that_are_not_utf_8_open_no_account(api):
+def test_invalid_utf_8_password_is_refused(api):
     headers = {"content-type": "application/json"}
     body = b'{"email": "%s", "password": "%s kettle monsoon violet %s"}'
     address = a_fresh_address().encode()
@@ -354,7 +354,7 @@ def test_names_with_joiners_are_accepted(api, ada, name):
 
 
 @pytest.mark.parametrize("password", ["thisismypassword", "1q2w3e4r5t6y7u8i9o0p", "\ufdfa"])
-def test_a_common_password_opens_no_account(api, password):
+def test_common_password_is_refused(api, password):
     answer = api.register(password=password)
     assert (answer.status_code, error_code(answer)) == (400, "PASSWORD_NOT_ACCEPTED")
 
@@ -376,7 +376,7 @@ def test_hostile_json_is_refused(settled, method, path, texts):
         settled.require_refused(refused, 400, "VALIDATION_ERROR", "body", code)
 
 
-def test_several_addresses_are_no_address(settled):
+def test_list_of_addresses_is_refused(settled):
     addresses = [settled.email, a_fresh_address()]
     for path in ("/api/v1/auth/register", "/api/v1/auth/password/forgot", f"{ME}/email"):
         body = {"email": addresses} | ({"password": PASSWORD} if "register" in path else {})

@@ -49,7 +49,7 @@ def test_parallel_registrations_in_ten_spellings_are_one_account(wide_api, edge,
     ("ways", "rounds"), [(20, 2), pytest.param(100, 20, marks=pytest.mark.slow)]
 )
 @pytest.mark.timeout(1800)
-def test_parallel_refreshes_rotate_once_and_lose_nobody(wide_api, ways, rounds):
+def test_parallel_refreshes_rotate_once_and_all_succeed(wide_api, ways, rounds):
     for _ in range(rounds):
         token = wide_api.register().json()["data"]["refresh_token"]
         answers = all_at_once(
@@ -68,7 +68,7 @@ def test_parallel_refreshes_rotate_once_and_lose_nobody(wide_api, ways, rounds):
 
 @pytest.mark.parametrize("rounds", [20, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.timeout(3600)
-def test_a_revocation_beats_every_refresh_in_flight(wide_api, rounds):
+def test_revocation_ends_every_refresh_in_flight(wide_api, rounds):
     email = wide_api.register().json()["data"]["user"]["email"]
     for number in range(rounds):
         if number % 100 == 0:
@@ -104,7 +104,7 @@ def ask_for_an_upload(api, token, content_type="image/png", headers=None):
     )
 
 
-def test_of_twenty_requests_with_one_key_one_creates_and_all_get_it(wide_api):
+def test_twenty_parallel_requests_with_one_key_create_one(wide_api):
     """Also the last of the three places for uploads, which the first of them takes."""
     token = wide_api.register().json()["data"]["access_token"]
     for _ in range(2):
@@ -118,7 +118,7 @@ def test_of_twenty_requests_with_one_key_one_creates_and_all_get_it(wide_api):
     assert error_code(ask_for_an_upload(wide_api, token)) == "TOO_MANY_PENDING_UPLOADS"
 
 
-def test_of_two_bodies_with_one_key_at_once_one_is_refused(wide_api):
+def test_parallel_requests_with_one_key_and_two_bodies_refuse_one(wide_api):
     token = wide_api.register().json()["data"]["access_token"]
     kinds = ["image/png", "image/webp"] * 10
     answers = all_at_once(20, lambda n: ask_for_an_upload(wide_api, token, kinds[n], KEY))

@@ -96,7 +96,7 @@ def test_requests_are_answered_by_the_published_version(api, stack, operation, r
 
 
 @pytest.mark.timeout(300)
-def test_a_deploy_of_a_parameter_moves_every_alias_and_keeps_sessions(api, stack):
+def test_changed_parameter_moves_every_alias_and_keeps_sessions(api, stack):
     """With another key epoch, which nothing but the parameter's value tells the functions."""
     pair = api.register().json()["data"]
     before = versions(stack)

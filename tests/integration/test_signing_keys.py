@@ -20,7 +20,7 @@ def kids(api):
     return [key["kid"] for key in api.call("GET", "/.well-known/jwks.json").json()["keys"]]
 
 
-def test_a_rotation_under_load_refuses_nobody(api, stack):
+def test_key_rotation_under_load_refuses_nobody(api, stack):
     email = api.register().json()["data"]["user"]["email"]
     done = threading.Event()
 
@@ -47,7 +47,7 @@ def test_a_rotation_under_load_refuses_nobody(api, stack):
     assert [answer["kids"] for answer in again] == [rotated] * 3
 
 
-def test_a_pepper_is_rotated_and_nobody_notices(api, stack):
+def test_pepper_rotation_keeps_sessions(api, stack):
     pair = api.register().json()["data"]
     before = pair["refresh_token"].split(".")[3]
     rotated = stack.invoke("rotate_signing_keys", {"task": "rotate_pepper"})
@@ -61,7 +61,7 @@ def test_a_pepper_is_rotated_and_nobody_notices(api, stack):
     assert api.me(pair["access_token"]).status_code == 200
 
 
-def test_what_a_leaked_key_signs_is_bounded(api, stack):
+def test_leaked_key_is_limited(api, stack):
     token = api.register().json()["data"]["access_token"]
     claims = jwt.decode(token, options={"verify_signature": False})
     kid = jwt.get_unverified_header(token)["kid"]
@@ -90,7 +90,7 @@ def test_what_a_leaked_key_signs_is_bounded(api, stack):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_new_epoch_retires_every_token_and_no_session():
+def test_new_epoch_invalidates_tokens_and_keeps_sessions():
     with LocalStack.start(parameters={"RateLimitFactor": "100"}) as stack:
         api = Api(
             stack.emulator_url,

@@ -37,7 +37,7 @@ def test_one_device_signs_the_other_out_on_its_next_request(api):
     assert api.me(laptop).status_code == 200
 
 
-def test_signing_out_is_felt_at_once_and_twice_is_no_error(api):
+def test_sign_out_is_immediate_and_can_be_repeated(api):
     token = api.register().json()["data"]["access_token"]
     for _ in range(2):
         answer = api.call("POST", "/api/v1/auth/logout", token=token)
@@ -46,7 +46,7 @@ def test_signing_out_is_felt_at_once_and_twice_is_no_error(api):
     assert error_code(api.me(token)) == "SESSION_REVOKED"
 
 
-def test_a_browser_lives_on_its_cookie(api, stack):
+def test_browser_stays_signed_in_by_its_cookie(api, stack):
     email = a_fresh_address()
     api.register(email)
     signed_in = api.login(email, origin=stack.base_url, token_transport="cookie")
@@ -63,7 +63,7 @@ def test_a_browser_lives_on_its_cookie(api, stack):
     assert (stolen.status_code, error_code(stolen)) == (403, "ORIGIN_NOT_ALLOWED")
 
 
-def test_tokens_that_are_not_ours_are_told_apart(api):
+def test_invalid_tokens_have_different_codes(api):
     token = api.register().json()["data"]["access_token"]
     header, payload, signature = token.split(".")
     for bad in ("x", f"{header}.{payload}.", f"{header}.{payload}.{signature[::-1]}"):
@@ -90,7 +90,7 @@ def test_the_public_keys_verify_our_tokens(api):
     assert keys
 
 
-def test_another_teams_api_is_simply_denied(stack, api):
+def test_service_authorizer_denies_other_apis(stack, api):
     token = api.register().json()["data"]["access_token"]
     name = stack.deployment.outputs["ServiceAuthorizerArn"]
 
@@ -108,7 +108,7 @@ def test_another_teams_api_is_simply_denied(stack, api):
     assert verdict(f"Bearer {token}") == {"isAuthorized": False, "context": {}}
 
 
-def test_every_request_leaves_one_line_that_names_its_operation(stack, api):
+def test_every_request_writes_one_log_line_with_its_operation(stack, api):
     answer = api.register()
     request_id = answer.headers["x-request-id"]
     deadline = time.monotonic() + 20

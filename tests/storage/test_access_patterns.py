@@ -163,13 +163,13 @@ def test_touching(measured, sessions, session):
     assert sessions.find(session.account_id, session.id).last_activity_at == later
 
 
-def test_a_touch_never_brings_a_session_back(sessions, account, session):
+def test_touch_does_not_recreate_a_removed_session(sessions, account, session):
     sessions.delete_history([session])
     sessions.touch(session, NOW, 1, USE)
     assert sessions.find(account.id, session.id) is None
 
 
-def test_a_refresh_never_outlives_the_end_of_its_session(sessions, account, session):
+def test_refresh_does_not_extend_the_absolute_timeout(sessions, account, session):
     sessions.end(session, NOW, EndReason.REVOKED, some_effects(account))
     latest, rotated = sessions.rotate(session, NOW, timedelta(days=14), USE)
     assert not rotated
@@ -231,7 +231,7 @@ def test_confirming_and_changing_an_address(measured, accounts, moto_table, acco
     assert accounts.find_by_email(account.email) is None
 
 
-def test_who_owns_an_address_and_a_name(measured, accounts):
+def test_owner_of_an_address_or_username(measured, accounts):
     ada = an_account(username="lovelace")
     accounts.put_new(ada, some_effects(ada))
     # The documented unit, and one more for the username.
@@ -239,7 +239,7 @@ def test_who_owns_an_address_and_a_name(measured, accounts):
     assert measured(accounts.find_owners, "nobody@example.com", None, cost=0) == (None, None)
 
 
-def test_what_changes_no_account(measured, accounts, account):
+def test_change_of_an_unchanged_account(measured, accounts, account):
     measured(accounts.record, some_effects(account))
 
 
@@ -266,7 +266,7 @@ def test_counting(measured, moto_table):
 
 
 @pytest.mark.parametrize(("tried", "taken_back"), [(3, 1), (3, 2), (3, 3), (3, 5)])
-def test_taking_attempts_back(measured, moto_table, tried, taken_back):
+def test_returning_attempts(measured, moto_table, tried, taken_back):
     limits, whose = RateLimitStore(moto_table), f"{tried}-{taken_back}"
     for number in range(tried):
         assert limits.add_attempt(LOGIN_PER_ACCOUNT, whose, Attempts(count=number), NOW)
@@ -279,7 +279,7 @@ def test_taking_attempts_back(measured, moto_table, tried, taken_back):
     assert limits.add_attempt(LOGIN_PER_ACCOUNT, whose, left, NOW)
 
 
-def test_what_others_try_in_the_meantime_is_not_taken_back(moto_table):
+def test_attempts_of_others_are_not_returned(moto_table):
     limits = RateLimitStore(moto_table)
     for number in range(5):
         limits.add_attempt(LOGIN_PER_ACCOUNT, "crowded", Attempts(count=number), NOW)
@@ -440,7 +440,7 @@ def test_uploads(measured, moto_table, account):
     assert store.find_upload(account.id, upload.id, NOW) is None
 
 
-def test_the_ledger_of_files_that_nothing_shows(measured, moto_table):
+def test_ledger_of_unused_files(measured, moto_table):
     store = AvatarStore(moto_table)
     first, second = (new_id("avt", NOW + timedelta(hours=n)) for n in range(2))
     for avatar_id in (second, first):

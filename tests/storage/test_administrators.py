@@ -33,7 +33,7 @@ def table(request):
 
 @pytest.mark.parametrize("first", GONE)
 @pytest.mark.parametrize("second", GONE)
-def test_of_two_who_remove_each_other_at_once_one_stays(table, first, second):
+def test_concurrent_demotions_leave_one_administrator(table, first, second):
     administrators = Administrators(table)
     for _ in range(2):
         table.transact(counted(dataclasses.replace(ADMIN, role=Role.USER), ADMIN))
@@ -46,7 +46,7 @@ def test_of_two_who_remove_each_other_at_once_one_stays(table, first, second):
     assert administrators.count() == 1
 
 
-def test_what_concerns_no_administrator_costs_nothing(table):
+def test_change_of_a_user_does_not_touch_the_count(table):
     user = dataclasses.replace(ADMIN, role=Role.USER)
     assert counted(user, dataclasses.replace(user, status=AccountStatus.DELETED)) == []
     assert counted(GONE["suspended"], GONE["deleted"]) == []

@@ -55,7 +55,7 @@ def findings(signature, prefix):
 
 
 @pytest.mark.parametrize("make", [in_parameter_store, in_kms])
-def test_what_the_key_signs_verifies_with_what_it_published(prefix, make):
+def test_signature_verifies_with_the_published_key(prefix, make):
     key = make(prefix)
     key.ensure()
     statement = Block(chain=0, number=1, first=1, previous=START, at=1, entries=()).statement()
@@ -63,7 +63,7 @@ def test_what_the_key_signs_verifies_with_what_it_published(prefix, make):
     assert findings(key.sign(statement + b" "), prefix) == ["forged"]
 
 
-def test_the_template_allows_what_a_key_in_kms_is_asked_for_and_nothing_else(prefix):
+def test_template_grants_exactly_the_kms_actions(prefix):
     key = in_kms(prefix)
     asked = set()
     key._kms.meta.events.register(
@@ -83,14 +83,14 @@ def test_the_template_allows_what_a_key_in_kms_is_asked_for_and_nothing_else(pre
     assert published_by["AuditKmsKey"] == {"Ref": "AuditKmsKey"}
 
 
-def test_the_key_is_made_once(prefix):
+def test_key_is_created_once(prefix):
     in_parameter_store(prefix).ensure()
     first = published(prefix)
     in_parameter_store(prefix).ensure()
     assert published(prefix) == first
 
 
-def test_keys_of_the_past_stay_published(prefix):
+def test_old_keys_stay_published(prefix):
     in_parameter_store(prefix).ensure()
     in_kms(prefix).ensure()
     assert len(published(prefix)["keys"]) == 2

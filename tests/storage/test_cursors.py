@@ -46,7 +46,7 @@ def walk(table, query):
             return entries
 
 
-def test_the_pages_together_are_the_listing(table):
+def test_pages_add_up_to_the_list(table):
     assert walk(table, OWN) == [4, 3, 2, 1, 0]
 
 
@@ -55,7 +55,7 @@ def test_an_index_can_be_read_in_pages_too(table):
     assert walk(table, query) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
 
 
-def test_a_cursor_names_no_partition(table):
+def test_cursor_reveals_no_partition_key(table):
     cursor = page(table).next_cursor
     assert cursor is not None
     assert "ACCOUNT" not in base64.urlsafe_b64decode(cursor + "==").decode()
@@ -71,7 +71,7 @@ def test_a_cursor_names_no_partition(table):
     ],
     ids=["another owner", "other entities", "the other direction", "another listing"],
 )
-def test_a_cursor_of_one_listing_is_refused_by_another(table, query, pattern):
+def test_cursor_of_another_list_is_refused(table, query, pattern):
     cursor = page(table).next_cursor
     with pytest.raises(InvalidCursor):
         page(table, query, pattern=pattern, cursor=cursor)
@@ -100,12 +100,12 @@ def forged(table, *position: object):
         ({},),
     ],
 )
-def test_a_position_that_dynamodb_would_refuse_is_refused_first(table, position):
+def test_invalid_position_is_refused_before_dynamodb(table, position):
     with pytest.raises(InvalidCursor):
         page(table, cursor=forged(table, *position))
 
 
-def test_a_made_up_position_reaches_nothing_but_the_callers_own_rows(table):
+def test_forged_position_reaches_only_the_callers_rows(table):
     assert page(table, cursor=forged(table, "CONSENT#3")).entries == [2, 1]
 
 

@@ -69,7 +69,7 @@ def require_given_up(caught, client):
     require_backed_off(client.pauses, TRANSACTION_ATTEMPTS - 1)
 
 
-def test_pauses_are_random_so_that_those_who_collided_do_not_collide_again():
+def test_pauses_are_random():
     longest = [0.0] * (TRANSACTION_ATTEMPTS - 1)
     seen = set()
     for _ in range(100):
@@ -99,7 +99,7 @@ def test_pauses_are_random_so_that_those_who_collided_do_not_collide_again():
     ],
     ids=["conflict", "conflict-2", "throttled", "capacity", "mixed", "in-progress"],
 )
-def test_a_transaction_that_collides_is_tried_again_under_the_same_token(passing):
+def test_conflicting_transaction_is_retried_with_the_same_token(passing):
     client = ScriptedClient(passing, passing, {})
     client.table().transact(WRITES)
     first, second, third = client.requests()
@@ -125,14 +125,14 @@ def test_two_transactions_do_not_share_a_token():
         DynamoDBError("TransactionInProgressException", {}),
     ],
 )
-def test_a_transaction_that_keeps_colliding_is_given_up(passing):
+def test_conflicting_transaction_fails_after_the_last_attempt(passing):
     client = ScriptedClient(*[passing] * TRANSACTION_ATTEMPTS)
     with pytest.raises(TemporarilyUnavailable) as caught:
         client.table().transact(WRITES)
     require_given_up(caught, client)
 
 
-def test_a_condition_that_failed_is_an_answer_and_not_tried_again():
+def test_failed_condition_is_not_retried():
     item = wire(pk="p", sk="B", by="somebody")
     client = ScriptedClient(cancelled("None", "ConditionalCheckFailed", item=item))
     with pytest.raises(ConditionFailed) as failed:
@@ -142,7 +142,7 @@ def test_a_condition_that_failed_is_an_answer_and_not_tried_again():
     assert client.pauses == []
 
 
-def test_after_a_collision_it_is_the_later_state_that_decides():
+def test_retry_evaluates_conditions_again():
     client = ScriptedClient(
         cancelled("ConditionalCheckFailed", "TransactionConflict"),
         cancelled("None", "ConditionalCheckFailed"),
@@ -162,14 +162,14 @@ def test_after_a_collision_it_is_the_later_state_that_decides():
         DynamoDBError("AccessDeniedException", {}),
     ],
 )
-def test_a_transaction_that_can_never_work_is_not_tried_again(broken):
+def test_invalid_transaction_is_not_retried(broken):
     client = ScriptedClient(broken)
     with pytest.raises(DynamoDBError) as caught:
         client.table().transact(WRITES)
     assert caught.value is broken
 
 
-def test_nothing_is_tried_again_once_the_client_has_given_up():
+def test_client_error_is_not_retried():
     gone = TemporarilyUnavailable(retry_after_seconds=7)
     for call in (
         lambda table: table.transact(WRITES),
@@ -198,7 +198,7 @@ SINGLE_WRITES = {
 
 
 @pytest.mark.parametrize("write", SINGLE_WRITES)
-def test_a_write_waits_for_the_transaction_that_has_its_item(write):
+def test_write_is_retried_during_a_transaction_on_its_item(write):
     call, answer = SINGLE_WRITES[write]
     client = ScriptedClient(IN_A_TRANSACTION, IN_A_TRANSACTION, answer)
     call(client.table())
@@ -208,7 +208,7 @@ def test_a_write_waits_for_the_transaction_that_has_its_item(write):
 
 
 @pytest.mark.parametrize("write", SINGLE_WRITES)
-def test_a_write_whose_item_is_in_transactions_for_too_long_is_given_up(write):
+def test_write_fails_after_the_last_attempt(write):
     call, _ = SINGLE_WRITES[write]
     client = ScriptedClient(*[IN_A_TRANSACTION] * TRANSACTION_ATTEMPTS)
     with pytest.raises(TemporarilyUnavailable) as caught:
@@ -217,7 +217,7 @@ def test_a_write_whose_item_is_in_transactions_for_too_long_is_given_up(write):
 
 
 @pytest.mark.parametrize("write", SINGLE_WRITES)
-def test_any_other_error_of_a_write_is_raised_at_once(write):
+def test_other_error_of_a_write_is_raised(write):
     call, _ = SINGLE_WRITES[write]
     error = DynamoDBError("AccessDeniedException", {})
     client = ScriptedClient(error)
@@ -245,13 +245,13 @@ def raise_(error):
     raise error
 
 
-def test_a_put_that_finds_itself_done_is_done():
+def test_repeated_put_recognizes_its_own_write():
     client = ScriptedClient(lambda request: raise_(condition_failed(own_item(request, n=1))))
     client.table().put(PUT)
     client.requests()
 
 
-def test_an_update_that_finds_itself_done_returns_what_it_did():
+def test_repeated_update_returns_its_own_result():
     client = ScriptedClient(lambda request: raise_(condition_failed(own_item(request, n=2))))
     item = client.table().update(UPDATE)
     assert (item["pk"], item["n"]) == ("p", 2)
@@ -268,7 +268,7 @@ def test_an_update_that_finds_itself_done_returns_what_it_did():
     ids=["gone", "unmarked", "somebody else's", "empty"],
 )
 @pytest.mark.parametrize("write", ["put", "update"])
-def test_a_write_that_finds_another_one_has_lost(write, item):
+def test_repeated_write_after_another_write_is_a_conflict(write, item):
     client = ScriptedClient(condition_failed(item))
     call, _ = SINGLE_WRITES[write]
     with pytest.raises(ConditionFailed) as failed:
@@ -276,7 +276,7 @@ def test_a_write_that_finds_another_one_has_lost(write, item):
     assert failed.value.item == (item and {n: from_wire(v) for n, v in item.items()})
 
 
-def test_a_write_that_collided_and_then_finds_itself_done_is_done():
+def test_conflicting_write_recognizes_its_own_write():
     client = ScriptedClient(
         IN_A_TRANSACTION, lambda request: raise_(condition_failed(own_item(request, n=1)))
     )
@@ -318,7 +318,7 @@ def undeleted(*keys):
     }
 
 
-def test_keys_that_come_back_unprocessed_are_read_again_and_no_others():
+def test_only_unprocessed_keys_are_read_again():
     client = ScriptedClient(
         {"Responses": found(KEY), "UnprocessedKeys": unread(OTHER, AUDIT)},
         {"Responses": found(AUDIT), "UnprocessedKeys": unread(OTHER)},
@@ -340,7 +340,7 @@ def test_keys_that_come_back_unprocessed_are_read_again_and_no_others():
     require_backed_off(client.pauses, 2)
 
 
-def test_keys_that_stay_unprocessed_are_given_up_and_never_taken_for_absent():
+def test_unprocessed_keys_are_an_error_and_not_absent():
     answer = {"Responses": found(KEY), "UnprocessedKeys": unread(OTHER)}
     again = {"Responses": {}, "UnprocessedKeys": unread(OTHER)}
     client = ScriptedClient(answer, *[again] * (TRANSACTION_ATTEMPTS - 1))
@@ -349,7 +349,7 @@ def test_keys_that_stay_unprocessed_are_given_up_and_never_taken_for_absent():
     require_given_up(caught, client)
 
 
-def test_deletions_that_come_back_unprocessed_are_sent_again_and_no_others():
+def test_only_unprocessed_deletions_are_sent_again():
     client = ScriptedClient(
         {"UnprocessedItems": undeleted(OTHER, AUDIT)},
         {"UnprocessedItems": undeleted(AUDIT)},
@@ -363,7 +363,7 @@ def test_deletions_that_come_back_unprocessed_are_sent_again_and_no_others():
     require_backed_off(client.pauses, 2)
 
 
-def test_deletions_that_stay_unprocessed_are_given_up():
+def test_unprocessed_deletions_fail_after_the_last_attempt():
     client = ScriptedClient(*[{"UnprocessedItems": undeleted(KEY)}] * TRANSACTION_ATTEMPTS)
     with pytest.raises(TemporarilyUnavailable) as caught:
         client.table().delete_many([KEY])
@@ -434,7 +434,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("kind", PASSING)
-def test_what_passes_is_retried_by_the_client(on_the_wire, pauses, kind):
+def test_transient_error_is_retried_by_the_client(on_the_wire, pauses, kind):
     table, played = on_the_wire(
         *[PASSING[kind]] * (BOTO_ATTEMPTS - 1), (200, {"Item": wire(pk="p", sk="A", n=1)})
     )
@@ -444,7 +444,7 @@ def test_what_passes_is_retried_by_the_client(on_the_wire, pauses, kind):
 
 
 @pytest.mark.parametrize("kind", PASSING)
-def test_what_does_not_pass_is_a_503_within_the_functions_time(on_the_wire, pauses, kind):
+def test_persistent_error_is_a_503_within_the_timeout(on_the_wire, pauses, kind):
     table, played = on_the_wire(*[PASSING[kind]] * BOTO_ATTEMPTS)
     with pytest.raises(TemporarilyUnavailable) as caught:
         table.get(KEY)
@@ -459,7 +459,7 @@ def test_what_does_not_pass_is_a_503_within_the_functions_time(on_the_wire, paus
 @pytest.mark.parametrize(
     "code", ["ValidationException", "ResourceNotFoundException", "AccessDeniedException"]
 )
-def test_what_is_wrong_with_the_request_is_neither_retried_nor_a_503(on_the_wire, code):
+def test_request_error_is_neither_retried_nor_a_503(on_the_wire, code):
     table, played = on_the_wire((400, error_body(code)))
     with pytest.raises(DynamoDBError) as caught:
         table.get(KEY)
@@ -467,7 +467,7 @@ def test_what_is_wrong_with_the_request_is_neither_retried_nor_a_503(on_the_wire
     assert len(played.bodies) == 1
 
 
-def test_a_lost_answer_to_a_put_is_no_conflict_with_oneself(on_the_wire):
+def test_lost_response_to_a_put_is_no_conflict(on_the_wire):
     def already_there(request):
         return error_body("ConditionalCheckFailedException", Item=request["Item"])
 
@@ -477,7 +477,7 @@ def test_a_lost_answer_to_a_put_is_no_conflict_with_oneself(on_the_wire):
     assert first == second
 
 
-def test_a_lost_answer_to_an_update_returns_the_item(on_the_wire):
+def test_lost_response_to_an_update_returns_the_item(on_the_wire):
     def already_changed(request):
         (mark,) = (v for v in request["ExpressionAttributeValues"].values() if "B" in v)
         item = wire(pk="p", sk="A", n=2) | {WRITE_ID: mark}
@@ -487,7 +487,7 @@ def test_a_lost_answer_to_an_update_returns_the_item(on_the_wire):
     assert table.update(Update(KEY, Change(add={"n": 1}), equals("n", 1)))["n"] == 2
 
 
-def test_a_cancelled_transaction_is_understood_as_the_wire_has_it(on_the_wire):
+def test_cancelled_transaction_is_parsed_from_the_wire_format(on_the_wire):
     def reasons(*codes):
         return (
             400,

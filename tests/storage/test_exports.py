@@ -82,7 +82,7 @@ def test_an_export_comes_back_as_it_was_stored(store, account, queued):
     assert store.list_by_account(account.id) == [queued]
 
 
-def test_while_one_is_under_way_there_is_no_other(store, account, queued):
+def test_second_export_is_refused_while_one_runs(store, account, queued):
     with pytest.raises(ExportAlreadyRunning) as refused:
         store.ledger_version(account.id)
     assert refused.value.export_id == queued.id
@@ -91,7 +91,7 @@ def test_while_one_is_under_way_there_is_no_other(store, account, queued):
         store.put_new(other, ledger_version=0, effects=some_effects(account))
 
 
-def test_whoever_counted_before_another_began_and_ended_counts_again(store, account, queued):
+def test_outdated_daily_count_is_counted_again(store, account, queued):
     publish(store, account, claim(store, queued))
     other = replace(queued, id=new_id("exp", NOW))
     assert not store.put_new(other, ledger_version=0, effects=some_effects(account))
@@ -99,7 +99,7 @@ def test_whoever_counted_before_another_began_and_ended_counts_again(store, acco
     assert store.put_new(other, ledger_version=version, effects=some_effects(account))
 
 
-def test_a_lease_keeps_others_away_until_it_has_passed(store, queued):
+def test_lease_excludes_others_until_it_expires(store, queued):
     assert claim(store, queued).status is ExportStatus.RUNNING
     with pytest.raises(ExportBusy):
         claim(store, queued, LATER, "lea_2")
@@ -107,7 +107,7 @@ def test_a_lease_keeps_others_away_until_it_has_passed(store, queued):
     assert (taken_over.lease_id, taken_over.attempts) == ("lea_2", 2)
 
 
-def test_who_has_lost_the_lease_changes_nothing_any_more(store, account, queued):
+def test_worker_without_the_lease_changes_nothing(store, account, queued):
     lost = claim(store, queued)
     winner = claim(store, queued, UNTIL, "lea_2")
     for write in (
@@ -134,7 +134,7 @@ def test_a_checkpoint_is_read_back_and_clears_the_attempts(store, account, queue
     assert (again.segments, again.packed_at) == ((segment,), LATER)
 
 
-def test_what_is_finished_is_not_claimed_nor_failed(store, account, queued):
+def test_finished_export_is_neither_claimed_nor_failed(store, account, queued):
     publish(store, account, claim(store, queued))
     assert claim(store, queued, UNTIL) is None
     assert not store.fail(queued, FailureReason.INTERRUPTED, UNTIL, some_effects(account))
@@ -143,7 +143,7 @@ def test_what_is_finished_is_not_claimed_nor_failed(store, account, queued):
     assert done.status_at(done.expires_at) is ExportStatus.EXPIRED
 
 
-def test_a_link_is_only_recorded_for_a_file_that_is_there(store, account, queued):
+def test_link_is_recorded_only_for_an_existing_file(store, account, queued):
     assert not store.record_links([queued], LATER, some_effects(account))
     publish(store, account, claim(store, queued))
     assert store.record_links([queued], LATER, some_effects(account))
@@ -154,7 +154,7 @@ def test_a_link_is_only_recorded_for_a_file_that_is_there(store, account, queued
     assert not store.record_links([queued], LATER, some_effects(account))
 
 
-def test_what_is_due_is_found_and_sent_again_once(store, account, queued):
+def test_overdue_export_is_requeued_once(store, account, queued):
     found = {export.id for export in store.due(NOW)}
     assert queued.id not in found
     much_later = NOW + timedelta(hours=1)
@@ -163,7 +163,7 @@ def test_what_is_due_is_found_and_sent_again_once(store, account, queued):
     assert not store.requeue(queued, much_later, some_effects(account))
 
 
-def test_a_failed_one_frees_the_place_and_can_be_redriven(store, account, queued):
+def test_failed_export_allows_another_and_can_be_redriven(store, account, queued):
     claim(store, queued)
     assert store.fail(queued, FailureReason.INTERRUPTED, LATER, some_effects(account))
     assert not store.fail(queued, FailureReason.INTERRUPTED, LATER, some_effects(account))
@@ -207,7 +207,7 @@ def stored(files):
     }
 
 
-def test_what_is_staged_is_read_back_and_swept(files):
+def test_staged_rows_are_read_and_removed(files):
     files.stage("exp_1", "0000-lea_1", b"rows\n")
     files.stage("exp_2", "0000-lea_1", b"other rows\n")
     assert files.read_staged("exp_1", "0000-lea_1") == b"rows\n"
@@ -216,7 +216,7 @@ def test_what_is_staged_is_read_back_and_swept(files):
     assert list(stored(files)) == [staged_key("exp_2", "0000-lea_1")]
 
 
-def test_an_archive_is_not_there_before_it_is_complete(files):
+def test_incomplete_archive_does_not_exist(files):
     writer = files.write_archive("exp_1")
     content = bytes(range(256)) * 4096 * 20  # 20 MiB: two full parts and a rest
     for begin in range(0, len(content), 1_000_003):
@@ -247,7 +247,7 @@ def test_an_archive_is_written_forward_by_zipfile(files):
     assert stored(files) == {}
 
 
-def test_what_is_not_there_is_unavailable_and_nothing_else(files):
+def test_missing_file_is_unavailable(files):
     if isinstance(files, S3ExportFiles):
         with pytest.raises(TemporarilyUnavailable):
             files.read_staged("exp_1", "0000-lea_1")
@@ -268,7 +268,7 @@ def test_a_link_never_outlives_its_signer(monkeypatch, left, seconds):
     assert "/archives/exp_1.zip?" in url
 
 
-def test_there_is_no_link_from_credentials_that_have_ended(monkeypatch):
+def test_expired_credentials_sign_no_link(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws(), pytest.raises(TemporarilyUnavailable):
         S3ExportFiles("exports", credentials_end=lambda: NOW).link("x", file_name="y", now=NOW)

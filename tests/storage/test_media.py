@@ -54,7 +54,7 @@ def receive(media, upload, content):
         media._s3.put_object(Bucket=media._bucket, Key=key, Body=content)
 
 
-def test_an_upload_is_there_from_when_it_was_sent_until_it_is_deleted(media):
+def test_upload_exists_until_it_is_deleted(media):
     upload, other = an_upload(), an_upload()
     receive(media, upload, b"as it came")
     assert media.read_upload(upload) == b"as it came"
@@ -66,7 +66,7 @@ def test_an_upload_is_there_from_when_it_was_sent_until_it_is_deleted(media):
         assert media.read_upload(upload) is None
 
 
-def test_a_persons_uploads_are_found_and_deleted_and_nobody_elses(media):
+def test_only_uploads_of_the_person_are_deleted(media):
     mine, hers = [an_upload() for _ in range(3)], an_upload("usr_10")
     for upload in (*mine, hers):
         receive(media, upload, b"x")
@@ -78,7 +78,7 @@ def test_a_persons_uploads_are_found_and_deleted_and_nobody_elses(media):
     assert media.read_upload(hers) == b"x"
 
 
-def test_a_picture_is_there_until_it_is_deleted(media):
+def test_picture_exists_until_it_is_deleted(media):
     media.put_avatar("avt_1", b"webp")
     assert media.read_avatar("avt_1") == b"webp"
     assert media.read_avatar("avt_2") is None
@@ -98,7 +98,7 @@ def test_a_form_is_for_one_file_of_one_name_type_and_size(media):
 # What only S3 can tell -----------------------------------------------------------------------
 
 
-def test_what_is_signed_is_what_may_be_sent(bucket, monkeypatch):
+def test_signed_form_limits_the_upload(bucket, monkeypatch):
     signed = {}
     presign = bucket._s3.generate_presigned_post
 
@@ -114,13 +114,13 @@ def test_what_is_signed_is_what_may_be_sent(bucket, monkeypatch):
     assert signed["ExpiresIn"] == (upload.upload_until - NOW).total_seconds() - 30
 
 
-def test_a_picture_is_stored_as_what_it_is_for_any_cache_to_keep(bucket):
+def test_picture_has_its_type_and_a_public_cache_header(bucket):
     bucket.put_avatar("avt_1", b"webp")
     head = bucket._s3.head_object(Bucket=bucket._bucket, Key="media/avatars/avt_1.webp")
     assert (head["ContentType"], head["CacheControl"]) == ("image/webp", CACHE_CONTROL)
 
 
-def test_no_more_of_an_upload_is_read_than_shows_that_it_is_too_large(bucket):
+def test_too_large_upload_is_read_only_up_to_the_limit(bucket):
     upload = an_upload()
     receive(bucket, upload, b"\0" * (AVATAR_MAX_BYTES + 10))
     assert len(bucket.read_upload(upload)) == AVATAR_MAX_BYTES + 1

@@ -40,23 +40,23 @@ def claim(outbox, message, *, at=NOW):
     return outbox.claim(message.queue, message.id, at, LEASE)
 
 
-def test_an_id_tells_when_it_was_minted():
+def test_id_contains_its_time():
     assert minted_at(new_id("out", NOW)) == NOW
 
 
-def test_a_claimed_message_is_what_was_written(outbox, table):
+def test_claimed_message_has_its_content(outbox, table):
     message = put(table)
     assert claim(outbox, message) == message
 
 
-def test_a_claimed_message_is_nobody_elses_until_the_lease_runs_out(outbox, table):
+def test_claimed_message_is_exclusive_until_the_lease_expires(outbox, table):
     message = put(table)
     claim(outbox, message)
     assert claim(outbox, message, at=NOW + LEASE / 2) is NotClaimed.LEASED
     assert claim(outbox, message, at=NOW + LEASE) == replace(message, attempt=2)
 
 
-def test_of_fifty_claims_at_once_one_succeeds(outbox, table):
+def test_one_of_fifty_parallel_claims_succeeds(outbox, table):
     message = put(table)
     with ThreadPoolExecutor(50) as pool:
         claims = list(pool.map(lambda _: claim(outbox, message), range(50)))
@@ -64,7 +64,7 @@ def test_of_fifty_claims_at_once_one_succeeds(outbox, table):
     assert claims.count(NotClaimed.LEASED) == 49
 
 
-def test_a_settled_message_is_done_and_nothing_of_it_is_left(outbox, table):
+def test_settled_message_is_removed(outbox, table):
     message = put(table)
     claim(outbox, message)
     outbox.settle(message.queue, message.id)
@@ -72,21 +72,21 @@ def test_a_settled_message_is_done_and_nothing_of_it_is_left(outbox, table):
     assert table.all_items() == []
 
 
-def test_a_message_expires_on_its_own(table):
+def test_message_expires(table):
     put(table)
     (item,) = table.all_items()
     kept = timedelta(seconds=item["ttl"] - NOW.timestamp())
     assert kept == timedelta(days=OUTBOX_RETENTION_DAYS)
 
 
-def test_what_nobody_worked_on_is_found_again_for_a_day(outbox, table):
+def test_unprocessed_message_is_found_for_a_day(outbox, table):
     lost = [put(table, at=NOW - timedelta(hours=hours)) for hours in (23, 5, 1)]
     put(table, at=NOW - timedelta(minutes=29))
     put(table, at=NOW - timedelta(hours=26))
     assert list(outbox.list_overdue(NOW)) == [(m.queue, m.id) for m in lost]
 
 
-def test_what_fails_for_ever_is_given_up(outbox, table):
+def test_failing_message_is_given_up(outbox, table):
     poisoned = put(table, at=NOW - timedelta(hours=1))
     for attempt in range(OUTBOX_ATTEMPTS_MAX):
         claim(outbox, poisoned, at=NOW + attempt * LEASE)

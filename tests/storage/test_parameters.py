@@ -77,7 +77,7 @@ def store(ssm):
     return environment(ssm)
 
 
-def test_a_warm_function_asks_once_in_five_minutes_at_most(ssm, store):
+def test_warm_function_reads_at_most_once_in_five_minutes(ssm, store):
     for _ in range(3600):
         assert store.public_jwks() == KEYS
         ssm.now += 1
@@ -85,7 +85,7 @@ def test_a_warm_function_asks_once_in_five_minutes_at_most(ssm, store):
     assert 3600 / KEY_CACHE_SECONDS <= ssm.reads <= 3600 / (KEY_CACHE_SECONDS / 2) + 1
 
 
-def test_functions_that_start_together_do_not_ask_together(ssm):
+def test_refresh_times_of_functions_are_spread(ssm):
     functions = [environment(ssm) for _ in range(400)]
     for function in functions:
         function.public_jwks()
@@ -98,7 +98,7 @@ def test_functions_that_start_together_do_not_ask_together(ssm):
 
 @pytest.mark.parametrize("failure", [*FAILURES, "missing"])
 @pytest.mark.parametrize("keys", ["public", "private"])
-def test_keys_in_hand_are_used_for_a_day_while_ssm_fails(ssm, store, failure, keys):
+def test_cached_keys_are_used_for_a_day_while_ssm_fails(ssm, store, failure, keys):
     ssm.answer = {"keys": [], "epoch": 1} if keys == "private" else GOOD
     read = store.ring if keys == "private" else store.public_jwks
     content = read()
@@ -115,7 +115,7 @@ def test_keys_in_hand_are_used_for_a_day_while_ssm_fails(ssm, store, failure, ke
     assert caught.value.retry_after_seconds > 0
 
 
-def test_when_ssm_is_back_new_keys_are_found(ssm, store):
+def test_new_keys_are_found_after_an_outage(ssm, store):
     store.public_jwks()
     ssm.answer = THROTTLED
     for _ in range(10):
@@ -126,7 +126,7 @@ def test_when_ssm_is_back_new_keys_are_found(ssm, store):
     assert store.public_jwks() == [{"kid": "two"}]
 
 
-def test_a_failed_read_is_repeated_ever_more_seldom(ssm, store):
+def test_failed_reads_back_off(ssm, store):
     store.public_jwks()
     ssm.answer = THROTTLED
     ssm.now += KEY_CACHE_SECONDS
@@ -153,7 +153,7 @@ def test_a_document_of_an_earlier_epoch_replaces_nothing(ssm):
 # A fresh environment -------------------------------------------------------------------------
 
 
-def test_a_fresh_function_tries_again_while_ssm_throttles(ssm, store, monkeypatch):
+def test_cold_function_retries_while_ssm_throttles(ssm, store, monkeypatch):
     pauses = []
 
     def sleep(seconds):
@@ -169,7 +169,7 @@ def test_a_fresh_function_tries_again_while_ssm_throttles(ssm, store, monkeypatc
 
 
 @pytest.mark.parametrize("failure", ["throttled", "hangs", "internal"])
-def test_a_fresh_function_gives_up_in_time_to_answer_503(ssm, store, failure):
+def test_cold_function_gives_up_in_time_for_a_503(ssm, store, failure):
     ssm.answer = FAILURES[failure]
     started = ssm.now
     reads, outcome = ssm.reads_of(store.public_jwks)
@@ -186,7 +186,7 @@ def test_a_fresh_function_gives_up_in_time_to_answer_503(ssm, store, failure):
 
 
 @pytest.mark.parametrize("answer", [DENIED, MISSING, {**GOOD, "epoch": 0}])
-def test_what_no_repetition_mends_is_not_repeated(ssm, store, answer):
+def test_permanent_error_is_not_retried(ssm, store, answer):
     ssm.answer = answer
     started = ssm.now
     reads, outcome = ssm.reads_of(store.public_jwks)
@@ -194,7 +194,7 @@ def test_what_no_repetition_mends_is_not_repeated(ssm, store, answer):
     assert ssm.now == started
 
 
-def test_a_new_epoch_takes_nothing_from_before(ssm):
+def test_new_epoch_uses_no_cached_keys(ssm):
     # A deployment with another KeyEpoch starts every environment afresh: there is no copy.
     environment(ssm).public_jwks()
     ssm.answer = THROTTLED
@@ -206,7 +206,7 @@ def test_a_new_epoch_takes_nothing_from_before(ssm):
 # Made-up key ids -----------------------------------------------------------------------------
 
 
-def test_made_up_ids_cost_no_more_reads_than_good_ones(ssm, store):
+def test_forged_key_ids_cause_no_extra_reads(ssm, store):
     for number in range(3600):
         assert store.find_public(f"made-up-{number}") is None
         ssm.now += 1
@@ -214,7 +214,7 @@ def test_made_up_ids_cost_no_more_reads_than_good_ones(ssm, store):
     assert ssm.reads <= 3600 / (KEY_CACHE_SECONDS / 2) + 6
 
 
-def test_an_id_that_is_newer_than_the_copy_is_found(ssm, store):
+def test_key_id_newer_than_the_cache_is_found(ssm, store):
     store.public_jwks()
     ssm.answer = {"keys": [{"kid": "one"}, {"kid": "two"}], "epoch": 1}
     assert store.find_public("two") is None
@@ -222,7 +222,7 @@ def test_an_id_that_is_newer_than_the_copy_is_found(ssm, store):
     assert store.find_public("two") == {"kid": "two"}
 
 
-def test_an_unknown_id_is_not_called_a_forgery_while_ssm_fails(ssm, store):
+def test_unknown_key_id_is_a_503_while_ssm_fails(ssm, store):
     store.public_jwks()
     ssm.answer = THROTTLED
     ssm.now += KEY_CACHE_SECONDS
@@ -270,7 +270,7 @@ class FlakySsm:
 
 
 @pytest.mark.parametrize("error", [THROTTLED, HANGS, INTERNAL])
-def test_who_makes_the_keys_tries_each_request_three_times(monkeypatch, error):
+def test_key_maker_tries_each_request_three_times(monkeypatch, error):
     flaky, pauses = FlakySsm(KEY_MANAGER_ATTEMPTS - 1, error), []
     monkeypatch.setattr(parameters, "aws_client", lambda *_: flaky)
     store = parameters.ParameterStore(sleep=pauses.append)
@@ -284,7 +284,7 @@ def test_who_makes_the_keys_tries_each_request_three_times(monkeypatch, error):
     assert flaky.values == {"/any/one": "value"}
 
 
-def test_what_no_repetition_mends_is_not_written_again(monkeypatch):
+def test_permanent_error_of_a_write_is_not_retried(monkeypatch):
     flaky = FlakySsm(5, DENIED)
     monkeypatch.setattr(parameters, "aws_client", lambda *_: flaky)
     with pytest.raises(TemporarilyUnavailable):

@@ -93,13 +93,13 @@ def test_keys_are_derived_with_hkdf(use):
     assert derive_key(pepper, use) == standard
 
 
-def test_no_purpose_has_the_key_of_another():
+def test_purposes_have_different_keys():
     one, two = (new_pepper(name, created_at=NOW, active_at=NOW) for name in "12")
     derived = [derive_key(pepper, use) for pepper in (one, two) for use in Use]
     assert len({*derived, one.secret, two.secret}) == 8
 
 
-def test_a_token_names_its_pepper_and_no_other_accepts_it():
+def test_token_is_accepted_only_by_its_pepper():
     one, two = (new_pepper(name, created_at=NOW, active_at=NOW) for name in ("1", "12"))
     session = a_session(an_account())
     text = refresh_tokens.mint(session, two)
@@ -129,7 +129,7 @@ def test_a_pepper_id_has_one_spelling(pepper_id):
 # Where they come from ----------------------------------------------------------------------------
 
 
-def test_the_first_ones_are_made_once_and_differ(flow, parameters):
+def test_first_peppers_are_created_once_and_differ(flow, parameters):
     flow.ensure(NOW)
     before = dict(parameters.values)
     flow.ensure(NOW)
@@ -158,9 +158,7 @@ def refresh_token_of_before(session, secret):
 
 
 @pytest.mark.parametrize("step", [*range(1, 12), None])
-def test_a_pepper_that_lay_beside_the_keys_is_moved_and_its_tokens_stay_good(
-    flow, parameters, step
-):
+def test_legacy_pepper_is_moved_and_its_tokens_stay_valid(flow, parameters, step):
     secret, session = bytes(range(32)), a_session(an_account())
     token = refresh_token_of_before(session, secret)
     move_back(flow, parameters, secret)
@@ -193,7 +191,7 @@ def test_a_pepper_that_lay_beside_the_keys_is_moved_and_its_tokens_stay_good(
 # Rotation ----------------------------------------------------------------------------------------
 
 
-def test_a_new_one_is_used_when_every_function_has_it(flow):
+def test_new_pepper_is_used_after_every_function_has_it(flow):
     flow.ensure(NOW)
     assert flow.rotate_peppers(NOW) == {"refresh": ["1", "2"], "link": ["1", "2"]}
     ring = flow.peppers[0].store.read_now()
@@ -201,7 +199,7 @@ def test_a_new_one_is_used_when_every_function_has_it(flow):
     assert ring.current(NOW + ACTIVE).id == "2"
 
 
-def test_they_are_rotated_when_they_are_due(flow, parameters):
+def test_peppers_are_rotated_when_due(flow, parameters):
     flow.ensure(NOW)
     flow.rotate(NOW + DUE - SECOND)
     assert peppers(parameters) == ["refresh-1", "link-1"]
@@ -210,7 +208,7 @@ def test_they_are_rotated_when_they_are_due(flow, parameters):
 
 
 @pytest.mark.parametrize(("kind", "lifetime"), [("refresh", REFRESH), ("link", LINK)])
-def test_one_is_kept_as_long_as_what_it_made_can_be_good(flow, parameters, kind, lifetime):
+def test_pepper_is_kept_while_its_tokens_can_be_valid(flow, parameters, kind, lifetime):
     flow.ensure(NOW)
     flow.rotate_peppers(NOW)
     ends = NOW + ACTIVE + lifetime
@@ -220,7 +218,7 @@ def test_one_is_kept_as_long_as_what_it_made_can_be_good(flow, parameters, kind,
     assert parameters.kids(f"{kind}-peppers") == [f"{kind}-2"]
 
 
-def test_hurrying_fills_no_parameter(flow, parameters):
+def test_forced_rotations_keep_the_parameter_small(flow, parameters):
     moment = NOW
     flow.ensure(moment)
     for _ in range(200):
@@ -230,7 +228,7 @@ def test_hurrying_fills_no_parameter(flow, parameters):
     assert len(parameters.kids("link-peppers")) == PEPPERS_MAX
 
 
-def test_dropping_leaves_a_new_one_only_and_at_once(flow, parameters):
+def test_drop_leaves_only_a_new_pepper(flow, parameters):
     flow.ensure(NOW)
     flow.rotate_peppers(NOW)
     assert flow.rotate_peppers(NOW + SECOND, drop=True) == {"refresh": ["3"], "link": ["3"]}
@@ -241,13 +239,13 @@ def test_dropping_leaves_a_new_one_only_and_at_once(flow, parameters):
     assert peppers(parameters) == ["refresh-3", "refresh-4", "link-3", "link-4"]
 
 
-def test_before_the_deployment_has_made_them_nothing_is_issued(parameters):
+def test_no_token_is_issued_before_the_peppers_exist(parameters):
     store = PepperStore("/any", "refresh")
     with pytest.raises(TemporarilyUnavailable):
         store.current(NOW)
 
 
-def test_rotating_under_load_refuses_nobody(flow, parameters):
+def test_rotation_under_load_refuses_nobody(flow, parameters):
     """A year of functions that start, read the peppers when they happen to, and get old."""
     chance = random.Random(20260103)
     seconds = 0

@@ -25,7 +25,7 @@ def store():
     return RateLimitStore(MemoryTable())
 
 
-def test_every_request_gets_a_number_of_its_own(store):
+def test_parallel_requests_get_different_counts(store):
     with ThreadPoolExecutor(8) as pool:
         counts = pool.map(lambda _: store.count(QUOTA, "s", NOW), range(50))
     assert sorted(counts) == list(range(1, 51))
@@ -37,13 +37,13 @@ def test_a_new_window_starts_at_one(store):
     assert store.count(QUOTA, "s", NOW + timedelta(seconds=30)) == 1
 
 
-def test_subjects_and_quotas_do_not_mix(store):
+def test_subjects_and_quotas_are_counted_apart(store):
     other = Quota(name="other", amount=3, window_seconds=60)
     assert store.count(QUOTA, "s", NOW) == store.count(QUOTA, "t", NOW) == 1
     assert store.count(other, "s", NOW) == 1
 
 
-def test_however_many_guess_at_once_no_more_get_through_than_one_by_one(store):
+def test_parallel_attempts_get_no_more_than_sequential_ones(store):
     throttling = Throttling(store=store)
 
     def guess(_):
@@ -59,7 +59,7 @@ def test_however_many_guess_at_once_no_more_get_through_than_one_by_one(store):
     assert seen == Attempts(count=3, opens_at=NOW + timedelta(seconds=60))
 
 
-def test_only_one_guess_gets_through_when_a_wait_is_over(store):
+def test_one_attempt_is_allowed_after_a_wait(store):
     throttling = Throttling(store=store)
     for _ in range(BACKOFF.free):
         throttling._attempt(NOW, Counter(BACKOFF, "s"))
@@ -76,7 +76,7 @@ def test_only_one_guess_gets_through_when_a_wait_is_over(store):
     assert waits == {120}
 
 
-def test_failures_are_forgotten_in_the_end_even_if_ttl_is_late(store):
+def test_old_failures_do_not_count_if_ttl_is_late(store):
     for n in range(BACKOFF.free):
         assert store.add_attempt(BACKOFF, "s", Attempts(count=n), NOW)
     end = NOW + timedelta(seconds=60 + 3600)
@@ -86,7 +86,7 @@ def test_failures_are_forgotten_in_the_end_even_if_ttl_is_late(store):
     assert store.read_attempts(BACKOFF, "s", end).count == 1
 
 
-def test_a_refused_attempt_is_not_counted_under_the_other_rules(store):
+def test_refused_attempt_is_not_counted_by_other_rules(store):
     throttling = Throttling(store=store)
     for _ in range(BACKOFF.free):
         throttling._attempt(NOW, Counter(BACKOFF, "closed"))
@@ -96,7 +96,7 @@ def test_a_refused_attempt_is_not_counted_under_the_other_rules(store):
 
 
 @pytest.mark.parametrize("seen", [0, 1])
-def test_who_looked_before_others_guessed_does_not_get_a_guess_too_many(store, seen):
+def test_outdated_read_gives_no_extra_attempt(store, seen):
     # What both saw was a free attempt; by the time that this one counts there is none.
     for count in range(BACKOFF.free - 1):
         assert store.add_attempt(BACKOFF, "s", Attempts(count=count), NOW)
@@ -109,7 +109,7 @@ def test_who_looked_before_others_guessed_does_not_get_a_guess_too_many(store, s
 
 @pytest.mark.parametrize("seen", range(1, BACKOFF.free + 1))
 @pytest.mark.parametrize("really", range(1, BACKOFF.free + 2))
-def test_who_has_seen_an_older_count_does_not_get_one_more(store, seen, really):
+def test_outdated_count_gives_no_extra_attempt(store, seen, really):
     """Whatever was read, the attempt that counts is free, or is the first after the last one."""
     for number in range(really):
         assert store.add_attempt(BACKOFF, "s", Attempts(count=number), NOW)

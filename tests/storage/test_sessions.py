@@ -45,26 +45,26 @@ def end(store, session, at=NOW):
     assert store.end(session, at, EndReason.REVOKED, Effects())
 
 
-def test_a_session_is_rotated_until_the_instant_before_it_expires(store, session):
+def test_session_rotates_until_it_expires(store, session):
     alive = store.rotate(session, session.expires_at - MILLISECOND, timedelta(days=365), USE)
     assert alive == (stored(store, session), True)
 
 
 @pytest.mark.parametrize("late", [timedelta(0), MILLISECOND, timedelta(days=1)])
-def test_a_session_that_expired_in_between_is_not_rotated(store, session, late):
+def test_expired_session_is_not_rotated(store, session, late):
     left, is_rotated = store.rotate(session, session.expires_at + late, timedelta(days=365), USE)
     assert (left, is_rotated) == (session, False)
     assert stored(store, session) == session
 
 
 @pytest.mark.parametrize("late", [timedelta(0), MILLISECOND])
-def test_a_session_that_became_idle_in_between_is_not_rotated(store, session, late):
+def test_idle_session_is_not_rotated(store, session, late):
     left, is_rotated = store.rotate(session, NOW + IDLE + late, IDLE, USE)
     assert (left, is_rotated) == (session, False)
     assert store.rotate(session, NOW + IDLE - MILLISECOND, IDLE, USE)[1]
 
 
-def test_a_session_that_ended_in_between_is_not_rotated(store, session):
+def test_ended_session_is_not_rotated(store, session):
     end(store, session)
     left, is_rotated = store.rotate(session, NOW, IDLE, USE)
     assert not is_rotated
@@ -72,21 +72,21 @@ def test_a_session_that_ended_in_between_is_not_rotated(store, session):
     assert left.generation == session.generation
 
 
-def test_a_session_that_was_forgotten_in_between_is_not_made_again(store, session):
+def test_removed_session_is_not_recreated(store, session):
     store.delete_history([session])
     assert store.rotate(session, NOW, IDLE, USE) == (None, False)
     store.touch(session, NOW, session.generation, USE)
     assert stored(store, session) is None
 
 
-def test_a_session_that_ended_in_between_is_not_touched(store, session):
+def test_ended_session_is_not_touched(store, session):
     end(store, session)
     before = stored(store, session)
     store.touch(session, NOW + timedelta(minutes=5), session.generation, USE)
     assert stored(store, session) == before
 
 
-def test_a_touch_that_comes_late_takes_no_newer_generation_back(store, session):
+def test_late_touch_does_not_revert_a_rotation(store, session):
     newer, _ = store.rotate(session, NOW, IDLE, USE)
     store.touch(newer, NOW, newer.generation, USE)
     # Of an authorizer that read the session before both.
@@ -99,7 +99,7 @@ def test_a_session_ends_once(store, session):
     assert not store.end(session, NOW, EndReason.REVOKED, Effects())
 
 
-def test_of_two_rotations_of_one_generation_one_happens(store, session):
+def test_one_of_two_rotations_of_a_generation_succeeds(store, session):
     first, is_first = store.rotate(session, NOW, IDLE, USE)
     second, is_second = store.rotate(session, NOW, IDLE, USE)
     assert (is_first, is_second) == (True, False)

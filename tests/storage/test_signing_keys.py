@@ -76,14 +76,14 @@ def require_verifiable(parameters):
     assert set(parameters.kids("signing-keys")) <= set(parameters.kids("public-keys"))
 
 
-def test_the_first_key_signs_at_once_and_is_made_once(flow, parameters):
+def test_first_key_is_created_once_and_signs_immediately(flow, parameters):
     ring = flow.ensure(NOW)
     assert ring.signing_key(NOW) is ring.keys[0]
     assert flow.ensure(NOW) == ring
     require_verifiable(parameters)
 
 
-def test_a_key_is_replaced_when_it_is_due_and_forgotten_when_no_token_needs_it(flow, parameters):
+def test_key_is_replaced_when_due_and_removed_when_unused(flow, parameters):
     (old,) = flow.ensure(NOW).keys
     assert flow.rotate(NOW + MONTH - timedelta(seconds=1)).keys == (old,)
     ring = flow.rotate(NOW + MONTH)
@@ -96,7 +96,7 @@ def test_a_key_is_replaced_when_it_is_due_and_forgotten_when_no_token_needs_it(f
     require_verifiable(parameters)
 
 
-def test_hurrying_fills_no_parameter(flow, parameters):
+def test_forced_rotations_keep_the_parameter_small(flow, parameters):
     moment = NOW
     flow.ensure(moment)
     for _ in range(200):
@@ -108,7 +108,7 @@ def test_hurrying_fills_no_parameter(flow, parameters):
 
 
 @pytest.mark.parametrize("other", ["ensure", "rotate"])
-def test_no_run_comes_between_the_steps_of_another(flow, parameters, other):
+def test_rotations_do_not_interleave(flow, parameters, other):
     flow.ensure(NOW)
     steps, refused = 0, 0
 
@@ -127,7 +127,7 @@ def test_no_run_comes_between_the_steps_of_another(flow, parameters, other):
     require_verifiable(parameters)
 
 
-def test_who_waits_gets_its_turn(flow, parameters):
+def test_waiting_rotation_gets_the_lease(flow, parameters):
     flow.ensure(NOW)
     assert flow.leases.take("signing_keys", NOW, timedelta(seconds=KEY_LEASE_SECONDS))
     slept = []
@@ -142,7 +142,7 @@ def test_who_waits_gets_its_turn(flow, parameters):
 
 
 @pytest.mark.parametrize("step", range(1, 12))
-def test_a_run_that_dies_half_way_harms_nothing(flow, parameters, step):
+def test_crash_during_a_rotation_is_harmless(flow, parameters, step):
     flow.ensure(NOW)
     count = itertools.count(1)
 
@@ -164,7 +164,7 @@ def test_a_run_that_dies_half_way_harms_nothing(flow, parameters, step):
 
 
 @pytest.mark.parametrize("step", range(1, 20))
-def test_no_key_is_ever_believed_that_the_audit_trail_has_not_told_of(flow, parameters, step):
+def test_unaudited_key_is_never_trusted(flow, parameters, step):
     count = itertools.count(1)
 
     def look():
@@ -188,7 +188,7 @@ def test_no_key_is_ever_believed_that_the_audit_trail_has_not_told_of(flow, para
     look()
 
 
-def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, parameters):
+def test_new_epoch_trusts_no_old_key_and_keeps_sessions(flow, parameters):
     flow.ensure(NOW)
     old = flow.rotate(NOW, force=True)
     peppers = {name: parameters.values[name] for name in parameters.values if "peppers" in name}
@@ -213,7 +213,7 @@ def test_a_new_epoch_trusts_no_key_of_the_past_and_keeps_every_session(flow, par
 
 
 @pytest.mark.parametrize("throttled", [0.0, 0.3])
-def test_rotating_under_load_refuses_nobody(flow, parameters, throttled):
+def test_rotation_under_load_refuses_nobody(flow, parameters, throttled):
     """Days of functions that start, read the keys whenever they happen to, and get old.
 
     throttled  share of the functions' reads that SSM refuses

@@ -49,7 +49,7 @@ def far(listener, monkeypatch):
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("hangs", [True, False])
 @pytest.mark.parametrize("what", READS)
-def test_it_is_noticed_before_the_function_times_out(far, what, hangs):
+def test_outage_is_detected_before_the_function_times_out(far, what, hangs):
     if not hangs:
         far.close()
     started = time.monotonic()

@@ -35,7 +35,7 @@ def client(**answers):
     return aws, aws.client("cloudformation")
 
 
-def test_the_newest_that_waits_is_shown():
+def test_newest_pending_change_set_is_shown():
     summaries = [summary("a", 1), summary("c", 3, "EXECUTE_COMPLETE"), summary("b", 2)]
     _, cloudformation = client(ListChangeSets={"Summaries": summaries})
     assert changeset.newest(cloudformation, "s") == "arn:b"
@@ -43,7 +43,7 @@ def test_the_newest_that_waits_is_shown():
     assert changeset.newest(cloudformation, "s") is None
 
 
-def test_what_loses_data_comes_first():
+def test_data_loss_is_listed_first():
     changes = [
         change("Modify", "AFunction", "False"),
         change("Modify", "Bucket", "Conditional"),
@@ -66,7 +66,7 @@ def test_what_loses_data_comes_first():
     ("before", "after"),
     [("REVIEW_IN_PROGRESS", "CREATE_COMPLETE"), ("UPDATE_COMPLETE", "UPDATE_COMPLETE")],
 )
-def test_the_one_that_is_named_is_executed(before, after):
+def test_named_change_set_is_executed(before, after):
     states = [before, after, after]
     aws, cloudformation = client(
         DescribeStacks=lambda _asked: stack(states.pop(0)), ExecuteChangeSet={}
@@ -76,7 +76,7 @@ def test_the_one_that_is_named_is_executed(before, after):
     assert executed == [{"ChangeSetName": "arn:b", "StackName": "s"}]
 
 
-def test_a_deploy_that_is_rolled_back_is_a_failure():
+def test_rollback_is_a_failure():
     states = ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"]
     _, cloudformation = client(
         DescribeStacks=lambda _asked: stack(states.pop(0)), ExecuteChangeSet={}
@@ -85,7 +85,7 @@ def test_a_deploy_that_is_rolled_back_is_a_failure():
         changeset.execute(cloudformation, "s", "arn:b")
 
 
-def test_show_tells_the_workflow_which_one(monkeypatch, tmp_path, capsys):
+def test_show_outputs_the_change_set_for_the_workflow(monkeypatch, tmp_path, capsys):
     output = tmp_path / "output"
     monkeypatch.setenv("GITHUB_OUTPUT", str(output))
     _, cloudformation = client(ListChangeSets={"Summaries": []})

@@ -60,7 +60,7 @@ class Rehearsal:
         return deploy(profile, self.steps(), tell=self.said.append, **options)
 
 
-def test_it_checks_builds_deploys_publishes_and_says_what_is_next():
+def test_deploy_runs_all_steps_and_prints_the_next_one():
     rehearsal = Rehearsal(page=Published(["index.html"], [], "I1"))
     assert rehearsal.deploy() == 0
     assert rehearsal.done == ["check", "build", "deploy", "publish latchkey"]
@@ -70,7 +70,7 @@ def test_it_checks_builds_deploys_publishes_and_says_what_is_next():
     assert "make admin STACK=latchkey" in said
 
 
-def test_what_would_fail_is_not_built():
+def test_failed_preflight_stops_before_the_build():
     rehearsal = Rehearsal(check=1)
     assert rehearsal.deploy() == 1
     assert rehearsal.done == ["check"]
@@ -81,13 +81,13 @@ def test_what_would_fail_is_not_built():
     ("codes", "done"),
     [([3], ["check", "build"]), ([0, 3], ["check", "build", "deploy"])],
 )
-def test_a_step_that_fails_is_the_last(codes, done):
+def test_failed_step_stops_the_deploy(codes, done):
     rehearsal = Rehearsal(codes=codes)
     assert rehearsal.deploy() == 3
     assert rehearsal.done == done
 
 
-def test_a_change_set_to_look_at_changes_nothing():
+def test_changeset_changes_nothing():
     rehearsal = Rehearsal()
     assert rehearsal.deploy(only_changeset=True) == 0
     assert rehearsal.done == ["check", "build", "deploy"]
@@ -95,24 +95,24 @@ def test_a_change_set_to_look_at_changes_nothing():
     assert "--no-execute-changeset" in ship
 
 
-def test_without_a_page_it_is_a_failure_that_says_so():
+def test_missing_page_is_a_failure_with_a_message():
     rehearsal = Rehearsal(page=PageError("run make page"))
     assert rehearsal.deploy() == 1
     assert rehearsal.said == ["run make page"]
 
 
-def test_it_asks_before_it_executes_unless_told_not_to():
+def test_deploy_asks_before_it_executes_unless_confirmed():
     profile = read_profile("prod")
     assert "--no-confirm-changeset" not in commands(profile, yes=False, only_changeset=False)[1]
     assert "--no-confirm-changeset" in commands(profile, yes=True, only_changeset=False)[1]
 
 
-def test_cloudformation_acts_as_the_role_that_is_given():
+def test_given_role_is_passed_to_cloudformation():
     _, ship = commands(read_profile("prod"), yes=True, only_changeset=True, role="arn:role")
     assert ship[ship.index("--role-arn") + 1] == "arn:role"
 
 
-def test_a_build_takes_the_processor_and_nothing_else():
+def test_build_gets_only_the_architecture():
     profile = read_profile("dev").with_values([SENDER, "Architecture=x86_64"])
     build, _ = commands(profile, yes=False, only_changeset=False)
     assert build[1:] == [
@@ -124,13 +124,13 @@ def test_a_build_takes_the_processor_and_nothing_else():
     ]
 
 
-def test_the_next_step_is_the_stacks_own():
+def test_next_step_comes_from_the_stack():
     said = next_step(read_profile("dev"), {"Url": "https://d1.cloudfront.net", "NextStep": "Look."})
     assert "https://d1.cloudfront.net" in said
     assert "Look." in said
 
 
-def test_an_unknown_profile_is_said(capsys):
+def test_unknown_profile_is_an_error(capsys):
     assert deploying.main(["production"]) == 2
     assert "PROFILE is one of" in capsys.readouterr().err
 
@@ -163,19 +163,19 @@ def test_the_same_deploy_is_the_same_release():
 
 
 @pytest.mark.parametrize("value", ["KeyEpoch=2", "EdgeSecret=other", "ServiceName=Ledger"])
-def test_another_value_is_another_release(value):
+def test_changed_value_is_a_new_release(value):
     rehearsal = Rehearsal()
     rehearsal.deployed = {"EdgeSecret": "****", "Release": "0" * 32}
     assert named_release(rehearsal, value) != named_release(rehearsal)
 
 
-def test_a_value_that_the_stack_has_already_is_no_other_release():
+def test_unchanged_value_is_the_same_release():
     rehearsal = Rehearsal()
     rehearsal.deployed = {"KeyEpoch": "4", "Release": "0"}
     assert named_release(rehearsal, "KeyEpoch=4") == named_release(rehearsal)
 
 
-def test_another_template_is_another_release(monkeypatch, tmp_path):
+def test_changed_template_is_a_new_release(monkeypatch, tmp_path):
     rehearsal = Rehearsal()
     before = named_release(rehearsal)
     (tmp_path / "template.yaml").write_text("changed")
@@ -183,7 +183,7 @@ def test_another_template_is_another_release(monkeypatch, tmp_path):
     assert named_release(rehearsal) != before
 
 
-def test_a_release_that_is_named_stays():
+def test_named_release_is_kept():
     assert named_release(Rehearsal(), "Release=7") == "7"
 
 
@@ -229,7 +229,7 @@ def test_sam_reads_each_value_as_it_was_given():
     assert profile.parameters.items() >= odd.items()
 
 
-def test_sam_keeps_the_stacks_values_for_what_nobody_names():
+def test_sam_keeps_other_values_of_the_stack():
     template = {"Parameters": {name: {} for name in load()["Parameters"]}}
     overrides = dict(read_profile("prod").with_values([SENDER]).parameters)
     merged = in_sam(MERGED, {"template": template, "overrides": overrides})
@@ -238,7 +238,7 @@ def test_sam_keeps_the_stacks_values_for_what_nobody_names():
 
 
 @pytest.mark.parametrize("name", ["dev", "prod", "hipaa"])
-def test_a_profile_deploys_by_sam_alone(name):
+def test_profile_deploys_with_sam_alone(name):
     """What `sam deploy --config-env` takes without us: names that the template has, a stack, S3."""
     config = tomllib.loads(SAMCONFIG.read_text())[name]
     assert config["global"]["parameters"]["stack_name"]

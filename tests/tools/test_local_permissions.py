@@ -32,16 +32,16 @@ def keyed(**also):
     }
 
 
-def test_a_batch_is_granted_where_a_message_is_and_to_the_same_queue():
+def test_batch_action_is_granted_with_the_single_action():
     batch = {**SEND, "Action": ["sqs:SendMessage", "sqs:SendMessageBatch"]}
     assert translations([SEND]) == [batch]
 
 
-def test_mail_is_granted_on_the_resource_that_ministack_checks():
+def test_email_action_is_granted_on_the_resource_of_ministack():
     assert translations([MAIL]) == [{"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"}]
 
 
-def test_conditions_on_leading_keys_go_and_no_others():
+def test_only_conditions_on_leading_keys_are_removed():
     kept = {"Bool": {"aws:SecureTransport": "true"}}
     plain = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "t"}
     assert translations([keyed()]) == [plain]
@@ -49,7 +49,7 @@ def test_conditions_on_leading_keys_go_and_no_others():
 
 
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_anything_else_stays_as_it_is(effect):
+def test_other_statements_are_unchanged(effect):
     statement = {"Effect": effect, "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}
     assert translations([statement]) == [statement]
 

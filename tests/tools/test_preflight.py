@@ -539,14 +539,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_check_says_what_it_finds(name):
+def test_check_reports_its_finding(name):
     check, answers, of_plan, verdict, words = CASES[name]
     verdicts, said = found(check, answers, **of_plan)
     assert set(verdicts) == {verdict}
     assert words in said
 
 
-def test_every_check_is_tried_both_ways():
+def test_every_check_has_a_passing_and_a_failing_case():
     tried = {}
     for check, _, _, verdict, _ in CASES.values():
         tried.setdefault(check, set()).add(verdict is OK)
@@ -556,7 +556,7 @@ def test_every_check_is_tried_both_ways():
     assert [check for check, ways in tried.items() if ways != {True, False}] == []
 
 
-def test_a_web_acl_that_is_there_is_found():
+def test_existing_web_acl_is_found():
     visibility = {
         "SampledRequestsEnabled": True,
         "CloudWatchMetricsEnabled": True,
@@ -585,7 +585,7 @@ def test_an_alias_of_another_distribution_is_found(monkeypatch):
     assert "E1" in finding.sentence
 
 
-def test_what_is_not_used_is_not_asked_about():
+def test_unused_features_are_not_checked():
     for check in (edge.certificate, edge.dns, edge.aliases, edge.web_acl, edge.audit_kms_key):
         assert found(check, {}) == ([], "")
     assert found(edge.cloudfront_names, {}, state="UPDATE_COMPLETE") == ([], "")
@@ -593,7 +593,7 @@ def test_what_is_not_used_is_not_asked_about():
     assert found(mails.mail_configuration_set, {}) == ([], "")
 
 
-def test_the_certificate_is_looked_for_where_cloudfront_does():
+def test_certificate_is_searched_in_us_east_1():
     aws = RecordedAws(acm("ISSUED", "accounts.example.com"))
     list(edge.certificate(Account("eu-west-1", aws.client), plan(DOMAIN)))
     assert [(name, region) for name, region, _ in aws.calls] == [
@@ -601,7 +601,7 @@ def test_the_certificate_is_looked_for_where_cloudfront_does():
     ]
 
 
-def test_no_value_of_a_key_is_read():
+def test_values_of_keys_are_not_read():
     aws = RecordedAws(left(KEYS))
     list(stacks.leftovers(Account("eu-west-1", aws.client), plan()))
     assert aws.names()[0] == "ssm.DescribeParameters"
@@ -618,7 +618,7 @@ def test_no_value_of_a_key_is_read():
         ("example.com", False),
     ],
 )
-def test_a_star_stands_for_one_label(name, wanted):
+def test_wildcard_matches_one_label(name, wanted):
     assert edge.covers(name, "accounts.example.com") is wanted
 
 
@@ -663,7 +663,7 @@ def small_template(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_template")
-def test_an_account_that_is_ready_has_no_failure():
+def test_ready_account_has_no_failures():
     code, said = everything(RecordedAws(healthy()))
     assert (code, "0 would fail" in said) == (0, True), said
 
@@ -687,20 +687,20 @@ def test_a_missing_permission_is_a_warning_that_names_it():
 
 
 @pytest.mark.usefixtures("small_template")
-def test_an_answer_that_nobody_expected_is_a_warning():
+def test_unexpected_response_is_a_warning():
     code, said = everything(RecordedAws(healthy() | {"ssm.GetServiceSetting": Refusal("Broken")}))
     assert code == 0
     assert "warning     Parameter Store: not checked, for AWS answered:" in said
 
 
-def test_without_the_right_to_see_the_stack_nothing_can_be_said():
+def test_missing_permission_for_the_stack_is_a_warning():
     refused = {"cloudformation.DescribeStacks": Refusal("AccessDenied")}
     code, said = everything(RecordedAws(CALLER | refused))
     assert code == 1
     assert "cloudformation:DescribeStacks" in said
 
 
-def test_unknown_credentials_end_it():
+def test_invalid_credentials_stop_the_checks():
     aws = RecordedAws({"sts.GetCallerIdentity": Refusal("ExpiredToken", "it is expired")})
     code, said = everything(aws)
     assert (code, aws.names()) == (1, ["sts.GetCallerIdentity"])
@@ -708,13 +708,13 @@ def test_unknown_credentials_end_it():
 
 
 @pytest.mark.usefixtures("small_template")
-def test_root_is_warned_of():
+def test_root_credentials_are_a_warning():
     root = CALLER["sts.GetCallerIdentity"] | {"Arn": "arn:aws:iam::123456789012:root"}
     _, said = everything(RecordedAws(healthy() | {"sts.GetCallerIdentity": root}))
     assert "warning     identity" in said
 
 
-def test_an_unknown_profile_or_parameter_is_said(capsys):
+def test_unknown_profile_or_parameter_is_an_error(capsys):
     assert preflight.main(["production"]) == 2
     assert "dev, hipaa, prod" in capsys.readouterr().err
     assert preflight.main(["dev", "MailSend=a@example.com"]) == 2
@@ -735,7 +735,7 @@ def test_an_operation_that_could_change_something_is_refused():
             list(account.list_all("ssm", operation, "Parameters"))
 
 
-def test_the_source_asks_through_the_account_alone_and_reads():
+def test_checks_use_only_the_read_only_client():
     asked = []
     for path in Path(ROOT / "tools/preflight").glob("*.py"):
         tree = ast.parse(path.read_text())

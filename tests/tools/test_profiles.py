@@ -17,7 +17,7 @@ from tools.profiles import (
 from tools.template import ROOT
 
 
-def test_a_value_on_the_command_line_keeps_the_profiles_others():
+def test_command_line_value_keeps_the_profiles_other_values():
     written = read_profile("hipaa")
     profile = written.with_values(["ServiceName=Ledger", "SessionIdleSeconds=600"])
     assert profile.parameters == {
@@ -35,12 +35,12 @@ def test_values_may_hold_spaces_and_equals_signs():
 
 
 @pytest.mark.parametrize("pair", ["ServiceName", "=x", "Service Name=x"])
-def test_what_is_no_pair_is_refused(pair):
+def test_malformed_pair_is_refused(pair):
     with pytest.raises(ProfileError, match="KEY=VALUE"):
         parse_pairs([pair])
 
 
-def test_a_value_given_once_is_not_reset_unnoticed():
+def test_earlier_value_is_not_reset():
     written = {"Profile": "prod", "LogRetentionDays": "365"}
     profile = Profile("prod", "latchkey", "eu-west-1", written, written)
     deployed = {**profile.parameters, "LogRetentionDays": "731", "ServiceName": "Ledger"}
@@ -51,7 +51,7 @@ def test_a_value_given_once_is_not_reset_unnoticed():
     assert profile.differs_from({}) == {}
 
 
-def test_a_deploy_leaves_what_nobody_names():
+def test_deploy_keeps_unnamed_values():
     values = effective({"LogRetentionDays": "365"}, {"ServiceName": "Ledger", "KeyEpoch": "4"})
     assert values["ServiceName"] == "Ledger"
     assert values["KeyEpoch"] == "4"
@@ -64,7 +64,7 @@ def test_the_local_profile_is_not_for_aws():
         read_profile("local")
 
 
-def test_make_passes_on_what_was_given_to_it(tmp_path):
+def test_make_forwards_its_variables(tmp_path):
     makefile = tmp_path / "Makefile"
     line = next(
         line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("GIVEN =")

@@ -63,7 +63,7 @@ def published(dist, s3, cloudfront, **options):
     return done, [each for each in order if each[0] in {"PutObject", "DeleteObject"}]
 
 
-def test_assets_go_up_first_then_the_page_then_what_is_old_goes(s3, dist, cloudfront):
+def test_assets_are_uploaded_before_the_page_and_old_files_removed_last(s3, dist, cloudfront):
     s3.put_object(Bucket=BUCKET, Key="assets/old.js", Body=b"0")
     done, order = published(dist, s3, cloudfront)
     assert [name for _, name in order][-2:] == ["index.html", "old.js"]
@@ -73,7 +73,7 @@ def test_assets_go_up_first_then_the_page_then_what_is_old_goes(s3, dist, cloudf
     assert "4 files uploaded, 1 removed, invalidation I1" in say(done, "latchkey")
 
 
-def test_only_a_name_with_a_hash_is_kept_for_ever(s3, dist, cloudfront):
+def test_only_hashed_names_are_cached_for_ever(s3, dist, cloudfront):
     published(dist, s3, cloudfront)
     found = {
         item["Key"]: s3.head_object(Bucket=BUCKET, Key=item["Key"])
@@ -89,13 +89,13 @@ def test_only_a_name_with_a_hash_is_kept_for_ever(s3, dist, cloudfront):
     assert found["assets/icon.svg"]["ContentType"] == "image/svg+xml"
 
 
-def test_what_the_build_makes_has_no_hash_in_its_names():
+def test_build_has_no_hashed_names():
     """If the build starts to hash its names, this says that they may be kept for ever."""
     names = ["latchkey-settings.js", "latchkey-settings.de.js", "page.js.map", "index.html"]
     assert [name for name in names if publish_page.HASHED.search(name)] == []
 
 
-def test_again_changes_nothing(s3, dist, cloudfront):
+def test_second_run_changes_nothing(s3, dist, cloudfront):
     published(dist, s3, cloudfront)
     done, order = published(dist, s3, cloudfront)
     assert (list(done.uploaded), list(done.removed), done.invalidation, order) == ([], [], None, [])
@@ -111,14 +111,14 @@ def test_only_what_changed_is_uploaded(s3, dist, cloudfront):
     assert done.invalidation == "I2"
 
 
-def test_a_wrong_cache_header_is_mended(s3, dist, cloudfront):
+def test_wrong_cache_header_is_corrected(s3, dist, cloudfront):
     published(dist, s3, cloudfront)
     s3.put_object(Bucket=BUCKET, Key="index.html", Body=b"<latchkey-page>")
     done, _ = published(dist, s3, cloudfront)
     assert done.uploaded == ["index.html"]
 
 
-def test_an_invalidation_that_failed_can_be_made_again(s3, dist, cloudfront):
+def test_failed_invalidation_can_be_repeated(s3, dist, cloudfront):
     cloudfront.refuses = True
     with pytest.raises(RuntimeError):
         published(dist, s3, cloudfront)
@@ -134,7 +134,7 @@ def test_without_a_page_nothing_is_removed(s3, tmp_path, cloudfront):
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 1
 
 
-def test_a_stack_without_a_page_is_said(monkeypatch):
+def test_stack_without_a_page_is_an_error(monkeypatch):
     monkeypatch.setattr(publish_page, "physical_id", lambda *_asked: None)
     monkeypatch.setattr(publish_page.boto3, "client", lambda *_asked: None)
     assert publish_page.publish_to("latchkey") is None

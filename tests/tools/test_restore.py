@@ -82,7 +82,7 @@ def leave(service, name):
     return service.request("DELETE", "/api/v1/users/me", query={"hard": "true"}, token=token)
 
 
-def test_people_come_back_and_the_erased_do_not(disaster):
+def test_accounts_are_restored_except_erased_ones(disaster):
     disaster.register("ada")
     disaster.register("bob")
     disaster.copy()
@@ -100,7 +100,7 @@ def test_people_come_back_and_the_erased_do_not(disaster):
     assert "bob@example.com" in left
 
 
-def test_an_erasure_that_was_only_ordered_counts(disaster):
+def test_requested_erasure_counts(disaster):
     disaster.register("ada")
     disaster.copy()
     assert leave(disaster.service, "ada").status == 200
@@ -109,7 +109,7 @@ def test_an_erasure_that_was_only_ordered_counts(disaster):
     assert "ada@example.com" not in disaster.everything()
 
 
-def test_no_session_and_no_token_of_before_works(disaster):
+def test_old_sessions_and_tokens_do_not_work(disaster):
     tokens = disaster.register("bob")
     disaster.copy()
     disaster.lose()
@@ -121,7 +121,7 @@ def test_no_session_and_no_token_of_before_works(disaster):
     assert (me.status, refreshed.status) == (401, 401)
 
 
-def test_a_password_that_was_changed_since_is_good_for_nothing(disaster):
+def test_changed_password_is_not_restored(disaster):
     disaster.register("bob")
     disaster.copy()
     token = token_of(disaster.service, "bob")
@@ -138,7 +138,7 @@ def test_a_password_that_was_changed_since_is_good_for_nothing(disaster):
     assert disaster.service.login("bob@example.com").code == "PASSWORD_RESET_REQUIRED"
 
 
-def test_who_left_or_was_suspended_since_is_held_for_an_administrator(disaster):
+def test_later_deleted_or_suspended_account_is_restored_as_suspended(disaster):
     disaster.register("bob")
     disaster.copy()
     token = token_of(disaster.service, "bob")
@@ -152,7 +152,7 @@ def test_who_left_or_was_suspended_since_is_held_for_an_administrator(disaster):
     assert disaster.service.login("bob@example.com").code == "ACCOUNT_SUSPENDED"
 
 
-def test_who_had_left_before_is_still_erased_when_it_is_due(disaster):
+def test_earlier_deleted_account_is_still_erased_when_due(disaster):
     tokens = disaster.register("bob")
     disaster.service.request("DELETE", "/api/v1/users/me", token=tokens["access_token"])
     disaster.copy()
@@ -164,7 +164,7 @@ def test_who_had_left_before_is_still_erased_when_it_is_due(disaster):
     assert deletion["gsi1pk"] == keys.PURGE_DUE
 
 
-def test_a_role_that_was_changed_since_is_not_given_back(disaster):
+def test_changed_role_is_not_restored(disaster):
     disaster.register("ada")
     disaster.register("bob")
     for name in ("ada", "bob"):
@@ -186,7 +186,7 @@ def test_a_role_that_was_changed_since_is_not_given_back(disaster):
     assert count["working"] == 1
 
 
-def test_who_is_there_stays_as_they_are(disaster):
+def test_existing_account_is_unchanged(disaster):
     disaster.register("ada")
     disaster.register("bob")
     disaster.copy()
@@ -206,7 +206,7 @@ def test_who_is_there_stays_as_they_are(disaster):
     )
 
 
-def test_an_address_that_somebody_else_has_since_stays_theirs(disaster):
+def test_address_of_a_new_owner_is_not_taken_back(disaster):
     disaster.register("bob")
     disaster.copy()
     old = disaster.ids["bob"]
@@ -217,7 +217,7 @@ def test_an_address_that_somebody_else_has_since_stays_theirs(disaster):
     assert disaster.service.table.get(keys.account(old)) is None
 
 
-def test_twice_is_once_and_a_rehearsal_writes_nothing(disaster):
+def test_restore_can_be_repeated_and_a_dry_run_writes_nothing(disaster):
     disaster.register("bob", username="bob")
     disaster.copy()
     disaster.lose()
@@ -230,7 +230,7 @@ def test_twice_is_once_and_a_rehearsal_writes_nothing(disaster):
     assert disaster.service.table.all_items() == first
 
 
-def test_coming_back_is_in_the_persons_history(disaster):
+def test_restore_is_in_the_persons_history(disaster):
     disaster.register("bob")
     disaster.copy()
     disaster.lose()
@@ -240,7 +240,7 @@ def test_coming_back_is_in_the_persons_history(disaster):
     assert "account.recovered.by_operator" in str(activity.body)
 
 
-def test_the_report_names_nobody(disaster):
+def test_report_has_no_personal_data(disaster):
     disaster.register("bob", username="bobby")
     disaster.copy()
     disaster.lose()
@@ -250,7 +250,7 @@ def test_the_report_names_nobody(disaster):
     assert "bobby" not in report
 
 
-def test_a_copy_is_read_to_its_end():
+def test_all_pages_of_a_copy_are_read():
     with mock_aws():
         client = boto3.client(
             "dynamodb", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"

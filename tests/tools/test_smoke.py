@@ -42,7 +42,7 @@ def results(lines, result):
     return {name for name, line in lines.items() if line.result is result}
 
 
-def test_a_service_that_keeps_its_promises_passes(service):
+def test_healthy_service_passes(service):
     code, lines, said = walked(service)
     assert results(lines, Result.FAIL) == set(), "\n".join(said)
     assert results(lines, Result.SKIPPED) == {"export"}
@@ -50,14 +50,14 @@ def test_a_service_that_keeps_its_promises_passes(service):
     assert "0 failed" in said[-1]
 
 
-def test_nothing_is_left_behind(service):
+def test_smoke_cleans_up(service):
     walked(service)
     service.work()
     left = {str(item["pk"]).partition("#")[0] for item in main_items(service)}
     assert left <= {"RECEIPT", "LIMIT", "TASK"}
 
 
-def test_an_account_that_was_there_stays_as_it_was(service):
+def test_existing_account_is_unchanged_by_smoke(service):
     mine = service.register().data
     before = service.request("GET", "/api/v1/users/me", token=mine["access_token"]).data
     options = Options(email="ada@example.com", password=PASSWORD)
@@ -70,7 +70,7 @@ def test_an_account_that_was_there_stays_as_it_was(service):
     assert listed["total_count"] == 1
 
 
-def test_where_addresses_are_confirmed_it_goes_on_with_the_mails_token():
+def test_smoke_continues_with_the_token_of_the_email():
     service = InProcessService(EMAIL_VERIFICATION="required")
     who = {"email": "smoke@example.com", "password": PASSWORD}
     code, lines, _ = walked(service, Options(register=True, **who))
@@ -82,7 +82,7 @@ def test_where_addresses_are_confirmed_it_goes_on_with_the_mails_token():
     assert (code, lines["leave"].words) == (0, "the account is being erased"), said
 
 
-def test_without_an_account_it_says_what_it_could_not_try(service):
+def test_smoke_without_an_account_lists_skipped_checks(service):
     code, lines, _ = walked(service, Options())
     assert code == 0
     assert results(lines, Result.SKIPPED) >= {"register", "sign-in", "refresh", "leave"}
@@ -236,7 +236,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_noticed(service, name):
+def test_broken_service_fails_its_check(service, name):
     check, change = BROKEN[name]
     code, lines, _ = walked(service, change=change)
     assert code == 1
@@ -244,7 +244,7 @@ def test_what_is_broken_is_noticed(service, name):
     assert lines[check].words
 
 
-def test_a_revoked_device_that_goes_on_is_noticed(service):
+def test_working_revoked_device_fails(service):
     def still_there(request, answer):
         if request.url.path == ME and answer.status_code == 401 and b"REVOKED" in answer.content:
             return httpx.Response(200, json={"success": True, "data": {}}, request=request)
@@ -254,7 +254,7 @@ def test_a_revoked_device_that_goes_on_is_noticed(service):
     assert results(lines, Result.FAIL) >= {"revoke", "refresh"}
 
 
-def test_an_account_that_is_not_gone_is_noticed(service):
+def test_remaining_account_fails(service):
     def not_gone(request, answer):
         if request.url.path == ME and answer.status_code == 401 and b"DELETED" in answer.content:
             return httpx.Response(200, json={"success": True, "data": {}}, request=request)
@@ -264,12 +264,12 @@ def test_an_account_that_is_not_gone_is_noticed(service):
     assert lines["leave"].result is Result.FAIL
 
 
-def test_an_api_that_is_open_beside_its_cdn_is_noticed(service):
+def test_api_that_is_open_without_its_cdn_fails(service):
     _, lines, _ = walked(service, Options(api_url="https://open.test"))
     assert lines["api-without-cdn"].result is Result.FAIL
 
 
-def test_a_host_that_nobody_answers_at_is_one_failure_each_and_no_crash(service):
+def test_unreachable_host_fails_without_a_crash(service):
     def gone(request, _answer):
         raise httpx.ConnectError("no such host", request=request)
 
@@ -280,7 +280,7 @@ def test_a_host_that_nobody_answers_at_is_one_failure_each_and_no_crash(service)
     assert said
 
 
-def test_what_asks_for_another_try_gets_one(service):
+def test_retry_after_is_followed(service):
     asked = []
 
     def not_yet(request, _answer):
@@ -299,7 +299,7 @@ def test_every_check_has_a_service_that_fails_it():
     assert set(FRONT) | set(Person("", "").steps) <= broken | elsewhere
 
 
-def test_its_options_come_from_the_environment():
+def test_options_come_from_the_environment():
     given = {"API_URL": "https://a", "SMOKE_EMAIL": "e", "SMOKE_PASSWORD": "p", "REGISTER": "1"}
     assert read_options(given) == Options(
         api_url="https://a", email="e", password="p", register=True

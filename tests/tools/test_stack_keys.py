@@ -43,7 +43,7 @@ def ssm():
     return boto3.client("ssm")
 
 
-def test_what_is_kept_comes_back_after_it_was_lost(ssm, tmp_path, capsys):
+def test_backup_restores_lost_keys(ssm, tmp_path, capsys):
     write(ssm, "latchkey", PARAMETERS, overwrite=False)
     file = tmp_path / "keys"
     assert main(["keep", "latchkey", str(file)]) == 0
@@ -55,7 +55,7 @@ def test_what_is_kept_comes_back_after_it_was_lost(ssm, tmp_path, capsys):
     assert SECRET not in said.out + said.err
 
 
-def test_the_file_is_its_owners_and_shows_nothing(ssm, tmp_path):
+def test_backup_is_private_and_encrypted(ssm, tmp_path):
     write(ssm, "latchkey", PARAMETERS, overwrite=False)
     file = tmp_path / "keys"
     main(["keep", "latchkey", str(file)])
@@ -65,7 +65,7 @@ def test_the_file_is_its_owners_and_shows_nothing(ssm, tmp_path):
         main(["keep", "latchkey", str(file)])
 
 
-def test_another_passphrase_or_a_changed_file_opens_nothing():
+def test_wrong_passphrase_or_changed_file_is_refused():
     content = seal(PARAMETERS, PASSPHRASE)
     assert unseal(content, PASSPHRASE) == PARAMETERS
     with pytest.raises(KeysError, match="passphrase"):
@@ -81,7 +81,7 @@ def test_a_short_passphrase_is_refused():
         seal(PARAMETERS, "short")
 
 
-def test_what_is_there_is_not_replaced_unnoticed(ssm):
+def test_existing_keys_are_not_overwritten_by_default(ssm):
     write(ssm, "latchkey", PARAMETERS, overwrite=False)
     changed = [Parameter("audit-key", "another", "SecureString")]
     with pytest.raises(KeysError, match="OVERWRITE=1") as raised:
@@ -91,14 +91,14 @@ def test_what_is_there_is_not_replaced_unnoticed(ssm):
     assert write(ssm, "latchkey", changed, overwrite=True) == ["/latchkey/latchkey/audit-key"]
 
 
-def test_a_copy_is_in_the_other_region_and_as_secret(ssm):
+def test_copy_in_another_region_is_encrypted(ssm):
     write(ssm, "latchkey", PARAMETERS, overwrite=False)
     assert main(["copy", "latchkey", "eu-central-1"]) == 0
     there = boto3.client("ssm", region_name="eu-central-1")
     assert read(there, "latchkey") == PARAMETERS
 
 
-def test_nothing_to_keep_is_an_error(tmp_path, capsys):
+def test_backup_without_keys_is_an_error(tmp_path, capsys):
     assert main(["keep", "latchkey", str(tmp_path / "keys")]) == 1
     assert "no parameter under /latchkey/latchkey/" in capsys.readouterr().err
 
@@ -106,7 +106,7 @@ def test_nothing_to_keep_is_an_error(tmp_path, capsys):
 # The two runbooks --------------------------------------------------------------------------------
 
 
-def test_lost_signing_keys_come_back_with_their_sessions_pepper(ssm, tmp_path, manual_ring):
+def test_restored_signing_keys_keep_sessions(ssm, tmp_path, manual_ring):
     SigningKeyStore("/latchkey/latchkey", epoch=1).replace(manual_ring)
     main(["keep", "latchkey", str(tmp_path / "keys")])
     for each in read(ssm, "latchkey"):
@@ -118,7 +118,7 @@ def test_lost_signing_keys_come_back_with_their_sessions_pepper(ssm, tmp_path, m
     assert [key["kid"] for key in store.public_jwks()] == [key.kid for key in manual_ring.keys]
 
 
-def test_a_lost_audit_key_is_made_anew_and_the_old_public_half_stays(ssm):
+def test_new_audit_key_keeps_the_old_public_key(ssm):
     made = iter(["one", "two"])
 
     def make():

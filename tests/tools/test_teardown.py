@@ -109,7 +109,7 @@ THEIRS = {
 
 
 @pytest.mark.parametrize("confirmed", ["", "latchkey-dev", "yes"])
-def test_without_the_stacks_name_nothing_is_removed(teardown, confirmed):
+def test_teardown_without_confirmation_removes_nothing(teardown, confirmed):
     said = []
     assert run(teardown, "latchkey", confirmed, say=said.append) == 0
     text = "\n".join(said)
@@ -118,7 +118,7 @@ def test_without_the_stacks_name_nothing_is_removed(teardown, confirmed):
     assert everything() == OURS | THEIRS
 
 
-def test_with_it_all_of_it_goes_and_nothing_of_another_stack(teardown):
+def test_teardown_removes_everything_of_its_stack_only(teardown):
     said = []
     assert run(teardown, "latchkey", "latchkey", say=said.append) == 0
     assert everything() == THEIRS
@@ -126,7 +126,7 @@ def test_with_it_all_of_it_goes_and_nothing_of_another_stack(teardown):
     assert said[-1] == "Nothing is left of latchkey."
 
 
-def test_what_a_deleted_stack_has_left_is_found_by_its_name(teardown):
+def test_remains_of_a_deleted_stack_are_found(teardown):
     boto3.client("s3").delete_object(Bucket="latchkey-pagebucket-1a2b", Key="index.html")
     teardown._cloudformation.delete_stack("latchkey")
     found = teardown.holdings()
@@ -136,7 +136,7 @@ def test_what_a_deleted_stack_has_left_is_found_by_its_name(teardown):
     assert everything() == THEIRS
 
 
-def test_what_can_not_be_removed_is_named(teardown, monkeypatch):
+def test_locked_objects_are_listed(teardown, monkeypatch):
     def locked(_bucket):
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "locked"}}, "DeleteObjects")
 

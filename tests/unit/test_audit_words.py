@@ -25,7 +25,7 @@ def row(action, **fields: Any):
     return AuditRecord(action=action, **(known | fields))
 
 
-def test_no_action_lacks_words():
+def test_every_action_has_a_text():
     assert set(WORDS) == set(Action)
     for words in WORDS.values():
         assert words.en
@@ -34,11 +34,11 @@ def test_no_action_lacks_words():
 
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("language", Language)
-def test_words_need_nothing_that_a_row_may_lack(action, language):
+def test_texts_need_only_fields_that_rows_have(action, language):
     assert "{" not in describe_row(row(action), {}, language)
 
 
-def test_a_sentence_says_which_device_was_signed_out_from_which():
+def test_sentence_names_both_devices():
     personal = {"device": "iPhone", "from_device": "Chrome on Windows"}
     revoked = row(Action.SESSION_REVOKED_BY_OWNER, targets=("ses_1",))
     english = describe_row(revoked, personal, Language.ENGLISH)
@@ -47,13 +47,13 @@ def test_a_sentence_says_which_device_was_signed_out_from_which():
     assert german == "Abgemeldet: iPhone (von: Chrome on Windows)"
 
 
-def test_a_sentence_does_not_sound_as_if_the_device_were_what_it_is_about():
+def test_sentence_does_not_name_the_device_as_its_subject():
     personal = {"device": "Ada's phone", "from_device": "Chrome on Windows"}
     renamed = describe_row(row(Action.SESSION_RENAMED), personal, Language.ENGLISH)
     assert renamed == "Renamed a device to “Ada's phone” (from Chrome on Windows)"
 
 
-def test_a_sentence_says_so_when_it_was_not_the_person():
+def test_sentence_names_an_actor_other_than_the_person():
     by_admin = row(Action.AUDIT_READ_BY_ADMIN, actor="sub_2")
     assert describe_row(by_admin, {}, Language.ENGLISH) == "Read this history (by an administrator)"
     by_system = row(Action.SESSION_ENDED_BY_LIMIT, actor="system")
@@ -76,7 +76,7 @@ def test_a_sentence_says_so_when_it_was_not_the_person():
         ),
     ],
 )
-def test_a_sentence_counts_the_devices_as_people_do(count, english, german):
+def test_sentence_counts_devices_with_plurals(count, english, german):
     changed = row(Action.PASSWORD_CHANGED, targets=("ses_1",) * count)
     assert describe_row(changed, {}, Language.ENGLISH) == english
     assert describe_row(changed, {}, Language.GERMAN) == german
@@ -92,5 +92,5 @@ def test_a_sentence_counts_the_devices_as_people_do(count, english, german):
         ([""], Language.ENGLISH),
     ],
 )
-def test_the_first_language_that_we_have_is_chosen(wanted, language):
+def test_first_supported_language_is_chosen(wanted, language):
     assert choose_language(wanted) is language

@@ -15,7 +15,7 @@ def cut_off(logical_id):
 
 
 @pytest.mark.parametrize("operation", ["login", "revoke_found_sessions"])
-def test_a_long_name_of_the_stack_hides_no_operation(monkeypatch, operation):
+def test_long_stack_name_keeps_the_operation(monkeypatch, operation):
     assert len(STACK) == 60
     name = cut_off("RevokeFoundSessionsFunction")
     assert len(name) == 64
@@ -24,6 +24,6 @@ def test_a_long_name_of_the_stack_hides_no_operation(monkeypatch, operation):
     assert operation_name("app") == operation
 
 
-def test_without_lambda_the_folder_tells(monkeypatch):
+def test_outside_lambda_the_folder_is_the_operation(monkeypatch):
     monkeypatch.delenv("OPERATION", raising=False)
     assert operation_name("functions.revoke_session.app") == "revoke_session"

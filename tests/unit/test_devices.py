@@ -128,7 +128,7 @@ REAL = [
 
 
 @pytest.mark.parametrize(("user_agent", "expected"), REAL)
-def test_a_device_is_what_its_owner_would_call_it(user_agent, expected):
+def test_device_has_a_common_name(user_agent, expected):
     device = describe(user_agent)
     found = (
         device.name,
@@ -165,12 +165,12 @@ def hints(**named: str) -> dict[str, str]:
         (WINDOWS, hints(platform='"<script>"'), ("Windows", None)),
     ],
 )
-def test_client_hints_tell_the_true_system(user_agent, sent, expected):
+def test_client_hints_override_the_system(user_agent, sent, expected):
     device = describe(f"{user_agent} {CHROME} Safari/537.36", client_hints=sent)
     assert (device.os, device.os_version) == expected
 
 
-def test_client_hints_tell_the_model_and_a_hidden_browser():
+def test_client_hints_add_model_and_browser():
     sent = hints(platform='"Android"', model='"Pixel 9"', mobile="?1")
     sent["sec-ch-ua"] = '"Chromium";v="142", "Brave";v="142", "Not_A Brand";v="99"'
     device = describe(f"{ANDROID} {CHROME} Mobile Safari/537.36", client_hints=sent)
@@ -183,15 +183,15 @@ def test_client_hints_tell_the_model_and_a_hidden_browser():
     "value",
     ["", "Windows", '"', '"Win', '"a" "b"', '"\x00"', '"é"', '"' + "x" * 300 + '"', "?1", '"\\x"'],
 )
-def test_a_hint_that_is_not_of_the_form_counts_as_not_sent(value):
+def test_malformed_hint_is_ignored(value):
     assert read_client_hints({"sec-ch-ua-platform": value}) == ClientHints()
 
 
-def test_escapes_in_a_hint_are_read():
+def test_escapes_in_a_hint_are_decoded():
     assert read_client_hints({"sec-ch-ua-model": '"a\\"b\\\\c"'}).model == 'a"b\\c'
 
 
-def test_a_native_apps_own_name_goes_before():
+def test_name_of_a_native_app_takes_precedence():
     assert describe("okhttp/4.12.0", device_name="Ada's Pixel 9").name == "Ada's Pixel 9"
     assert describe("okhttp/4.12.0", device_name=" \u202e\x00 ").name == "Android app"
 
@@ -216,7 +216,7 @@ def test_a_name_is_safe_to_show(text, clean):
     st.sampled_from(["sec-ch-ua", *hints(platform="", platform_version="", model="", mobile="")]),
     st.text(max_size=300),
 ))  # fmt: skip
-def test_whatever_is_sent_is_described(user_agent, sent):
+def test_any_user_agent_gets_a_description(user_agent, sent):
     device = describe(user_agent, client_hints=sent)
     assert 0 < len(device.name) <= 64
     for text in (device.browser, device.browser_version, device.os, device.os_version):

@@ -24,13 +24,13 @@ def under(condition, values):
     return allows([grant(Condition=condition)], "dynamodb:GetItem", TABLE, context)
 
 
-def test_nothing_is_allowed_that_no_statement_allows():
+def test_default_is_deny():
     assert not allows([], "dynamodb:GetItem", TABLE, {})
     assert get_item(grant())
     assert not get_item(grant(Action="dynamodb:PutItem"))
 
 
-def test_a_denial_wins_in_any_order():
+def test_explicit_deny_overrides_allow():
     denial = grant(Effect="Deny", Action="dynamodb:*")
     assert not get_item(grant(), denial)
     assert not get_item(denial, grant())
@@ -50,7 +50,7 @@ def test_a_denial_wins_in_any_order():
         ("s3:[G]etObject", "s3:GetObject", False),
     ],
 )
-def test_actions_have_wildcards_and_no_case(pattern, action, is_meant):
+def test_actions_have_wildcards_and_ignore_case(pattern, action, is_meant):
     assert allows([grant(Action=pattern)], action, TABLE, {}) == is_meant
 
 
@@ -68,7 +68,7 @@ def test_actions_have_wildcards_and_no_case(pattern, action, is_meant):
         ([TABLE + "2", TABLE], True),
     ],
 )
-def test_resources_are_whole_arns(pattern, is_meant):
+def test_resources_match_complete_arns(pattern, is_meant):
     assert get_item(grant(Resource=pattern)) == is_meant
 
 
@@ -133,11 +133,11 @@ def test_every_condition_has_to_hold():
     assert not under(both, ["b"])
 
 
-def test_names_of_condition_keys_have_no_case():
+def test_condition_keys_ignore_case():
     assert under({"StringEquals": {"AWS:key": "a"}}, ["a"])
 
 
-def test_the_guard_refuses_a_request_without_keys():
+def test_null_condition_refuses_a_request_without_keys():
     keys = {"ForAllValues:StringLike": {KEYS: ["A#*"]}}
     guarded = {**keys, "Null": {KEYS: "false"}}
     assert get_item(grant(Condition=keys))
@@ -158,6 +158,6 @@ def test_the_guard_refuses_a_request_without_keys():
         grant(Resource="arn:aws:s3:::${aws:username}"),
     ],
 )
-def test_what_it_does_not_know_it_does_not_judge(statement):
+def test_unknown_policy_element_raises(statement):
     with pytest.raises(NotImplementedError):
         allows([statement], "dynamodb:GetItem", TABLE, {"aws:Key": ["1"]})

@@ -8,13 +8,13 @@ from latchkey.domain.ids import is_id, new_id
 from tests.support.builders import NOW
 
 
-def test_they_sort_by_time_and_never_repeat():
+def test_ids_sort_by_time_and_are_unique():
     ids = [new_id("ses", NOW + timedelta(milliseconds=n)) for n in range(100)]
     assert ids == sorted(ids)
     assert len({new_id("ses", NOW) for _ in range(10_000)}) == 10_000
 
 
-def test_they_are_uuids_of_version_seven():
+def test_ids_are_uuids_of_version_seven():
     alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
     number = 0
     for character in new_id("ses", NOW).removeprefix("ses_"):
@@ -25,7 +25,7 @@ def test_they_are_uuids_of_version_seven():
     assert number >> 80 == int(NOW.timestamp() * 1000)
 
 
-def test_their_form_is_checked():
+def test_malformed_ids_are_refused():
     good = new_id("ses", NOW)
     assert is_id("ses", good)
     for bad in (

@@ -50,7 +50,7 @@ def png_with_texts():
     ],
     ids=["jpeg", "png", "webp", "behind a png", "behind a jpeg"],
 )
-def test_nothing_but_pixels_comes_through(content):
+def test_metadata_is_removed(content):
     assert PLACE in content
     made = to_avatar(content)
     assert PLACE not in made
@@ -94,17 +94,17 @@ def colours(image):
         (99, ["red", "lime", "blue", "white"]),
     ],
 )
-def test_a_picture_is_the_way_up_that_its_camera_was_held(orientation, seen):
+def test_orientation_is_applied(orientation, seen):
     target = io.BytesIO()
     four_corners().save(target, "JPEG", quality=95, subsampling=0, exif=exif(orientation))
     assert colours(opened(to_avatar(target.getvalue()))) == seen
 
 
-def test_a_webp_may_have_as_many_pixels_as_any_other_picture():
+def test_webp_has_the_same_pixel_limit():
     assert Image.open(io.BytesIO(to_avatar(webp((11158, 2156), method=0)))).size == (512, 512)
 
 
-def test_a_picture_with_too_many_pixels_is_told_the_limit():
+def test_too_many_pixels_is_an_error_with_the_limit():
     with pytest.raises(UnusablePicture) as caught:
         to_avatar(webp((5001, 5000), method=0))
     assert [problem.code for problem in caught.value.problems] == ["TOO_LARGE"]
@@ -121,13 +121,13 @@ def test_a_picture_with_too_many_pixels_is_told_the_limit():
         ((9000, 10), 10),
     ],
 )
-def test_it_is_a_square_of_512_pixels_at_most_and_never_blown_up(size, side):
+def test_picture_is_at_most_512_pixels_wide_and_never_enlarged(size, side):
     assert side <= AVATAR_SIDE_PIXELS
     for content in (png(size), jpeg(size)):
         assert opened(to_avatar(content)).size == (side, side)
 
 
-def test_the_square_is_the_middle():
+def test_picture_is_cropped_to_its_middle():
     image = Image.new("RGB", (300, 100), "blue")
     image.paste("red", (100, 0, 200, 100))
     target = io.BytesIO()
@@ -146,7 +146,7 @@ def test_the_square_is_the_middle():
         *(("WEBP", mode) for mode in ("RGB", "RGBA")),
     ],
 )
-def test_every_kind_of_pixel_is_taken_and_only_transparency_stays(kind, mode):
+def test_every_pixel_format_is_accepted(kind, mode):
     made = opened(to_avatar(picture(kind, mode=mode)))
     assert made.size == (48, 48)
     assert made.mode in {"RGB", "RGBA"}
@@ -154,7 +154,7 @@ def test_every_kind_of_pixel_is_taken_and_only_transparency_stays(kind, mode):
         assert made.mode == "RGB"
 
 
-def test_what_is_seen_through_still_is():
+def test_transparency_is_kept():
     image = Image.new("RGBA", (64, 64), (255, 0, 0, 0))
     image.paste((0, 0, 255, 255), (0, 0, 32, 64))
     target = io.BytesIO()
@@ -165,7 +165,7 @@ def test_what_is_seen_through_still_is():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_of_an_animation_the_first_frame_is_taken(kind):
+def test_first_frame_of_an_animation_is_used(kind):
     first, *further = (Image.new("RGB", (64, 64), colour) for colour in ("blue", "red", "lime"))
     target = io.BytesIO()
     first.save(target, kind, save_all=True, append_images=further, duration=100)

@@ -23,7 +23,7 @@ MAILS = (
 
 
 @pytest.mark.parametrize("sent", MAILS)
-def test_a_mail_comes_out_of_the_outbox_as_it_went_in(sent):
+def test_email_survives_the_outbox_unchanged(sent):
     assert mail.mail_of(sent.message(CONTEXT)) == sent
 
 

@@ -51,11 +51,11 @@ def test_length_counts_code_points():
     ["\ufdfa", "\u2460\u2461\u2462\u2463\u2464\u2465\u2466\u2467\u2468\u2469\u246a\u246b"],
     ids=["one ligature", "twelve circled numbers"],
 )
-def test_length_counts_what_was_typed_and_not_what_it_is_normalised_to(password):
+def test_length_counts_the_typed_characters(password):
     assert refusal(password) == "TOO_SHORT"
 
 
-def test_length_counts_what_is_left_when_normalising_shortens():
+def test_length_counts_the_normalized_form_if_it_is_shorter():
     assert refusal("e\u0301" * 14) == "TOO_SHORT"
 
 
@@ -168,7 +168,7 @@ def test_the_documents_own_example_is_accepted():
     assert PASSWORD in (ROOT / "README.md").read_text()
 
 
-def test_a_deployment_may_allow_shorter_ones():
+def test_deployment_may_allow_shorter_passwords():
     policy = PasswordPolicy(min_length=8, common=COMMON)
     assert refusal("vB7#qk2!", policy) is None
     for password in ("password1", "12345678", "qwertyuiop", "aaaaaaaa", "abababab", "iloveyou!"):
@@ -178,17 +178,17 @@ def test_a_deployment_may_allow_shorter_ones():
 # How ------------------------------------------------------------------------------------------
 
 
-def test_spellings_of_one_password_are_one():
+def test_spellings_of_a_common_password_are_refused():
     assert len({fold(p) for p in ("P@ssw0rd", "pass word", "PASSWORD", "\uff50assword!")}) == 2
     assert fold("\u2026 - !?".replace("!", "")) == ""
 
 
 @pytest.mark.parametrize("text", ["plum kettle orbits", "sweet water trees", "f8K#92jd!kQmz0Lp"])
-def test_words_are_no_walks(text):
+def test_words_are_not_keyboard_walks(text):
     assert not is_walk(text)
 
 
-def test_the_filter_takes_almost_nothing_for_a_common_password():
+def test_filter_has_few_false_positives():
     chosen = random.Random(18)
     assert sum(f"{chosen.getrandbits(200):x}" in COMMON for _ in range(20_000)) == 0
 
@@ -202,7 +202,7 @@ def test_the_filter_holds_at_least_a_hundred_thousand():
     assert bits / 28.9 > 300_000
 
 
-def test_a_file_that_is_no_filter_is_refused(tmp_path):
+def test_invalid_filter_file_is_refused(tmp_path):
     path = Path(tmp_path, "filter")
     path.write_bytes(b"something else that is long enough")
     with pytest.raises(ValueError, match="filter"):
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_filter_is_refused(tmp_path):
 
 @settings(deadline=None)
 @given(st.sets(st.text(min_size=1), max_size=30))
-def test_what_is_written_is_found(tmp_path_factory, texts):
+def test_written_filter_finds_its_passwords(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("filter") / "filter"
     common_passwords.write(path, texts, 4096)
     with CommonPasswords(path) as common:
@@ -219,7 +219,7 @@ def test_what_is_written_is_found(tmp_path_factory, texts):
 
 
 @pytest.mark.parametrize("text", ["4@8({[<3691!|10$57%2", "@l1!|$07", "p4ssw0rd1"])
-def test_no_password_takes_long_to_estimate(text):
+def test_estimate_is_fast_for_every_password(text):
     started = time.process_time()
     refusal((text * 128)[:128])
     assert time.process_time() - started < 1
@@ -227,5 +227,5 @@ def test_no_password_takes_long_to_estimate(text):
 
 @settings(max_examples=30, deadline=None)
 @given(st.text(min_size=15, max_size=128))
-def test_every_text_gets_an_answer(password):
+def test_every_text_gets_a_result(password):
     assert refusal(password) in {None, "TOO_SHORT", "TOO_LONG", "TOO_COMMON"}

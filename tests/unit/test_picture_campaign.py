@@ -11,7 +11,7 @@ from tests.support import picture_campaign as campaign
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("count", [60, pytest.param(5000, marks=pytest.mark.slow)])
-def test_every_file_is_a_picture_or_is_refused_within_bounds(count):
+def test_every_file_is_accepted_or_refused_within_the_limits(count):
     seed = random.SystemRandom().randrange(1 << 32)
     outcomes = campaign.run(count, seed)
     assert len(outcomes) > count

@@ -32,13 +32,13 @@ def test_if_match_names_versions(header, versions):
 
 
 @pytest.mark.parametrize("header", ["7", '"7', '7"', '"7" "8"', ",", "", 'w/"7"', '"a b"', "**"])
-def test_what_is_no_list_of_tags_is_refused(header):
+def test_malformed_if_match_is_refused(header):
     with pytest.raises(InvalidInput):
         read_if_match(header)
 
 
 @given(st.integers(min_value=0, max_value=10**12))
-def test_a_version_comes_back_from_its_own_tag(version):
+def test_version_is_parsed_from_its_etag(version):
     assert read_if_match(etag(version)["etag"]) == frozenset({version})
 
 

@@ -76,13 +76,13 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("text", READABLE, ids=ascii)
-def test_what_people_write_is_readable(text):
+def test_real_names_are_readable(text):
     assert is_readable(to_kept_form(text))
     assert to_kept_form(to_kept_form(text)) == to_kept_form(text)
 
 
 @pytest.mark.parametrize("text", UNREADABLE, ids=ascii)
-def test_what_can_not_be_seen_or_deceives_is_not(text):
+def test_invisible_or_deceptive_text_is_not_readable(text):
     assert not is_readable(text)
 
 
@@ -92,12 +92,12 @@ INVISIBLE = st.sampled_from(
 
 
 @given(st.text(INVISIBLE, max_size=8))
-def test_no_text_of_invisible_characters_alone_is_readable(text):
+def test_text_of_invisible_characters_is_not_readable(text):
     assert not is_readable(text)
 
 
 @given(st.text(INVISIBLE | st.sampled_from("a\u0639\u0dca\U0001f468\u0301") | st.characters()))
-def test_the_readable_part_settles_on_what_may_be_shown(text):
+def test_readable_part_is_readable(text):
     part = readable_part(text)
     while readable_part(part) != part:
         part = readable_part(part)
@@ -105,6 +105,6 @@ def test_the_readable_part_settles_on_what_may_be_shown(text):
 
 
 @given(st.text(max_size=40))
-def test_plain_letters_and_digits_always_pass(text):
+def test_letters_and_digits_are_readable(text):
     plain = to_kept_form("".join(c for c in text if c.isascii() and c.isalnum()))
     assert readable_part(plain) == plain

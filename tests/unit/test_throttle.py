@@ -26,14 +26,14 @@ def test_any_number_of_attempts_has_a_wait():
     assert BACKOFF.wait_after(10**9) == timedelta(seconds=600)
 
 
-def test_a_wait_that_is_over_is_none():
+def test_expired_wait_is_none():
     attempts = Attempts(count=9, opens_at=NOW)
     assert attempts.wait(NOW) == timedelta()
     assert attempts.wait(NOW - timedelta(seconds=5)) == timedelta(seconds=5)
     assert Attempts().wait(NOW) == timedelta()
 
 
-def test_a_hundred_guesses_at_one_account_take_months():
+def test_a_hundred_attempts_at_one_account_take_months():
     rule = limits.LOGIN_PER_ACCOUNT
     spent = sum((rule.wait_after(n) for n in range(1, 100)), timedelta())
     assert spent > timedelta(days=85)
