@@ -43,9 +43,14 @@ def transformed(parameters: Mapping[str, str]) -> tuple[dict[str, Any], int]:
     return only
 
 
-def transformed_all(parameters: Sequence[Mapping[str, str]]) -> list[tuple[dict[str, Any], int]]:
-    """Transform the template with each of these, in one process: SAM takes a second to start."""
-    template = json.loads(json.dumps(load()))
+def transformed_all(
+    parameters: Sequence[Mapping[str, str]], template: Mapping[str, Any] | None = None
+) -> list[tuple[dict[str, Any], int]]:
+    """Transform the template with each of these, in one process: SAM takes a second to start.
+
+    template  another template than Latchkey's
+    """
+    template = json.loads(json.dumps(load() if template is None else template))
     for resource in template["Resources"].values():
         # `sam package` puts an address here; the translator asks for one.
         for name in ("CodeUri", "ContentUri"):
