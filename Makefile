@@ -16,6 +16,8 @@ SAM       := .tools/sam/.stamp
 NODE      := web/node_modules/.stamp
 PAGE      := web/dist/index.html
 PASSWORDS := .tools/passwords/.stamp
+DOCS      := .tools/docs/.stamp
+READER    := docs/node_modules/.stamp
 CLIENT    := clients/typescript/node_modules/.stamp
 
 # Validation of the template doesn't call AWS, so any region works.
@@ -156,13 +158,17 @@ measure-passwords: $(PASSWORDS) ## Measure accepted passwords of public lists an
 
 .PHONY: lock
 lock: $(UV) ## Compile requirements/*.txt from requirements/*.in (UPGRADE=1: newest versions)
-	for name in runtime media dev ministack sam passwords; do \
+	for name in runtime media dev docs ministack sam passwords; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
 	    --output-file requirements/$$name.txt requirements/$$name.in; \
 	done
 	cp requirements/runtime.txt layers/shared/requirements.txt
 	cp requirements/media.txt layers/media/requirements.txt
+
+.PHONY: docs
+docs: $(VENV) $(DOCS) $(READER) ## Build the documentation site into .docs/site; a broken link fails
+	$(BIN)/python -m tools.docs_site
 
 .PHONY: release-notes
 release-notes: ## Print the notes of a release, from the CHANGELOG (TAG=vX.Y.Z)
@@ -173,7 +179,7 @@ page: $(PAGE) ## Build the page and the element into web/dist
 
 .PHONY: clean
 clean: ## Remove all build outputs and environments
-	rm -rf .aws-sam .venv .tools web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .aws-sam .docs .venv .tools docs/node_modules web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -193,7 +199,8 @@ $(VENV): requirements/dev.txt
 $(MINISTACK): requirements/ministack.txt
 $(SAM): requirements/sam.txt
 $(PASSWORDS): requirements/passwords.txt
-$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS): | $(UV)
+$(DOCS): requirements/docs.txt
+$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS) $(DOCS): | $(UV)
 	@echo "$(@D) <- $<"
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
@@ -211,6 +218,15 @@ $(NODE): web/package-lock.json
 $(PAGE): $(NODE) web/index.html web/build.mjs web/tsconfig.json $(shell find web/src clients/typescript/src -type f)
 	@echo "web/dist"
 	@cd web && npx --no-install tsc --noEmit && node build.mjs
+
+# --- the documentation ----------------------------------------------------------------------------
+
+# Its only script that runs on installation counts downloads.
+$(READER): docs/package-lock.json
+	@command -v npm >/dev/null || { echo "The API reference needs npm, of Node 20 or newer." >&2; exit 1; }
+	@echo "docs/node_modules <- $<"
+	@cd docs && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # --- the client -----------------------------------------------------------------------------------
 

@@ -9,7 +9,15 @@ import pytest
 from tools.template import ROOT, load
 
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
-PLACES = ("*.md", "docs/**/*.md", "web/*.md", "clients/*/*.md")
+PLACES = (
+    "*.md",
+    "docs/*.md",
+    "docs/adr/*.md",
+    "docs/runbooks/*.md",
+    "web/*.md",
+    "clients/*/*.md",
+    "examples/*/*.md",
+)
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in ROOT.glob(place))
 
 

@@ -115,7 +115,7 @@ def test_every_used_make_target_exists():
     }
     called |= set(read("slow")["jobs"]["run"]["strategy"]["matrix"]["target"])
     assert called == {
-        *("changeset", "check", "execute", "publish-page", "release-notes", "smoke"),
+        *("changeset", "check", "docs", "execute", "publish-page", "release-notes", "smoke"),
         *("test", "test-full"),
     }
     assert called <= targets
