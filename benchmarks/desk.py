@@ -19,7 +19,7 @@ from latchkey.domain.ids import new_id
 from latchkey.domain.request import Location
 from latchkey.observability import logger
 from latchkey.storage import keys
-from latchkey.storage.accounts import listed
+from latchkey.storage.changes import listed
 from latchkey.storage.dynamodb import item_bytes
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.records import to_item

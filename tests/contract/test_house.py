@@ -21,6 +21,17 @@ MAY_IMPORT = re.compile(
     r"__future__|typing|collections\.abc|datetime"
 )
 FLOW_DATA = re.compile(r"latchkey\.flows\.\w+")
+LAYER = ROOT / "layers/shared/latchkey"
+
+
+def for_types_only(tree):
+    """Return the nodes under TYPE_CHECKING."""
+    return {
+        id(node)
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    }
 
 
 def test_every_folder_is_a_function_of_the_template():
@@ -119,23 +130,29 @@ def test_handler_imports_only_allowed_modules(name):
     No storage, no security, no library: whatever a handler needs of those is a flow's to do.
     """
     tree = ast.parse((ROOT / "functions" / name / "app.py").read_text())
-    for_types_only = {
-        id(node)
-        for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
-        for node in ast.walk(branch)
-    }
     for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module=str(module)):
                 allowed = (
                     MAY_IMPORT.fullmatch(module)
-                    or id(node) in for_types_only
+                    or id(node) in for_types_only(tree)
                     or FLOW_DATA.fullmatch(module)
                 )
                 assert allowed, f"functions/{name}/app.py imports from {module}"
             case ast.Import():
                 pytest.fail(f"functions/{name}/app.py: {ast.unparse(node)}")
+
+
+@pytest.mark.parametrize("path", sorted((LAYER / "flows").glob("*.py")), ids=lambda path: path.stem)
+def test_a_flow_imports_storage_for_annotations_only(path):
+    """A store is handed to a flow by `wiring`. What a flow changes is a type of the domain."""
+    tree = ast.parse(path.read_text())
+    imported = {
+        str(node.module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and id(node) not in for_types_only(tree)
+    }
+    assert not [module for module in imported if module.startswith("latchkey.storage")]
 
 
 def test_a_handler_is_short():

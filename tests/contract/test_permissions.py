@@ -17,7 +17,6 @@ from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.security.mailed_codes import digest_of
 from latchkey.security.single_use_tokens import state_of
 from latchkey.storage import keys as storage_keys
-from latchkey.storage.avatars import unshown
 from latchkey.storage.boto_client import aws_client
 from latchkey.storage.mailed_codes import MailedCodeStore
 from latchkey.storage.single_use_tokens import issue
@@ -246,7 +245,7 @@ def avatars(service):
     answer = service.request("PATCH", me, raw_body=form, token=token, headers=headers)
     assert answer.status == 200
     assert service.request("DELETE", f"{me}/avatar", token=token).status == 200
-    service.table.put(unshown("avt_" + "0" * 26))
+    service.table.put(Put(storage_keys.unshown_avatar("avt_" + "0" * 26), {}))
     assert service.invoke("sweep_avatars", {}) == {"deleted": 1}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from latchkey.domain.account import Role
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.changes import ConsentDecided
 from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects
 from latchkey.domain.export import Export, Segment
@@ -19,7 +20,7 @@ from latchkey.domain.request import Caller, Location, RequestContext
 from latchkey.flows.export_archive import encode_row, pack
 from latchkey.flows.export_parts import PARTS, PROFILE_WITHHELD, SESSION_WITHHELD
 from latchkey.storage import keys
-from latchkey.storage.consents import record
+from latchkey.storage.changes import writes_of
 from latchkey.storage.export_files import MemoryExportFiles, archive_key
 from latchkey.storage.records import to_item
 from latchkey.storage.table import Put
@@ -135,8 +136,8 @@ class Person:
 
     def _say_what_it_likes(self):
         now = self._service.clock.now()
-        writes = [
-            record(
+        decided = [
+            ConsentDecided(
                 self.account.id,
                 Consent(
                     id=new_id("con", now),
@@ -149,7 +150,7 @@ class Person:
             )
             for _ in range(self._chance.randrange(4))
         ]
-        for write in writes:
+        for write in writes_of(decided):
             self._service.table.put(write)
         document = {
             "seating": f"beside {self.word()}",

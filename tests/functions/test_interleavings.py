@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from latchkey.flows import ending, life_cycle, sign_in
+from latchkey.flows import ending, sign_in
 from latchkey.flows.disowning import Disowning
 from latchkey.flows.password import Password
 from latchkey.flows.sign_in import SignIn
-from latchkey.storage import accounts, administrators, single_use_tokens
+from latchkey.storage import accounts, changes
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.table import EXISTS, Check
 from tests.support import authorization
@@ -69,20 +69,21 @@ def the_role_of_before(monkeypatch):
 
 
 def an_ending_without_a_condition(monkeypatch):
-    unconditional = without_condition(accounts.sessions_changing)
-    monkeypatch.setattr(ending, "sessions_changing", unconditional)
+    unconditional = without_condition(changes.sessions_changing)
+    monkeypatch.setattr(changes, "sessions_changing", unconditional)
 
 
 def a_link_that_may_be_gone(monkeypatch):
-    monkeypatch.setattr(accounts, "redeem", without_condition(single_use_tokens.redeem))
+    monkeypatch.setattr(accounts, "redeem", without_condition(changes.redeem))
 
 
 def a_count_without_a_condition(monkeypatch):
-    def counted(before, after):
-        writes = administrators.counted(before, after)
-        return [dataclasses.replace(write, when=None) for write in writes]
+    counted = changes.counted
 
-    monkeypatch.setattr(life_cycle, "counted", counted)
+    def unconditional(before, after):
+        return [dataclasses.replace(write, when=None) for write in counted(before, after)]
+
+    monkeypatch.setattr(changes, "counted", unconditional)
 
 
 def no_rows_and_no_mails(monkeypatch):
@@ -112,7 +113,7 @@ def a_caller_who_may_be_signed_out(monkeypatch):
         return Check(accounts.keys.session(session.account_id, session.id), EXISTS)
 
     monkeypatch.setattr(ending.SessionEnding, "_require_active", lambda *_: None)
-    monkeypatch.setattr(ending, "still_active", anyway)
+    monkeypatch.setattr(changes, "still_active", anyway)
 
 
 def a_reset_that_is_not_seen(monkeypatch):

@@ -10,6 +10,14 @@ from datetime import timedelta
 import pytest
 
 from latchkey.domain.avatar import AvatarUpload, PictureType
+from latchkey.domain.changes import (
+    AccountChange,
+    ChangeRefused,
+    CodeUsed,
+    ConsentDecided,
+    DeviceSeen,
+    KeyUsed,
+)
 from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects, Queue
 from latchkey.domain.errors import AccountNotFound, IdempotencyKeyReused, TooManyPendingUploads
@@ -27,21 +35,21 @@ from latchkey.domain.throttle import Attempts
 from latchkey.flows.export_worker import export_message
 from latchkey.observability import units
 from latchkey.security.sealing import seal
-from latchkey.storage.accounts import AccountStore, sessions_changing
+from latchkey.storage.accounts import AccountStore
 from latchkey.storage.avatars import AvatarStore
-from latchkey.storage.consents import ConsentStore, record
-from latchkey.storage.devices import DeviceStore, remember
+from latchkey.storage.changes import writes_of
+from latchkey.storage.consents import ConsentStore
+from latchkey.storage.devices import DeviceStore
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.exports import ExportStore
-from latchkey.storage.idempotency import IdempotencyStore, claim
+from latchkey.storage.idempotency import IdempotencyStore
 from latchkey.storage.mail_suppressions import MailSuppressionStore
-from latchkey.storage.mailed_codes import MailedCodeStore, use_up
+from latchkey.storage.mailed_codes import MailedCodeStore
 from latchkey.storage.outbox import NotClaimed, OutboxStore
 from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.rate_limits import RateLimitStore
 from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
-from latchkey.storage.table import ConditionFailed
 from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW, a_context, a_session, an_account, some_effects
 
@@ -130,11 +138,12 @@ def test_ending_sessions(measured, sessions, accounts, account, session):
         assert sessions.start(
             other, session_version=version, ending=(), effects=some_effects(account)
         )
-    stale = sessions_changing(current)
+    stale = AccountChange(current, current)
     assert not sessions.end_many(
         others, later, EndReason.REVOKED, some_effects(account), account=stale
     )
-    fresh = sessions_changing(accounts.get(account.id))
+    present = accounts.get(account.id)
+    fresh = AccountChange(present, present)
     # Two sessions, the account and one row, at 2 each.
     assert measured(
         sessions.end_many,
@@ -305,7 +314,7 @@ def test_mailed_codes(measured, moto_table):
     measured(codes.put_new, code, cost=1)
     assert codes.find(code.digest, NOW) == code
     assert codes.find(code.digest, code.expires_at) is None
-    moto_table.transact([use_up(code)])
+    moto_table.transact(writes_of([CodeUsed(code)]))
     assert codes.find(code.digest, NOW) is None
 
 
@@ -329,7 +338,7 @@ def test_passwords_of_a_link(measured, moto_table):
 def test_known_devices(measured, moto_table):
     devices = DeviceStore(moto_table)
     assert measured(devices.last_seen, "usr_1", "dev_1", NOW) is None
-    moto_table.transact([remember("usr_1", "dev_1", NOW)])
+    moto_table.transact(writes_of([DeviceSeen("usr_1", "dev_1", NOW)]))
     assert devices.last_seen("usr_1", "dev_1", NOW) == NOW
     assert devices.last_seen("usr_1", "dev_1", NOW + timedelta(days=400)) is None
 
@@ -382,7 +391,7 @@ def test_consents(measured, moto_table):
         session_id="ses_1",
         text_version="1",
     )
-    moto_table.transact([record("usr_1", given)])
+    moto_table.transact(writes_of([ConsentDecided("usr_1", given)]))
     page = measured(store.page, "usr_1", limit=10, cursor=None)
     assert (page.entries, page.next_cursor) == ([given], None)
     assert measured(store.all, "usr_1") == [given]
@@ -458,16 +467,17 @@ def test_idempotency_keys(measured, moto_table, account):
     store, avatars = IdempotencyStore(moto_table), AvatarStore(moto_table)
     key = IdempotencyKey(digest="digest", fingerprint="body")
     upload = an_upload(account)
-    claims = [claim(account.id, key, {"id": upload.id}, NOW)]
+    claims = [KeyUsed(account.id, key, upload, NOW)]
     # The documented 2 for the slot, and 2 for the key in the same transaction.
     measured(avatars.put_upload, upload, also=claims, cost=4)
-    assert measured(store.find, account.id, key, NOW) == {"id": upload.id}
-    with pytest.raises(ConditionFailed):
+    assert measured(store.find, AvatarUpload, account.id, key, NOW) == upload
+    with pytest.raises(ChangeRefused):
         avatars.put_upload(an_upload(account), also=claims)
+    another = dataclasses.replace(key, fingerprint="another")
     with pytest.raises(IdempotencyKeyReused):
-        store.find(account.id, dataclasses.replace(key, fingerprint="another"), NOW)
-    assert store.find(account.id, key, NOW + timedelta(days=1)) is None
-    assert store.find("usr_another", key, NOW) is None
+        store.find(AvatarUpload, account.id, another, NOW)
+    assert store.find(AvatarUpload, account.id, key, NOW + timedelta(days=1)) is None
+    assert store.find(AvatarUpload, "usr_another", key, NOW) is None
 
 
 def promising(export, account):

@@ -8,7 +8,8 @@ import pytest
 
 from latchkey.domain.account import AccountStatus, Role
 from latchkey.storage import keys
-from latchkey.storage.administrators import Administrators, counted
+from latchkey.storage.administrators import Administrators
+from latchkey.storage.changes import counted
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import ConditionFailed, Delete
 from tests.support.builders import an_account

@@ -29,9 +29,8 @@ from latchkey.domain.ids import floor_of, new_id
 from latchkey.domain.request import RequestContext
 from latchkey.security.sealing import seal
 from latchkey.storage import keys
-from latchkey.storage.accounts import listed
-from latchkey.storage.administrators import counted
 from latchkey.storage.boto_client import BotoClient
+from latchkey.storage.changes import counted, listed
 from latchkey.storage.deletions import claims
 from latchkey.storage.dynamodb import DynamoDBTable, from_wire
 from latchkey.storage.effects import EffectWriter

@@ -15,3 +15,18 @@ class IdempotencyKey:
 
     digest: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedAccount:
+    """What a registration created."""
+
+    account_id: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedExport:
+    """What a request for an export created."""
+
+    export_id: str

@@ -87,3 +87,11 @@ class UserFilter:
     def names(self) -> tuple[str, ...]:
         """Which fields are asked for, for the trail."""
         return tuple(f"filter:{name}" for name, value in asdict(self).items() if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A span of time: `since` is in it, `until` is not."""
+
+    since: datetime
+    until: datetime

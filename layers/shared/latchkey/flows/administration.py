@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, Role, email_key
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, audit_row
+from latchkey.domain.changes import AccountChange, SessionRequired
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountNotFound,
@@ -21,22 +22,17 @@ from latchkey.domain.errors import (
     LastAdministrator,
     RevocationNotConfirmed,
     SessionRevoked,
-    TemporarilyUnavailable,
 )
 from latchkey.domain.limits import (
     PAGE_MAX_ITEMS,
     REVOCATION_PAGES,
     REVOCATION_SAMPLE,
-    TRANSACTION_ATTEMPTS,
-    UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.domain.search import SessionFilter, SessionState, UserFilter
 from latchkey.domain.session import EndReason, Session
 from latchkey.flows.acting import row_by
-from latchkey.storage.accounts import sessions_changing
-from latchkey.storage.administrators import counted
-from latchkey.storage.records import to_milliseconds
-from latchkey.storage.sessions import still_active
+from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
+from latchkey.flows.ending import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +40,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRow
+    from latchkey.domain.changes import Change
     from latchkey.domain.paging import Slice
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.flows.ending import SessionEnding
@@ -53,7 +50,6 @@ if TYPE_CHECKING:
     from latchkey.storage.revocations import RevocationStore
     from latchkey.storage.search import SearchStore
     from latchkey.storage.sessions import SessionStore
-    from latchkey.storage.table import Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +190,7 @@ class Administration:
             action = Action.ROLE_CHANGED_BY_ADMIN
             return row_by(caller, account, context, own=action, by_admin=action)
 
-        def by(_: Account) -> Sequence[Write]:
+        def by(_: Account) -> Sequence[Change]:
             own = self.sessions.find(caller.account_id, caller.session_id)
             if own is None:
                 raise SessionRevoked
@@ -202,7 +198,7 @@ class Administration:
             if own.role is not Role.ADMIN:
                 raise AdministratorsOnly
             # One's own sessions are written by this very transaction, on the same condition.
-            return [] if caller.account_id == account_id else [still_active(own)]
+            return [] if caller.account_id == account_id else [SessionRequired(own)]
 
         return self._change_role(account_id, role, row, context, require=by)
 
@@ -220,7 +216,7 @@ class Administration:
             action = Action.ROLE_CHANGED_BY_OPERATOR
             return audit_row(action, account.audit, context, actor=SYSTEM_ACTOR)
 
-        def require(account: Account) -> Sequence[Write]:
+        def require(account: Account) -> Sequence[Change]:
             has_address = email_key(account.email) == key
             if not has_address or account.status is not AccountStatus.ACTIVE:
                 raise AccountNotFound
@@ -235,9 +231,9 @@ class Administration:
         row: Callable[[Account], AuditRow],
         context: RequestContext,
         *,
-        require: Callable[[Account], Sequence[Write]],
+        require: Callable[[Account], Sequence[Change]],
     ) -> Account:
-        for _ in range(TRANSACTION_ATTEMPTS):
+        def attempt() -> Account | Conflict:
             before = self.accounts.get(account_id)
             conditions = require(before)
             if before.status is AccountStatus.ERASING:
@@ -249,21 +245,18 @@ class Administration:
             after = dataclasses.replace(before, role=role, updated_at=context.now)
             leaves = before.is_working_admin and not after.is_working_admin
             if leaves and self.administrators.count() <= 1:
-                # The condition of the write decides; this is for saying so.
+                # The condition of the write decides; this is for the error.
                 raise LastAdministrator
-            changes = {"role": role.value, "updated_at": to_milliseconds(context.now)}
             done = self.sessions.change_role(
                 active,
                 role,
                 Effects(audit=(row(before),)),
-                account=sessions_changing(before, changes),
-                also=[*counted(before, after), *conditions],
+                account=AccountChange(before, after),
+                also=conditions,
             )
-            if done:
-                return self.accounts.get(account_id)
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="role contention"
-        )
+            return self.accounts.get(account_id) if done else CONFLICT
+
+        return retry_on_conflict(attempt, reason="role contention")
 
     # What these have in common ---------------------------------------------------------------
 
@@ -274,23 +267,22 @@ class Administration:
         caller: Caller,
         context: RequestContext,
     ) -> Sequence[Session]:
-        def which(active: Sequence[Session]) -> Sequence[Session]:
-            if session_ids is None:
-                return active
-            found = [session for session in active if session.id in session_ids]
-            if not found:
-                raise _NothingToEndError
-            return found
-
-        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+        def decide(account: Account, active: Sequence[Session]) -> Ending:
+            chosen = active
+            if session_ids is not None:
+                chosen = [session for session in active if session.id in session_ids]
+                if not chosen:
+                    raise _NothingToEndError
             action = Action.SESSIONS_REVOKED_BY_ADMIN
             targets = tuple(session.id for session in chosen)
             row = row_by(caller, account, context, own=action, by_admin=action, targets=targets)
-            return Effects(audit=(row,))
+            return Ending(
+                sessions=chosen,
+                reason=EndReason.REVOKED_BY_ADMIN,
+                effects=Effects(audit=(row,)),
+            )
 
-        return self.ending.end(
-            account_id, EndReason.REVOKED_BY_ADMIN, context, which=which, effects=effects
-        )
+        return self.ending.end(account_id, decide, context)
 
     def _find_all(
         self, wanted: SessionFilter, caller: Caller, context: RequestContext

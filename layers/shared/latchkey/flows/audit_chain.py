@@ -19,7 +19,6 @@ from latchkey.domain.audit_chain import (
     canonical,
     row_digest,
 )
-from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import (
     AUDIT_ANCHOR_REPEAT_SECONDS,
     AUDIT_ARCHIVE_DELAY_SECONDS,
@@ -30,9 +29,8 @@ from latchkey.domain.limits import (
     AUDIT_CHAINS,
     AUDIT_CLOCK_SKEW_SECONDS,
     AUDIT_STREAM_SECONDS,
-    UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
-from latchkey.storage.keys import audit_chain_of
+from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,7 +59,7 @@ class AuditChain:
         """
         by_chain: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
-            by_chain[audit_chain_of(row["pk"])].append(row)
+            by_chain[self.store.chain_of(row["pk"])].append(row)
         blocks = (
             self._append(chain, part, now)
             for chain, group in by_chain.items()
@@ -76,18 +74,17 @@ class AuditChain:
         since = max(present - AUDIT_STREAM_SECONDS * 1000, min(present, _made_at(rows)))
         since -= AUDIT_CLOCK_SKEW_SECONDS * 1000
         entries = {(row["pk"], row["sk"]): row_digest(row) for row in rows}
-        for _ in range(AUDIT_CHAIN_ATTEMPTS):
+
+        def attempt() -> Block | Conflict | None:
             known = self.store.back_to(chain, since)
             chained = {(e.partition, e.row_id) for block in known for e in block.entries}
             new = [Entry(*key, digest) for key, digest in entries.items() if key not in chained]
             if not new:
                 return None
             block = self._sign_after(known[0] if known else None, chain, new, now)
-            if self.store.put(block):
-                return block
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="chain contention"
-        )
+            return block if self.store.put(block) else CONFLICT
+
+        return retry_on_conflict(attempt, reason="chain contention", attempts=AUDIT_CHAIN_ATTEMPTS)
 
     def _sign_after(
         self, newest: Block | None, chain: int, entries: Iterable[Entry], now: datetime

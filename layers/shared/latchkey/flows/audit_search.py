@@ -10,9 +10,9 @@ from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.paging import Slice
+from latchkey.domain.search import Period
 from latchkey.observability import logger
 from latchkey.security.sealing import SealBrokenError
-from latchkey.storage.audit import Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.audit import AuditStore
-    from latchkey.storage.effects import EffectWriter
+    from latchkey.storage.audit_log import AuditLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class AuditSearch:
 
     accounts: AccountStore
     audit: AuditStore
-    effects: EffectWriter
+    log: AuditLog
     unseal: Callable[[bytes, bytes, str], bytes]
 
     def search(
@@ -130,5 +130,4 @@ class AuditSearch:
             caller=caller,
             targets=() if what.session_id is None else (what.session_id,),
         )
-        (put,) = self.effects.writes(Effects(audit=(row,)))
-        self.audit.append(put)
+        self.log.write(Effects(audit=(row,)))

@@ -22,6 +22,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.domain.avatar import AvatarUpload, PictureType, PresignedPost
+from latchkey.domain.changes import ChangeRefused, KeyUsed
 from latchkey.domain.errors import (
     AccountNotFound,
     IdempotencyKeyReused,
@@ -38,22 +39,18 @@ from latchkey.domain.limits import (
     AVATAR_UPLOAD_FINISH_SECONDS,
 )
 from latchkey.observability import logger
-from latchkey.storage.avatars import spend
-from latchkey.storage.idempotency import claim
-from latchkey.storage.records import from_item, to_item
-from latchkey.storage.table import ConditionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from latchkey.domain.account import Account
+    from latchkey.domain.changes import Change
     from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.flows.profile import Profile
     from latchkey.storage.avatars import AvatarStore, Pending
     from latchkey.storage.idempotency import IdempotencyStore
-    from latchkey.storage.table import Write
 
 
 class Media(Protocol):
@@ -137,10 +134,10 @@ class Avatars:
             )
             claims = []
             if key is not None:
-                claims = [claim(caller.account_id, key, to_item(upload), context.now)]
+                claims = [KeyUsed(caller.account_id, key, upload, context.now)]
             try:
                 self.store.put_upload(upload, also=claims)
-            except (ConditionFailed, TooManyPendingUploads) as refused:
+            except (ChangeRefused, TooManyPendingUploads) as refused:
                 # Somebody may have been first with this key, and taken the last slot: theirs is
                 # the upload.
                 upload = self._created(caller, key, context)
@@ -186,7 +183,7 @@ class Avatars:
                 caller,
                 context,
                 expected_versions=expected_versions,
-                also=[spend(pending)],
+                also=[pending.used],
             )
         except PreconditionFailed:
             # What changed the account may have been another request with this very upload.
@@ -257,8 +254,7 @@ class Avatars:
     ) -> AvatarUpload | None:
         if key is None:
             return None
-        created = self.keys.find(caller.account_id, key, context.now)
-        return None if created is None else from_item(AvatarUpload, created)
+        return self.keys.find(AvatarUpload, caller.account_id, key, context.now)
 
     def _show(
         self,
@@ -268,7 +264,7 @@ class Avatars:
         context: RequestContext,
         *,
         expected_versions: frozenset[int] | None,
-        also: Sequence[Write] = (),
+        also: Sequence[Change] = (),
     ) -> Account:
         before = self.profile.read(caller.account_id, caller, context).avatar_id
         avatar_id = context.new_id("avt")
@@ -286,7 +282,7 @@ class Avatars:
         except (AccountNotFound, PreconditionFailed, UsernameTaken):
             self._delete_file(avatar_id)
             raise
-        except ConditionFailed:
+        except ChangeRefused:
             self._delete_file(avatar_id)
             raise UploadNotFound from None
         self._delete_file(before)

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.changes import DeviceForgotten, TokenRedeemed
 from latchkey.domain.effects import Effects
 from latchkey.domain.mail import ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
+from latchkey.flows.ending import Ending
 from latchkey.flows.links import link_of_account, no_longer_good
-from latchkey.storage.devices import forget
-from latchkey.storage.records import to_milliseconds
-from latchkey.storage.single_use_tokens import redeem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from latchkey.domain.account import Account
+    from latchkey.domain.changes import Change
     from latchkey.domain.request import RequestContext
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
     from latchkey.flows.ending import SessionEnding
     from latchkey.flows.links import Links
     from latchkey.storage.sessions import SessionStore
-    from latchkey.storage.table import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +58,19 @@ class Disowning:
         Raises SingleUseTokenInvalid.
         """
         token, reported = self._accept(token_text, context)
-        forgotten = () if reported is None else (forget(token.account_id, reported.device_id),)
+        also: list[Change] = [TokenRedeemed(token)]
+        if reported is not None:
+            also.append(DeviceForgotten(token.account_id, reported.device_id))
 
-        def which(active: Sequence[Session]) -> Sequence[Session]:
-            if reported is None:
-                return active
-            return [session for session in active if session.device_id == reported.device_id]
-
-        def changes(account: Account) -> Mapping[str, Value]:
+        def decide(account: Account, active: Sequence[Session]) -> Ending:
+            chosen = active
+            if reported is not None:
+                chosen = [session for session in active if session.device_id == reported.device_id]
             self.links.require(token, context.now)
             # Again: a reset may have committed since the link was accepted.
             self._find_reported(token)
             if account.status is AccountStatus.ERASING:
                 raise no_longer_good()
-            return {"must_reset_password": True, "updated_at": to_milliseconds(context.now)}
-
-        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
             row = audit_row(
                 Action.SESSION_DISOWNED,
                 account.audit,
@@ -83,17 +79,15 @@ class Disowning:
                 device=None if reported is None else reported.device.name,
             )
             mail = ResetPassword(address=account.email, owed=True)
-            return Effects(audit=(row,), outbox=(mail.message(context),))
+            return Ending(
+                sessions=chosen,
+                reason=EndReason.DISOWNED,
+                effects=Effects(audit=(row,), outbox=(mail.message(context),)),
+                account=replace(account, must_reset_password=True, updated_at=context.now),
+                also=also,
+            )
 
-        self.ending.end(
-            token.account_id,
-            EndReason.DISOWNED,
-            context,
-            which=which,
-            effects=effects,
-            changes=changes,
-            also=(redeem(token), *forgotten),
-        )
+        self.ending.end(token.account_id, decide, context)
 
     def _accept(
         self, token_text: str, context: RequestContext

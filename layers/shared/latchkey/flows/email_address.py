@@ -8,13 +8,13 @@ know the password; "forgot password" makes the account theirs, with a new passwo
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, email_key
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.changes import TokenRedeemed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidCredentials, InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import (
@@ -25,17 +25,15 @@ from latchkey.domain.limits import (
 from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, VerifyEmail
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
+from latchkey.flows.ending import Ending
 from latchkey.flows.links import link_of_account, no_longer_good
 from latchkey.observability import concern
 from latchkey.security.addresses import normalise_email
 from latchkey.security.origins import seal_origin
 from latchkey.security.single_use_tokens import state_of
-from latchkey.storage.accounts import email_change_undone, listed
-from latchkey.storage.records import to_milliseconds
-from latchkey.storage.single_use_tokens import redeem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from latchkey.domain.account import Account
     from latchkey.domain.request import Caller, RequestContext
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
     from latchkey.flows.throttling import Throttling
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
-    from latchkey.storage.table import Value
 
 _NOBODYS_PASSWORD_BYTES = 32
 
@@ -156,42 +153,36 @@ class EmailAddress:
         former = token.subject or ""
         nobodys = self.passwords.hash(os.urandom(_NOBODYS_PASSWORD_BYTES).hex())
 
-        def changes(account: Account) -> Mapping[str, Value]:
+        def decide(account: Account, active: Sequence[Session]) -> Ending:
             self.links.require(token, context.now)
             kept = account.former_email if account.has_former_email(context.now) else None
             if kept != former:
                 raise no_longer_good()
-            return {
-                "email": former,
-                "is_verified": True,
-                "former_email": None,
-                "former_email_until": None,
-                "password_hash": nobodys,
-                "updated_at": to_milliseconds(context.now),
-                **listed(dataclasses.replace(account, email=former)),
-            }
-
-        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
             row = audit_row(
                 Action.EMAIL_CHANGE_UNDONE,
                 account.audit,
                 context,
-                targets=tuple(session.id for session in chosen),
+                targets=tuple(session.id for session in active),
                 changed=("email", "password"),
             )
             mail = ResetPassword(address=former, owed=True)
-            return Effects(audit=(row,), outbox=(mail.message(context),))
+            return Ending(
+                sessions=active,
+                reason=EndReason.EMAIL_CHANGE_UNDONE,
+                effects=Effects(audit=(row,), outbox=(mail.message(context),)),
+                account=replace(
+                    account,
+                    email=former,
+                    is_verified=True,
+                    former_email=None,
+                    former_email_until=None,
+                    password_hash=nobodys,
+                    updated_at=context.now,
+                ),
+                also=[TokenRedeemed(token)],
+            )
 
-        self.ending.end(
-            token.account_id,
-            EndReason.EMAIL_CHANGE_UNDONE,
-            context,
-            which=lambda active: active,
-            effects=effects,
-            changes=changes,
-            also=(redeem(token),),
-            also_of=lambda account: email_change_undone(account, former),
-        )
+        self.ending.end(token.account_id, decide, context)
 
     def _verify(self, account: Account, token: SingleUseToken, context: RequestContext) -> bool:
         if token.subject != account.email:

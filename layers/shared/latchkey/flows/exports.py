@@ -10,25 +10,24 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.changes import KeyUsed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     ExportAlreadyRunning,
     ExportNotFound,
-    TemporarilyUnavailable,
     TooManyAttempts,
 )
 from latchkey.domain.export import Export, ExportStatus
+from latchkey.domain.idempotency import CreatedExport
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
     EXPORT_LINKS_PER_TRANSACTION,
     EXPORTS_PER_ACCOUNT,
     RECENT_AUTHENTICATION_SECONDS,
-    TRANSACTION_ATTEMPTS,
-    UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.domain.throttle import Standing
+from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.flows.export_worker import export_message
-from latchkey.storage.idempotency import claim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,47 +82,46 @@ class Exports:
         Raises ExportAlreadyRunning, TooManyAttempts, AccountNotFound, IdempotencyKeyReused.
         """
         account = self.accounts.get(caller.account_id)
-        for _ in range(TRANSACTION_ATTEMPTS):
+
+        def attempt() -> Export | Conflict:
             made = self._made(caller, key, context)
             if made is not None:
                 return made
             try:
-                made = self._make(account, caller, key, context)
+                return self._make(account, caller, key, context)
             except (ExportAlreadyRunning, TooManyAttempts):
                 # What stands in the way may be what this very key has just made.
                 made = self._made(caller, key, context)
                 if made is None:
                     raise
-            if made is not None:
                 return made
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="export contention"
-        )
+
+        return retry_on_conflict(attempt, reason="export contention")
 
     def _make(
         self, account: Account, caller: Caller, key: IdempotencyKey | None, context: RequestContext
-    ) -> Export | None:
-        """Create an export; None when another request came in between."""
+    ) -> Export | Conflict:
+        """Create an export, unless another request came in between."""
         version = self.store.ledger_version(account.id)
         self._require_below_limit(account.id, context.now)
         export = Export(id=context.new_id("exp"), account_id=account.id, created_at=context.now)
         row = audit_row(
             Action.EXPORT_REQUESTED, account.audit, context, caller=caller, targets=(export.id,)
         )
-        created = {"export_id": export.id}
-        claims = [] if key is None else [claim(account.id, key, created, context.now)]
+        created = CreatedExport(export_id=export.id)
+        claims = [] if key is None else [KeyUsed(account.id, key, created, context.now)]
         effects = Effects(audit=(row,), outbox=(export_message(export, context.now),))
         if self.store.put_new(export, ledger_version=version, effects=effects, also=claims):
             return export
-        return None
+        return CONFLICT
 
     def _made(
         self, caller: Caller, key: IdempotencyKey | None, context: RequestContext
     ) -> Export | None:
-        created = None if key is None else self.keys.find(caller.account_id, key, context.now)
-        if created is None:
+        if key is None:
             return None
-        return self.store.find(caller.account_id, str(created["export_id"]))
+        created = self.keys.find(CreatedExport, caller.account_id, key, context.now)
+        return None if created is None else self.store.find(caller.account_id, created.export_id)
 
     def list_all(self, caller: Caller, context: RequestContext) -> list[Found]:
         """List the caller's exports, newest first, each as `read` shows it."""

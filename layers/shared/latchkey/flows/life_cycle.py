@@ -12,28 +12,26 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.changes import (
+    AccountChange,
+    DeletionCancelled,
+    DeletionScheduled,
+    TokenRedeemed,
+)
 from latchkey.domain.effects import Effects, OutboxMessage, Queue
 from latchkey.domain.erasure import Deletion, Ordered, deletion_of, next_look
 from latchkey.domain.errors import (
     AccountNotFound,
     ErasureStarted,
     LastAdministrator,
-    TemporarilyUnavailable,
 )
-from latchkey.domain.limits import (
-    ERASURE_LOOK_AGAIN_SECONDS,
-    TRANSACTION_ATTEMPTS,
-    UNAVAILABLE_RETRY_AFTER_SECONDS,
-)
+from latchkey.domain.limits import ERASURE_LOOK_AGAIN_SECONDS
 from latchkey.domain.mail import AccountDeleted
 from latchkey.domain.session import EndReason
 from latchkey.flows.acting import row_by
+from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
+from latchkey.flows.ending import Ending
 from latchkey.flows.links import no_longer_good
-from latchkey.storage.accounts import listed
-from latchkey.storage.administrators import counted
-from latchkey.storage.deletions import call_off, order
-from latchkey.storage.records import to_item
-from latchkey.storage.single_use_tokens import redeem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,13 +39,13 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRow
+    from latchkey.domain.changes import Change
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
     from latchkey.flows.ending import SessionEnding
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.administrators import Administrators
-    from latchkey.storage.table import Value, Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +84,7 @@ class LifeCycle:
         def after(before: Account) -> Account:
             return _deleted(before, context.now, purge_at, hard=hard)
 
-        def effects(before: Account, _: Sequence[Session]) -> Effects:
-            return self._deletion_effects(before, caller, context, hard=hard)
-
-        def ordered_deletion(before: Account) -> Sequence[Write]:
+        def decide(before: Account, active: Sequence[Session]) -> Ending:
             deletion = Deletion(
                 account_id=account_id,
                 receipt_id=receipt_id,
@@ -97,18 +92,16 @@ class LifeCycle:
                 purge_at=purge_at,
                 look_at=next_look(purge_at, ERASURE_LOOK_AGAIN_SECONDS if hard else 0),
             )
-            return [order(deletion)]
+            return Ending(
+                sessions=active,
+                reason=EndReason.ACCOUNT_DELETED,
+                effects=self._deletion_effects(before, caller, context, hard=hard),
+                account=self._without_last_admin(before, after(before)),
+                also=[DeletionScheduled(deletion)],
+            )
 
         try:
-            self._fence(
-                account_id,
-                EndReason.ACCOUNT_DELETED,
-                context,
-                after=after,
-                effects=effects,
-                also_of=ordered_deletion,
-                caller=caller,
-            )
+            self.ending.end(account_id, decide, context, caller=caller)
         except _UnchangedError as unchanged:
             return _ordered(unchanged.account)
         return Ordered(deleted_at=account.deleted_at or context.now, purge_at=purge_at)
@@ -161,7 +154,7 @@ class LifeCycle:
             context,
             after=after,
             row=row,
-            also=(redeem(token),),
+            also=[TokenRedeemed(token)],
         )
 
     # Suspension ------------------------------------------------------------------------------
@@ -188,20 +181,18 @@ class LifeCycle:
                 updated_at=context.now,
             )
 
-        def effects(before: Account, _: Sequence[Session]) -> Effects:
+        def decide(before: Account, active: Sequence[Session]) -> Ending:
             action = Action.ACCOUNT_SUSPENDED_BY_ADMIN
             row = row_by(caller, before, context, own=action, by_admin=action)
-            return Effects(audit=(row,))
+            return Ending(
+                sessions=active,
+                reason=EndReason.ACCOUNT_SUSPENDED,
+                effects=Effects(audit=(row,)),
+                account=self._without_last_admin(before, after(before)),
+            )
 
         try:
-            self._fence(
-                account_id,
-                EndReason.ACCOUNT_SUSPENDED,
-                context,
-                after=after,
-                effects=effects,
-                caller=caller,
-            )
+            self.ending.end(account_id, decide, context, caller=caller)
         except _UnchangedError as unchanged:
             return unchanged.account
         return self.accounts.get(account_id)
@@ -223,36 +214,7 @@ class LifeCycle:
 
         return self._let_in(account_id, AccountStatus.SUSPENDED, context, after=after, row=row)
 
-    # The two directions ----------------------------------------------------------------------
-
-    def _fence(
-        self,
-        account_id: str,
-        reason: EndReason,
-        context: RequestContext,
-        *,
-        after: Callable[[Account], Account],
-        effects: Callable[[Account, Sequence[Session]], Effects],
-        caller: Caller,
-        also_of: Callable[[Account], Sequence[Write]] = lambda _: (),
-    ) -> None:
-        def changes(before: Account) -> dict[str, Value]:
-            changed = after(before)
-            if before.is_working_admin and not changed.is_working_admin:
-                # The condition below decides; this is for saying so.
-                self._require_another_admin()
-            return difference(before, changed)
-
-        self.ending.end(
-            account_id,
-            reason,
-            context,
-            which=lambda active: active,
-            effects=effects,
-            changes=changes,
-            also_of=lambda before: [*counted(before, after(before)), *also_of(before)],
-            caller=caller,
-        )
+    # What these have in common ---------------------------------------------------------------
 
     def _let_in(
         self,
@@ -262,24 +224,22 @@ class LifeCycle:
         *,
         after: Callable[[Account], Account],
         row: Callable[[Account], AuditRow],
-        also: Sequence[Write] = (),
+        also: Sequence[Change] = (),
     ) -> Account:
-        for _ in range(TRANSACTION_ATTEMPTS):
+        def attempt() -> Account | Conflict:
             before = self._not_erasing(account_id)
             changed = dataclasses.replace(after(before), updated_at=context.now)
             if not _is_out(before, status):
                 return before
-            writes = [*counted(before, changed), *also]
-            if status is AccountStatus.DELETED:
-                writes.append(call_off(account_id))
+            cancelled = status is AccountStatus.DELETED
             done = self.accounts.change_standing(
-                before, difference(before, changed), Effects(audit=(row(before),)), also=writes
+                AccountChange(before, changed),
+                Effects(audit=(row(before),)),
+                also=[*also, *([DeletionCancelled(account_id)] if cancelled else [])],
             )
-            if done:
-                return self.accounts.get(account_id)
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="account contention"
-        )
+            return self.accounts.get(account_id) if done else CONFLICT
+
+        return retry_on_conflict(attempt, reason="account contention")
 
     def _not_erasing(self, account_id: str) -> Account:
         account = self.accounts.get(account_id)
@@ -287,9 +247,13 @@ class LifeCycle:
             raise ErasureStarted
         return account
 
-    def _require_another_admin(self) -> None:
-        if self.administrators.count() <= 1:
+    def _without_last_admin(self, before: Account, after: Account) -> Account:
+        """Return `after`. Raises LastAdministrator if nobody could administer then."""
+        leaves = before.is_working_admin and not after.is_working_admin
+        if leaves and self.administrators.count() <= 1:
+            # The condition of the write decides; this is for the error.
             raise LastAdministrator
+        return after
 
 
 class _UnchangedError(Exception):
@@ -311,12 +275,6 @@ def erasure_message(account_id: str, context: RequestContext) -> OutboxMessage:
     return OutboxMessage(
         id=context.new_id("out"), queue=Queue.PURGE, body={"account_id": account_id}
     )
-
-
-def difference(before: Account, after: Account) -> dict[str, Value]:
-    """Say which attributes make the one into the other; what is no more becomes null."""
-    old, new = to_item(before) | listed(before), to_item(after) | listed(after)
-    return {name: new.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
 
 
 def _deleted(before: Account, now: datetime, purge_at: datetime, *, hard: bool) -> Account:

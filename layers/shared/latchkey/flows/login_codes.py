@@ -15,7 +15,6 @@ from latchkey.domain.mail import LoginCode
 from latchkey.domain.mailed_code import CodePurpose
 from latchkey.security.mailed_codes import digest_of
 from latchkey.security.single_use_tokens import state_of
-from latchkey.storage.mailed_codes import use_up
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from latchkey.flows.identification import Identification, Identified
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.mailed_codes import MailedCodeStore
-    from latchkey.storage.table import Write
 
 NOBODY = "nobody"
 """Stands for the account in a message about an identifier that nobody has."""
@@ -61,7 +59,3 @@ class LoginCodes:
         """Raise CodeInvalid if the code has been used since it was found."""
         if self.codes.find(code.digest, now) is None:
             raise CodeInvalid
-
-    def use_up(self, code: MailedCode) -> Write:
-        """Make the write that uses a code up, for the transaction of the sign-in."""
-        return use_up(code)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.changes import DeviceSeen, TokenRedeemed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidCredentials, TemporarilyUnavailable
 from latchkey.domain.mail import PasswordChanged, ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
+from latchkey.flows.ending import Ending
 from latchkey.flows.links import link_of_account, no_longer_good
 from latchkey.security.addresses import normalise_email
 from latchkey.security.single_use_tokens import state_of
-from latchkey.storage.devices import remember
-from latchkey.storage.records import to_milliseconds
-from latchkey.storage.single_use_tokens import redeem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from latchkey.domain.account import Account
     from latchkey.domain.request import Caller, RequestContext
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
-    from latchkey.storage.table import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,38 +75,34 @@ class Password:
         account = self.accounts.get(token.account_id)
         new_hash = self._hash(account, new_password)
 
-        def changes(account: Account) -> Mapping[str, Value]:
+        def decide(account: Account, active: Sequence[Session]) -> Ending:
             self.links.require(token, context.now)
             is_usable = account.status is AccountStatus.ACTIVE
             if not is_usable or token.state != state_of(account):
                 raise no_longer_good()
-            return {
-                "password_hash": new_hash,
-                "must_reset_password": False,
-                "is_verified": True,
-                "updated_at": to_milliseconds(context.now),
-            }
-
-        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
             row = audit_row(
                 Action.PASSWORD_RESET,
                 account.audit,
                 context,
-                targets=tuple(session.id for session in chosen),
+                targets=tuple(session.id for session in active),
                 changed=("password",),
             )
             mail = PasswordChanged(account_id=account.id)
-            return Effects(audit=(row,), outbox=(mail.message(context),))
+            return Ending(
+                sessions=active,
+                reason=EndReason.PASSWORD_RESET,
+                effects=Effects(audit=(row,), outbox=(mail.message(context),)),
+                account=replace(
+                    account,
+                    password_hash=new_hash,
+                    must_reset_password=False,
+                    is_verified=True,
+                    updated_at=context.now,
+                ),
+                also=[TokenRedeemed(token), DeviceSeen(account.id, device_id, context.now)],
+            )
 
-        self.ending.end(
-            token.account_id,
-            EndReason.PASSWORD_RESET,
-            context,
-            which=lambda active: active,
-            effects=effects,
-            changes=changes,
-            also=(redeem(token), remember(token.account_id, device_id, context.now)),
-        )
+        self.ending.end(token.account_id, decide, context)
         # Whoever waited because of wrong guesses comes in at once; it is done without, too.
         with contextlib.suppress(TemporarilyUnavailable):
             self.throttling.after_password_reset(account.id)
@@ -131,35 +125,30 @@ class Password:
         self.throttling.after_own_password(counted)
         new_hash = self._hash(account, new_password)
 
-        def changes(account: Account) -> Mapping[str, Value]:
+        def decide(account: Account, active: Sequence[Session]) -> Ending:
             # In the same epoch, another hash is one of the same password under newer parameters.
             has_ended = account.sign_in_epoch != known_epoch
             if has_ended and account.password_hash != known_hash:
                 raise InvalidCredentials
             account.require_good_password()
-            return {"password_hash": new_hash, "updated_at": to_milliseconds(context.now)}
-
-        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+            others = [session for session in active if session.id != caller.session_id]
             row = audit_row(
                 Action.PASSWORD_CHANGED,
                 account.audit,
                 context,
                 caller=caller,
-                targets=tuple(session.id for session in chosen),
+                targets=tuple(session.id for session in others),
                 changed=("password",),
             )
             mail = PasswordChanged(account_id=account.id, session_id=caller.session_id)
-            return Effects(audit=(row,), outbox=(mail.message(context),))
+            return Ending(
+                sessions=others,
+                reason=EndReason.PASSWORD_CHANGED,
+                effects=Effects(audit=(row,), outbox=(mail.message(context),)),
+                account=replace(account, password_hash=new_hash, updated_at=context.now),
+            )
 
-        ended = self.ending.end(
-            caller.account_id,
-            EndReason.PASSWORD_CHANGED,
-            context,
-            which=lambda active: [s for s in active if s.id != caller.session_id],
-            effects=effects,
-            changes=changes,
-            caller=caller,
-        )
+        ended = self.ending.end(caller.account_id, decide, context, caller=caller)
         return len(ended)
 
     def _hash(self, account: Account, new_password: str) -> str:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import PreconditionFailed, TemporarilyUnavailable
-from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.domain.errors import PreconditionFailed
 from latchkey.domain.preferences import Preferences
 from latchkey.flows.acting import row_by
+from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
     from latchkey.domain.request import Caller, RequestContext
@@ -97,14 +97,14 @@ class PreferenceFlows:
         account = self.accounts.get(account_id)
         own, by_admin = actions
         row = row_by(caller, account, context, own=own, by_admin=by_admin)
-        for _ in range(TRANSACTION_ATTEMPTS):
+
+        def attempt() -> Preferences | Conflict:
             before = self.store.find(account_id)
             version = 0 if before is None else before.version
             if expected_versions is not None and version not in expected_versions:
                 raise PreconditionFailed
             new = Preferences(document=document, updated_at=context.now, version=version + 1)
-            if self.store.put(account_id, new, Effects(audit=(row,))):
-                return new
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="preferences contention"
-        )
+            done = self.store.put(account_id, new, Effects(audit=(row,)))
+            return new if done else CONFLICT
+
+        return retry_on_conflict(attempt, reason="preferences contention")

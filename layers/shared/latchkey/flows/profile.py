@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
+from latchkey.domain.changes import ConsentDecided
 from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountNotFound,
     PreconditionFailed,
-    TemporarilyUnavailable,
 )
-from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.flows.acting import row_by
-from latchkey.storage import consents
+from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from latchkey.domain.account import Account
+    from latchkey.domain.changes import Change
     from latchkey.domain.paging import Slice
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.consents import ConsentStore
-    from latchkey.storage.table import Write
 
 _SHOWN_AS = {"avatar_id": "avatar_url"}
 """What people call a field that they know under another name."""
@@ -60,19 +59,20 @@ class Profile:
         context: RequestContext,
         *,
         expected_versions: frozenset[int] | None = None,
-        also: Sequence[Write] = (),
+        also: Sequence[Change] = (),
     ) -> Account:
         """Change fields of an account; those that are not named stay as they are.
 
         changes  by the account's own field names, validated; None clears
         expected_versions  what the client has seen; None: it does not mind
-        also     writes that belong to the change
+        also     further changes
 
         When everything is so already nothing is written: it has been read, and no more.
 
         Raises AccountNotFound, PreconditionFailed, UsernameTaken.
         """
-        for _ in range(TRANSACTION_ATTEMPTS):
+
+        def attempt() -> Account | Conflict:
             account = self.accounts.get(account_id)
             if account.status is AccountStatus.ERASING:
                 # A claim that it took now would outlive it.
@@ -95,12 +95,11 @@ class Profile:
                 changed=names,
             )
             decisions = self._decisions(new, changed, caller, context)
-            writes = [*(consents.record(account_id, c) for c in decisions), *also]
-            if self.accounts.update(account, new, Effects(audit=(row,)), also=writes):
-                return new
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="profile contention"
-        )
+            decided = [ConsentDecided(account_id, decision) for decision in decisions]
+            done = self.accounts.update(account, new, Effects(audit=(row,)), also=[*decided, *also])
+            return new if done else CONFLICT
+
+        return retry_on_conflict(attempt, reason="profile contention")
 
     def list_consents(
         self, caller: Caller, *, limit: int, cursor: str | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from latchkey.config import EmailVerification
 from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.audit import Action, AuditSubject, audit_row
+from latchkey.domain.changes import KeyUsed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountNotFound,
@@ -17,14 +18,15 @@ from latchkey.domain.errors import (
     IdempotencyKeyReused,
     UsernameTaken,
 )
+from latchkey.domain.idempotency import CreatedAccount
 from latchkey.domain.mail import AddressTaken, VerifyEmail
 from latchkey.security.addresses import normalise_email
 from latchkey.security.sealing import KEY_BYTES
-from latchkey.storage.idempotency import claim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from latchkey.domain.changes import Change
     from latchkey.domain.idempotency import IdempotencyKey
     from latchkey.domain.request import RequestContext
     from latchkey.flows.sign_in import SignedIn, SignIn
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.idempotency import IdempotencyStore
-    from latchkey.storage.table import Item, Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +99,8 @@ class Registration:
         row = audit_row(Action.ACCOUNT_REGISTERED, account.audit, context)
         mail = VerifyEmail(address=email)
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
-        facts = {"account_id": account.id, "device_id": context.device_id}
-        claims = [] if key is None else [claim(None, key, facts, context.now)]
+        created = CreatedAccount(account_id=account.id, device_id=str(context.device_id))
+        claims = [] if key is None else [KeyUsed(None, key, created, context.now)]
         if self.email_verification is EmailVerification.REQUIRED:
             with contextlib.suppress(IdempotencyKeyReused):
                 self._put_quietly(account, effects, context, claims)
@@ -114,10 +115,14 @@ class Registration:
             return self._again(created, new, context)
         return self.sign_in.start_session(account, context, device_name=new.device_name)
 
-    def _created(self, key: IdempotencyKey | None, context: RequestContext) -> Item | None:
-        return None if key is None else self.keys.find(None, key, context.now)
+    def _created(
+        self, key: IdempotencyKey | None, context: RequestContext
+    ) -> CreatedAccount | None:
+        return None if key is None else self.keys.find(CreatedAccount, None, key, context.now)
 
-    def _again(self, created: Item, new: NewAccount, context: RequestContext) -> SignedIn | None:
+    def _again(
+        self, created: CreatedAccount, new: NewAccount, context: RequestContext
+    ) -> SignedIn | None:
         """Answer a repeated request. The key's fingerprint does not cover the password.
 
         So it is verified, under the limit of those who know something of the account already.
@@ -125,7 +130,7 @@ class Registration:
         if self.email_verification is EmailVerification.REQUIRED:
             return None
         try:
-            account = self.accounts.get(str(created["account_id"]))
+            account = self.accounts.get(created.account_id)
         except AccountNotFound:
             raise IdempotencyKeyReused from None
         counted = self.throttling.before_own_password(account.id, context.now)
@@ -133,7 +138,7 @@ class Registration:
             raise IdempotencyKeyReused
         self.throttling.after_own_password(counted)
         account.require_good_password()
-        same_device = context.from_device(str(created["device_id"]))
+        same_device = context.from_device(created.device_id)
         return self.sign_in.start_session(account, same_device, device_name=new.device_name)
 
     def _put_quietly(
@@ -141,7 +146,7 @@ class Registration:
         account: Account,
         effects: Effects,
         context: RequestContext,
-        claims: Sequence[Write],
+        claims: Sequence[Change],
     ) -> None:
         """Create the account, or let the address's owner know: one read and one write either way.
 

@@ -10,6 +10,7 @@ from latchkey.domain.effects import Effects
 from latchkey.domain.errors import CurrentSessionUnknown, Problem, ProblemCode, SessionNotFound
 from latchkey.domain.ids import is_id
 from latchkey.domain.session import EndReason, Session
+from latchkey.flows.ending import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,7 @@ class Sessions:
         then "the others" would be all of them.
         """
 
-        def which(active: Sequence[Session]) -> Sequence[Session]:
+        def choose(active: Sequence[Session]) -> Sequence[Session]:
             if scope == "all":
                 return active
             if caller.session_id not in {session.id for session in active}:
@@ -99,7 +100,8 @@ class Sessions:
                 )
             return [session for session in active if session.id != caller.session_id]
 
-        def effects(account: Account, chosen: Sequence[Session]) -> Effects:
+        def decide(account: Account, active: Sequence[Session]) -> Ending:
+            chosen = choose(active)
             row = audit_row(
                 Action.SESSIONS_REVOKED_BY_OWNER,
                 account.audit,
@@ -107,15 +109,17 @@ class Sessions:
                 caller=caller,
                 targets=tuple(session.id for session in chosen),
             )
-            return Effects(audit=(row,))
+            return Ending(
+                sessions=chosen,
+                reason=EndReason.SIGNED_OUT_EVERYWHERE,
+                effects=Effects(audit=(row,)),
+            )
 
         ended = self.ending.end(
             caller.account_id,
-            EndReason.SIGNED_OUT_EVERYWHERE,
+            decide,
             context,
-            which=which,
-            effects=effects,
-            # For "others", `which` has asked for it already.
+            # For "others", `choose` requires it.
             caller=caller if scope == "all" else None,
         )
         return len(ended)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from latchkey.config import EmailVerification
 from latchkey.domain.account import Account, AccountStatus
 from latchkey.domain.audit import Action, AuditSubject, audit_row
+from latchkey.domain.changes import CodeUsed, DeviceSeen
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountDeleted,
@@ -22,22 +23,22 @@ from latchkey.domain.errors import (
 from latchkey.domain.limits import (
     DEVICE_SEEN_INTERVAL_SECONDS,
     ENDED_SESSIONS_KEPT,
-    TRANSACTION_ATTEMPTS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.domain.mail import NewDevice
 from latchkey.domain.session import EndReason, LoginMethod, Session
+from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.observability import concern, logger
 from latchkey.security import refresh_tokens
 from latchkey.security.devices import describe
 from latchkey.security.origins import seal_origin
 from latchkey.security.sealing import KEY_BYTES
-from latchkey.storage.devices import remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from latchkey.domain.changes import Change
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.request import Location, RequestContext
     from latchkey.domain.session import Device
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from latchkey.storage.devices import DeviceStore
     from latchkey.storage.peppers import PepperStore
     from latchkey.storage.sessions import SessionStore
-    from latchkey.storage.table import Write
 
 _SECRET_BYTES = 32
 _NOBODY = AuditSubject("", os.urandom(KEY_BYTES))
@@ -175,9 +175,11 @@ class SignIn:
         seen_at = self.devices.last_seen(session.account_id, session.device_id, context.now)
         also = _remember_device(session, seen_at)
         if mailed is not None:
-            also.append(self.codes().use_up(mailed))
+            also.append(CodeUsed(mailed))
         told = NewDevice(account_id=account.id, session_id=session.id).message(context)
-        for _ in range(TRANSACTION_ATTEMPTS):
+
+        def attempt() -> SignedIn | Conflict:
+            nonlocal account, session
             existing = self.sessions.list_by_account(account.id)
             ending = self._superseded_by(session, existing)
             rows = [
@@ -220,9 +222,9 @@ class SignIn:
             if mailed is not None:
                 self.codes().require_unused(mailed, context.now)
             session = replace(session, role=account.role)
-        raise TemporarilyUnavailable(
-            retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sign-in contention"
-        )
+            return CONFLICT
+
+        return retry_on_conflict(attempt, reason="sign-in contention")
 
     def _read_again(self, proven: Account) -> Account:
         """Read the account after a lost race; raise unless the proof still counts."""
@@ -314,11 +316,11 @@ class SignIn:
         )
 
 
-def _remember_device(session: Session, seen_at: datetime | None) -> list[Write]:
+def _remember_device(session: Session, seen_at: datetime | None) -> list[Change]:
     interval = timedelta(seconds=DEVICE_SEEN_INTERVAL_SECONDS)
     if seen_at is not None and session.created_at - seen_at < interval:
         return []
-    return [remember(session.account_id, session.device_id, session.created_at)]
+    return [DeviceSeen(session.account_id, session.device_id, session.created_at)]
 
 
 def _device(context: RequestContext, device_name: str | None) -> Device:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Account, email_key, username_key
+from latchkey.domain.changes import ChangeRefused
 from latchkey.domain.errors import (
     AccountNotFound,
     EmailAlreadyRegistered,
@@ -15,9 +16,8 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
-from latchkey.storage.avatars import shown, unshown
+from latchkey.storage.changes import account_changed, listed, redeem, writes_of
 from latchkey.storage.records import from_item, to_item, to_milliseconds
-from latchkey.storage.single_use_tokens import redeem
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
@@ -32,9 +32,11 @@ from latchkey.storage.table import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from latchkey.domain.changes import AccountChange
+    from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
     from latchkey.domain.single_use import SingleUseToken
     from latchkey.storage.effects import EffectWriter
@@ -121,7 +123,7 @@ class AccountStore:
             owners[item["pk"]] = None if RESERVED_UNTIL in item else str(item["account_id"])
         return owners.pop(address.pk), next(iter(owners.values()), None)
 
-    def put_new(self, account: Account, effects: Effects, *, also: Sequence[Write] = ()) -> None:
+    def put_new(self, account: Account, effects: Effects, *, also: Sequence[Decided] = ()) -> None:
         """Create an account together with its claims.
 
         also  the claim of an idempotency key
@@ -143,32 +145,28 @@ class AccountStore:
         ]
         if account.username is not None:
             writes.append(Put(keys.username_claim(username_key(account.username)), owner, ABSENT))
+        further = writes_of(also)
         try:
-            self._table.transact([*writes, *also, *self._effects.writes(effects)])
+            self._table.transact([*writes, *further, *self._effects.writes(effects)])
         except ConditionFailed as failed:
             if failed.write == email_claim:
                 raise EmailAlreadyRegistered from failed
-            if failed.write in also:
+            if failed.write in further:
                 raise IdempotencyKeyReused from failed
             raise UsernameTaken from failed
 
     def change_standing(
-        self,
-        account: Account,
-        assign: Mapping[str, Value],
-        effects: Effects,
-        *,
-        also: Sequence[Write] = (),
+        self, change: AccountChange, effects: Effects, *, also: Sequence[Decided] = ()
     ) -> bool:
-        """Change an account's state where no session has to end: it is let in again.
+        """Change an account's state where no session has to end: it is restored or unsuspended.
 
         Pattern      A10, restore and unsuspend
         Request      TransactWriteItems
-        Cost         4 WRU: account and audit row
+        Cost         4 WRU: account and audit row; and as `changes.account_changed`
         Condition    nothing has changed its state or its sessions since it was read
         Race         False when it has: read again, decide again
         """
-        writes = [sessions_changing(account, assign), *also, *self._effects.writes(effects)]
+        writes = [*account_changed(change), *writes_of(also), *self._effects.writes(effects)]
         try:
             self._table.transact(writes)
         except ConditionFailed:
@@ -176,13 +174,13 @@ class AccountStore:
         return True
 
     def update(
-        self, old: Account, new: Account, effects: Effects, *, also: Sequence[Write] = ()
+        self, old: Account, new: Account, effects: Effects, *, also: Sequence[Decided] = ()
     ) -> bool:
         """Write the fields in which `new` differs from `old`, and nothing else of the account.
 
         new   has the next version; a username that changes moves its claim along, and an avatar
               that changes trades places with the one before in the ledger of unshown files
-        also  writes of other stores that belong to the change
+        also  further changes
 
         Pattern      A5, change a profile
         Request      TransactWriteItems
@@ -191,7 +189,7 @@ class AccountStore:
         Condition    the account is still the version that was read
         Race         False when it is not: read again, decide again. A sign-in at the same time is
                      no conflict: it counts another version, and this touches only what it names
-        Raises       UsernameTaken; ConditionFailed when one of `also` could not be written
+        Raises       UsernameTaken; ChangeRefused when one of `also` could not be written
         """
         account_write = _account_update(old, new)
         claims = _username_claims(old, new)
@@ -199,7 +197,7 @@ class AccountStore:
             account_write,
             *claims,
             *_avatar_ledger(old, new),
-            *also,
+            *writes_of(also),
             *self._effects.writes(effects),
         ]
         try:
@@ -209,10 +207,10 @@ class AccountStore:
                 return False
             if failed.write in claims:
                 raise UsernameTaken from failed
-            raise
+            raise ChangeRefused from failed
         return True
 
-    def record(self, effects: Effects, *, also: Sequence[Write] = ()) -> None:
+    def record(self, effects: Effects, *, also: Sequence[Decided] = ()) -> None:
         """Write what follows from a request that changes no account.
 
         also  the claim of an idempotency key
@@ -224,7 +222,7 @@ class AccountStore:
         Raises       IdempotencyKeyReused
         """
         try:
-            self._table.transact([*also, *self._effects.writes(effects)])
+            self._table.transact([*writes_of(also), *self._effects.writes(effects)])
         except ConditionFailed as failed:
             raise IdempotencyKeyReused from failed
 
@@ -297,33 +295,6 @@ class AccountStore:
         return True
 
 
-def email_change_undone(account: Account, former_email: str) -> list[Write]:
-    """Make the claims' part of a transaction that gives an account its former address back.
-
-    Cost       4 WRU
-    Condition  both addresses are still the account's
-    """
-    own = equals("account_id", account.id)
-    return [
-        Put(keys.email_claim(email_key(former_email)), {"account_id": account.id}, own),
-        Delete(keys.email_claim(email_key(account.email)), own),
-    ]
-
-
-def listed(account: Account) -> dict[str, Value]:
-    """Say where an account is in the indexes: whoever changes state or address writes this too.
-
-    Cost  1 WRU for each index, where it changes
-    """
-    address = email_key(account.email)
-    return {
-        "gsi1pk": keys.accounts_partition(account.status.value),
-        "gsi1sk": keys.due(to_milliseconds(account.created_at), account.id),
-        "gsi2pk": keys.addresses_partition(address),
-        "gsi2sk": f"{address}#{account.id}",
-    }
-
-
 def _account_update(old: Account, new: Account) -> Update:
     before, after = to_item(old) | listed(old), to_item(new) | listed(new)
     change = Change(
@@ -351,33 +322,12 @@ def _username_claims(old: Account, new: Account) -> list[Write]:
 def _avatar_ledger(old: Account, new: Account) -> list[Write]:
     if old.avatar_id == new.avatar_id:
         return []
-    return [
-        *([] if new.avatar_id is None else [shown(new.avatar_id)]),
-        *([] if old.avatar_id is None else [unshown(old.avatar_id)]),
-    ]
-
-
-def sessions_changing(
-    account: Account, assign: Mapping[str, Value] | None = None, *, ending: bool = False
-) -> Update:
-    """Make the account's part of a transaction that changes its sessions, and attributes with them.
-
-    ending  the transaction ends sessions: sign-ins that are in flight start none
-
-    Cost       2 WRU
-    Condition  the set of the account's sessions is still the one that `account` was read with
-    Race       a sign-in that commits in between cancels the transaction: read again, decide again
-    """
-    add = {"session_version": 1}
-    if assign:
-        add["version"] = 1
-    if ending:
-        add["sign_in_epoch"] = 1
-    return Update(
-        keys.account(account.id),
-        Change(assign=assign or {}, add=add),
-        EXISTS & equals("session_version", account.session_version),
-    )
+    ledger: list[Write] = []
+    if new.avatar_id is not None:
+        ledger.append(Delete(keys.unshown_avatar(new.avatar_id)))
+    if old.avatar_id is not None:
+        ledger.append(Put(keys.unshown_avatar(old.avatar_id), {}))
+    return ledger
 
 
 def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:

@@ -1,15 +1,13 @@
-"""How many administrators there are who can work: a number, so that the last one can't be lost."""
+"""The number of administrators who can work. `changes.counted` keeps it, and keeps one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from latchkey.storage import keys
-from latchkey.storage.table import Change, Compare, Update
 
 if TYPE_CHECKING:
-    from latchkey.domain.account import Account
-    from latchkey.storage.table import Table, Write
+    from latchkey.storage.table import Table
 
 
 class Administrators:
@@ -29,17 +27,3 @@ class Administrators:
         """
         item = self._table.get(keys.administrators())
         return 0 if item is None else int(str(item["working"]))
-
-
-def counted(before: Account, after: Account) -> list[Write]:
-    """Make the write that keeps the number right, for the transaction that changes an account.
-
-    Cost       2 WRU, and nothing when the change concerns no administrator
-    Condition  one is left
-    Race       of two administrators who remove each other, one transaction is cancelled
-    """
-    change = after.is_working_admin - before.is_working_admin
-    if not change:
-        return []
-    condition = Compare("working", ">", 1) if change < 0 else None
-    return [Update(keys.administrators(), Change(add={"working": change}), condition)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from latchkey.storage.table import Item, Table, Write
+    from latchkey.domain.search import Period
+    from latchkey.storage.table import Item, Table
 
 
 def read_row(item: Item) -> AuditRecord:
@@ -28,14 +28,6 @@ def read_row(item: Item) -> AuditRecord:
     kind, _, name = str(item["pk"]).partition("#")
     subject = {"subject_id": name} if kind == "SUBJECT" else {}
     return from_item(AuditRecord, {**item, "id": item["sk"], **subject})
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From an instant on, up to another."""
-
-    since: datetime
-    until: datetime
 
 
 class AuditStore:
@@ -76,15 +68,6 @@ class AuditStore:
         start: Item | None = {"pk": partition, "sk": after} if after is not None else None
         query = Query(partition=partition, table="audit", start_after=start)
         return (read_row(item) for item in read_all(self._table, query))
-
-    def append(self, row: Write) -> None:
-        """Add a row that belongs to no change.
-
-        Pattern      U4, an administrator reads
-        Request      TransactWriteItems
-        Cost         2 WRU, and 3 for its indexes
-        """
-        self._table.transact([row])
 
     def list_by_subject(
         self,

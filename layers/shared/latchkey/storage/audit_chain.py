@@ -21,6 +21,10 @@ class AuditChainStore:
         """Keep them in this table."""
         self._table = table
 
+    def chain_of(self, partition: str) -> int:
+        """Return the chain that the rows of a partition are in."""
+        return keys.audit_chain_of(partition)
+
     def newest(self, chain: int) -> Block | None:
         """Read a chain's newest block.
 

@@ -21,7 +21,7 @@ class AuditLog:
     def write(self, effects: Effects) -> None:
         """Note that an administrator has looked, before they get to see it; or what is changed.
 
-        Pattern      U3, an administrator reads; U8, the signing keys change
+        Pattern      U3, an administrator reads; U4, the trail is read; U8, the signing keys change
         Request      TransactWriteItems
         Cost         2 WRU, and 2 or 3 more for the row's indexes
         """

@@ -12,10 +12,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from latchkey.domain.avatar import AvatarUpload
+from latchkey.domain.changes import ChangeRefused, UploadUsed
 from latchkey.domain.errors import TooManyPendingUploads
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX
 from latchkey.storage import keys
+from latchkey.storage.changes import upload_used, writes_of
 from latchkey.storage.records import from_item, to_item, to_milliseconds
 from latchkey.storage.table import (
     ABSENT,
@@ -24,14 +26,14 @@ from latchkey.storage.table import (
     Delete,
     Put,
     Query,
-    equals,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from latchkey.storage.table import Table, Write
+    from latchkey.domain.changes import Change
+    from latchkey.storage.table import Table
 
 
 class AvatarStore:
@@ -41,10 +43,10 @@ class AvatarStore:
         """Keep them in this table."""
         self._table = table
 
-    def put_upload(self, upload: AvatarUpload, *, also: Sequence[Write] = ()) -> None:
+    def put_upload(self, upload: AvatarUpload, *, also: Sequence[Change] = ()) -> None:
         """Keep leave to upload in a free slot.
 
-        also  writes that belong to it
+        also  further changes
 
         Pattern      V1, offer an upload
         Request      Query, TransactWriteItems
@@ -52,7 +54,7 @@ class AvatarStore:
         Bounds       AVATAR_UPLOADS_MAX slots, which is what makes the bound hold under races
         Condition    the slot is free, or what is in it has expired
         Race         of two that want one slot the second tries the next
-        Raises       TooManyPendingUploads; ConditionFailed when one of `also` could not be written
+        Raises       TooManyPendingUploads; ChangeRefused when one of `also` could not be written
         """
         now = to_milliseconds(upload.created_at)
         taken = {p.slot: p.upload for p in self._pending(upload.account_id)}
@@ -65,10 +67,10 @@ class AvatarStore:
                 free,
             )
             try:
-                self._table.transact([put, *also])
+                self._table.transact([put, *writes_of(also)])
             except ConditionFailed as failed:
                 if failed.write != put:
-                    raise
+                    raise ChangeRefused from failed
             else:
                 return
         first_free = min((other.expires_at for other in taken.values()), default=upload.expires_at)
@@ -98,7 +100,7 @@ class AvatarStore:
         Race         one that was used, or freed, in the meantime is no error
         """
         try:
-            self._table.delete(spend(pending))
+            self._table.delete(upload_used(pending.upload, pending.slot))
         except ConditionFailed:
             return
 
@@ -109,7 +111,7 @@ class AvatarStore:
         Request      PutItem
         Cost         1 WRU
         """
-        self._table.put(unshown(avatar_id))
+        self._table.put(Put(keys.unshown_avatar(avatar_id), {}))
 
     def forget_file(self, avatar_id: str) -> None:
         """Strike a file that is gone.
@@ -118,7 +120,7 @@ class AvatarStore:
         Request      DeleteItem
         Cost         1 WRU
         """
-        self._table.delete(shown(avatar_id))
+        self._table.delete(Delete(keys.unshown_avatar(avatar_id)))
 
     def list_unshown(self, before: datetime) -> list[str]:
         """List files that nothing shows, minted before an instant, oldest first.
@@ -150,21 +152,7 @@ class Pending:
         self.upload = upload
         self.slot = slot
 
-
-def spend(pending: Pending) -> Delete:
-    """Make the write that uses an upload up, for the transaction that shows its picture.
-
-    Race: of two that use it, one transaction is cancelled.
-    """
-    upload = pending.upload
-    return Delete(keys.avatar_upload(upload.account_id, pending.slot), equals("id", upload.id))
-
-
-def unshown(avatar_id: str) -> Put:
-    """Make the write that notes a file which nothing shows."""
-    return Put(keys.unshown_avatar(avatar_id), {})
-
-
-def shown(avatar_id: str) -> Delete:
-    """Make the write that takes a file out of the ledger: it is shown now, or gone."""
-    return Delete(keys.unshown_avatar(avatar_id))
+    @property
+    def used(self) -> UploadUsed:
+        """The change that uses the upload up. Of two that use it, one is refused."""
+        return UploadUsed(self.upload, self.slot)

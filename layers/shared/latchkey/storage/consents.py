@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from latchkey.domain.consent import Consent
 from latchkey.storage import keys
 from latchkey.storage.cursors import read_page
-from latchkey.storage.records import from_item, to_item
-from latchkey.storage.table import ABSENT, Put, Query, read_all
+from latchkey.storage.records import from_item
+from latchkey.storage.table import Query, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,11 +52,6 @@ class ConsentStore:
         """
         query = Query(partition=keys.account_partition(account_id), prefix=keys.CONSENT_PREFIX)
         return (_consent(item) for item in read_all(self._table, query))
-
-
-def record(account_id: str, consent: Consent) -> Put:
-    """Make the write that adds a decision, for the transaction of the account's change."""
-    return Put(keys.consent(account_id, consent.id), to_item(consent), ABSENT)
 
 
 def _consent(item: Item) -> Consent:

@@ -10,7 +10,7 @@ from latchkey.domain.account import AccountStatus, email_key, username_key
 from latchkey.domain.erasure import Deletion
 from latchkey.domain.limits import ERASURE_PAGE_ITEMS
 from latchkey.storage import keys
-from latchkey.storage.avatars import unshown
+from latchkey.storage.changes import look_at as _look_at
 from latchkey.storage.records import from_item, to_item, to_milliseconds
 from latchkey.storage.table import (
     EXISTS,
@@ -210,12 +210,13 @@ class DeletionStore:
         """
         own = equals("account_id", account.id)
         erasing = equals("status", AccountStatus.ERASING.value)
+        avatars = [] if account.avatar_id is None else [account.avatar_id]
         writes: list[Write] = [
             Delete(keys.account(account.id), erasing),
             Delete(keys.deletion(account.id), EXISTS),
             *(Delete(key, own) for key in self._own_claims(account)),
             # Its file goes as any picture that is not shown any more.
-            *([] if account.avatar_id is None else [unshown(account.avatar_id)]),
+            *(Put(keys.unshown_avatar(avatar_id), {}) for avatar_id in avatars),
             Put(keys.receipt(receipt.id), {**to_item(receipt), "jws": signed}),
         ]
         return self._try([*writes, *self._effects.writes(effects)])
@@ -251,21 +252,6 @@ _KEPT = 2
 """The account and the deletion lie in the partition, too."""
 
 
-def order(deletion: Deletion) -> Put:
-    """Make the write that orders a deletion, for the transaction that fences the account off.
-
-    Cost  3 WRU with its place in the index
-    """
-    attributes = {name: v for name, v in to_item(deletion).items() if name != "erased"}
-    listed = _look_at(deletion.look_at, deletion.account_id)
-    return Put(keys.deletion(deletion.account_id), {**attributes, **listed})
-
-
-def call_off(account_id: str) -> Delete:
-    """Make the write that calls a deletion off, for the transaction that restores the account."""
-    return Delete(keys.deletion(account_id))
-
-
 def claims(account: Account) -> list[Key]:
     """Name every claim that an account may have."""
     addresses = {email_key(account.email)}
@@ -275,14 +261,6 @@ def claims(account: Account) -> list[Key]:
     if account.username is not None:
         found.append(keys.username_claim(username_key(account.username)))
     return found
-
-
-def _look_at(at: datetime, account_id: str) -> Item:
-    return {
-        "look_at": to_milliseconds(at),
-        "gsi1pk": keys.PURGE_DUE,
-        "gsi1sk": keys.due(to_milliseconds(at), account_id),
-    }
 
 
 def _deletion(item: Item) -> Deletion:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from latchkey.domain.limits import KNOWN_DEVICE_DAYS
 from latchkey.storage import keys
-from latchkey.storage.records import from_milliseconds, to_milliseconds
-from latchkey.storage.table import Delete, Put
+from latchkey.storage.records import from_milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,21 +32,3 @@ class DeviceStore:
         if item is None or int(str(item["ttl"])) <= now.timestamp():
             return None
         return from_milliseconds(int(str(item["seen_at"])))
-
-
-def remember(account_id: str, device_id: str, now: datetime) -> Put:
-    """Make the write that makes a device known, for the transaction of its sign-in.
-
-    Cost  2 WRU
-    """
-    forgotten_at = now + timedelta(days=KNOWN_DEVICE_DAYS)
-    attributes = {"seen_at": to_milliseconds(now), "ttl": int(forgotten_at.timestamp())}
-    return Put(keys.device(account_id, device_id), attributes)
-
-
-def forget(account_id: str, device_id: str) -> Delete:
-    """Make the write that makes a device new again, for the transaction that disowns it.
-
-    Cost  2 WRU
-    """
-    return Delete(keys.device(account_id, device_id))

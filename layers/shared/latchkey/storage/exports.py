@@ -13,6 +13,7 @@ from latchkey.domain.errors import AccountNotFound, ExportAlreadyRunning
 from latchkey.domain.export import Export, ExportBusy, ExportLeaseLost, ExportStatus
 from latchkey.domain.limits import EXPORT_HISTORY_DAYS, EXPORT_REQUEUE_AFTER_SECONDS
 from latchkey.storage import keys
+from latchkey.storage.changes import writes_of
 from latchkey.storage.records import from_item, to_item, to_milliseconds, to_value
 from latchkey.storage.table import (
     ABSENT,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
     from latchkey.domain.export import FailureReason
     from latchkey.storage.effects import EffectWriter
@@ -102,11 +104,11 @@ class ExportStore:
         *,
         ledger_version: int,
         effects: Effects,
-        also: Sequence[Write] = (),
+        also: Sequence[Decided] = (),
     ) -> bool:
         """Create an export, and the message that starts it.
 
-        also  writes that belong to it
+        also  further changes
 
         Pattern      X4, request an export
         Request      TransactWriteItems
@@ -133,7 +135,8 @@ class ExportStore:
         }
         put = Put(keys.export(export.account_id, export.id), item, ABSENT)
         try:
-            self._table.transact([account, ledger, put, *also, *self._effects.writes(effects)])
+            writes = [account, ledger, put, *writes_of(also)]
+            self._table.transact([*writes, *self._effects.writes(effects)])
         except ConditionFailed as failed:
             if failed.write == account:
                 raise AccountNotFound from failed

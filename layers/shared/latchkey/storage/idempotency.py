@@ -8,21 +8,17 @@ an answer with a credential in it is made anew.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import IdempotencyKeyReused
-from latchkey.domain.limits import IDEMPOTENCY_RETENTION_HOURS
 from latchkey.storage import keys
-from latchkey.storage.records import to_milliseconds
-from latchkey.storage.table import ABSENT, Compare, Put
+from latchkey.storage.records import from_item, to_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from latchkey.domain.idempotency import IdempotencyKey
-    from latchkey.storage.table import Item, Table, Value
+    from latchkey.storage.table import Table
 
 
 class IdempotencyStore:
@@ -32,10 +28,13 @@ class IdempotencyStore:
         """Keep them in this table."""
         self._table = table
 
-    def find(self, account_id: str | None, key: IdempotencyKey, now: datetime) -> Item | None:
+    def find[Created](
+        self, kind: type[Created], owner: str | None, key: IdempotencyKey, now: datetime
+    ) -> Created | None:
         """Read what a key has created; None when it has created nothing yet.
 
-        account_id  whose key it is; None for a registration, where nobody is signed in
+        kind   the dataclass that `KeyUsed` tied to it
+        owner  an account id; None for a registration, where nobody is signed in
 
         Pattern      I1, before creating, and after another request was first
         Request      GetItem
@@ -43,29 +42,10 @@ class IdempotencyStore:
         Cost         1 RRU
         Raises       IdempotencyKeyReused: it was used for a request with another body
         """
-        item = self._table.get(keys.idempotency(account_id, key.digest))
+        item = self._table.get(keys.idempotency(owner, key.digest))
         if item is None or int(str(item["expires_at"])) <= to_milliseconds(now):
             return None
         if item["fingerprint"] != key.fingerprint:
             raise IdempotencyKeyReused
         created = item["created"]
-        return created if isinstance(created, dict) else {}
-
-
-def claim(
-    account_id: str | None, key: IdempotencyKey, created: Mapping[str, Value], now: datetime
-) -> Put:
-    """Make the write that ties a key to what it creates, for the transaction that creates it.
-
-    created    its id and plain facts; never a credential
-    Condition  nobody has used the key, or not for a day
-    """
-    expires_at = now + timedelta(hours=IDEMPOTENCY_RETENTION_HOURS)
-    attributes: Item = {
-        "fingerprint": key.fingerprint,
-        "created": dict(created),
-        "expires_at": to_milliseconds(expires_at),
-        "ttl": int(expires_at.timestamp()),
-    }
-    unused = ABSENT | Compare("expires_at", "<=", to_milliseconds(now))
-    return Put(keys.idempotency(account_id, key.digest), attributes, unused)
+        return from_item(kind, created) if isinstance(created, dict) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.mailed_code import MailedCode
 from latchkey.storage import keys
 from latchkey.storage.records import from_item, to_item
-from latchkey.storage.table import ABSENT, EXISTS, Delete, Put
+from latchkey.storage.table import ABSENT, Put
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,11 +52,3 @@ class MailedCodeStore:
             "gsi1sk": code.digest,
         }
         self._table.put(Put(keys.mailed_code(code.digest), attributes, ABSENT))
-
-
-def use_up(code: MailedCode) -> Delete:
-    """Make the write that uses a code up, for the transaction of what it is for.
-
-    Race: of two that use it, one transaction is cancelled.
-    """
-    return Delete(keys.mailed_code(code.digest), EXISTS)

@@ -10,13 +10,13 @@ from latchkey.domain.account import AccountStatus
 from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS, OVERDUE_SESSIONS_A_RUN
 from latchkey.domain.session import Session
 from latchkey.storage import keys
+from latchkey.storage.changes import account_changed, writes_of
 from latchkey.storage.networks import address_place
 from latchkey.storage.records import from_item, to_item, to_milliseconds
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
     Change,
-    Check,
     Compare,
     ConditionFailed,
     Key,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.account import Role
+    from latchkey.domain.changes import AccountChange
+    from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
     from latchkey.domain.session import Device, EndReason, Use
     from latchkey.storage.effects import EffectWriter
@@ -77,7 +79,7 @@ class SessionStore:
         session_version: int,
         ending: Sequence[tuple[Session, EndReason]],
         effects: Effects,
-        also: Sequence[Write] = (),
+        also: Sequence[Decided] = (),
         password_hash: str | None = None,
     ) -> bool:
         """Start a session, and end those that it supersedes or that are over the limit.
@@ -111,7 +113,7 @@ class SessionStore:
                 ABSENT,
             ),
             *(self._end(old, session.created_at, reason) for old, reason in ending),
-            *also,
+            *writes_of(also),
         ]
         return self._transact(writes, effects)
 
@@ -134,13 +136,13 @@ class SessionStore:
         reason: EndReason,
         effects: Effects,
         *,
-        account: Update,
-        also: Sequence[Write] = (),
+        account: AccountChange,
+        also: Sequence[Decided] = (),
     ) -> bool:
         """End several sessions of one account, and change the account, at once.
 
-        account  from `accounts.sessions_changing`: no session can be added in the meantime
-        also     what else belongs to it, such as redeeming the token that asked for it
+        account  no session can be added to it in the meantime
+        also     further changes, such as the token that is redeemed
 
         Pattern      S7, sign out everywhere; password changed; account suspended or deleted
         Request      TransactWriteItems
@@ -150,9 +152,9 @@ class SessionStore:
         Race         False when it is not: read again, decide again
         """
         writes: list[Write] = [
-            account,
+            *account_changed(account, ending=True),
             *(self._end(session, at, reason) for session in sessions),
-            *also,
+            *writes_of(also),
         ]
         return self._transact(writes, effects)
 
@@ -162,12 +164,12 @@ class SessionStore:
         role: Role,
         effects: Effects,
         *,
-        account: Update,
-        also: Sequence[Write] = (),
+        account: AccountChange,
+        also: Sequence[Decided] = (),
     ) -> bool:
         """Give an account's sessions another role, and the account with them, at once.
 
-        account  from `accounts.sessions_changing`: no session can be added in the meantime
+        account  no session can be added to it in the meantime
 
         Pattern      S10, an administrator changes a role
         Request      TransactWriteItems
@@ -177,12 +179,12 @@ class SessionStore:
         """
         change = Change(assign={"role": role.value})
         writes: list[Write] = [
-            account,
+            *account_changed(account),
             *(
                 Update(keys.session(s.account_id, s.id), change, EXISTS & Lacks("ended_at"))
                 for s in sessions
             ),
-            *also,
+            *writes_of(also),
         ]
         return self._transact(writes, effects)
 
@@ -357,15 +359,6 @@ class SessionStore:
             ),
             EXISTS & Lacks("ended_at"),
         )
-
-
-def still_active(session: Session) -> Check:
-    """Make the check that a session has not ended, nor lost its role, for what it asks for.
-
-    Cost  2 WRU
-    """
-    condition = Lacks("ended_at") & equals("role", session.role.value)
-    return Check(keys.session(session.account_id, session.id), condition)
 
 
 def _listed(session: Session) -> dict[str, Value]:

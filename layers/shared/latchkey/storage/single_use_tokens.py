@@ -90,11 +90,3 @@ def issue(token: SingleUseToken) -> Put:
         "gsi1sk": token.id,
     }
     return Put(keys.single_use_token(token.id), attributes, ABSENT)
-
-
-def redeem(token: SingleUseToken) -> Delete:
-    """Make the write that uses a token up, for the transaction of what it is for.
-
-    Race: of two that redeem it, one transaction is cancelled.
-    """
-    return Delete(keys.single_use_token(token.id), EXISTS)

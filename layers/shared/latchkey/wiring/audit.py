@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.wiring import part
-from latchkey.wiring.storage import account_store, effect_writer, table
+from latchkey.wiring.storage import account_store, audit_log, table
 
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity
@@ -76,7 +76,7 @@ def audit_search(services: Services) -> AuditSearch:
     return AuditSearch(
         accounts=services[account_store],
         audit=services[audit_store],
-        effects=services[effect_writer],
+        log=services[audit_log],
         unseal=unseal,
     )
 

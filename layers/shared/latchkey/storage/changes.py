@@ -1,0 +1,201 @@
+"""Changes as writes: the members that several stores put into their transactions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from latchkey.domain import changes
+from latchkey.domain.account import email_key
+from latchkey.domain.limits import IDEMPOTENCY_RETENTION_HOURS, KNOWN_DEVICE_DAYS
+from latchkey.storage import keys
+from latchkey.storage.records import to_item, to_milliseconds
+from latchkey.storage.table import (
+    ABSENT,
+    EXISTS,
+    Change,
+    Check,
+    Compare,
+    Delete,
+    Lacks,
+    Put,
+    Update,
+    equals,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from latchkey.domain.account import Account
+    from latchkey.domain.avatar import AvatarUpload
+    from latchkey.domain.changes import AccountChange
+    from latchkey.domain.erasure import Deletion
+    from latchkey.domain.session import Session
+    from latchkey.domain.single_use import SingleUseToken
+    from latchkey.storage.table import Item, Value, Write
+
+
+def writes_of(decided: Iterable[changes.Change]) -> list[Write]:
+    """Encode changes. Cost: 2 WRU each; 3 for a deletion, which is in an index."""
+    return [_write_of(change) for change in decided]
+
+
+def _write_of(change: changes.Change) -> Write:  # noqa: C901 - one case for each change
+    match change:
+        case changes.TokenRedeemed(token):
+            return redeem(token)
+        case changes.CodeUsed(code):
+            return Delete(keys.mailed_code(code.digest), EXISTS)
+        case changes.DeviceSeen(account_id, device_id, at):
+            return _device_seen(account_id, device_id, at)
+        case changes.DeviceForgotten(account_id, device_id):
+            return Delete(keys.device(account_id, device_id))
+        case changes.UploadUsed(upload, slot):
+            return upload_used(upload, slot)
+        case changes.KeyUsed():
+            return _key_used(change)
+        case changes.ConsentDecided(account_id, consent):
+            return Put(keys.consent(account_id, consent.id), to_item(consent), ABSENT)
+        case changes.DeletionScheduled(deletion):
+            return _deletion_scheduled(deletion)
+        case changes.DeletionCancelled(account_id):
+            return Delete(keys.deletion(account_id))
+        case changes.SessionRequired(session):
+            return still_active(session)
+
+
+def redeem(token: SingleUseToken) -> Delete:
+    """Use a token up. Of two that redeem it, one transaction is cancelled."""
+    return Delete(keys.single_use_token(token.id), EXISTS)
+
+
+def still_active(session: Session) -> Check:
+    """Check that a session has not ended, nor lost its role."""
+    condition = Lacks("ended_at") & equals("role", session.role.value)
+    return Check(keys.session(session.account_id, session.id), condition)
+
+
+def upload_used(upload: AvatarUpload, slot: int) -> Delete:
+    """Free the slot of an upload. Of two that use it, one transaction is cancelled."""
+    return Delete(keys.avatar_upload(upload.account_id, slot), equals("id", upload.id))
+
+
+def _device_seen(account_id: str, device_id: str, at: datetime) -> Put:
+    forgotten_at = at + timedelta(days=KNOWN_DEVICE_DAYS)
+    attributes = {"seen_at": to_milliseconds(at), "ttl": int(forgotten_at.timestamp())}
+    return Put(keys.device(account_id, device_id), attributes)
+
+
+def _key_used(used: changes.KeyUsed) -> Put:
+    """Condition: nobody has used the key, or not for IDEMPOTENCY_RETENTION_HOURS."""
+    expires_at = used.at + timedelta(hours=IDEMPOTENCY_RETENTION_HOURS)
+    attributes: Item = {
+        "fingerprint": used.key.fingerprint,
+        "created": to_item(used.created),
+        "expires_at": to_milliseconds(expires_at),
+        "ttl": int(expires_at.timestamp()),
+    }
+    unused = ABSENT | Compare("expires_at", "<=", to_milliseconds(used.at))
+    return Put(keys.idempotency(used.owner, used.key.digest), attributes, unused)
+
+
+# Deletions -----------------------------------------------------------------------------------
+
+
+def _deletion_scheduled(deletion: Deletion) -> Put:
+    attributes = {name: v for name, v in to_item(deletion).items() if name != "erased"}
+    listed = look_at(deletion.look_at, deletion.account_id)
+    return Put(keys.deletion(deletion.account_id), {**attributes, **listed})
+
+
+def look_at(at: datetime, account_id: str) -> Item:
+    """Return the attributes by which the schedule finds a deletion."""
+    return {
+        "look_at": to_milliseconds(at),
+        "gsi1pk": keys.PURGE_DUE,
+        "gsi1sk": keys.due(to_milliseconds(at), account_id),
+    }
+
+
+# Accounts ------------------------------------------------------------------------------------
+
+
+def account_changed(change: AccountChange, *, ending: bool = False) -> list[Write]:
+    """Write the account's part of a transaction that changes its state or its sessions.
+
+    ending  the transaction ends sessions: sign-ins that are in flight start none
+
+    Cost       2 WRU; 2 more for the number of administrators, and 4 for an address that changes
+    Condition  the set of the account's sessions is still the one that the account was read with;
+               one administrator is left; both addresses are the account's own
+    Race       a sign-in that commits in between cancels the transaction: read again, decide again
+    """
+    return [
+        sessions_changing(change.before, _difference(change), ending=ending),
+        *counted(change.before, change.after),
+        *_addresses_swapped(change),
+    ]
+
+
+def sessions_changing(
+    account: Account, assign: Item | None = None, *, ending: bool = False
+) -> Update:
+    """Update an account whose sessions change; see `account_changed`."""
+    add = {"session_version": 1}
+    if assign:
+        add["version"] = 1
+    if ending:
+        add["sign_in_epoch"] = 1
+    return Update(
+        keys.account(account.id),
+        Change(assign=assign or {}, add=add),
+        EXISTS & equals("session_version", account.session_version),
+    )
+
+
+def listed(account: Account) -> dict[str, Value]:
+    """Return an account's attributes in the indexes: by state, and by address.
+
+    Cost  1 WRU for each index, where it changes
+    """
+    address = email_key(account.email)
+    return {
+        "gsi1pk": keys.accounts_partition(account.status.value),
+        "gsi1sk": keys.due(to_milliseconds(account.created_at), account.id),
+        "gsi2pk": keys.addresses_partition(address),
+        "gsi2sk": f"{address}#{account.id}",
+    }
+
+
+def counted(before: Account, after: Account) -> list[Write]:
+    """Keep the number of administrators who can work.
+
+    Cost       2 WRU, and nothing when the change concerns no administrator
+    Condition  one is left
+    Race       of two administrators who remove each other, one transaction is cancelled
+    """
+    change = after.is_working_admin - before.is_working_admin
+    if not change:
+        return []
+    condition = Compare("working", ">", 1) if change < 0 else None
+    return [Update(keys.administrators(), Change(add={"working": change}), condition)]
+
+
+def _difference(change: AccountChange) -> Item:
+    """Return the attributes that differ; a field that is cleared becomes null."""
+    old = to_item(change.before) | listed(change.before)
+    new = to_item(change.after) | listed(change.after)
+    return {name: new.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
+
+
+def _addresses_swapped(change: AccountChange) -> list[Write]:
+    """Give an account an address back that is reserved for it, and free the present one."""
+    left, back = email_key(change.before.email), email_key(change.after.email)
+    if left == back:
+        return []
+    own = equals("account_id", change.before.id)
+    return [
+        Put(keys.email_claim(back), {"account_id": change.before.id}, own),
+        Delete(keys.email_claim(left), own),
+    ]
