@@ -36,6 +36,7 @@ LONGEST_REQUEST_SECONDS = 0.02
 """From before the emulator has a request to after its answer is read."""
 UNAUDITED = {
     "last_activity_at",
+    "last_use",
     "used_generation",
     "generation",
     "rotated_at",

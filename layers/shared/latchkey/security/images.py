@@ -39,8 +39,9 @@ def to_avatar(content: bytes) -> bytes:
     Raises UnusablePicture, whose reason names the check.
     """
     if not 1 <= len(content) <= AVATAR_MAX_BYTES:
+        code = ProblemCode.TOO_LARGE if content else ProblemCode.TOO_SHORT
         words = f"Send a picture of 1 to {AVATAR_MAX_BYTES} bytes."
-        raise UnusablePicture(Problem("avatar", ProblemCode.TOO_LARGE, words), reason="size")
+        raise UnusablePicture(Problem("avatar", code, words), reason="size")
     # A progressive JPEG is drawn once for each scan, and a scan can be thirty bytes.
     if content.startswith(b"\xff\xd8") and content.count(_JPEG_SCAN) > AVATAR_JPEG_SCANS_MAX:
         raise UnusablePicture(reason="scans")
