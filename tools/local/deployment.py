@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tools.local import permissions, processes
 from tools.local.emulator import BUILD, PYTHON_DIRECTORY, REPOSITORY, Emulator
+from tools.release import PARAMETER as RELEASE
+from tools.release import release_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,17 +80,36 @@ def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
     emulator.client("s3").create_bucket(
         Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
-    return change(emulator, overrides)
+    return _sam_deploy(emulator, overrides)
 
 
 def change(emulator: Emulator, given: Mapping[str, str]) -> Deployment:
-    """Run `sam deploy` of what is built with these parameters; SAM keeps the others of a stack."""
+    """Deploy what is built with these parameters changed, as `make deploy` does."""
+    return _sam_deploy(emulator, _with_release(emulator, given))
+
+
+def make_change_set(emulator: Emulator, given: Mapping[str, str]) -> None:
+    """Make a change set for the same and do not execute it, as `make changeset` does."""
+    _sam_deploy(emulator, _with_release(emulator, given), "--no-execute-changeset")
+
+
+def stack_name() -> str:
+    """Return what samconfig.toml calls the local stack."""
+    config = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())
+    return str(config["local"]["global"]["parameters"]["stack_name"])
+
+
+def _with_release(emulator: Emulator, given: Mapping[str, str]) -> dict[str, str]:
+    return {**given, RELEASE: release_of(given, parameters(emulator, stack_name()))}
+
+
+def _sam_deploy(emulator: Emulator, given: Mapping[str, str], *options: str) -> Deployment:
     config = REPOSITORY / "samconfig.toml"
     processes.run(
         [
             *(SAM, "deploy", "--config-file", config, "--config-env", "local"),
             *("--template-file", BUILD / "build/translated.yaml"),
-            *("--s3-bucket", ARTIFACTS, "--no-progressbar"),
+            *("--s3-bucket", ARTIFACTS, "--no-progressbar", *options),
             "--parameter-overrides",
             # SAM takes no empty value; the stack is new, and an empty one is the default.
             *(f"{name}={value}" for name, value in given.items() if value),
@@ -98,8 +119,7 @@ def change(emulator: Emulator, given: Mapping[str, str]) -> Deployment:
         log=emulator.directory / "sam-deploy.log",
         what="sam deploy",
     )
-    local = tomllib.loads(config.read_text())["local"]
-    return describe(emulator, local["global"]["parameters"]["stack_name"])
+    return describe(emulator, stack_name())
 
 
 def parameters(emulator: Emulator, name: str) -> dict[str, str]:

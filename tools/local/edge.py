@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import io
 import json
-import mimetypes
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +25,6 @@ from tools.local.cloudfront import Answer, Distribution, Request, Viewer, respon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
-    from pathlib import Path
     from typing import Any
 
     from mypy_boto3_s3 import S3Client
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from tools.intrinsics import Resolver
     from tools.local.access_log import AccessLog
     from tools.local.cloudfront import Behavior
+    from tools.local.pages import Pages
 
 BODY_MAX_BYTES = 10 * 1024 * 1024
 """As API Gateway, which answers 413 beyond it."""
@@ -86,7 +85,7 @@ class MailSource(Protocol):
 
 
 class Edge:
-    """Serves `web/dist` at /, the mails at /_dev/mail, and forwards the API's paths to the API."""
+    """Serves the page at /, the mails at /_dev/mail, and forwards the API's paths to the API."""
 
     def __init__(
         self,
@@ -96,7 +95,7 @@ class Edge:
         s3: S3Client,
         media_bucket: str,
         template: Resolver,
-        pages: Path,
+        pages: Pages,
         mailbox: MailSource,
         access_log: AccessLog,
     ) -> None:
@@ -227,10 +226,8 @@ class Edge:
 
     def _page(self, uri: str) -> Answer:
         """Answer as the page's bucket: 403 for what is not there, which it does not list."""
-        path = (self._pages / uri.lstrip("/")).resolve()
-        if path.is_relative_to(self._pages) and path.is_file():
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            return Answer(200, CIMultiDict({"Content-Type": kind}), path.read_bytes())
+        if file := self._pages.file(uri.lstrip("/")):
+            return Answer(200, CIMultiDict(file.headers), file.body)
         if uri == "/index.html":
             return Answer(200, CIMultiDict({"Content-Type": "text/html"}), INDEX.encode())
         return Answer(403, CIMultiDict({"Content-Type": "text/plain"}), b"AccessDenied")

@@ -51,7 +51,9 @@ class Emulator:
         """What makes an AWS SDK or tool talk to this emulator and never to AWS."""
         return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
-    def client(self, service: str, credentials: Mapping[str, Any] | None = None) -> Any:
+    def client(
+        self, service: str, credentials: Mapping[str, Any] | None = None, region: str = REGION
+    ) -> Any:
         """Make a boto3 client: fifty connections, no retries that would hide a failure.
 
         `credentials` are what STS hands out; without them the client may do everything.
@@ -63,7 +65,7 @@ class Emulator:
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.url,
-            region_name=REGION,
+            region_name=region,
             aws_access_key_id=who["AccessKeyId"],
             aws_secret_access_key=who["SecretAccessKey"],
             aws_session_token=who.get("SessionToken"),

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.intrinsics import Resolver
-from tools.local import deployment, edge, emulator, lambda_logs, processes, routes
+from tools.local import deployment, edge, emulator, lambda_logs, pages, processes, routes
 from tools.local.access_log import AccessLog
 from tools.local.console import QuietConsole
 from tools.local.object_lock import lock_audit_bucket
 from tools.local.tables import complete_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tools.local.console import Console
     from tools.local.deployment import Deployment
@@ -44,6 +44,7 @@ class LocalStack:
         emulator_port: int | None = None,
         parameters: Mapping[str, str] | None = None,
         console: Console | None = None,
+        before_deploy: Callable[[Emulator], object] = lambda _: None,
     ) -> Iterator[LocalStack]:
         """Bring everything up, and take all of it down afterwards.
 
@@ -64,6 +65,7 @@ class LocalStack:
             directory = Path(up.enter_context(tempfile.TemporaryDirectory(prefix="latchkey-")))
             with console.step(f"the emulator of AWS, port {emulator_port}"):
                 aws = up.enter_context(emulator.start(emulator_port, directory))
+            before_deploy(aws)
             with deployment.building():
                 with console.step("sam build"):
                     deployment.build(aws)
@@ -78,6 +80,7 @@ class LocalStack:
                 routes.import_routes(aws, deployed)
                 lock_audit_bucket(aws, deployed)
             with console.step(f"the edge, port {port}"):
+                edge_secret = _sent_by_cloudfront(aws, deployed) or edge_secret
                 access_log = AccessLog(aws, deployed)
                 up.enter_context(access_log.writing())
                 bucket = deployed.outputs["MediaBucketName"]
@@ -87,7 +90,7 @@ class LocalStack:
                     s3=aws.client("s3"),
                     media_bucket=bucket,
                     template=_as_on_aws(bucket, edge_secret),
-                    pages=emulator.REPOSITORY / "web" / "dist",
+                    pages=_pages(aws, deployed),
                     mailbox=aws,
                     access_log=access_log,
                 )
@@ -153,6 +156,28 @@ def _as_on_aws(media_bucket: str, edge_secret: str) -> Resolver:
             "AWS::URLSuffix": "amazonaws.com",
         },
     )
+
+
+def _sent_by_cloudfront(aws: Emulator, deployed: Deployment) -> str | None:
+    """Return the edge's secret from the deployed distribution; None if the stack has none."""
+    distribution = deployed.physical_ids.get("PageDistribution")
+    if distribution is None:
+        return None
+    answer = aws.client("cloudfront").get_distribution_config(Id=distribution)
+    (secret,) = (
+        header["HeaderValue"]
+        for origin in answer["DistributionConfig"]["Origins"]["Items"]
+        for header in origin.get("CustomHeaders", {}).get("Items", [])
+        if header["HeaderName"] == "x-latchkey-edge"
+    )
+    return str(secret)
+
+
+def _pages(aws: Emulator, deployed: Deployment) -> pages.Pages:
+    bucket = deployed.physical_ids.get("PageBucket")
+    if bucket is None:
+        return pages.Folder(emulator.REPOSITORY / "web" / "dist")
+    return pages.Bucket(aws.client("s3"), bucket)
 
 
 def _deploy(aws: Emulator, parameters: Mapping[str, str]) -> Deployment:
