@@ -10,7 +10,7 @@ import pytest
 
 from tools.template import ROOT
 
-ONLY_ON_AWS = {"transport", "api-without-cdn"}
+ONLY_ON_AWS = {"transport"}
 
 
 # Every function that it meets starts cold, and on a busy machine that takes seconds each.
@@ -18,7 +18,7 @@ ONLY_ON_AWS = {"transport", "api-without-cdn"}
 def test_smoke_passes_on_the_local_stack(stack):
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-m", "tools.smoke", stack.base_url],
-        env={**os.environ, "REGISTER": "1", "EXPORT": "1"},
+        env={**os.environ, "REGISTER": "1", "EXPORT": "1", "API_URL": stack.api_url},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -202,7 +202,11 @@ def api_without_cdn(walk: Walk) -> None:
         raise Skipped("give API_URL, or STACK with credentials, to try the API without the CDN")
     if bare == walk.base_url:
         raise Skipped("this stack has no CDN: its API is what people use")
-    answer = walk.request("GET", f"{bare}{HEALTH}")
+    host = urlsplit(bare).netloc
+    if host.partition(":")[0].endswith(".localhost"):
+        # A local API. Not every resolver maps these names to the loopback address (RFC 6761).
+        bare = bare.replace(host, f"127.0.0.1:{host.partition(':')[2]}")
+    answer = walk.request("GET", f"{bare}{HEALTH}", headers={"host": host})
     expect_status(answer, 403, 404)
 
 
