@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tools.profiles import read_profile
 from tools.rules import RuleError, broken
 from tools.template import ROOT, load
 
@@ -189,3 +190,12 @@ def test_the_rules_use_only_what_cloudformation_knows_there():
     rule = {"Assertions": [{"Assert": {"Fn::If": ["X", "a", "b"]}, "AssertDescription": "x"}]}
     with pytest.raises(RuleError, match="not a function of rules"):
         broken({}, {"Parameters": {}, "Rules": {"Bad": rule}})
+
+
+def test_the_readme_names_each_profiles_command_stack_and_region():
+    readme = (ROOT / "README.md").read_text()
+    for profile in PROFILES:
+        found = read_profile(profile)
+        assert f"make deploy PROFILE={profile} MailSender=" in readme
+        assert f"| `{profile}` | `{found.stack}` |" in readme
+        assert f"`samconfig.toml` has `{found.region}` for each profile" in readme
