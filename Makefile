@@ -101,6 +101,10 @@ execute: $(VENV) ## Execute a change set (STACK CHANGE_SET)
 	@test -n "$(STACK)" -a -n "$(CHANGE_SET)" || { echo "usage: make execute STACK=latchkey CHANGE_SET=arn:…" >&2; exit 2; }
 	@$(BIN)/python -m tools.changeset execute $(STACK) $(CHANGE_SET)
 
+.PHONY: show-changeset
+show-changeset: $(VENV) ## Show what the newest change set would change; replaced and removed first (STACK=latchkey)
+	@$(BIN)/python -m tools.changeset show $(or $(STACK),latchkey)
+
 .PHONY: publish-page
 publish-page: $(VENV) $(PAGE) ## Upload the page of a stack (STACK=latchkey)
 	@$(BIN)/python -m tools.publish_page $(or $(STACK),latchkey)
@@ -123,14 +127,36 @@ copy-keys: $(VENV) ## Copy a stack's keys to another region's Parameter Store (S
 	@test -n "$(REGION)" || { echo "usage: make copy-keys REGION=eu-central-1" >&2; exit 2; }
 	@$(BIN)/python -m tools.recovery.stack_keys copy $(or $(STACK),latchkey) $(REGION) $(if $(KMS_KEY),--kms-key $(KMS_KEY)) $(if $(OVERWRITE),--overwrite)
 
+.PHONY: new-signing-keys
+new-signing-keys: $(VENV) ## Create signing keys and peppers where they are lost (STACK=latchkey)
+	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) RotateSigningKeysFunction '{"RequestType": "Update"}'
+
+.PHONY: new-audit-key
+new-audit-key: $(VENV) ## Create the key of the audit trail where it is lost (STACK=latchkey)
+	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) AnchorAuditFunction '{"RequestType": "Update"}'
+
 .PHONY: restore-table
-restore-table: $(VENV) ## Restore accounts from a copy of the table, except erased ones (STACK COPY AT REALLY=1)
+restore-table: $(VENV) ## Restore accounts from a copy of the table, except erased ones (STACK COPY AT AUDIT_COPY REALLY=1)
 	@test -n "$(COPY)" -a -n "$(AT)" || { echo "usage: make restore-table COPY=latchkey-copy AT=2026-01-02T03:04:05Z" >&2; exit 2; }
-	@PYTHONPATH=layers/shared $(BIN)/python -m tools.recovery.restore --stack $(or $(STACK),latchkey) --copy $(COPY) --at $(AT) $(if $(REALLY),--really)
+	@PYTHONPATH=layers/shared $(BIN)/python -m tools.recovery.restore --stack $(or $(STACK),latchkey) --copy $(COPY) --at $(AT) $(if $(AUDIT_COPY),--audit-copy $(AUDIT_COPY)) $(if $(REALLY),--really)
 
 .PHONY: teardown
 teardown: $(VENV) ## List what remains of a deleted stack; CONFIRM=<stack> deletes everything (STACK)
 	@$(BIN)/python -m tools.recovery.teardown $(or $(STACK),latchkey) $(if $(CONFIRM),--confirm $(CONFIRM))
+
+.PHONY: fetch-audit
+fetch-audit: $(VENV) ## Copy the audit trail with its anchors and witnesses into a folder (STACK=latchkey COPY=folder)
+	@test -n "$(COPY)" || { echo "usage: make fetch-audit STACK=latchkey COPY=folder" >&2; exit 2; }
+	@PYTHONPATH=layers/shared $(BIN)/python -m tools.audit fetch $(COPY) --stack $(or $(STACK),latchkey)
+
+.PHONY: verify-audit
+verify-audit: $(VENV) ## Verify such a copy, offline (COPY=folder KEYS=public-keys.json)
+	@test -n "$(COPY)" -a -n "$(KEYS)" || { echo "usage: make verify-audit COPY=folder KEYS=public-keys.json" >&2; exit 2; }
+	@PYTHONPATH=layers/shared $(BIN)/python -m tools.audit verify $(COPY) --keys $(KEYS)
+
+.PHONY: redrive-audit
+redrive-audit: $(VENV) ## Record the log lines that record_requests could not (STACK=latchkey)
+	@PYTHONPATH=layers/shared $(BIN)/python -m tools.audit redrive --stack $(or $(STACK),latchkey)
 
 .PHONY: admin
 admin: $(VENV) ## Make an account an administrator (EMAIL=ada@example.com, STACK=latchkey)
@@ -186,7 +212,7 @@ clean: ## Remove all build outputs and environments
 help: ## Show this help
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- environments ---------------------------------------------------------------------------------
 

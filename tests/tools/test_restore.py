@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy as copying
+import json
 from datetime import timedelta
 
 import boto3
@@ -13,7 +14,8 @@ from latchkey.domain.account import AccountStatus, Role
 from latchkey.storage import keys
 from latchkey.storage.accounts import AccountStore
 from latchkey.storage.effects import EffectWriter
-from latchkey.storage.table import Key
+from latchkey.storage.memory import MemoryTable
+from latchkey.storage.table import Key, Put
 from tests.support.service import InProcessService
 from tools.recovery.restore import Restoring, scan
 from tools.template import load
@@ -46,13 +48,25 @@ class Disaster:
             if _is_main(item) and (mine or not names):
                 self.service.table.delete_many([Key(str(item["pk"]), str(item["sk"]))])
 
-    def restore(self, *, really=True):
+    def lose_the_audit_trail(self):
+        """Lose the audit table; return a copy of it."""
+        trail = MemoryTable()
+        for item in self.service.table.all_items():
+            if not _is_main(item):
+                key = Key(str(item["pk"]), str(item["sk"]), "audit")
+                attributes = {name: v for name, v in item.items() if name not in {"pk", "sk"}}
+                trail.put(Put(key, attributes))
+                self.service.table.delete_many([key])
+        return trail
+
+    def restore(self, *, really=True, trail=None):
         self.service.clock.advance(minutes=10)
         restoring = Restoring(
             self.service.table,
             at=self.at,
             now=self.service.clock.now(),
             audit_retention=timedelta(days=365),
+            trail=trail,
         )
         return restoring.run(copying.deepcopy(self.items), really=really)
 
@@ -100,6 +114,19 @@ def test_accounts_are_restored_except_erased_ones(disaster):
     assert "bob@example.com" in left
 
 
+def test_erasures_are_read_from_a_copy_of_a_lost_audit_table_too(disaster):
+    disaster.register("ada")
+    disaster.register("bob")
+    disaster.copy()
+    assert leave(disaster.service, "ada").status == 200
+    disaster.service.work()
+    trail = disaster.lose_the_audit_trail()
+    # Somebody orders their erasure after the audit table was lost.
+    assert leave(disaster.service, "bob").status == 200
+    disaster.lose()
+    assert sorted(disaster.restore(trail=trail).erased) == sorted(disaster.ids.values())
+
+
 def test_requested_erasure_counts(disaster):
     disaster.register("ada")
     disaster.copy()
@@ -115,6 +142,7 @@ def test_old_sessions_and_tokens_do_not_work(disaster):
     disaster.lose()
     report = disaster.restore()
     assert report.left_behind["SESSION"] == 1
+    assert json.loads(report.to_json())["left_behind"]["SESSION"] == 1
     refresh = {"refresh_token": tokens["refresh_token"]}
     me = disaster.service.request("GET", "/api/v1/users/me", token=tokens["access_token"])
     refreshed = disaster.service.request("POST", "/api/v1/auth/refresh", json_body=refresh)

@@ -92,6 +92,11 @@ class Report:
     left_behind: Counter[str] = field(default_factory=Counter)
     """Items of the copy that were not brought back, by kind."""
 
+    def to_json(self) -> str:
+        """Return the report for the operator."""
+        # Not dataclasses.asdict: it makes a Counter of pairs from a Counter.
+        return json.dumps(vars(self), indent=2)
+
 
 @dataclass(frozen=True, slots=True)
 class _Person:
@@ -103,13 +108,21 @@ class Restoring:
     """One restore."""
 
     def __init__(
-        self, table: Table, *, at: datetime, now: datetime, audit_retention: timedelta
+        self,
+        table: Table,
+        *,
+        at: datetime,
+        now: datetime,
+        audit_retention: timedelta,
+        trail: Table | None = None,
     ) -> None:
         """Bring people back into this table.
 
-        at  the instant that the copy is of
+        at     the instant that the copy is of
+        trail  a restored copy of the audit table, if the table's own was lost; both are read
         """
         self._table = table
+        self._trails = [table] if trail is None else [table, trail]
         self._since = at - MARGIN
         self._now = now
         self._effects = EffectWriter(seal, retention=audit_retention)
@@ -217,7 +230,9 @@ class Restoring:
             ),
             table="audit",
         )
-        return frozenset(Action(str(row["action"])) for row in read_all(self._table, query))
+        return frozenset(
+            Action(str(row["action"])) for trail in self._trails for row in read_all(trail, query)
+        )
 
 
 def _is_kept(item: Item, since: frozenset[Action]) -> bool:
@@ -242,6 +257,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--stack", required=True, help="the running stack's name")
     parser.add_argument("--copy", required=True, help="the restored table's name")
     parser.add_argument("--at", required=True, help="its instant: 2026-01-02T03:04:05Z")
+    parser.add_argument(
+        "--audit-copy", default="", help="a restored copy of the audit table, if it was lost"
+    )
     parser.add_argument("--really", action="store_true", help="write; without it only a report")
     options = parser.parse_args(arguments)
     at = datetime.fromisoformat(options.at)
@@ -249,15 +267,17 @@ def main(arguments: list[str]) -> int:
         parser.error("--at needs its zone: 2026-01-02T03:04:05Z")
     names = outputs(options.stack)
     tables: dict[TableName, str] = {"main": names["TableName"], "audit": names["AuditTableName"]}
+    audit_copy: dict[TableName, str] = {**tables, "audit": options.audit_copy}
     restoring = Restoring(
         DynamoDBTable(BotoClient(), tables),
+        trail=DynamoDBTable(BotoClient(), audit_copy) if options.audit_copy else None,
         at=at,
         now=datetime.now(UTC),
         audit_retention=_audit_retention(options.stack),
     )
     copy = scan(boto3.client("dynamodb"), options.copy)
     report = restoring.run(copy, really=options.really)
-    print(json.dumps(dataclasses.asdict(report), indent=2))
+    print(report.to_json())
     if not options.really:
         print("Nothing was written. Say REALLY=1 to bring them back.", file=sys.stderr)
     return 0
