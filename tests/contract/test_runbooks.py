@@ -6,7 +6,7 @@ import importlib.util
 import re
 import shlex
 
-import boto3
+import botocore.session
 import pytest
 from botocore import xform_name
 
@@ -76,11 +76,11 @@ def check_make(target, words):
 def check_aws(service, operation="", *words):
     if "…" in operation or f"{service} {operation}".strip() in OF_THE_CLI:
         return
-    client = boto3.client(service.replace("s3api", "s3"), region_name="eu-west-1")
-    methods = {xform_name(name): name for name in client.meta.service_model.operation_names}
+    model = botocore.session.get_session().get_service_model(service.replace("s3api", "s3"))
+    methods = {xform_name(name): name for name in model.operation_names}
     name = operation.replace("-", "_")
     assert name in methods, f"{service} has no {operation}"
-    shape = client.meta.service_model.operation_model(methods[name]).input_shape
+    shape = model.operation_model(methods[name]).input_shape
     known = {xform_name(member).replace("_", "-") for member in shape.members} if shape else set()
     general = {"query", "output", "region", "cli-binary-format", "payload", "profile"}
     options = [word.removeprefix("--").partition("=")[0] for word in words if word[:2] == "--"]
