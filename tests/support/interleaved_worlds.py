@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, override
 
 from latchkey import observability, wiring
 from latchkey.domain import ids
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.effects import Queue
 from latchkey.domain.erasure import ErasureHeldUp
 from latchkey.domain.errors import DomainError, TemporarilyUnavailable
@@ -21,7 +22,6 @@ from latchkey.domain.export import ExportBusy, ExportLeaseLost
 from latchkey.observability import logger
 from latchkey.security.passwords import Passwords
 from latchkey.storage.keys import OUTBOX_PREFIX, outbox_message
-from latchkey.storage.records import to_milliseconds
 from latchkey.storage.table import Key
 from latchkey.wiring.sign_in import password_policy, passwords
 from tests.support.interleaving import (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 FIRST_YEAR, LAST_YEAR = 2000, 9000
 """What identifiers and the calendar can hold in any zone."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -47,5 +49,10 @@ def parse_time(text: str) -> datetime:
 
 
 def to_milliseconds(instant: datetime) -> int:
-    """Write an instant as epoch milliseconds."""
-    return int(instant.timestamp() * 1000)
+    """Return an instant as epoch milliseconds."""
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+def from_milliseconds(milliseconds: int) -> datetime:
+    """Return the instant of epoch milliseconds."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -11,6 +11,8 @@ import os
 import re
 from datetime import UTC, datetime
 
+from latchkey.domain.clock import to_milliseconds
+
 _ORDER = itertools.count()
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SUFFIX_PATTERN = "[0-7][0-9a-hjkmnp-tv-z]{25}"
@@ -33,7 +35,7 @@ def new_id(prefix: str, now: datetime) -> str:
 
 def compose_id(prefix: str, at: datetime, content: bytes) -> str:
     """Put an identifier together from an instant and 74 of these 80 bits."""
-    milliseconds = int(at.timestamp() * 1000)
+    milliseconds = to_milliseconds(at)
     bits = int.from_bytes(content, "big")
     rand_a, rand_b = bits >> 68, bits & ((1 << 62) - 1)
     number = (milliseconds << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b
@@ -42,7 +44,7 @@ def compose_id(prefix: str, at: datetime, content: bytes) -> str:
 
 def floor_of(at: datetime) -> str:
     """Return what sorts before every identifier of this instant or later, without a prefix."""
-    number = int(at.timestamp() * 1000) << 80
+    number = to_milliseconds(at) << 80
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 

@@ -19,6 +19,7 @@ from latchkey.domain.audit_chain import (
     canonical,
     row_digest,
 )
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import (
     AUDIT_ANCHOR_REPEAT_SECONDS,
     AUDIT_ARCHIVE_DELAY_SECONDS,
@@ -70,7 +71,7 @@ class AuditChain:
     def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> Block | None:
         # A row can have been chained only after it was put into the table: when it was made, or
         # later; and, whatever it says, not so long ago that the stream could not tell of it.
-        present = int(now.timestamp() * 1000)
+        present = to_milliseconds(now)
         since = max(present - AUDIT_STREAM_SECONDS * 1000, min(present, _made_at(rows)))
         since -= AUDIT_CLOCK_SKEW_SECONDS * 1000
         entries = {(row["pk"], row["sk"]): row_digest(row) for row in rows}
@@ -89,7 +90,7 @@ class AuditChain:
     def _sign_after(
         self, newest: Block | None, chain: int, entries: Iterable[Entry], now: datetime
     ) -> Block:
-        at = int(now.timestamp() * 1000)
+        at = to_milliseconds(now)
         block = Block(
             chain=chain,
             number=1 if newest is None else newest.number + 1,
@@ -108,11 +109,11 @@ class AuditChain:
         """
         newest = [self.store.newest(chain) for chain in range(AUDIT_CHAINS)]
         blocks = [block for block in newest if block is not None]
-        fresh = int((now - timedelta(seconds=AUDIT_ANCHOR_REPEAT_SECONDS)).timestamp() * 1000)
+        fresh = to_milliseconds(now - timedelta(seconds=AUDIT_ANCHOR_REPEAT_SECONDS))
         if not any(block.at >= fresh for block in blocks):
             return None
         heads = tuple(ChainHead(b.chain, b.number, b.last, b.head) for b in blocks)
-        anchor = Anchor(at=int(now.timestamp() * 1000), heads=heads)
+        anchor = Anchor(at=to_milliseconds(now), heads=heads)
         signed = dataclasses.replace(anchor, signature=self.signer.sign(anchor.statement()))
         self.vault.put_anchor(now, signed.document())
         return signed
@@ -125,7 +126,7 @@ class AuditChain:
 
         Returns how many rows were carried, and the ids of those that are not what was chained.
         """
-        until = int((now - timedelta(seconds=AUDIT_ARCHIVE_DELAY_SECONDS)).timestamp() * 1000)
+        until = to_milliseconds(now - timedelta(seconds=AUDIT_ARCHIVE_DELAY_SECONDS))
         count, wrong = 0, []
         for chain in range(AUDIT_CHAINS):
             lines: list[bytes] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.changes import ChangeRefused
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import (
     AccountNotFound,
     EmailAlreadyRegistered,
@@ -17,7 +18,7 @@ from latchkey.domain.errors import (
 from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, listed, redeem, writes_of
-from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, AuditRecord
+from latchkey.domain.clock import to_milliseconds
 from latchkey.storage import keys
-from latchkey.storage.records import to_item, to_milliseconds
+from latchkey.storage.records import to_item
 from latchkey.storage.table import ABSENT, Key, Put
 
 if TYPE_CHECKING:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.avatar import AvatarUpload
 from latchkey.domain.changes import ChangeRefused, UploadUsed
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import TooManyPendingUploads
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX
 from latchkey.storage import keys
 from latchkey.storage.changes import upload_used, writes_of
-from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
     Compare,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain import changes
 from latchkey.domain.account import email_key
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import IDEMPOTENCY_RETENTION_HOURS, KNOWN_DEVICE_DAYS
 from latchkey.storage import keys
-from latchkey.storage.records import to_item, to_milliseconds
+from latchkey.storage.records import to_item
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,

@@ -7,11 +7,12 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, email_key, username_key
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.erasure import Deletion
 from latchkey.domain.limits import ERASURE_PAGE_ITEMS
 from latchkey.storage import keys
 from latchkey.storage.changes import look_at as _look_at
-from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     EXISTS,
     Change,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from latchkey.domain.clock import from_milliseconds
 from latchkey.storage import keys
-from latchkey.storage.records import from_milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import AccountNotFound, ExportAlreadyRunning
 from latchkey.domain.export import Export, ExportBusy, ExportLeaseLost, ExportStatus
 from latchkey.domain.limits import EXPORT_HISTORY_DAYS, EXPORT_REQUEUE_AFTER_SECONDS
 from latchkey.storage import keys
 from latchkey.storage.changes import writes_of
-from latchkey.storage.records import from_item, to_item, to_milliseconds, to_value
+from latchkey.storage.records import from_item, to_item, to_value
 from latchkey.storage.table import (
     ABSENT,
     Change,

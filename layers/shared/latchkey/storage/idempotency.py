@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import IdempotencyKeyReused
 from latchkey.storage import keys
-from latchkey.storage.records import from_item, to_milliseconds
+from latchkey.storage.records import from_item
 
 if TYPE_CHECKING:
     from datetime import datetime

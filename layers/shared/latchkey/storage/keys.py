@@ -58,6 +58,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.effects import Queue
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import AUDIT_CHAINS, AUDIT_INDEX_SHARDS
@@ -256,7 +257,7 @@ HEARTBEATS = f"{OUTBOX_PREFIX}HEARTBEAT"
 
 def heartbeat(at: datetime) -> Key:
     """A sign of life that goes through the table's stream to the relay."""
-    return Key(HEARTBEATS, f"{int(at.timestamp() * 1000):013d}")
+    return Key(HEARTBEATS, f"{to_milliseconds(at):013d}")
 
 
 def outbox_message(key: Key) -> tuple[Queue, str]:

@@ -10,10 +10,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import email_key
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import MAIL_EVENT_DAYS
 from latchkey.domain.mail_health import MailSuppression, SuppressionReason
 from latchkey.storage import keys
-from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
     Check,

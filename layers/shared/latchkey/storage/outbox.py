@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.effects import OutboxMessage, Queue
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import (
@@ -21,7 +22,6 @@ from latchkey.domain.limits import (
     OUTBOX_SWEEP_HOURS,
 )
 from latchkey.storage import keys
-from latchkey.storage.records import to_milliseconds
 from latchkey.storage.table import (
     EXISTS,
     Change,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from latchkey.domain.clock import from_milliseconds, to_milliseconds
 from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.preferences import Preferences
 from latchkey.storage import keys
-from latchkey.storage.records import from_milliseconds, to_milliseconds
 from latchkey.storage.table import ABSENT, EXISTS, Check, ConditionFailed, Put, equals
 
 if TYPE_CHECKING:

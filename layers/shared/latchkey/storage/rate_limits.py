@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from latchkey.domain.clock import from_milliseconds, to_milliseconds
 from latchkey.domain.throttle import Attempts
 from latchkey.storage import keys
-from latchkey.storage.records import from_milliseconds, to_milliseconds
 from latchkey.storage.table import (
     ABSENT,
     Change,

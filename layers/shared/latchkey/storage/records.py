@@ -9,18 +9,17 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from latchkey.domain import account, audit, request, session
+from latchkey.domain.clock import from_milliseconds, to_milliseconds
 
 if TYPE_CHECKING:
     from latchkey.storage.table import Item, Value
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 # The domain imports its types for annotations only, to stay light and free of cycles; here they
 # are needed at run time.
@@ -30,16 +29,6 @@ _NAMES = {
     for name, value in vars(module).items()
     if isinstance(value, type)
 } | {"datetime": datetime}
-
-
-def to_milliseconds(instant: datetime) -> int:
-    """Write an instant as storage keeps it."""
-    return (instant - _EPOCH) // _MILLISECOND
-
-
-def from_milliseconds(milliseconds: int) -> datetime:
-    """Read an instant as storage keeps it."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def to_item(record: Any) -> Item:

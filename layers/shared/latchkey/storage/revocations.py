@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import REVOCATION_CONFIRMATION_SECONDS
 from latchkey.storage import keys
-from latchkey.storage.records import to_milliseconds
 from latchkey.storage.table import ABSENT, Delete, Put
 
 if TYPE_CHECKING:

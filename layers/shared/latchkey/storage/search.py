@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Account, AccountStatus, email_key
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import SEARCH_ROUNDS
 from latchkey.domain.paging import Slice
@@ -18,7 +19,7 @@ from latchkey.domain.session import Session
 from latchkey.storage import keys
 from latchkey.storage.cursors import read_page, read_position, write_position
 from latchkey.storage.networks import address_place, network_range
-from latchkey.storage.records import from_item, to_milliseconds
+from latchkey.storage.records import from_item
 from latchkey.storage.table import Key, Query
 
 if TYPE_CHECKING:

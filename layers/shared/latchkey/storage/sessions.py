@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
+from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS, OVERDUE_SESSIONS_A_RUN
 from latchkey.domain.session import Session
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, writes_of
 from latchkey.storage.networks import address_place
-from latchkey.storage.records import from_item, to_item, to_milliseconds
+from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
