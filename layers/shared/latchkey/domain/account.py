@@ -1,4 +1,4 @@
-"""A person's account: who they are, how they prove it, and in which state it is."""
+"""A person's account: profile, credentials and status."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class AccountStatus(StrEnum):
-    """Whether the account may be used; anything but ACTIVE has no session.
+    """The status of an account. Only an ACTIVE account has sessions.
 
-    ERASING is the end: who is claimed for erasure is not given back.
+    ERASING is final: the account can't be restored.
     """
 
     ACTIVE = "active"
@@ -28,7 +28,7 @@ class AccountStatus(StrEnum):
 
 
 class Role(StrEnum):
-    """What the person may do beside their own account."""
+    """The rights of an account beyond its own data."""
 
     USER = "user"
     ADMIN = "admin"
@@ -91,27 +91,27 @@ class Account:
 
     @property
     def is_working_admin(self) -> bool:
-        """Whether this is one of the administrators of whom there must always be one."""
+        """Whether this account counts as an administrator. There must always be one."""
         return self.role is Role.ADMIN and self.status is AccountStatus.ACTIVE
 
     def require_good_password(self) -> None:
-        """Raise PasswordResetRequired if the right password is not enough any more."""
+        """Raise PasswordResetRequired if the password was voided."""
         if self.must_reset_password:
             raise PasswordResetRequired
 
     def has_former_email(self, now: datetime) -> bool:
-        """Tell whether an address is kept in case the change to the present one is undone."""
+        """Return whether the former address is reserved for undoing a change."""
         return self.former_email_until is not None and now < self.former_email_until
 
 
 def email_key(address: str) -> str:
-    """Fold an address that `security.addresses` has accepted into the key of its one account.
+    """Return the unique key of an address that `security.addresses` has validated.
 
-    Its local part is ASCII and its domain in Punycode by then, so lower case is all that is left.
+    The local part is ASCII and the domain Punycode, so lower case is sufficient.
     """
     return address.lower()
 
 
 def username_key(username: str) -> str:
-    """Fold a username into the key that no second account may have. Source: UAX 15, NFKC."""
+    """Return the unique key of a username. Source: UAX 15, NFKC."""
     return unicodedata.normalize("NFKC", username).casefold()

@@ -1,6 +1,6 @@
-"""The audit trail's vocabulary: every action that is recorded, and what a row says of it.
+"""The vocabulary of the audit trail: every recorded action, and the fields of a row.
 
-A new action needs words for the person whom it concerns: `audit_words.WORDS`, next door.
+A new action needs a text for the person's history in `audit_words.WORDS`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Action(StrEnum):
-    """What happened, as `subject.event[.by_whom]`. Values are stored: add, never rename."""
+    """What happened, as `subject.event[.by_actor]`. Values are stored: add, never rename."""
 
     ACCOUNT_REGISTERED = "account.registered"
     ACCOUNT_DELETED = "account.deleted"
@@ -85,10 +85,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditSubject:
-    """Whom rows are about: a random pseudonym, and the key that seals what is personal in them.
+    """The subject of rows: a random pseudonym, and the key that seals personal data in them.
 
-    Both live on the account and on its sessions only. Erasing those leaves rows that nobody can
-    connect to a person or read, while the trail itself stays whole.
+    Both are stored only on the account and its sessions. After their erasure nobody can connect the
+    rows to a person or read the sealed data, and the trail stays complete.
     """
 
     id: str
@@ -96,20 +96,20 @@ class AuditSubject:
 
 
 OK = "OK"
-"""The outcome of what was done; any other outcome is the public code of an error."""
+"""The outcome of a success. Any other outcome is the code of an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
     """One row, written in the transaction of the change that it records.
 
-    subject  None for what concerns everybody, such as the signing keys
+    subject  None for rows about the system, such as the signing keys
     actor    the account that acted, as its pseudonym; "system" for schedules
-    outcome  OK, or the code of the error that the request was answered with
-    reason   our own word on why, where there is one; never what a client sent
+    outcome  OK, or the code of the error in the response
+    reason   a constant of the code, if there is one; never input of a client
     targets  the sessions or other objects that were acted on
     changed  names of changed fields, never their values
-    personal what is sealed under the subject's key: IP address, device labels, an
+    personal sealed with the subject's key: IP address, device labels, an
              administrator's reason
     """
 
@@ -129,9 +129,9 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """A row as the trail keeps it: its subject is a pseudonym, what is personal is sealed.
+    """A stored row. Its subject is a pseudonym, and personal data is sealed.
 
-    subject_id  None for a request that concerns nobody whom we know
+    subject_id  None for a request without a known account
     operation   for the row of a request: the endpoint's name
     """
 
@@ -151,25 +151,25 @@ class AuditRecord:
 
     @property
     def place(self) -> str:
-        """Where what is sealed in this row belongs: to it, or to the request that it is of."""
+        """The place that the sealed data of this row is bound to: the row, or its request."""
         if self.operation is None:
             return row_place(self.subject_id, self.id)
         return request_place(self.subject_id, self.request_id)
 
 
 def row_place(subject_id: str | None, row_id: str) -> str:
-    """Name the row of a change."""
+    """Return the place of a change."""
     return f"row|{subject_id}|{row_id}"
 
 
 def request_place(subject_id: str | None, request_id: str) -> str:
-    """Name the row of a request; its own id is made later, from the line that it logged."""
+    """Return the place of a request. The row's id is derived later from the log line."""
     return f"request|{subject_id}|{request_id}"
 
 
 SYSTEM_ACTOR = "system"
 UNKNOWN_ACTOR = "unknown"
-"""Of a request that nobody is known to have sent."""
+"""The actor of a request without a known account."""
 
 
 def audit_row(
@@ -184,9 +184,9 @@ def audit_row(
     changed: tuple[str, ...] = (),
     device: str | None = None,
 ) -> AuditRow:
-    """Make the row of a change that a request asks for.
+    """Return the row of a change that a request makes.
 
-    caller  who asked for it, where somebody is signed in: names the actor, the session and the
+    caller  of the request, if authenticated: gives the actor, the session and the
             device that it was done from
     actor   instead of the caller; without either the subject acted
     device  the label of the device that was acted on

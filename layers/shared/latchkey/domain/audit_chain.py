@@ -1,12 +1,12 @@
-"""The arithmetic of the audit trail's chains. `tools/audit/verify.py` does it again, on its own.
+"""The hash chains of the audit trail. `tools/audit/verify.py` implements them independently.
 
     digest   = SHA-256(canonical row)
     head     = SHA-256(head before | digest)          from row to row, from block to block
     block    = up to AUDIT_BLOCK_MAX_ROWS rows, signed: chain, number, positions, heads, instant
     anchor   = every chain's newest head, signed, and kept where nobody can change it
 
-Whoever can write the tables can compute all of the hashes, but not the signatures; and cannot take
-blocks away from the end, because an anchor remembers them.
+An attacker who can write the tables can compute the hashes but not the signatures, and can't remove
+blocks from the end, because an anchor has them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ START = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """ES256, 64 bytes, and which key it is of."""
+    """An ES256 signature of 64 bytes, and the id of its key."""
 
     kid: str
     value: bytes
 
 
 class Signer(Protocol):
-    """What holds the audit key."""
+    """Signs with the audit key."""
 
     def sign(self, message: bytes) -> Signature:
         """Sign. Raises TemporarilyUnavailable."""
@@ -43,7 +43,7 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row's place in the chain: its key, and the digest of everything that it says."""
+    """A row's place in the chain: its key and the digest of all its attributes."""
 
     partition: str
     row_id: str
@@ -70,20 +70,20 @@ class Block:
 
     @property
     def head(self) -> bytes:
-        """The chain's head after it."""
+        """The head of the chain after the block."""
         return extend(self.previous, (entry.digest for entry in self.entries))
 
     @property
     def last(self) -> int:
-        """Position of its last row."""
+        """The position of the last row."""
         return self.first + len(self.entries) - 1
 
     def statement(self) -> bytes:
-        """Return what is signed."""
+        """Return the signed data."""
         return canonical(self.content())
 
     def content(self) -> dict[str, Any]:
-        """Return what it says of itself; of its entries, their number and the head."""
+        """Return the header: everything but the entries, with their number and the head."""
         return {
             "format": FORMAT,
             "kind": "block",
@@ -97,11 +97,11 @@ class Block:
         }
 
     def witness(self) -> str:
-        """Return what is signed, and its signature, without the entries: for the log."""
+        """Return the signed data and the signature, without the entries, for the log."""
         return canonical({**self.content(), **self._signature()}).decode()
 
     def document(self) -> dict[str, Any]:
-        """Return what is kept of it, under its chain and number."""
+        """Return the stored form, under chain and number."""
         return {
             "first": self.first,
             "previous": self.previous,
@@ -118,7 +118,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """How far a chain has come."""
+    """The progress of a chain."""
 
     chain: int
     number: int
@@ -128,18 +128,18 @@ class ChainHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """Every chain's head at one instant."""
+    """The heads of all chains at one time."""
 
     at: int
     heads: tuple[ChainHead, ...]
     signature: Signature | None = None
 
     def statement(self) -> bytes:
-        """Return what is signed."""
+        """Return the signed data."""
         return canonical(self._content())
 
     def document(self) -> bytes:
-        """Return what is kept: the statement, and its signature."""
+        """Return the stored form: the signed data and the signature."""
         assert self.signature is not None  # noqa: S101 - an unsigned anchor is a bug of ours
         signed = {**self._content(), "kid": self.signature.kid, "signature": self.signature.value}
         return canonical(signed)
@@ -153,7 +153,7 @@ class Anchor:
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """Write a document in the one way that it can be written: sorted names, no spaces, UTF-8."""
+    """Serialize a document canonically: sorted names, no spaces, UTF-8."""
     text = json.dumps(
         document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_bytes
     )
@@ -161,12 +161,12 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def row_digest(row: Mapping[str, Any]) -> bytes:
-    """Digest a row: every attribute of it, as it is stored."""
+    """Return the digest of all attributes of a row, as stored."""
     return hashlib.sha256(canonical(row)).digest()
 
 
 def extend(head: bytes, digests: Iterable[bytes]) -> bytes:
-    """Go from one head to the next."""
+    """Return the head after an entry."""
     for digest in digests:
         head = hashlib.sha256(head + digest).digest()
     return head

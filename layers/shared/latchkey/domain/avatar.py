@@ -1,4 +1,4 @@
-"""Avatars: a picture on its way in."""
+"""Uploads of avatars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PictureType(StrEnum):
-    """What may be uploaded; what is served is always WebP of our own making."""
+    """Accepted formats of uploads. Avatars are always served as WebP."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
@@ -23,7 +23,7 @@ class PictureType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvatarUpload:
-    """Leave to upload one picture.
+    """A pending upload of one picture.
 
     expires_at  until when it can be made the avatar; the upload itself has to start within
                 AVATAR_UPLOAD_SECONDS
@@ -37,13 +37,13 @@ class AvatarUpload:
 
     @property
     def upload_until(self) -> datetime:
-        """Until when storage takes the file."""
+        """When storage stops accepting the file."""
         return self.created_at + timedelta(seconds=AVATAR_UPLOAD_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresignedPost:
-    """Where and with which form fields the file is to be sent; the fields are a credential."""
+    """The address and the form fields of an upload. The fields are a credential."""
 
     url: str
     fields: dict[str, str]

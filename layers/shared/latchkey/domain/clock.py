@@ -1,4 +1,4 @@
-"""Time: aware UTC, cut to whole milliseconds, which is what storage keeps."""
+"""Time: aware UTC in whole milliseconds, as storage has it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 FIRST_YEAR, LAST_YEAR = 2000, 9000
-"""What identifiers and the calendar can hold in any zone."""
+"""Years that identifiers and the calendar support in any time zone."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -18,27 +18,27 @@ _RFC_3339 = re.compile(
 
 
 class Clock(Protocol):
-    """Where the time comes from; tests pass one that they turn by hand."""
+    """The source of time. Tests use a manual one."""
 
     def now(self) -> datetime:
-        """Return the present instant."""
+        """Return the current time."""
         ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The clock of the machine."""
 
     def now(self) -> datetime:
-        """Return the present instant, aware, in UTC, in whole milliseconds."""
+        """Return the current time in UTC, in whole milliseconds."""
         now = datetime.now(UTC)
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def parse_time(text: str) -> datetime:
-    """Read a time with its zone into UTC; a leap second is not one.
+    """Parse a time with its zone into UTC. A leap second is refused.
 
-    Raises ValueError for what RFC 3339 does not allow, such as a week date, and for years that are
-    not between FIRST_YEAR and LAST_YEAR. Source: RFC 3339 5.6.
+    Raises ValueError for formats that RFC 3339 does not allow, such as week dates, and for years
+    outside FIRST_YEAR and LAST_YEAR. Source: RFC 3339 5.6.
     """
     if _RFC_3339.fullmatch(text) is None:
         raise ValueError(text)

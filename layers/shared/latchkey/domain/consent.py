@@ -1,7 +1,7 @@
-"""Consents: what a person has agreed to, as a history that only ever grows.
+"""Consents: a person's decisions as an append-only history.
 
-Having to prove a consent means being able to say what was agreed to, when, and from where; a flag
-on the account can't. Source: GDPR articles 7(1) and 7(3).
+Proving a consent requires its content, time and device. A flag on the account is not enough.
+Source: GDPR articles 7(1) and 7(3).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class ConsentKind(StrEnum):
-    """What is agreed to. Values are stored and shown: add, never rename."""
+    """The subject of a consent. Values are stored and shown: add, never rename."""
 
     TRANSACTIONAL = "transactional"
     MARKETING = "marketing"
 
     @property
     def field(self) -> str:
-        """The account's field that holds the present state."""
+        """The account's field with the current state."""
         return f"{self.value}_consent"
 
 
@@ -30,8 +30,8 @@ class ConsentKind(StrEnum):
 class Consent:
     """One decision: given, or withdrawn.
 
-    session_id    the device that it was made on
-    text_version  which wording the person had before them
+    session_id    the session of the decision
+    text_version  the version of the wording that the person saw
     """
 
     id: str

@@ -1,7 +1,7 @@
-"""What must commit together with a change, or not at all.
+"""What a change must commit in its own transaction.
 
-Every store method that changes something takes one, so that a change without its audit row can't
-be written, and a mail or a job that belongs to it can't be lost.
+Every store method that changes something takes Effects. A change without its audit row is
+impossible, and its emails and jobs can't be lost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Queue(StrEnum):
-    """Where a message goes. Values are stored."""
+    """The queue of a message. Values are stored."""
 
     MAIL = "mail"
     EXPORT = "export"
@@ -25,24 +25,24 @@ class Queue(StrEnum):
 
 
 class Postponed(Exception):
-    """Work can't be done before some time has passed, and neither can the rest of its queue's.
+    """A message can't be processed yet, and neither can the rest of its queue.
 
-    It is no failure: the message waits and keeps its attempts.
+    This is not a failure: the message waits and keeps its attempts.
 
-    delay  for how long at least
+    delay  minimum wait
     """
 
     def __init__(self, delay: timedelta) -> None:
-        """Carry the delay."""
+        """Store the delay."""
         super().__init__()
         self.delay = delay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMessage:
-    """Work that follows from a change: written with it, relayed to a queue from the table's stream.
+    """Background work of a change: written with the change, relayed to a queue from the stream.
 
-    It stays in the table until a worker has done it, and the queue carries no more than its id.
+    It stays in the table until a worker has finished it. The queue has only its id.
 
     id       `context.new_id("out")`: the key follows from it
     body     plain JSON. Never a secret: a single-use token is named by its id and computed when the
@@ -58,7 +58,7 @@ class OutboxMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """The audit rows of one change, and the messages that follow from it."""
+    """The audit rows and the outbox messages of one change."""
 
     audit: tuple[AuditRow, ...] = ()
     outbox: tuple[OutboxMessage, ...] = ()

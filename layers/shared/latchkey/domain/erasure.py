@@ -1,12 +1,12 @@
-"""Deleting an account: what is ordered, what is done by now, and what is left to prove it.
+"""Deletion and erasure of an account: the order, the progress and the receipt.
 
     active, suspended ──► deleted ──► erasing ──► gone
               ▲              │
               └── restored ──┘
 
-Somebody orders it: from that instant nobody is signed in and nobody signs in. After the grace
-period, or at once, a worker claims the account; from then on there is no way back. What it has
-erased is counted in the transaction that erased it, so that the receipt says what happened.
+After the deletion all sessions have ended and sign-in is refused. After the grace
+period, or at once, a worker claims the account, which is final. The number of erased items is
+counted in the transaction that erases them, so the receipt is exact.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion:
-    """One order to delete an account, kept in the person's own partition until the end.
+    """The order to delete an account. It stays in the person's partition until the end.
 
-    receipt_id  what the receipt will be called; nothing of the person is in it
+    receipt_id  the id of the receipt; not derived from the person
     purge_at    when erasing begins
-    look_at     when the schedule looks whether somebody is on it
+    look_at     when the schedule checks whether a worker is active
     erased      how many items of each kind are gone
     """
 
@@ -41,7 +41,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What is left of an account: what was erased, how much of it, and when. Nobody's name."""
+    """The receipt: what was erased, how much and when, without personal data."""
 
     id: str
     requested_at: datetime
@@ -50,22 +50,22 @@ class Receipt:
 
 
 class ErasureHeldUp(Exception):
-    """Something of the person may still be written by a worker that is alive: come again."""
+    """A worker may still write data of the person. Try again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
-    """What the person is told of it."""
+    """The state of a deletion, for the response."""
 
     deleted_at: datetime
     purge_at: datetime
 
 
 def next_look(now: datetime, seconds: int) -> datetime:
-    """Say when somebody should look after an erasure that has not ended by then."""
+    """Return when to check on an erasure that has not ended by then."""
     return now + timedelta(seconds=seconds)
 
 
 def deletion_of(account: Account) -> str | None:
-    """Tell one deletion of an account from another, so that a link undoes the one it is about."""
+    """Identify one deletion of an account. A link restores only its own deletion."""
     return None if account.deleted_at is None else str(to_milliseconds(account.deleted_at))

@@ -4,9 +4,9 @@
        ▲        │  │
        └────────┘  └─────► failed ──► queued   (an operator's redrive)
 
-A worker runs under a lease. It goes back to `queued` when it hands over to a further message, and
-another worker may take `running` over once the lease has passed. Every arrow is one conditional
-write (`storage/exports.py`), so that two who want to draw the same one can't both.
+A worker has a lease. The export returns to `queued` when it continues in another message, and
+another worker may take over `running` after the lease has expired. Every arrow is one conditional
+write (`storage/exports.py`), so only one of two parallel transitions succeeds.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class ExportBusy(Exception):
-    """Another worker is on it: the message has to come again."""
+    """Another worker has the export. The message must be delivered again."""
 
 
 class ExportLeaseLost(Exception):
-    """This worker was taken for dead, or the export was stopped."""
+    """This worker has lost its lease, or the export was stopped."""
 
 
 class ExportStatus(StrEnum):
-    """Where an export is. Values are stored and shown: add, never rename."""
+    """The status of an export. Values are stored and shown: add, never rename."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -38,7 +38,7 @@ class ExportStatus(StrEnum):
 
 
 class FailureReason(StrEnum):
-    """Why there will be no file. Values are stored and shown: add, never rename."""
+    """Why an export failed. Values are stored and shown: add, never rename."""
 
     INTERRUPTED = "interrupted"
     TOO_LARGE = "too_large"
@@ -47,10 +47,11 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Some rows of one part of the archive, staged until everything is there.
+    """Some rows of one part of the archive, staged until all rows are collected.
 
-    name  of the staged object; it carries the lease of who wrote it, so that a worker that has
-          lost its lease can't write over what counts
+    name  of the staged object. It contains the lease, so that a worker that has lost its lease
+    can't
+          overwrite current data
     """
 
     part: str
@@ -98,18 +99,18 @@ class Export:
     failure: FailureReason | None = None
 
     def status_at(self, now: datetime) -> ExportStatus:
-        """Tell the status; a file whose time has passed is expired, swept away or not."""
+        """Return the status. A file past its time is expired, even if it was not removed yet."""
         if self.status is ExportStatus.READY and self.expires_at and now >= self.expires_at:
             return ExportStatus.EXPIRED
         return self.status
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody still has to work on it."""
+        """Whether the export is unfinished."""
         return self.status in {ExportStatus.QUEUED, ExportStatus.RUNNING}
 
 
 WAITING_STEP = "waiting"
 PACKING_STEP = "packing"
 DONE_STEP = "done"
-"""The steps that are not a part's name."""
+"""Steps that are not the name of a part."""

@@ -1,4 +1,4 @@
-"""Idempotency keys: asking for something twice, and getting it once."""
+"""Idempotency keys: a repeated request has one effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class IdempotencyKey:
     """A client's key for one request.
 
     digest       of the operation and the key that was sent
-    fingerprint  of the request's body, so that a key that is used again for something else shows
+    fingerprint  of the request's body, so that a key that is reused for another request is detected
     """
 
     digest: str

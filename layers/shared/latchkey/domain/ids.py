@@ -1,7 +1,7 @@
-"""Identifiers: a prefix that says what a thing is, and a UUIDv7 that says nothing else.
+"""Identifiers: a prefix for the type, and a UUIDv7.
 
 The text form is TypeID's (`ses_01h455vb4pex5vsknk084sn02q`): 26 characters of lower-case Crockford
-base 32. It sorts by creation time and carries 74 random bits, so that it can't be guessed.
+base 32. It sorts by creation time and has 74 random bits, so it can't be guessed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ _SUFFIX = re.compile(_SUFFIX_PATTERN)
 
 
 def new_ordered_id(prefix: str, now: datetime) -> str:
-    """Mint an identifier that sorts after this process's earlier ones of the same millisecond.
+    """Create an id that sorts after this process's earlier ones of the same millisecond.
 
-    62 random bits: for what is listed in order and opens nothing. Source: RFC 9562 section 6.2.
+    62 random bits, for ids that are listed in order and grant nothing. Source: RFC 9562 section
+    6.2.
     """
     order = next(_ORDER) % 0x1000 << 4
     return compose_id(prefix, now, order.to_bytes(2, "big") + os.urandom(8))
 
 
 def new_id(prefix: str, now: datetime) -> str:
-    """Mint an identifier. Source: RFC 9562 section 5.7 (UUIDv7), TypeID 0.3 (text form)."""
+    """Create an id. Source: RFC 9562 section 5.7 (UUIDv7), TypeID 0.3 (text form)."""
     return compose_id(prefix, now, os.urandom(10))
 
 
 def compose_id(prefix: str, at: datetime, content: bytes) -> str:
-    """Put an identifier together from an instant and 74 of these 80 bits."""
+    """Build an id from a time and 74 of these 80 bits."""
     milliseconds = to_milliseconds(at)
     bits = int.from_bytes(content, "big")
     rand_a, rand_b = bits >> 68, bits & ((1 << 62) - 1)
@@ -43,24 +44,24 @@ def compose_id(prefix: str, at: datetime, content: bytes) -> str:
 
 
 def floor_of(at: datetime) -> str:
-    """Return what sorts before every identifier of this instant or later, without a prefix."""
+    """Return the lower bound of all ids of this time or later, without a prefix."""
     number = to_milliseconds(at) << 80
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def is_id(prefix: str, text: str) -> bool:
-    """Tell whether `text` has the form of an identifier of this kind; nothing is looked up."""
+    """Return whether `text` has the form of an id of this type. Nothing is looked up."""
     head, _, suffix = text.partition("_")
     return head == prefix and _SUFFIX.fullmatch(suffix) is not None
 
 
 def id_pattern(prefix: str) -> str:
-    """Return the regular expression of an identifier, for the contract."""
+    """Return the regular expression of an id, for the contract."""
     return f"^{prefix}_{_SUFFIX_PATTERN}$"
 
 
 def minted_at(identifier: str) -> datetime:
-    """Read back when an identifier of ours was minted, to the second: its first 48 bits."""
+    """Return the creation time of an id, to the second, from its first 48 bits."""
     number = 0
     for character in identifier.partition("_")[2]:
         number = number << 5 | _ALPHABET.index(character)

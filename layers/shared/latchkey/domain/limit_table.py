@@ -1,8 +1,7 @@
-"""Which limits apply to what: every operation that verifies a secret or causes a mail.
+"""The limits of every operation that verifies a secret or causes an email.
 
-`docs/limits.md` is written from it. `tests/contract/test_limits.py` finds out from the code which
-operations belong here, and drives each over each of its limits. The numbers and their reasons are
-in `domain.limits`.
+`docs/limits.md` is generated from it. `tests/contract/test_limits.py` finds the operations in the
+code and exceeds each of their limits. The numbers and their reasons are in `domain.limits`.
 """
 
 from __future__ import annotations
@@ -33,12 +32,14 @@ MAILS: dict[MailKind, Allowance] = {
     MailKind.ACCOUNT_DELETED: NOTICE_MAIL,
     MailKind.ACCOUNT_ERASED: NOTICE_MAIL,
 }
-"""How many mails of each kind one mailbox gets. The worker that sends mails counts them, so that no
-mail is outside the table, whichever operation caused it."""
+"""Emails of each kind per mailbox. The worker that sends emails counts them, so the limit applies
+to
+every operation.
+"""
 
 
 class Secret(StrEnum):
-    """What a client proves something with."""
+    """The kind of secret that a client sends."""
 
     PASSWORD = "password"  # noqa: S105 - a kind
     LINK = "link"
@@ -48,9 +49,9 @@ class Secret(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A rule, and what its counts are kept for.
+    """A limit, and the subject that it counts.
 
-    told  whether a client over it gets 429. If not, the answer is that of a wrong secret
+    told  whether a client over the limit gets 429, or the response to a wrong secret
     """
 
     rule: Quota | Backoff
@@ -63,7 +64,7 @@ NETWORK, ACCOUNT = "network", "account"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An operation that verifies secrets or causes mails. Mails have their limits in MAILS."""
+    """An operation that verifies secrets or causes emails. MAILS has the limits of emails."""
 
     secrets: frozenset[Secret] = frozenset()
     mails: frozenset[MailKind] = frozenset()

@@ -1,9 +1,8 @@
-"""The mails that the service sends: what each is about. What it says is in the templates.
+"""The kinds of emails, with their data. The texts are in the templates.
 
-A flow adds `NewDevice(...).message(context)` to the outbox of its effects, and that is all. What
-the mail names is looked up when it is written, a moment later: the stored address, the person's
-language, the device; and the links' tokens are issued then. So the outbox hardly knows anything
-personal, and a change pays for its mail with one small item.
+A flow adds `NewDevice(...).message(context)` to its effects. The worker looks up the rest when it
+renders the email: the stored address, the person's language, the device. It also issues the tokens
+of links. So the outbox has almost no personal data, and an email costs a change one small item.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class MailKind(StrEnum):
-    """Which mail. Values are stored, and they name the templates: add, never rename."""
+    """The kind of an email. Values are stored and name the templates: add, never rename."""
 
     VERIFY_EMAIL = "verify_email"
     ADDRESS_TAKEN = "address_taken"
@@ -39,20 +38,20 @@ class MailKind(StrEnum):
 
 
 class MailPostponed(Postponed):
-    """The mail service takes no more for now.
+    """The mail service accepts no more emails for now.
 
-    quota  whether the mails of a day are used up; else there were too many at once
+    quota  True if the daily quota is used up, False if the rate was too high
     """
 
     def __init__(self, delay: timedelta, *, quota: bool) -> None:
-        """Carry the delay, and why."""
+        """Store the delay and its cause."""
         super().__init__(delay)
         self.quota = quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A mail once it is written."""
+    """A rendered email."""
 
     subject: str
     html: str
@@ -61,28 +60,29 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A mail that is to be written. Its fields are all that the outbox keeps of it."""
+    """An email to render. The outbox stores exactly its fields."""
 
     def message(self, context: RequestContext) -> OutboxMessage:
-        """Make the message of the outbox that asks for this mail."""
+        """Return the outbox message of this email."""
         body = {"kind": KINDS[type(self)].value, **asdict(self)}
         return OutboxMessage(id=context.new_id("out"), queue=Queue.MAIL, body=body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountMail(Mail):
-    """A mail to the owner of an account that is there."""
+    """An email to the owner of an existing account."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyEmail(Mail):
-    """To whoever registered an address, with the link that confirms it.
+    """The link that confirms the address of a new account.
 
-    address  the new account's, or as it was typed into "resend": a mail goes out if an account
-             that has not been verified has it, and to the address that is stored there. Whether
-             there is one is found out by the worker, so that no answer can tell.
+    address  of the new account, or as typed into "resend". The worker looks for an unverified
+             account with this address and sends to its stored address. The endpoint does not look,
+             so
+             that its response can't reveal an account.
     """
 
     address: str
@@ -90,22 +90,22 @@ class VerifyEmail(Mail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressTaken(AccountMail):
-    """To the owner of an address that somebody wanted to register once more."""
+    """To the owner of an address that was used for another registration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmNewEmail(AccountMail):
-    """To the address that an account is to change to, with the link that does it."""
+    """The link that changes the address of an account, to the new address."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailChanged(AccountMail):
-    """To the address that an account has just left, with the link that undoes it.
+    """The link that undoes a change of address, to the old address.
 
-    A second change within the time that the first can be undone in can't be undone itself: who
-    stole the account and sits at the second address must not win.
+    A second change during the time for an undo has no link itself: otherwise a thief with the
+    second address could undo the undo.
     """
 
     address: str
@@ -113,10 +113,10 @@ class EmailChanged(AccountMail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetPassword(Mail):
-    """To whoever has forgotten their password; the address as it was typed, as in VerifyEmail.
+    """The link to choose a new password, to the address as it was typed (see VerifyEmail).
 
-    owed  the account's password has just been made void at its owner's word, so the mail does not
-          count against what strangers may ask for
+    owed  True if the owner has just voided the password. Such an email does not count against the
+          limit of requests by others
     """
 
     address: str
@@ -125,9 +125,9 @@ class ResetPassword(Mail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordChanged(AccountMail):
-    """That the password is a new one.
+    """The password was changed.
 
-    session_id  the device that it was changed on; None if it was reset by mail
+    session_id  of the device that changed it; None after a reset by email
     """
 
     session_id: str | None = None
@@ -135,18 +135,18 @@ class PasswordChanged(AccountMail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginCode(AccountMail):
-    """To whoever wants to sign in although strangers have guessed too often, with a code.
+    """A code for the owner to sign in after too many wrong passwords of others.
 
-    account_id  that of nobody's account, where there is none: the worker finds out, so that the
-                requests that are made do not tell
+    account_id  a made-up one if there is no account. The worker finds out, so that the storage
+                requests of the endpoint do not reveal an account
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDevice(AccountMail):
-    """That somebody signed in on a device that was not known: what, where and when.
+    """A sign-in on an unknown device.
 
-    Its link carries a token of Purpose.NOT_ME whose subject is the session.
+    Its link has a token of Purpose.NOT_ME whose subject is the session.
     """
 
     session_id: str
@@ -154,9 +154,9 @@ class NewDevice(AccountMail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUsedElsewhere(AccountMail):
-    """That a session is used on another network with another client than before.
+    """A session is used on another network and with another client than before.
 
-    Its link is that of NewDevice.
+    Its link is like that of NewDevice.
     """
 
     session_id: str
@@ -164,23 +164,23 @@ class SessionUsedElsewhere(AccountMail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshTokenReused(AccountMail):
-    """That a session was ended because a copy of its refresh token was used."""
+    """A session was ended because a copy of its refresh token was used."""
 
     session_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportReady(AccountMail):
-    """That the person's data can be fetched."""
+    """An export is ready."""
 
     export_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDeleted(AccountMail):
-    """That the account was deleted, and when it will be erased.
+    """The account was deleted, and when it will be erased.
 
-    restorable  whether the mail has the link to restore it: a token of Purpose.RESTORE_ACCOUNT
+    restorable  whether the email has a link to restore it: a token of Purpose.RESTORE_ACCOUNT
     """
 
     restorable: bool = False
@@ -188,7 +188,7 @@ class AccountDeleted(AccountMail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountErased(Mail):
-    """That nothing of the account is left; its receipt. There is nothing to look up any more."""
+    """The account was erased. Contains the receipt; nothing is left to look up."""
 
     address: str
     language: str | None
@@ -215,7 +215,7 @@ _VARIANTS: dict[MailKind, type[Any]] = {kind: variant for variant, kind in KINDS
 
 
 def mail_of(message: OutboxMessage) -> Mail:
-    """Read a mail back from its message."""
+    """Parse an email from its outbox message."""
     fields = dict(message.body)
     mail: Mail = _VARIANTS[MailKind(str(fields.pop("kind")))](**fields)
     return mail

@@ -1,4 +1,4 @@
-"""What a mail service tells of mails that were sent, and the addresses that get no more of them."""
+"""Bounces and complaints, and addresses that get no more emails."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 class SuppressionReason(StrEnum):
-    """Why an address gets no mails. Values are stored and shown: add, never rename."""
+    """Why an address gets no emails. Values are stored and shown: add, never rename."""
 
     BOUNCED = "bounced"
-    """Its mail server refused a mail for good: there is no such mailbox."""
+    """A permanent bounce: the mailbox does not exist."""
     REPORTED = "reported"
-    """Whoever reads it reported a mail of ours as spam."""
+    """The recipient reported an email as spam."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailEvent:
-    """What became of a mail, at each of these addresses.
+    """What happened to an email, for each of these addresses.
 
-    at  when the mail service learned of it
+    at  when the mail service received the report
     """
 
     reason: SuppressionReason
@@ -33,9 +33,9 @@ class MailEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSuppression:
-    """That an address of an account gets no mails.
+    """The address of an account gets no emails.
 
-    since  when it bounced, or was reported
+    since  the time of the bounce or the report
     """
 
     address: str

@@ -1,11 +1,11 @@
-"""Which addresses reach the same mailbox, for limits only: an account keeps its exact address."""
+"""Maps addresses to mailboxes, for rate limits only. An account keeps its exact address."""
 
 from __future__ import annotations
 
 from latchkey.domain.account import email_key
 
 _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
-"""Domains that are other names of a domain. Source: support.google.com/mail/answer/10313."""
+"""Alternative names of domains. Source: support.google.com/mail/answer/10313."""
 
 _IGNORES_DOTS = frozenset({"gmail.com"})
 """Domains whose local parts mean the same without dots.
@@ -16,7 +16,7 @@ Elsewhere a dot can be the difference between two people, who must not share a l
 
 
 def mailbox_of(address: str) -> str:
-    """Return the mailbox that an address reaches, as far as its form tells.
+    """Return the mailbox of an address, as far as its form shows it.
 
     `ada+news@example.com` reaches `ada@example.com` (RFC 5233). Where a provider does not know such
     tags, two people share a limit on mails, which is all that this is used for.

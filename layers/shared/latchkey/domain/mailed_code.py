@@ -1,4 +1,4 @@
-"""Codes that are mailed and typed: they prove that somebody reads an account's mail."""
+"""Emailed codes. They prove access to an account's mailbox."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 class CodePurpose(StrEnum):
-    """What a code is good for, and nothing else. Values are stored and digested."""
+    """The only use of a code. Values are stored and digested."""
 
     SIGN_IN = "sign_in"
-    """With the password: it is looked at although strangers have guessed too often."""
+    """Together with the password: allows a sign-in after too many wrong passwords of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailedCode:
-    """What is stored of a code: everything but the code.
+    """The stored data of a code, without the code.
 
     digest  of the code (`security.mailed_codes`)
-    state   what the account's credentials were: the code is void once they have changed
+    state   a digest of the account's credentials: a change of them voids the code
     """
 
     digest: str

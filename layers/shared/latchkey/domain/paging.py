@@ -1,4 +1,4 @@
-"""A listing in pages."""
+"""Paged lists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Slice[Entry]:
-    """One page of a listing, and the cursor that asks for the next one (None: there is none)."""
+    """A page of a list, and the cursor of the next page (None on the last one)."""
 
     entries: list[Entry]
     next_cursor: str | None

@@ -1,4 +1,4 @@
-"""Peppers: secrets of a deployment that codes are derived from, and how one replaces another."""
+"""Peppers: secrets of a deployment that codes are derived from, and their rotation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 UNNAMED = "0"
-"""The id of the pepper of deployments that had one and no ids: tokens made with it name none."""
+"""The id of the only pepper of older deployments. Its tokens have no pepper id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pepper:
-    """One secret. New codes are made with it from active_at on, until a newer one is active.
+    """One pepper. It makes new codes from active_at until a newer one is active.
 
     id  a number that counts up; it is part of every code made with this pepper
     """
@@ -27,25 +27,25 @@ class Pepper:
 
 @dataclass(frozen=True, slots=True)
 class PepperRing:
-    """Every pepper whose codes are accepted, oldest first. There is at least one."""
+    """All peppers whose codes are accepted, oldest first. There is at least one."""
 
     peppers: tuple[Pepper, ...]
 
     def current(self, now: datetime) -> Pepper:
-        """Return the newest that is active: what new codes are made with."""
+        """Return the newest active pepper, which makes new codes."""
         active = [pepper for pepper in self.peppers if pepper.active_at <= now]
         return max(active or self.peppers[:1], key=lambda pepper: pepper.active_at)
 
     def find(self, pepper_id: str) -> Pepper | None:
-        """Find the one with this id; None when it was dropped, or never was."""
+        """Return the pepper with this id, or None if it was dropped or is unknown."""
         return next((pepper for pepper in self.peppers if pepper.id == pepper_id), None)
 
     def next_id(self) -> str:
-        """Return the id of the next one. None is used twice, as the newest is never dropped."""
+        """Return the id of the next pepper. Ids are never reused: the newest is never dropped."""
         return str(max(int(pepper.id) for pepper in self.peppers) + 1)
 
     def without_old(self, now: datetime, lifetime: timedelta) -> tuple[Pepper, ...]:
-        """Leave out those that no code can need any more.
+        """Remove peppers whose codes have all expired.
 
         lifetime  how long a code may be used after a newer pepper is active
         """

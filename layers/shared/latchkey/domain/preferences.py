@@ -1,4 +1,4 @@
-"""What a person prefers: a document of their own, whose keys a deployment decides on."""
+"""A person's preferences: a document whose keys the deployment defines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """One person's preferences: plain JSON, validated where it came in.
+    """One person's preferences: plain JSON, validated in the request.
 
     document  empty after a reset
     version   counts the changes, resets included; the ETag

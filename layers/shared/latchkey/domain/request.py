@@ -1,4 +1,4 @@
-"""What a flow may know of the request that it serves: who, whence, when. No HTTP."""
+"""What flows know of a request: the caller, its origin and its time. No HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A place as the edge or a database names it; any part may be unknown."""
+    """A location from the edge or a database. Any part may be unknown."""
 
     city: str | None = None
     region: str | None = None
@@ -28,8 +28,8 @@ class RequestContext:
     """One request. `now` is read once, so that everything in it happens at one instant.
 
     client_hints  the `Sec-CH-UA-*` headers that were sent, names in lower case
-    location      of the address, when the edge that told it is to be trusted
-    device_id     the one that we gave this device at an earlier sign-in, or None
+    location      of the IP address, if the edge is trusted
+    device_id     the id of a known device, or None
     reason        why an administrator acts, in their own words; kept sealed in the audit row
     """
 
@@ -43,21 +43,21 @@ class RequestContext:
     reason: str | None = None
 
     def from_device(self, device_id: str | None) -> RequestContext:
-        """Take a native app's word for its device id, which browsers keep in a cookie."""
+        """Use the device id of a native app. Browsers have it in a cookie."""
         return self if device_id is None else replace(self, device_id=device_id)
 
     def new_id(self, prefix: str) -> str:
-        """Mint an identifier of this request's instant."""
+        """Create an id with the time of this request."""
         return new_id(prefix, self.now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The signed-in person, as the authorizer found them on this very request.
+    """The authenticated caller, as the authorizer read it for this request.
 
     audit_subject  their pseudonym in the audit trail
-    device_name    the label of the device that they are asking from
-    origin         whence this request came, sealed under their own audit key, in base 64: what a
+    device_name    the name of the caller's device
+    origin         the origin of the request, sealed with their audit key, in base 64: what a
                    log may say of it
     """
 

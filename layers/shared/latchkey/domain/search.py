@@ -1,4 +1,4 @@
-"""What administrators search for."""
+"""Filters of administrators' searches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SessionState(StrEnum):
-    """Which sessions are meant."""
+    """The state of the sessions to find."""
 
     ACTIVE = "active"
     ENDED = "ended"
@@ -24,10 +24,10 @@ class SessionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFilter:
-    """Sessions across users; what is None does not matter.
+    """A filter of sessions of any account. None matches everything.
 
     ip       an address or a network in CIDR notation
-    device   what the label begins with, or a device's id
+    device   a prefix of the name, or a device's id
     country  ISO 3166-1 alpha-2
     """
 
@@ -40,7 +40,7 @@ class SessionFilter:
     state: SessionState = SessionState.ACTIVE
 
     def matches(self, session: Session, now: datetime, idle_timeout: timedelta) -> bool:
-        """Tell whether a session is meant; where it came from is for the storage to say."""
+        """Return whether a session matches. Storage checks the IP address."""
         active = session.is_active(now, idle_timeout)
         place = session.location.country if session.location else None
         return (
@@ -58,19 +58,19 @@ class SessionFilter:
 
     @property
     def digest(self) -> str:
-        """What binds a cursor or a confirmation to exactly this filter."""
+        """A text that binds a cursor or a confirmation to exactly this filter."""
         text = json.dumps(asdict(self), default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Which fields are asked for, for the trail: never their values, which are personal."""
+        """The names of the given fields, for the audit trail. Values are personal data."""
         return tuple(f"filter:{name}" for name, value in asdict(self).items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFilter:
-    """Accounts; what is None does not matter."""
+    """A filter of accounts. None matches everything."""
 
     email_prefix: str | None = None
     status: str | None = None
@@ -79,13 +79,13 @@ class UserFilter:
 
     @property
     def digest(self) -> str:
-        """What binds a cursor to exactly this filter."""
+        """A text that binds a cursor to exactly this filter."""
         text = json.dumps(asdict(self), default=str, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Which fields are asked for, for the trail."""
+        """The names of the given fields, for the audit trail."""
         return tuple(f"filter:{name}" for name, value in asdict(self).items() if value is not None)
 
 

@@ -1,4 +1,4 @@
-"""A session: one device that is signed in, from its sign-in until it ends."""
+"""A session: one signed-in device, from its sign-in to its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class EndReason(StrEnum):
-    """Why a session ended before its time. Values are stored and shown: add, never rename."""
+    """Why a session ended early. Values are stored and shown: add, never rename."""
 
     REVOKED = "revoked"
     LOGOUT = "logout"
@@ -49,18 +49,18 @@ _REFUSALS: dict[EndReason | None, type[SessionRevoked]] = {
     EndReason.ACCOUNT_DELETED: SessionOfDeletedAccount,
     EndReason.ACCOUNT_SUSPENDED: SessionOfSuspendedAccount,
 }
-"""What a session is refused with that has ended for another reason than its owner's wish."""
+"""The errors for sessions that ended for another reason than a sign-out."""
 
 
 class LoginMethod(StrEnum):
-    """How the person proved who they are."""
+    """The method of authentication."""
 
     PASSWORD = "password"  # noqa: S105 - the name of a method, not a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What a device says of itself, parsed once at sign-in; None is "unknown", never a guess."""
+    """The description of a device, made at sign-in. None is unknown."""
 
     name: str
     browser: str | None = None
@@ -74,7 +74,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Where a session was used: the network, the place and the client.
+    """The use of a session: network, location and client.
 
     client  a digest of the user agent without its version numbers; empty if none was sent
     """
@@ -85,15 +85,15 @@ class Use:
 
     @classmethod
     def at(cls, ip_address: str, user_agent: str, location: Location | None) -> Use:
-        """Describe a use. An update of the browser or the system is still the same client."""
+        """Describe a use. Updates of the browser or the system do not change the client."""
         name = _VERSION_NUMBERS.sub("", user_agent).lower()
         client = hashlib.sha256(name.encode()).hexdigest()[:_CLIENT_CHARACTERS] if name else ""
         return cls(ip_address=ip_address, client=client, location=location)
 
     def is_elsewhere(self, other: Use) -> bool:
-        """Tell whether network and client both differ.
+        """Return whether both the network and the client differ.
 
-        One of them alone says nothing: phones change networks all day.
+        One alone is normal: phones change networks all day.
         """
         return self.client != other.client and _network(self.ip_address) != _network(
             other.ip_address
@@ -103,7 +103,7 @@ class Use:
 _VERSION_NUMBERS = re.compile(r"[0-9][0-9._]*")
 _CLIENT_CHARACTERS = 16
 _PROVIDER_BITS = {4: 16, 6: 32}
-"""What a provider's customers share, so that a new lease is no other network."""
+"""The network of an IP address. A new lease of the same provider is usually in it."""
 
 
 def _network(address: str) -> str:
@@ -119,10 +119,10 @@ class Session:
     """One sign-in on one device.
 
     generation       counts the refresh token's rotations; the access token carries it
-    used_generation  the newest generation of which anything has been presented to us
-    secret           what this session's refresh tokens are authenticated with
+    used_generation  the newest generation of which a token was used
+    secret           the key of this session's refresh tokens
     expires_at       the absolute timeout; the idle one follows from last_activity_at
-    audit            the account's, so that ending a session needs no second read
+    audit            of the account, so that ending a session needs no second read
 
     authenticated_at    the sign-in; the `auth_time` of every token that a refresh issues
     reauthenticated_at  the last step-up. Only the token that the step-up answered carries it: a
@@ -157,11 +157,11 @@ class Session:
 
     @property
     def present_use(self) -> Use:
-        """Where it was last used, or where it began."""
+        """The last use, or the sign-in."""
         return self.last_use or Use.at(self.ip_address, self.user_agent, self.location)
 
     def is_active(self, now: datetime, idle_timeout: timedelta) -> bool:
-        """Tell whether the session would be accepted at this instant."""
+        """Return whether the session is valid at this time."""
         try:
             self.require_active(now, idle_timeout)
         except (SessionRevoked, SessionExpired, SessionIdleTimeout):
@@ -169,11 +169,11 @@ class Session:
         return True
 
     def require_active(self, now: datetime, idle_timeout: timedelta) -> None:
-        """Raise SessionRevoked, SessionExpired or SessionIdleTimeout unless it may be used.
+        """Raise SessionRevoked, SessionExpired or SessionIdleTimeout unless the session is valid.
 
         SessionRevoked says so when it was the account that ended (`SessionOfDeletedAccount`, …).
 
-        This is the only place that decides it; storage's TTL is no more than a broom.
+        Only this method decides. The TTL of storage only cleans up.
         """
         if self.ended_at is not None:
             raise _REFUSALS.get(self.end_reason, SessionRevoked)(reason=self.end_reason)
@@ -184,10 +184,10 @@ class Session:
 
     @property
     def proven_at(self) -> datetime:
-        """When the person last proved who they are, at the sign-in or by a step-up."""
+        """The time of the last authentication: the sign-in or a step-up."""
         return self.reauthenticated_at or self.authenticated_at
 
     def is_touch_due(self, now: datetime, generation: int) -> bool:
-        """Tell whether this use is worth a write: a minute has passed, or a generation is new."""
+        """Return whether to store this use: a minute has passed, or the generation is new."""
         interval = timedelta(seconds=LAST_ACTIVITY_INTERVAL_SECONDS)
         return now - self.last_activity_at >= interval or generation > self.used_generation

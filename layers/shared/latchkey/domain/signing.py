@@ -1,4 +1,4 @@
-"""Signing keys and what their rotation promises: never a token that nobody can verify."""
+"""Signing keys and their rotation: every issued token can be verified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """An ES256 key pair. It signs from active_at on, until a newer one becomes active."""
+    """An ES256 key pair. It signs from active_at until a newer key is active."""
 
     kid: str
     private_pem: str
@@ -24,21 +24,21 @@ class SigningKey:
 class KeyRing:
     """All live keys, oldest first.
 
-    epoch  goes up when every key of the past is to be trusted no more
+    epoch  incremented to stop trusting all older keys
     """
 
     keys: tuple[SigningKey, ...]
     epoch: int = 1
 
     def signing_key(self, now: datetime) -> SigningKey:
-        """Return the newest key that is active; the first one of a deployment always is."""
+        """Return the newest active key. The first key of a deployment is always active."""
         active = [key for key in self.keys if key.active_at <= now]
         return max(active or self.keys[:1], key=lambda key: key.active_at)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What an access token says, once its signature has been verified."""
+    """The claims of a verified access token."""
 
     account_id: str
     session_id: str

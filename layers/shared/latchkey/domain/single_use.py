@@ -1,4 +1,4 @@
-"""Single-use tokens: what a link in a mail carries."""
+"""Single-use tokens of emailed links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Purpose(StrEnum):
-    """What a token is good for, and nothing else. Values are stored and signed."""
+    """The only use of a token. Values are stored and signed."""
 
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105 - a purpose, not a secret
@@ -23,9 +23,9 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleUseToken:
-    """What is stored of a token: everything but the token.
+    """The stored data of a token, without the token.
 
-    subject  what it acts on beside the account: an address, a session's id
+    subject  the object beside the account: an address or a session's id
     state    what the account's credentials were (`security.single_use_tokens.state_of`), for a
              token that is void once they have changed
     """

@@ -1,8 +1,8 @@
-"""Text that people read: which characters it may have, and in which form it is kept.
+"""Text for people: the allowed characters and the stored form.
 
-Refused are controls, direction characters, and what can't be seen. Joiners are invisible too, but
-many scripts need them: Sinhala for "Sri Lanka", Persian for "Alireza", and emoji for a family. They
-are accepted where they change what is shown. Sources: RFC 5892 appendix A, UAX 31, UTS 51.
+Refused are controls, direction characters, and invisible ones. Joiners are invisible too, but many
+scripts need them: Sinhala for "Sri Lanka", Persian for "Alireza", and emoji for a family. They are
+accepted where they change the display. Sources: RFC 5892 appendix A, UAX 31, UTS 51.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import unicodedata
 
 REPLACEMENT_CHARACTER = "\ufffd"
-"""What decoders write where bytes were no text. Several texts become one, so it is refused."""
+"""Decoders replace invalid bytes with it. Different inputs become equal, so it is refused."""
 
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _VIRAMA_CLASS = 9
@@ -19,7 +19,7 @@ _VIRAMA_CLASS = 9
 
 _FORBIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc\U00016fe4\U0001d159")
-"""Characters without a shape whose category does not say so: fillers and blank symbols."""
+"""Characters without a shape that have another category: fillers and blank symbols."""
 
 _CURSIVE = re.compile(
     "[\u0600-\u07ff\u0840-\u086f\u0870-\u08ff\u1800-\u18af\ua840-\ua87f\ufb50-\ufdff\ufe70-\ufefe"
@@ -29,34 +29,34 @@ _CURSIVE = re.compile(
 """Blocks of scripts whose letters join: Arabic, Syriac, N'Ko, Mongolian, Adlam and others."""
 
 _EMOJI = re.compile("[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
-"""Blocks of emoji, the ones that Unicode keeps free for more of them included."""
+"""Blocks of emoji, including those that Unicode reserves for more."""
 
 _MODIFIERS = re.compile("[\ufe0f\U0001f3fb-\U0001f3ff]*")
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-"""The flag of a part of a country, such as Wales: its name in invisible letters."""
+"""Tag characters, as in the flag of Wales."""
 
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f]")
 _MONGOLIAN_SEPARATOR = "\u180e"
 
 
 def to_kept_form(text: str) -> str:
-    """Return the form that is kept, counted and compared: NFC, without space around it."""
+    """Return the form that is stored, counted and compared: NFC, without surrounding space."""
     return unicodedata.normalize("NFC", text).strip()
 
 
 def is_readable(text: str) -> bool:
-    """Tell whether every character may be shown, and at least one of them can be seen."""
+    """Return whether every character is allowed and at least one is visible."""
     return len(readable_part(text)) == len(text) and any(_is_base(c) for c in text)
 
 
 def readable_part(text: str) -> str:
-    """Return the text without the characters that may not be shown."""
+    """Return the text without forbidden characters."""
     flags = {i for flag in _FLAG.finditer(text) for i in range(*flag.span())}
     return "".join(c for i, c in enumerate(text) if i in flags or _may_be_shown(text, i))
 
 
 def escape_unprintable(text: str) -> str:
-    """Replace what could disturb a log or a terminal, for a name that we have to repeat."""
+    """Replace characters that could disturb a log or a terminal, in a name that is echoed."""
     return "".join(c if c.isprintable() else REPLACEMENT_CHARACTER for c in text)
 
 
@@ -72,14 +72,14 @@ def _may_be_shown(text: str, index: int) -> bool:
     if character == _MONGOLIAN_SEPARATOR:
         return _between(text, index, _CURSIVE)
     if _VARIATION.match(character):
-        # One for each character: a row of them could carry a hidden text.
+        # One per character. A row of them could hide a text.
         return before != "" and not _VARIATION.match(before) and _is_base(before)
     category = unicodedata.category(character)
     return category not in _FORBIDDEN_CATEGORIES or (category == "Cn" and _is_emoji(character))
 
 
 def _may_join(text: str, index: int) -> bool:
-    """Tell whether U+200D does something: after a virama, in a Bengali ra-ya, between emoji."""
+    """Return whether U+200D has an effect: after a virama, in a Bengali ra-ya, between emoji."""
     before, after = text[index - 1 : index], text[index + 1 : index + 2]
     if _is_virama(before) or (before.isalpha() and _is_virama(after)):
         return True
@@ -90,7 +90,7 @@ def _may_join(text: str, index: int) -> bool:
 
 
 def _between(text: str, index: int, letters: re.Pattern[str]) -> bool:
-    """Tell whether a letter of a kind is on both sides; the one before may carry marks."""
+    """Return whether letters of a kind are on both sides. Marks may follow the first."""
     left, right = index - 1, index + 1
     while left > 0 and unicodedata.category(text[left]) == "Mn":
         left -= 1
@@ -106,7 +106,7 @@ def _is_emoji(character: str) -> bool:
 
 
 def _is_base(character: str) -> bool:
-    """Tell whether a character has a shape of its own: no space, mark, joiner or filler."""
+    """Return whether a character has a shape: no space, mark, joiner or filler."""
     category = unicodedata.category(character)
     return (
         category[0] not in "ZM"

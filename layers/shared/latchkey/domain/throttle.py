@@ -1,6 +1,6 @@
-"""Limits on attempts: so many in a window, or longer and longer waits, never a lock.
+"""Rate limits: a number of attempts per window, or increasing waits. There are no lockouts.
 
-The numbers are in `domain.limits`; `flows.throttling` counts, before anything expensive is done.
+The numbers are in `domain.limits`. `flows.throttling` counts attempts before expensive work.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """At most `amount` in each window of the clock; over a window's edge, at most twice as many.
+    """At most `amount` per clock window. Across the edge of two windows at most twice as many.
 
-    name  public: it is in the `RateLimit` header, in the keys of storage and in the log
+    name  public: used in the `RateLimit` header, in storage keys and in the log
     """
 
     name: str
@@ -27,11 +27,13 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """Mails of one kind to one mailbox, in each hour and each day of the clock.
+    """Emails of one kind to one mailbox, per hour and per day of the clock.
 
-    steady  one mail an hour still goes out when the day's number is used up. A link or code in such
-            a mail is good for an hour, so its owner always has one that works, or can ask for one,
-            however many others were asked for by strangers.
+    steady  one email per hour is still sent when the daily number is used up. A link or code in it
+    is
+            valid for an hour, so the owner always has a working one or can request it, no matter
+            how
+            many emails others requested.
     """
 
     per_hour: int
@@ -41,12 +43,12 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Attempts that must wait longer and longer, until one of them succeeds.
+    """Attempts with increasing waits until one succeeds.
 
     name                public, as a quota's
-    free                the first attempts wait for nothing
-    first_wait_seconds  what follows the last free one; each further attempt doubles it
-    longest_wait_seconds  where the doubling stops
+    free                attempts without a wait
+    first_wait_seconds  the wait after the last free attempt; each further attempt doubles it
+    longest_wait_seconds  the maximum wait
     remembered_seconds  after the end of a wait, failures are forgotten when nothing else happens
     """
 
@@ -57,7 +59,7 @@ class Backoff:
     remembered_seconds: int
 
     def wait_after(self, attempts: int) -> timedelta:
-        """Return how long the next attempt must wait when there have been so many."""
+        """Return the wait before the next attempt, after this many attempts."""
         if attempts < self.free:
             return timedelta()
         doublings = min(attempts - self.free, 32)  # 2^32 s is longer than any wait
@@ -68,22 +70,22 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """What is remembered of one subject's attempts: none of them is known to have succeeded."""
+    """The stored attempts of one subject, none of which is known to have succeeded."""
 
     count: int = 0
     opens_at: datetime | None = None
 
     def wait(self, now: datetime) -> timedelta:
-        """Return how long the next one must wait."""
+        """Return the wait before the next attempt."""
         return max(timedelta(), self.opens_at - now) if self.opens_at else timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a client stands with one limit.
+    """The state of one rate limit for a client.
 
-    remaining      requests that would still be let through
-    reset_seconds  when there will be more, at the latest
+    remaining      requests that are still allowed
+    reset_seconds  seconds until more are allowed, at most
     """
 
     limit: Quota | Backoff

@@ -1,7 +1,7 @@
-"""Writing mails: one template for each kind and language, laid out as HTML and as plain text.
+"""Renders emails: one template per kind and language, as HTML and as plain text.
 
-    templates/<language>/<kind>.j2   what it says, in terms of paragraphs, buttons and facts
-    templates/layout.*, ui.*         how these look, once in HTML and once in plain text
+    templates/<language>/<kind>.j2   the text, with macros for paragraphs, buttons and facts
+    templates/layout.*, ui.*         the layout of the macros, for HTML and for plain text
 
 A new language is a folder. What the templates are given is escaped in HTML; a name that is missing
 is an error, not a gap.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from latchkey.domain.mail import MailKind
 
 LANGUAGES = ("en", "de")
-"""The first one is for everybody whose own is not among them."""
+"""The first language is the default."""
 
 _MONTHS_DE = [
     "Januar",
@@ -58,13 +58,13 @@ _MONTHS_EN = [
 
 
 def language_for(tag: str | None) -> str:
-    """Choose the language for somebody who speaks this one (BCP 47)."""
+    """Return the supported language for a BCP 47 tag."""
     primary = (tag or "").partition("-")[0].lower()
     return primary if primary in LANGUAGES else LANGUAGES[0]
 
 
 def write(kind: MailKind, language: str, values: Mapping[str, object]) -> Letter:
-    """Write a mail in one of LANGUAGES."""
+    """Render an email in one of LANGUAGES."""
     name = f"{language}/{kind.value}.j2"
     everything = {"language": language, **values}
     as_text = _environment(html=False).get_template(name)
@@ -79,9 +79,9 @@ def write(kind: MailKind, language: str, values: Mapping[str, object]) -> Letter
 
 
 def say(value: object, language: str) -> object:
-    """Say instants and days as people do: 2 January 2026, 03:04 UTC. All else is left as it is.
+    """Format times and days for people, such as 2 January 2026, 03:04 UTC. Keep other values.
 
-    In UTC, because nobody has told us where the reader is.
+    In UTC, because the reader's time zone is unknown.
     """
     match value:
         case datetime():
@@ -92,7 +92,7 @@ def say(value: object, language: str) -> object:
 
 
 def unlinked(text: str) -> str:
-    """Take from a text that a stranger chose what a mail program would turn into a link."""
+    """Remove parts of a user's text that a mail program would turn into a link."""
     return " ".join(re.sub(r"[^\w\s'()+-]", " ", text).split())
 
 
@@ -117,5 +117,5 @@ def _environment(*, html: bool) -> Environment:
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
-    # What a block of a template made has been escaped there, where it was written.
+    # The blocks of a template are already escaped.
     return Markup(line) if isinstance(text, Markup) else line  # noqa: S704 - see above

@@ -30,13 +30,13 @@ _REQUIRED = ["iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "role
 
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)")
 _LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
-"""What the calendar ends before, with room for a skew."""
+"""The end of the calendar, minus the skew."""
 
 _GENERATIONS = 10**9
-"""One more than a refresh token has room for: as many refreshes take 19,000 years."""
+"""The generation of a refresh token is below it. That many refreshes take 19,000 years."""
 
 type PublicKeys = Callable[[str], dict[str, str] | None]
-"""Looks a key id up among our own public keys (JWKs); None for any other."""
+"""Returns one of our public keys (JWKs) by its id, or None."""
 
 
 class AccessTokenSigner:
@@ -45,14 +45,14 @@ class AccessTokenSigner:
     def __init__(
         self, ring: Callable[[], KeyRing], *, issuer: str, audience: str, lifetime: timedelta
     ) -> None:
-        """Sign with whatever key of the ring is active at the time."""
+        """Sign with the active key of the key ring."""
         self._ring = ring
         self._issuer = issuer
         self._audience = audience
         self.lifetime = lifetime
 
     def sign(self, session: Session, now: datetime) -> str:
-        """Issue a token for the session's present generation."""
+        """Issue a token for the current generation of the session."""
         key = self._ring().signing_key(now)
         claims = {
             "iss": self._issuer,
@@ -71,14 +71,14 @@ class AccessTokenSigner:
 
 
 class AccessTokenVerifier:
-    """Believes access tokens of ours, and nothing else."""
+    """Verifies access tokens of this service."""
 
     def __init__(
         self, public_keys: PublicKeys, *, issuer: str, audience: str, lifetime: timedelta
     ) -> None:
-        """Verify with these keys only; nothing in a token can name or bring another.
+        """Verify with these keys only. A token can't name or include another key.
 
-        lifetime  what the signer gives a token; a longer one is refused even when it is genuine
+        lifetime  of a token, as the signer sets it; a token with a longer one is refused
         """
         self._public_keys = public_keys
         self._issuer = issuer
@@ -87,12 +87,12 @@ class AccessTokenVerifier:
         self._parsed: dict[str, Any] = {}
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
-        """Check form, signature, type, issuer, audience and times.
+        """Verify form, signature, type, issuer, audience and times.
 
-        A leaked key signs what we never would. So of a genuine token, too, times are believed only
-        within what the signer writes: none in the future, none longer than a token's lifetime.
+        A leaked key can sign any claims. Times are therefore only accepted as the signer sets them:
+        none in the future, and no lifetime above the configured one.
 
-        Raises TokenInvalid, and TokenExpired for a genuine token whose time has passed.
+        Raises TokenInvalid, and TokenExpired for a genuine token that has expired.
         """
         if len(token) > AUTHORIZATION_HEADER_MAX_CHARACTERS:
             raise TokenInvalid(reason="size")
@@ -108,7 +108,7 @@ class AccessTokenVerifier:
                 algorithms=[_ALGORITHM],
                 audience=self._audience,
                 issuer=self._issuer,
-                # The clock is ours to ask, below: the library would read the machine's.
+                # The times are checked below with our clock. The library would use the machine's.
                 options={
                     "require": _REQUIRED,
                     "verify_exp": False,
@@ -147,10 +147,10 @@ class AccessTokenVerifier:
 
 
 def _is_canonical(token: str) -> bool:
-    """Tell whether a token is spelled in the one way that we spell it.
+    """Return whether a token has its canonical encoding.
 
-    The signature does not cover its own spelling: padding, line breaks and the unused bits of its
-    last character would make many texts of one token.
+    The signature does not cover the encoding. Padding, line breaks and the unused bits of the last
+    character would give a token many forms.
     """
     match = _FORM.fullmatch(token)
     if match is None:

@@ -1,4 +1,4 @@
-"""E-mail addresses: one spelling for each mailbox."""
+"""Email addresses: one canonical form for each mailbox."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _WRITTEN_TOGETHER = (
 
 
 def normalise_email(text: str, *, field: str = "email") -> str:
-    """Check an address and bring it into the form that is stored, mailed and shown.
+    """Validate an address and return its canonical form, which is stored, mailed and shown.
 
-    Compatibility forms are folded (NFKC), the domain is put in Punycode and lower case, so that
-    `example.com` with a Greek letter is shown as `xn--exmple-xif.com` wherever it is shown. A
-    local part outside ASCII is refused: SES can't mail it, and look-alike letters would make two
-    accounts of what a person reads as one. So is a domain that mixes scripts: no registry sells it.
+    Compatibility forms are folded (NFKC), and the domain is Punycode in lower case: `example.com`
+    with a Greek letter is shown as `xn--exmple-xif.com`. A local part outside ASCII is refused,
+    because SES can't send to it and look-alike letters would allow two accounts for what a person
+    reads as one address. A domain that mixes scripts is refused too. No registry sells such names.
 
     Raises InvalidInput.
     """
@@ -47,7 +47,7 @@ def normalise_email(text: str, *, field: str = "email") -> str:
 
 
 def _mixes_scripts(label: str) -> bool:
-    """Tell whether a label has letters of scripts that no language writes together.
+    """Return whether a label mixes scripts that no language combines.
 
     Source: UTS 39 5.2, "Highly Restrictive"; the script is the first word of a letter's name.
     """

@@ -40,7 +40,7 @@ class LocalSigner:
 
 
 def new_audit_key() -> tuple[str, str, dict[str, str]]:
-    """Make a key: its id, the private half in PEM, the public one as a JWK."""
+    """Create a key pair. Returns its id, the private key as PEM and the public key as JWK."""
     private = ec.generate_private_key(ec.SECP256R1())
     kid = f"audit-{os.urandom(8).hex()}"
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -48,7 +48,7 @@ def new_audit_key() -> tuple[str, str, dict[str, str]]:
 
 
 def jwk_of_der(kid: str, der: bytes) -> dict[str, str]:
-    """Write a public key of KMS as a JWK."""
+    """Return a public key of KMS as a JWK."""
     key = load_der_public_key(der)
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise TypeError(type(key).__name__)
@@ -56,7 +56,7 @@ def jwk_of_der(kid: str, der: bytes) -> dict[str, str]:
 
 
 def raw_signature(der: bytes) -> bytes:
-    """Turn a signature in DER into r and s."""
+    """Convert a DER signature into r and s."""
     r, s = decode_dss_signature(der)
     return r.to_bytes(_COORDINATE_BYTES, "big") + s.to_bytes(_COORDINATE_BYTES, "big")
 

@@ -1,7 +1,7 @@
-"""User-agent client hints: what a browser says of its machine when its user agent no longer does.
+"""User-agent client hints: details about the browser's machine that user agents no longer have.
 
-Source: RFC 8941 (structured fields) and the WICG's User-Agent Client Hints. Read strictly: what is
-not exactly of the form counts as not sent.
+Source: RFC 8941 (structured fields) and the WICG's User-Agent Client Hints. Parsing is strict: a
+malformed hint counts as not sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACCEPT_CH = "Sec-CH-UA-Platform-Version, Sec-CH-UA-Model"
-"""What to ask a browser for beyond what it sends by itself (brands, platform, mobile)."""
+"""Hints to request beyond the default ones (brands, platform, mobile)."""
 
 _HINT_MAX_CHARACTERS = 256
 _STRING = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
@@ -25,13 +25,14 @@ _BRANDS = {
     "Samsung Internet": "Samsung Internet",
     "Vivaldi": "Vivaldi",
 }
-"""Browsers that Chrome's user agent hides. Only known names: the rest of the list is noise that
-browsers put there on purpose."""
+"""Browsers with the user agent of Chrome. Only these names are used: browsers add random names
+to the list on purpose.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientHints:
-    """What was said; None where nothing was, or nothing that can be read."""
+    """The parsed hints. None for a missing or malformed one."""
 
     platform: str | None = None
     platform_version: str | None = None
@@ -41,7 +42,7 @@ class ClientHints:
 
 
 def read_client_hints(headers: Mapping[str, str] | None) -> ClientHints:
-    """Read the `Sec-CH-UA-*` headers, their names in lower case."""
+    """Parse the `Sec-CH-UA-*` headers, with names in lower case."""
     sent = headers or {}
     return ClientHints(
         platform=_string(sent.get("sec-ch-ua-platform")),

@@ -1,8 +1,8 @@
-"""What a device says of itself, turned into what its owner recognises. Once, at sign-in.
+"""Describes a device from its user agent and client hints, once at sign-in.
 
-Browsers no longer say what they run on: Chrome's user agent names Windows 10, macOS 10.15.7 or
-Android 10 on every machine. A version that may be invented is not shown; client hints, where they
-are sent, tell the true one.
+Browsers no longer name their real system: Chrome's user agent has Windows 10, macOS 10.15.7 or
+Android 10 on every machine. A version that may be wrong is not shown. Client hints, if sent, have
+the real one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FROZEN_OS_VERSIONS = {
     ("Mac OS X", "10.15.7"),
     ("Mac OS X", "10.15"),
 }
-"""Every Chrome, Firefox and Safari of today sends these, whatever the machine runs."""
+"""Current Chrome, Firefox and Safari send these on every machine."""
 
 _FROZEN_ANDROID_MODEL = "K"
 """Chrome's `Android 10; K`. Source: the Chromium project, "User-Agent Reduction"."""
@@ -54,10 +54,10 @@ _MEANINGLESS_MODELS = {
     "iOS-Device",
 }
 _IOS_BROWSERS = ("CriOS/", "FxiOS/", "EdgiOS/", "OPiOS/", "OPT/")
-"""Browsers that there are for iPhones and iPads only: on a "Macintosh" they are an iPad's."""
+"""Browsers that exist only for iPhones and iPads. On a "Macintosh" the device is an iPad."""
 
 _MAC_OR_IPAD = "macOS or iPadOS"
-"""Safari on an iPad says that it is a Mac's, letter for letter."""
+"""Safari on an iPad sends exactly the user agent of a Mac."""
 
 _WINDOWS_11_PLATFORM_VERSION = 13
 """Source: Microsoft, "Detect Windows 11 using User-Agent Client Hints"."""
@@ -73,9 +73,9 @@ def describe(
     client_hints: Mapping[str, str] | None = None,
     device_name: str | None = None,
 ) -> Device:
-    """Describe a device; a native app's own name for it goes before ours.
+    """Describe a device. The name of a native app takes precedence over ours.
 
-    user_agent is cut to USER_AGENT_MAX_CHARACTERS by whoever read it. What is not known is None.
+    The caller cuts user_agent to USER_AGENT_MAX_CHARACTERS. Unknown parts are None.
     """
     parsed = parse(user_agent)
     hints = read_client_hints(client_hints)
@@ -97,9 +97,9 @@ def describe(
 
 
 def clean_device_name(text: str) -> str:
-    """Make a device's name safe to show: without what may not be shown, bounded, trimmed."""
+    """Make a device's name safe to show: allowed characters, limited length, trimmed."""
     bounded = " ".join(readable_part(text[:USER_AGENT_MAX_CHARACTERS]).split())
-    # Once more: the cut may have left a joiner at the end.
+    # Again, because the cut may have left a joiner at the end.
     name = readable_part(bounded[:DEVICE_NAME_MAX_CHARACTERS]).strip()
     return name if is_readable(name) else ""
 
@@ -108,7 +108,7 @@ def clean_device_name(text: str) -> str:
 
 
 def _system(parsed: object, hints: ClientHints, user_agent: str) -> tuple[str | None, str | None]:
-    """Return the operating system and its version, the true one or none."""
+    """Return the operating system and its version, or None for an unreliable version."""
     told = _HINTED_SYSTEMS.get(hints.platform or "")
     if told is not None:
         return told, _hinted_version(told, hints.platform_version)
@@ -139,7 +139,7 @@ def _hinted_version(system: str, version: str | None) -> str | None:
         if major == 0:
             return _OLD_WINDOWS.get(".".join(version.split(".")[:2]))
         return "11" if major >= _WINDOWS_11_PLATFORM_VERSION else "10"
-    # A kernel's or a build's number: nobody would know their machine by it.
+    # The version of a kernel or a build, which people don't know.
     return None if system in {"Linux", "ChromeOS"} else _short(version)
 
 
@@ -176,7 +176,7 @@ def _is_ipad(user_agent: str) -> bool:
 
 
 def _plain(family: str) -> str | None:
-    """Name a browser without where it runs; of a system, " Mobile" is part of the name."""
+    """Return the name of a browser without its platform. " Mobile" is a part of some names."""
     for suffix in _MOBILE_SUFFIXES:
         family = family.removesuffix(suffix)
     return _named(family)
@@ -187,14 +187,14 @@ def _named(family: str) -> str | None:
 
 
 def _short(version: str | None) -> str | None:
-    """Leave the zeros out that a reduced user agent ends in: 142.0.0 is 142."""
+    """Remove the trailing zeros of a reduced user agent: 142.0.0 becomes 142."""
     while version and version.endswith(".0"):
         version = version.removesuffix(".0")
     return _text(version)
 
 
 def _text(text: str | None) -> str | None:
-    """Bound what comes out of a user agent: whoever writes one chooses every letter."""
+    """Limit the length of a part of a user agent. Clients can send any text."""
     return clean_device_name(text or "")[:_TEXT_MAX_CHARACTERS] or None
 
 
@@ -216,7 +216,7 @@ def _model(parsed: object, hints: ClientHints, user_agent: str) -> str | None:
 
 
 def _desktop(kind: str, system: str | None) -> str | None:
-    """Name a computer whose model nobody tells. Safari on an iPad looks like one on a Mac."""
+    """Name a computer of unknown model. Safari on an iPad looks like Safari on a Mac."""
     return "Desktop" if kind == "desktop" and system != _MAC_OR_IPAD else None
 
 
@@ -232,7 +232,7 @@ def _browser_version(parsed: object, browser: str | None, app: _NativeApp | None
 
 @dataclass(frozen=True, slots=True)
 class _NativeApp:
-    """An app or an HTTP library that names itself before anything else in its user agent."""
+    """An app or an HTTP library whose name is the first part of the user agent."""
 
     name: str
     version: str
@@ -252,11 +252,11 @@ _LIBRARIES = {
     "Dart": "Flutter app",
     "okhttp": "Android app",
 }
-"""What to call an app that sends only its HTTP library's name."""
+"""The name of an app that sends only the name of its HTTP library."""
 
 
 def _native_app(user_agent: str) -> _NativeApp | None:
-    """Read the user agent of a native app: `App/1.2 (…)`, `App/1 CFNetwork/… Darwin/…`."""
+    """Parse the user agent of a native app: `App/1.2 (…)`, `App/1 CFNetwork/… Darwin/…`."""
     product = _PRODUCT.match(user_agent)
     if product is None or product["name"] in _NOT_APPS or "Mozilla/" in user_agent:
         return None
@@ -284,7 +284,7 @@ def _type(parsed: object, hints: ClientHints, user_agent: str) -> str:
         return "tablet"
     if hints.mobile is not None and hints.platform == "Android":
         return "mobile" if hints.mobile else "tablet"
-    # Without "Mobile" the parser takes apps and televisions for tablets.
+    # Without "Mobile" the parser classifies apps and televisions as tablets.
     if "Dalvik/" in user_agent or "; AFT" in user_agent:
         return "unknown"
     for kind, flag in (("tablet", "is_tablet"), ("mobile", "is_mobile"), ("desktop", "is_pc")):

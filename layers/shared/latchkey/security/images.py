@@ -1,8 +1,8 @@
-"""Hostile pictures in, harmless ones out.
+"""Converts untrusted pictures into safe ones.
 
-Nothing of the file that came is kept: its pixels are decoded, scaled and encoded again, so that
-whatever else was in it (EXIF and its places, scripts, archives behind the end) is not in ours.
-Bounds are checked before anything is decoded, as a few kilobytes can say that they are gigabytes.
+Nothing of the original file is kept: its pixels are decoded, scaled and encoded again. Everything
+else (EXIF with its location, scripts, appended archives) is lost. The limits are checked before
+decoding, because a file of a few kilobytes can claim to have gigabytes of pixels.
 """
 
 from __future__ import annotations
@@ -23,26 +23,25 @@ from latchkey.domain.limits import (
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _PLUGINS = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
-"""Loaded here, because a list of formats tells Pillow to look for no others by itself."""
+"""Imported here. With an explicit list of formats Pillow loads no other plugins."""
 
 _JPEG_SCAN = b"\xff\xda"
 _SIXTEEN_BITS = "I;16"
 
 
 def to_avatar(content: bytes) -> bytes:
-    """Make a square WebP of AVATAR_SIDE_PIXELS at most.
+    """Return a square WebP of at most AVATAR_SIDE_PIXELS.
 
-    The middle square is cut out and scaled down; a smaller picture keeps its size, as scaling up
-    only makes it larger. Of an animation the first frame is taken. Transparency stays, colour
-    profiles do not.
+    The middle square is cut out and scaled down. A smaller picture keeps its size. The first frame
+    of an animation is used. Transparency is kept, colour profiles are not.
 
-    Raises UnusablePicture, whose reason names the check.
+    Raises UnusablePicture, whose reason names the failed check.
     """
     if not 1 <= len(content) <= AVATAR_MAX_BYTES:
         code = ProblemCode.TOO_LARGE if content else ProblemCode.TOO_SHORT
         words = f"Send a picture of 1 to {AVATAR_MAX_BYTES} bytes."
         raise UnusablePicture(Problem("avatar", code, words), reason="size")
-    # A progressive JPEG is drawn once for each scan, and a scan can be thirty bytes.
+    # A progressive JPEG is decoded once for each scan, and a scan can be thirty bytes.
     if content.startswith(b"\xff\xd8") and content.count(_JPEG_SCAN) > AVATAR_JPEG_SCANS_MAX:
         raise UnusablePicture(reason="scans")
     try:
@@ -62,7 +61,7 @@ def _decode(content: bytes) -> Image.Image:
         raise UnusablePicture(Problem("avatar", ProblemCode.TOO_LARGE, words), reason="pixels")
     side = min(width, height)
     if side > 2 * AVATAR_SIDE_PIXELS:
-        # JPEG only: decodes at a fraction of the size, in a fraction of the memory.
+        # JPEG only: decodes at a fraction of the size and of the memory.
         image.draft("RGB", (2 * AVATAR_SIDE_PIXELS, 2 * AVATAR_SIDE_PIXELS))
     orientation = _orientation(image)
     image.load()
@@ -80,7 +79,7 @@ def _middle(image: Image.Image) -> Image.Image:
     box = (left, top, left + side, top + side)
     factor = side // (2 * AVATAR_SIDE_PIXELS)
     if factor > 1 and image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
-        # Before anything that would copy the whole picture: a quarter of it is 25 MB, not 100.
+        # Before any copy of the whole picture. A quarter of it is 25 MB instead of 100.
         return image.reduce(factor, box=box)
     return image.crop(box)
 
@@ -97,7 +96,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:
-    """Tell how the camera was held; a broken EXIF block is no reason to refuse the pixels."""
+    """Return the orientation of the camera. A broken EXIF block is ignored."""
     try:
         value = image.getexif().get(0x0112)
     except Exception:  # noqa: BLE001 - see above

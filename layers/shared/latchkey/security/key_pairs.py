@@ -1,4 +1,4 @@
-"""Making signing keys."""
+"""Creates signing keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def new_signing_key(*, created_at: datetime, active_at: datetime) -> SigningKey:
-    """Make an ES256 key pair. Its id is random: it says nothing and is never reused."""
+    """Create an ES256 key pair. Its id is random and never reused."""
     private = ec.generate_private_key(ec.SECP256R1())
     kid = os.urandom(8).hex()
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -1,4 +1,4 @@
-"""Whence a request came, sealed so that a log may carry it: only its owner's key opens it."""
+"""Seals the origin of a request for the log. Only the account's key can open it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def seal_origin(subject: AuditSubject, *, ip_address: str, device: str, request_id: str) -> str:
-    """Seal an address and a device's label for the row of this request; in base 64."""
+    """Seal the IP address and the device's name for the row of this request. Returns base 64."""
     personal = {"ip_address": ip_address, "device": device}
     plain = json.dumps(personal, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.b64encode(

@@ -1,7 +1,7 @@
-"""Which new passwords are accepted: long ones that nobody would try early.
+"""The policy for new passwords: long, and not easy to guess.
 
-Loaded only where a password is set. Source: NIST SP 800-63B-4 3.1.1.2: a length, a list of common
-and expected passwords, no rules about kinds of characters.
+Loaded only where a password is set. Source: NIST SP 800-63B-4 3.1.1.2: a minimum length, a list of
+common and expected passwords, and no rules about kinds of characters.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from latchkey.domain.limits import (
 from latchkey.security.common_passwords import CommonPasswords, fold
 
 _ZXCVBN_MAX_CHARACTERS = 72
-"""zxcvbn 4.5 raises above it; only its estimate is cut, never the password."""
+"""zxcvbn 4.5 raises for longer input. Only the input of the estimate is cut."""
 
 _LEET = str.maketrans("@({[<!|$+%", "acccciistx")
 _LEET_MAX_KINDS = 2
-"""zxcvbn tries every combination of what these and digits stand for: all took it three seconds."""
+"""zxcvbn tries every combination of substitutions for these and digits. All of them took 3 s."""
 
 _LAYOUTS = (
     ("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./"),
@@ -43,24 +43,24 @@ _LAYOUTS = (
     ("789", "456", "123", "0"),
     ("abcdefghijklmnopqrstuvwxyz",),
 )
-"""QWERTY, QWERTZ, AZERTY, Dvorak, Russian, a number pad, and the alphabet itself as one row."""
+"""QWERTY, QWERTZ, AZERTY, Dvorak, Russian, a number pad, and the alphabet as one row."""
 
 _KEYS = tuple(
     {key: (column, row) for row, keys in enumerate(layout) for column, key in enumerate(keys)}
     for layout in _LAYOUTS
 )
 _WALK_SHARE = 0.85
-"""Of the steps of a keyboard walk that go to a neighbouring key, or stay."""
+"""The share of steps of a keyboard walk that go to a neighbouring key or stay."""
 
 _PART_MIN_CHARACTERS = 3
-"""A shorter part of a name is in many words."""
+"""Shorter parts of names occur in many words."""
 
 _STRANDS_MAX = 5
 """`1qaz2wsx3edc` is four rows, interleaved."""
 
 
 class PasswordPolicy:
-    """What a new password must not be."""
+    """Why a password is refused."""
 
     def __init__(
         self,
@@ -71,21 +71,22 @@ class PasswordPolicy:
     ) -> None:
         """Accept passwords of at least this many characters (code points).
 
-        service_words  the service's name and domain, which are expected in its passwords
+        service_words  the name and the domain of the service, which are expected in its passwords
         """
         self._min_length = min_length
         self._common = common
         self._service_words = service_words
-        # Eight random letters take 10^8 guesses: who allows them asks for less than that.
+        # Eight random letters take 10^8 guesses. A deployment that allows them needs a lower bound.
         self._guesses_log10 = min(PASSWORD_GUESSES_LOG10, min_length - 2)
 
     def require_acceptable(self, password: str, *, field: str, known: tuple[str, ...] = ()) -> None:
-        """Raise WeakPassword unless it is long, not too long, and not easily guessed.
+        """Raise WeakPassword if the password is too short, too long, or easy to guess.
 
-        known  what an attacker knows of the person (e-mail, names): worth nothing in a password
+        known  what an attacker knows about the person (email address, names), which adds no
+        strength
         """
         normal = unicodedata.normalize("NFKC", password)
-        # One typed character may become eighteen, such as U+FDFA.
+        # Normalization can turn one character into eighteen, such as U+FDFA.
         if min(len(password), len(normal)) < self._min_length:
             words = f"Use at least {self._min_length} characters."
             raise WeakPassword(Problem(field, ProblemCode.TOO_SHORT, words))
@@ -97,9 +98,9 @@ class PasswordPolicy:
             raise WeakPassword(Problem(field, ProblemCode.TOO_COMMON, words))
 
     def _is_listed(self, password: str) -> bool:
-        """Look up the password, and what is left without a few characters at either end.
+        """Look up the password, also without a few characters at either end.
 
-        A repetition counts as what it repeats, which is too short or in the list itself.
+        A repetition counts as the repeated part, which is too short or in the list.
         """
         folded = fold(password)
         unit = _repeated(folded)
@@ -120,7 +121,7 @@ class PasswordPolicy:
             return True
         spellings = {password}
         if len({c for c in password if not c.isalnum()}) == 1:
-            # `123456_2024_2025`: one separator in several places makes nothing harder to guess.
+            # `123456_2024_2025`: a repeated separator adds no strength.
             spellings.add("".join(c for c in password if c.isalnum()))
         return any(
             zxcvbn(_bounded(text), user_inputs=[*words, *parts])["guesses_log10"]
@@ -129,7 +130,7 @@ class PasswordPolicy:
         )
 
     def _is_expected(self, password: str, parts: list[str]) -> bool:
-        """Tell whether little is left without the words of the service and of the person."""
+        """Return whether little remains without the words of the service and the person."""
         folded = fold(password)
         rest = folded
         for part in sorted(map(fold, parts), key=len, reverse=True):
@@ -139,14 +140,14 @@ class PasswordPolicy:
 
 
 def _bounded(text: str) -> str:
-    """Return what zxcvbn estimates in milliseconds, for any text."""
+    """Return the estimate of zxcvbn, for any text within milliseconds."""
     text = text[:_ZXCVBN_MAX_CHARACTERS]
     kinds = {c for c in text if ord(c) in _LEET}
     return text.translate(_LEET) if len(kinds) > _LEET_MAX_KINDS else text
 
 
 def is_walk(password: str) -> bool:
-    """Tell whether a password is drawn on a keyboard: along neighbours, or rows interleaved."""
+    """Return whether a password is a keyboard walk: along neighbours, or with interleaved rows."""
     text = [c for c in password.casefold() if not c.isspace()]
     return any(_walks(text, keys) or _interleaves(text, keys) for keys in _KEYS)
 
@@ -158,7 +159,7 @@ def _walks(text: list[str], keys: dict[str, tuple[int, int]]) -> bool:
 
 
 def _interleaves(text: list[str], keys: dict[str, tuple[int, int]]) -> bool:
-    """Tell whether every nth character makes a straight line, for some n."""
+    """Return whether every nth character forms a straight line on the keyboard, for some n."""
     for count in range(2, _STRANDS_MAX + 1):
         strands = [[_step(a, b, keys) for a, b in pairwise(text[i::count])] for i in range(count)]
         if all(len(strand) > 1 and _is_straight(strand) for strand in strands):
@@ -167,7 +168,7 @@ def _interleaves(text: list[str], keys: dict[str, tuple[int, int]]) -> bool:
 
 
 def _is_straight(strand: list[tuple[int, int] | None]) -> bool:
-    """Tell whether all steps but one are the same, to a neighbour or to where it was."""
+    """Return whether all steps but one go the same way: to a neighbour, or to the same key."""
     usual = max(strand, key=strand.count)
     if usual is None or max(map(abs, usual)) > 1:
         return False
@@ -181,6 +182,6 @@ def _step(a: str, b: str, keys: dict[str, tuple[int, int]]) -> tuple[int, int] |
 
 
 def _repeated(text: str) -> str:
-    """Return what a text consists of repetitions of, such as `ab` of `ababab`; or the text."""
+    """Return the repeated part of a text, such as `ab` for `ababab`, or the text itself."""
     start = (text + text).find(text, 1)
     return text[:start] if start > 0 else text

@@ -1,4 +1,4 @@
-"""Passwords: how they are kept. `security.password_policy` says which are accepted."""
+"""Stores passwords as hashes. `security.password_policy` decides which are accepted."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from latchkey.domain.limits import (
 
 
 class Passwords:
-    """Argon2id with OWASP's parameters, over the NFKC form of what was typed."""
+    """Argon2id with OWASP's parameters, over the NFKC form of the password."""
 
     def __init__(self) -> None:
-        """Hash with today's parameters."""
+        """Hash with the current parameters."""
         self._hasher = PasswordHasher(
             time_cost=ARGON2_ITERATIONS,
             memory_cost=ARGON2_MEMORY_KIB,
@@ -34,9 +34,9 @@ class Passwords:
         return self._hasher.hash(_normalise(password))
 
     def verify(self, stored_hash: str | None, password: str) -> bool:
-        """Compare a password with a hash; without one, with a decoy that takes as long.
+        """Compare a password with a hash. Without a hash, compare with a decoy of the same cost.
 
-        So an account that does not exist can't be told by the time that its refusal takes.
+        The time of a refusal must not reveal whether the account exists.
         """
         try:
             self._hasher.verify(stored_hash or self._decoy, _normalise(password))
@@ -45,13 +45,14 @@ class Passwords:
         return stored_hash is not None
 
     def needs_rehash(self, stored_hash: str) -> bool:
-        """Tell whether the hash was made with other parameters than today's."""
+        """Return whether the hash has other parameters than the current ones."""
         return self._hasher.check_needs_rehash(stored_hash)
 
     @cached_property
     def _decoy(self) -> str:
-        # Of parts: to hash something would let a cold function's first unknown account take twice
-        # as long. No password is behind these bytes.
+        # A constant decoy. Hashing one at run time would double the time of the first unknown
+        # account
+        # in a cold function. No password matches these bytes.
         parts = (os.urandom(size) for size in (self._hasher.salt_len, self._hasher.hash_len))
         salt, digest = (base64.b64encode(part).decode().rstrip("=") for part in parts)
         costs = self._hasher
@@ -62,5 +63,5 @@ class Passwords:
 
 
 def _normalise(password: str) -> str:
-    # The same key presses give different code points on different systems. Source: 800-63B.
+    # Systems send different code points for the same keys. Source: 800-63B.
     return unicodedata.normalize("NFKC", password)

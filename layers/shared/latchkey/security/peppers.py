@@ -1,4 +1,4 @@
-"""Making peppers, and the keys that are derived from them: one for each purpose."""
+"""Creates peppers and derives a key for each purpose from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SALT = b"latchkey pepper"
 
 
 class Use(StrEnum):
-    """What a derived key is for. It is part of the derivation: add, never rename."""
+    """The purpose of a derived key. It is part of the derivation: add, never rename."""
 
     REFRESH = "refresh token"
     LINK = "link"
@@ -26,7 +26,7 @@ class Use(StrEnum):
 
 
 def new_pepper(pepper_id: str, *, created_at: datetime, active_at: datetime) -> Pepper:
-    """Make a random pepper."""
+    """Create a random pepper."""
     secret = os.urandom(_PEPPER_BYTES)
     return Pepper(id=pepper_id, secret=secret, created_at=created_at, active_at=active_at)
 
@@ -34,7 +34,7 @@ def new_pepper(pepper_id: str, *, created_at: datetime, active_at: datetime) -> 
 def derive_key(pepper: Pepper, use: Use) -> bytes:
     """Derive a key of 32 bytes with HKDF-SHA256 (RFC 5869): extract, and one block of expand."""
     if pepper.id == UNNAMED:
-        # It was used as it is, and what was made with it is still accepted.
+        # Older deployments used it directly, and its codes are still accepted.
         return pepper.secret
     extracted = hmac.digest(_SALT, pepper.secret, hashlib.sha256)
     return hmac.digest(extracted, use.value.encode() + b"\x01", hashlib.sha256)

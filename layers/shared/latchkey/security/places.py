@@ -1,4 +1,4 @@
-"""Places from a database that the deployer brings, in MaxMind's format: no address leaves us."""
+"""Looks up locations in the deployer's MaxMind database. No IP address leaves the function."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from latchkey.observability import logger
 
 
 class Places:
-    """The database, opened when it is first asked."""
+    """The database, opened at the first lookup."""
 
     def __init__(self, path: str) -> None:
-        """Look places up in this file."""
+        """Use this file."""
         self._path = path
 
     def find(self, ip_address: str) -> Location | None:
-        """Find an address's place; None when it has none, or when the database can't tell.
+        """Return the location of an IP address, or None if it is unknown.
 
-        A file that is missing or broken costs places, never a sign-in.
+        A missing or broken file means unknown locations. It never fails a sign-in.
         """
         try:
             address = ipaddress.ip_address(ip_address.partition("%")[0])

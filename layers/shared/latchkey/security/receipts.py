@@ -1,7 +1,7 @@
-"""Erasure receipts: a compact JWS that anybody can verify without asking us.
+"""Receipts of erasure: compact JWS that anybody can verify offline.
 
-It names nobody. Who has it can show that an account was erased, what and when; the key that signed
-it is in its header, so that it can be compared with one that was published while it was in use.
+A receipt contains no personal data. It proves what was erased, and when. The public key is in its
+header, to be compared with the keys that were published at that time.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _TYPE = "erasure-receipt+jwt"
 
 
 class ReceiptSigner:
-    """Signs receipts with the key that signs access tokens; their types tell them apart."""
+    """Signs receipts with the key of access tokens. The token types differ."""
 
     def __init__(self, ring: Callable[[], KeyRing], *, issuer: str) -> None:
-        """Sign with whatever key of the ring is active at the time."""
+        """Sign with the active key of the key ring."""
         self._ring = ring
         self._issuer = issuer
 
     def sign(self, receipt: Receipt) -> str:
-        """Make the receipt's proof."""
+        """Sign the receipt."""
         key = self._ring().signing_key(receipt.erased_at)
         claims = {
             "iss": self._issuer,
@@ -44,7 +44,7 @@ class ReceiptSigner:
 
 
 def read_receipt(text: str, public_jwk: dict[str, str], *, issuer: str) -> dict[str, Any]:
-    """Verify a receipt with a key that the reader trusts, never with the one that it brings.
+    """Verify a receipt with a key that the reader trusts, never with the key in its header.
 
     Raises jwt.InvalidTokenError.
     """

@@ -1,10 +1,10 @@
-"""Refresh tokens: computed from the session, so that none is ever stored.
+"""Refresh tokens. They are computed from the session and never stored.
 
     <account id>.<session id>.<generation>.<pepper id>.<HMAC-SHA256>
 
 The first two ids are the key of the session's item, and the code covers ids and generation. Its key
 is derived from the session's own secret and from a pepper that only the issuing functions can read,
-so a copy of the table yields no token. A token of the pepper without a name has no pepper id.
+so a copy of the table yields no token. Tokens of the first, unnamed pepper have no pepper id.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PresentedToken:
-    """A refresh token that was sent to us, taken apart but not yet believed."""
+    """A parsed refresh token that is not verified yet."""
 
     account_id: str
     session_id: str
@@ -41,14 +41,14 @@ class PresentedToken:
 
 
 def mint(session: Session, pepper: Pepper) -> str:
-    """Compute the refresh token of the session's present generation."""
+    """Compute the refresh token of the session's current generation."""
     code = _code(session, session.generation, pepper)
     named = "" if pepper.id == UNNAMED else f"{pepper.id}."
     return f"{session.account_id}.{session.id}.{session.generation}.{named}{code}"
 
 
 def parse(text: str) -> PresentedToken | None:
-    """Take a token apart; None for what does not even look like one."""
+    """Parse a token. Returns None for a malformed one."""
     match = _FORM.fullmatch(text)
     if match is None or not is_id("usr", match[1]) or not is_id("ses", match[2]):
         return None
@@ -56,9 +56,9 @@ def parse(text: str) -> PresentedToken | None:
 
 
 def is_genuine(presented: PresentedToken, session: Session, pepper: Pepper) -> bool:
-    """Tell whether we issued this token for this session, in whatever generation."""
+    """Return whether this service issued the token for this session, in any generation."""
     expected = _code(session, presented.generation, pepper)
-    # Constant time: a comparison that stops early would be an oracle for the code.
+    # Constant time: an early exit would reveal the code byte by byte.
     return hmac.compare_digest(expected, presented.code)
 
 

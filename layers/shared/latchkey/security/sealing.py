@@ -1,4 +1,4 @@
-"""Sealing what is personal under a person's own key, so that destroying the key erases it."""
+"""Sealing: encryption of personal data with a person's key. Deleting the key erases the data."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ KEY_BYTES = 32
 
 
 class SealBrokenError(Exception):
-    """What was sealed is not what is there: changed, moved from elsewhere, or of another key."""
+    """The sealed value was changed, moved, or sealed with another key."""
 
 
 def seal(key: bytes, plain: bytes, place: str) -> bytes:
-    """Encrypt and authenticate with AES-256-GCM: a version, 12 bytes of nonce, the cipher text.
+    """Encrypt with AES-256-GCM. The result is a version, a nonce of 12 bytes and the ciphertext.
 
-    place  where the result is kept: it opens nowhere else
+    place  where the result is stored; it can only be opened for the same place
     """
     nonce = os.urandom(_NONCE_BYTES)
     return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, _bound_to(place))
 
 
 def unseal(key: bytes, sealed: bytes, place: str) -> bytes:
-    """Decrypt what `seal` made for this place. Raises SealBrokenError for anything else."""
+    """Decrypt a value that `seal` made for this place. Raises SealBrokenError."""
     version, nonce, text = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     if version != _VERSION or len(nonce) != _NONCE_BYTES:
         raise SealBrokenError

@@ -1,4 +1,4 @@
-"""Single-use tokens: computed from their id, so that none is ever stored.
+"""Single-use tokens. They are computed from their id and never stored.
 
     <token id>.<pepper id>.<HMAC-SHA256 over purpose and id>
 
@@ -29,7 +29,7 @@ _FORM = re.compile(r"([a-z0-9_]{30})\.(?:([1-9][0-9]{0,5})\.)?([A-Za-z0-9_-]{43}
 
 @dataclass(frozen=True, slots=True)
 class PresentedLink:
-    """A token that was sent to us, taken apart but not yet believed."""
+    """A parsed token that is not verified yet."""
 
     token_id: str
     pepper_id: str
@@ -37,13 +37,13 @@ class PresentedLink:
 
 
 def mint(token_id: str, purpose: Purpose, pepper: Pepper) -> str:
-    """Compute the token that goes into the mail."""
+    """Compute the token for the email."""
     named = "" if pepper.id == UNNAMED else f"{pepper.id}."
     return f"{token_id}.{named}{_code(token_id, purpose, pepper)}"
 
 
 def parse(text: str) -> PresentedLink | None:
-    """Take a token apart; None for what does not even look like one."""
+    """Parse a token. Returns None for a malformed one."""
     match = _FORM.fullmatch(text)
     if match is None or not is_id("tok", match[1]):
         return None
@@ -51,17 +51,17 @@ def parse(text: str) -> PresentedLink | None:
 
 
 def is_genuine(presented: PresentedLink, purpose: Purpose, pepper: Pepper) -> bool:
-    """Tell whether we made this token for this purpose."""
+    """Return whether this service issued the token for this purpose."""
     expected = _code(presented.token_id, purpose, pepper)
-    # Constant time: a comparison that stops early would be an oracle for the code.
+    # Constant time: an early exit would reveal the code byte by byte.
     return hmac.compare_digest(expected, presented.code)
 
 
 def state_of(account: Account) -> str:
-    """Digest an account's credentials, for tokens that must not outlive them.
+    """Digest the credentials of an account, for tokens that a change of them must void.
 
-    Of two links to reset a password the second is void once the first has been used, and so is
-    every link that went to an address that the account no longer has.
+    After a password reset, other reset links are void. After a change of address, links that were
+    sent to the old address are void.
     """
     text = f"{account.id}|{account.email}|{account.password_hash}".encode()
     return hashlib.sha256(text).hexdigest()
