@@ -462,7 +462,7 @@ export type LoginBody = ({
 };
 
 /**
- * What may be uploaded; what is served is always WebP of our own making.
+ * Accepted formats of uploads. Avatars are always served as WebP.
  */
 export type PictureType = 'image/jpeg' | 'image/png' | 'image/webp';
 

@@ -334,7 +334,7 @@ export const zLoginBody = z.intersection(z.union([
 }));
 
 /**
- * What may be uploaded; what is served is always WebP of our own making.
+ * Accepted formats of uploads. Avatars are always served as WebP.
  */
 export const zPictureType = z.enum([
     'image/jpeg',

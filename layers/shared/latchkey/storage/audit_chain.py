@@ -1,4 +1,4 @@
-"""The audit trail's chains: blocks that are only ever added, and the rows that they are made of."""
+"""The chains of the audit trail: append-only blocks, and the rows in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AuditChainStore:
     """The chains of one deployment."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def chain_of(self, partition: str) -> int:
@@ -28,7 +28,7 @@ class AuditChainStore:
     def newest(self, chain: int) -> Block | None:
         """Read a chain's newest block.
 
-        Pattern      C1, where to go on
+        Pattern      C1, the position to continue at
         Request      Query
         Consistency  strong
         Cost         1 RRU per 4 KiB: 1 for a block of 30 rows, 15 for one of 500
@@ -42,7 +42,7 @@ class AuditChainStore:
     def back_to(self, chain: int, at: int) -> list[Block]:
         """Read a chain's blocks, the newest first, down to the first one that is older than `at`.
 
-        Pattern      C2, what may be chained already
+        Pattern      C2, rows that may already be chained
         Request      Query
         Consistency  strong
         Cost         1 RRU per 4 KiB. Rows come within seconds, so it is the last few blocks; after
@@ -78,7 +78,7 @@ class AuditChainStore:
         Request      PutItem
         Cost         1 WRU per KiB: 120 B a row
         Condition    no block has its number
-        Race         of any number who add to one chain at once, one succeeds; the others read again
+        Race         of parallel additions to a chain one succeeds; the others read again
         """
         key = keys.audit_block(block.chain, block.number)
         try:
@@ -88,7 +88,7 @@ class AuditChainStore:
         return True
 
     def rows(self, entries: Sequence[Entry]) -> dict[tuple[str, str], Item]:
-        """Read up to 100 rows, as they are stored, by partition and id.
+        """Read up to 100 stored rows by partition and id.
 
         Pattern      C5, archive; search by an index
         Request      BatchGetItem

@@ -1,8 +1,8 @@
-"""The key that signs the audit trail: not the tokens' keys, and for the chainers only.
+"""The key that signs the audit trail. It is separate from the signing keys of tokens.
 
-In SSM, made on the first deploy, or in KMS, where nobody can read it (AuditKmsKey). The public
-halves, all that there ever were, lie in a plain parameter: an auditor takes a copy of them while
-they can be trusted, and needs nothing else of ours.
+It is in SSM, created by the first deploy, or in KMS, where nobody can read it (AuditKmsKey). All
+public keys, including old ones, are in a plain parameter. An auditor takes a copy of them while
+they can be trusted.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ type Jwk = dict[str, str]
 
 
 class AuditKey(Signer, Protocol):
-    """What the service needs of it."""
+    """The audit key of the deployment."""
 
     def ensure(self) -> None:
-        """Make the key unless there is one, and publish its public half; any number of times."""
+        """Create the key if there is none, and publish its public key. Can be repeated."""
         ...
 
 
@@ -40,10 +40,10 @@ class AuditKeyStore:
         make: Callable[[], tuple[str, str, Jwk]],
         load: Callable[[str, str], Signer],
     ) -> None:
-        """Keep it under this SSM path.
+        """Use this SSM path.
 
-        make  makes a key: its id, the private half in PEM, the public one
-        load  makes a signer of the first two
+        make  creates a key: its id, the private key as PEM, the public key
+        load  creates a signer from the first two
         """
         self._make = make
         self._load = load
@@ -65,7 +65,7 @@ class AuditKeyStore:
         return self._signer.sign(message)
 
     def ensure(self) -> None:
-        """Make the key unless there is one; safe to run any number of times."""
+        """Create the key if there is none. Can be repeated."""
         kid, private_pem, jwk = self._make()
         document = json.dumps({"kid": kid, "private_pem": private_pem, "public_jwk": jwk})
         try:
@@ -91,7 +91,7 @@ class KmsAuditKey:
         to_raw: Callable[[bytes], bytes],
         to_jwk: Callable[[str, bytes], Jwk],
     ) -> None:
-        """Sign with this key; the functions turn KMS's DER into ours."""
+        """Sign with this key. The functions convert KMS's DER."""
         self._to_raw = to_raw
         self._to_jwk = to_jwk
         self._key_arn = key_arn
@@ -110,7 +110,7 @@ class KmsAuditKey:
         return Signature(self._kid, self._to_raw(answer["Signature"]))
 
     def ensure(self) -> None:
-        """Publish the public half."""
+        """Publish the public key."""
         answer = _call(self._kms.get_public_key, KeyId=self._key_arn)
         _publish(aws_client("ssm"), self._public_name, self._to_jwk(self._kid, answer["PublicKey"]))
 

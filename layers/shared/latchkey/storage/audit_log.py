@@ -1,4 +1,4 @@
-"""Rows of the trail that are written before what they tell of: a look, a change elsewhere."""
+"""Audit rows that are written before the act they record: a read, or a change outside the table."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class AuditLog:
-    """Where it is noted."""
+    """Records such rows."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
-        """Write to this table."""
+        """Use this table."""
         self._table = table
         self._effects = effects
 
     def write(self, effects: Effects) -> None:
-        """Note that an administrator has looked, before they get to see it; or what is changed.
+        """Record a read by an administrator before its response, or a change outside the table.
 
         Pattern      U3, an administrator reads; U4, the trail is read; U8, the signing keys change
         Request      TransactWriteItems

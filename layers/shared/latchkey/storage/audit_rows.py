@@ -1,4 +1,4 @@
-"""A row of the audit trail as an item. Apart from the reading of rows, which few functions do."""
+"""Encodes audit rows as items. Separate from reading them, which few functions do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IN_NO_INDEX = {Action.REQUEST_SERVED}
 
 
 def row_put(record: AuditRecord, *, retention: timedelta) -> Put:
-    """Make the write of a row, for the transaction of the change that it records.
+    """Return the write of a row, for the transaction of its change.
 
     Cost  2 WRU in a transaction, for under 1 KiB, and 1 more for each index that the row is in:
           by day, by action, and by session if there is one
@@ -42,7 +42,7 @@ def _attributes(record: AuditRecord, retention: timedelta) -> Item:
         return attributes
     shard = keys.audit_index_shard(record.id)
     day = record.at.date()
-    # Without its prefix, so that rows of changes and of requests sort by time alone.
+    # Without its prefix, so that rows of changes and requests sort by time.
     position = record.id.partition("_")[2]
     session_id = _session_of(record)
     if session_id is not None:
@@ -56,7 +56,7 @@ def _attributes(record: AuditRecord, retention: timedelta) -> Item:
 
 
 def _session_of(record: AuditRecord) -> str | None:
-    """Name the session that a row is found by: the one acted on, else the one that acted."""
+    """Return the session that a row is indexed by: the affected one, else the acting one."""
     if len(record.targets) == 1 and record.targets[0].startswith("ses_"):
         return record.targets[0]
     return record.session_id

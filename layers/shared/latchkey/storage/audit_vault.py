@@ -1,10 +1,10 @@
-"""Anchors and archives of the audit trail in S3, under Object Lock where the deployer turned it on.
+"""Anchors and archives of the audit trail in S3, with Object Lock if the deployer enables it.
 
     anchors/<instant>.json                                 heads, signed
     archive/<chain>/<first block>-<last block>.ndjson.gz   blocks and their rows, each a line
 
-With Object Lock (the bucket's default retention) what has been put there can't be changed or
-removed before its time by anybody, the account's root included.
+With Object Lock (the bucket's default retention) nobody can change or remove an object before
+its time, not even the account's root user.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _SEGMENT = re.compile(r"archive/\d+/(\d{12})-(\d{12})\.ndjson\.gz")
 
 
 def anchor_name(at: datetime) -> str:
-    """Name an anchor by its instant, so that names sort by time."""
+    """Return the key of an anchor. Keys sort by time."""
     return f"anchors/{at:%Y/%m/%d/%H%M%S}.{at.microsecond // 1000:03d}Z.json"
 
 
 def segment_name(chain: int, first: int, last: int) -> str:
-    """Name a part of an archive by the blocks that are in it."""
+    """Return the key of a segment, by its blocks."""
     return f"archive/{chain}/{first:012d}-{last:012d}.ndjson.gz"
 
 
 def last_of_segments(names: Iterable[str]) -> int:
-    """Return up to which block segments follow each other without a gap, by their names.
+    """Return the last block of the gapless sequence of segments, by their names.
 
-    Who can write the bucket can put what they like there. What does not follow is not believed: a
-    segment of blocks to come, and nothing would be archived any more.
+    An attacker who can write the bucket can add any segment. Segments that do not follow are
+    ignored: otherwise one with future block numbers would stop archiving.
     """
     last = 0
     for name in sorted(names):
@@ -55,23 +55,23 @@ def last_of_segments(names: Iterable[str]) -> int:
 
 
 class AuditVault(Protocol):
-    """What the chains need of it. Every method raises TemporarilyUnavailable."""
+    """Storage of anchors and archives. Every method raises TemporarilyUnavailable."""
 
     def put_anchor(self, at: datetime, document: bytes) -> None:
-        """Keep an anchor."""
+        """Store an anchor."""
         ...
 
     def put_segment(self, chain: int, first: int, last: int, content: bytes) -> None:
-        """Keep a part of a chain's archive."""
+        """Store a segment of a chain's archive."""
         ...
 
     def last_archived(self, chain: int) -> int:
-        """Return the number of the last block that was archived; 0 when none was."""
+        """Return the number of the last archived block, or 0."""
         ...
 
 
 class S3AuditVault:
-    """The vault in a bucket of its own."""
+    """Anchors and archives in their own bucket."""
 
     def __init__(self, bucket: str) -> None:
         """Use this bucket."""
@@ -86,7 +86,7 @@ class S3AuditVault:
         self._call("put_object", Key=anchor_name(at), Body=document, ContentType="application/json")
 
     def put_segment(self, chain: int, first: int, last: int, content: bytes) -> None:
-        """See AuditVault.put_segment. A segment that is put again is a further version of it."""
+        """See AuditVault.put_segment. A repeated segment is another version of the object."""
         key = segment_name(chain, first, last)
         self._call("put_object", Key=key, Body=content, ContentType="application/gzip")
 

@@ -1,4 +1,4 @@
-"""DynamoDB's client on botocore: signing, connections and retries of what passes."""
+"""DynamoDB's client on botocore: signing, connections, and retries of transient errors."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ CLIENT_CONFIG = Config(
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-"""Three attempts that hang, and the pauses between them, fit into the 10 seconds that a function
-has, so that it is we who answer 503. The legacy mode's ten attempts would hide throttling and then
-amplify it."""
+"""Three hanging attempts and their pauses fit into the 10 seconds of a function, so that it can
+still
+return a 503. The ten attempts of the legacy mode would hide throttling and then amplify it.
+"""
 
 S3_SIGNING = Config(
     signature_version="s3v4",
     s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
 )
-"""Links and forms name the bucket's regional host. By default botocore signs for the global host,
+"""Links and forms use the bucket's regional host. By default botocore signs for the global host,
 which redirects new buckets (the redirect breaks the signature) and serves no region opened after
-March 2019. The page's Content-Security-Policy names this host too.
+March 2019. The page's Content-Security-Policy allows this host.
 Source: S3, "Request routing"."""
 
 SERVER_ERROR = 500
@@ -53,36 +54,36 @@ def _session() -> Session:
 
 
 def aws_client(service: str, config: Config = CLIENT_CONFIG) -> Any:
-    """Make a client; region, credentials and endpoint come from the environment.
+    """Create a client. Region, credentials and endpoint come from the environment.
 
-    botocore's own, from one session for all: boto3 would load its resources and S3's transfers
-    into every cold start, and every further session its list of endpoints.
+    It uses one botocore session. boto3 would load its resources and S3's transfers into every cold
+    start, and every further session its list of endpoints.
     """
     return _session().create_client(service, config=config)
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:
-    """Return AWS's word for it, or the exception's name where AWS did not answer."""
+    """Return the error code of AWS, or the exception's name if AWS did not respond."""
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return type(error).__name__
 
 
 def unavailable(error: ClientError | BotoCoreError) -> TemporarilyUnavailable:
-    """Say that what AWS could not do now may be asked for again."""
+    """Convert a transient error of AWS into TemporarilyUnavailable."""
     return TemporarilyUnavailable(
         retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=error_code(error)
     )
 
 
 def credentials_end() -> datetime | None:
-    """Tell when the credentials that sign for us run out; None when they do not say.
+    """Return when the signing credentials expire, or None if unknown.
 
-    Those that can be renewed are, first, when they have less than ten minutes left.
+    Renewable credentials are renewed first if they expire in less than ten minutes.
     """
     credentials: Any = _session().get_credentials()
     credentials.get_frozen_credentials()
-    # botocore tells the end nowhere else. Source: botocore issue 2604.
+    # botocore has the expiry nowhere else. Source: botocore issue 2604.
     end: datetime | None = getattr(credentials, "_expiry_time", None)
     return end
 
@@ -91,7 +92,7 @@ class BotoClient:
     """`dynamodb.Client` on a botocore client."""
 
     def __init__(self, client: Any = None) -> None:
-        """Use this client, or the environment's; it connects with the first call."""
+        """Use this client, or one from the environment. It connects at the first call."""
         self._client = client or aws_client("dynamodb")
 
     def call(self, operation: str, request: Wire) -> Wire:
@@ -100,7 +101,7 @@ class BotoClient:
         try:
             return method(**request)  # type: ignore[no-any-return]
         except ClientError as error:
-            # Any 5xx is AWS's failure, also one whose body is no JSON and so has no code.
+            # Any 5xx is a failure of AWS, also one whose body is not JSON and has no code.
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if error_code(error) in _THROTTLED or status >= SERVER_ERROR:
                 raise unavailable(error) from error

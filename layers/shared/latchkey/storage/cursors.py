@@ -1,9 +1,9 @@
-"""Cursors: where the next page of a listing starts, in a form that says nothing to the client.
+"""Cursors: the start of the next page of a list, opaque to clients.
 
-A cursor carries a position, never a partition: whose listing it is comes from the caller, every
-time. So one that was made up, or taken from somebody else, can at worst skip rows of the caller's
-own listing, and needs no signature. What it does carry of its listing is a digest, so that a cursor
-that wandered into another one is refused instead of starting somewhere at random.
+A cursor has a position but no partition key: the caller determines whose list is read. A forged or
+stolen cursor can at worst skip rows of the caller's own list, so cursors need no signature. A
+digest
+of the list is part of the cursor, so that a cursor of another list is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _KEY_MAX_BYTES = 1024
-"""DynamoDB's bound of a sort key; beyond it a query is an error of ours."""
+"""DynamoDB's maximum length of a sort key. A query with a longer one fails."""
 
 
 def read_page[Entry](
@@ -38,9 +38,9 @@ def read_page[Entry](
     pattern: str,
     cursor: str | None,
 ) -> Slice[Entry]:
-    """Read one page of a query, from the cursor on.
+    """Read the page of a query that starts at the cursor.
 
-    pattern  names the listing and its filters: a cursor of one is refused by another
+    pattern  identifies the list and its filters; cursors of other lists are refused
     query    has a limit and no start
 
     Raises InvalidCursor.
@@ -53,7 +53,7 @@ def read_page[Entry](
 
 
 def write_position(position: str, binding: str) -> str:
-    """Make the cursor of a listing that no single query is behind."""
+    """Return the cursor of a list that is not a single query."""
     digest = hashlib.sha256(binding.encode()).hexdigest()[:16]
     text = json.dumps([_VERSION, digest, position], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
@@ -66,7 +66,7 @@ def _is_row_id(position: str) -> bool:
 def read_position(
     cursor: str, binding: str, *, is_position: Callable[[str], bool] = _is_row_id
 ) -> str:
-    """Read such a cursor back.
+    """Parse such a cursor.
 
     is_position  whether a text has the form of this listing's positions
 
@@ -77,7 +77,7 @@ def read_position(
         cut = cursor[:CURSOR_MAX_CHARACTERS]
         padded = cut.encode("ascii") + b"=" * (-len(cut) % 4)
         content = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    # Only one that is written again the same was ours, and of this listing.
+    # A canonical cursor of this list encodes to itself.
     position = str(content[-1]) if isinstance(content, list) and content else ""
     if not is_position(position) or write_position(position, binding) != cursor:
         words = "Send next_cursor of the page before, unchanged, or no cursor."
@@ -129,14 +129,14 @@ def _content(cursor: str) -> Any:
 
 
 def _is_key(part: object) -> bool:
-    # Printable also excludes lone surrogates, which have no UTF-8 form.
+    # isprintable() also excludes lone surrogates, which have no UTF-8 form.
     if not isinstance(part, str) or not part.isprintable():
         return False
     return 1 <= len(part.encode()) <= _KEY_MAX_BYTES
 
 
 def _within(query: Query, sort_key: str) -> bool:
-    """DynamoDB refuses to start outside of what the query asks for."""
+    """DynamoDB refuses a start outside the query's range."""
     if query.between is not None:
         low, high = query.between
         return low <= sort_key <= high

@@ -1,7 +1,7 @@
-"""The table on DynamoDB: expressions, the wire's types, retries, and the units each call costs.
+"""The table on DynamoDB: expressions, wire types, retries, and the units of each call.
 
-Everything goes through one method, `Client.call(operation, request)`, in DynamoDB's own JSON, so
-that a leaner client than boto3's can take its place on the hot path without a store noticing.
+All requests use one method, `Client.call(operation, request)`, in DynamoDB's JSON, so that a leaner
+client can replace boto3's on the hot path.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 type Wire = dict[str, Any]
 
 WRITE_ID = "write_id"
-"""On every item written under a condition: whose write it was, told by 8 random bytes."""
+"""On items that are written under a condition: 8 random bytes that identify the write."""
 
 _READ_UNIT_BYTES = 4096
 _WRITE_UNIT_BYTES = 1024
@@ -52,31 +52,32 @@ _BATCH_WRITE_MAX = 25
 
 
 class DynamoDBError(Exception):
-    """An error answer of DynamoDB: its code, and the answer's body."""
+    """An error response of DynamoDB: its code and body."""
 
     def __init__(self, code: str, body: Wire) -> None:
-        """Keep both."""
+        """Store both."""
         super().__init__(code)
         self.code = code
         self.body = body
 
 
 class Client(Protocol):
-    """The whole of what this module needs of a DynamoDB client."""
+    """The interface of a DynamoDB client."""
 
     def call(self, operation: str, request: Wire) -> Wire:
-        """Send one request, with retries of its own for what passes.
+        """Send one request. Transient errors are retried.
 
-        Raises DynamoDBError for an error answer, TemporarilyUnavailable for none or a throttle.
+        Raises DynamoDBError for an error response, TemporarilyUnavailable without one or when
+        throttled.
         """
         ...
 
 
-# The wire's types ----------------------------------------------------------------------------
+# Wire types -------------------------------------------------------------------------------
 
 
 def to_wire(value: Value) -> Wire:
-    """Write a value in DynamoDB's JSON."""
+    """Encode a value in DynamoDB's JSON."""
     match value:
         case None:
             return {"NULL": True}
@@ -96,10 +97,10 @@ def to_wire(value: Value) -> Wire:
 
 
 def from_wire(wire: Wire) -> Value:
-    """Read a value of DynamoDB's JSON.
+    """Decode a value of DynamoDB's JSON.
 
-    We store whole numbers and no sets. What else there is, somebody has put there who went around
-    us: it is read as text and as a list, so that the audit trail can chain it like anything.
+    The service stores whole numbers and no sets. Other values were written by somebody else: they
+    are decoded as text and lists, so that the audit trail can chain them.
     """
     ((kind, content),) = wire.items()
     match kind:
@@ -140,7 +141,7 @@ def _value_bytes(value: Value) -> int:
 
 
 def item_bytes(item: Mapping[str, Value]) -> int:
-    """Size of an item as DynamoDB bills it. Source: "DynamoDB item sizes and formats"."""
+    """Return the billed size of an item. Source: "DynamoDB item sizes and formats"."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 
@@ -156,7 +157,7 @@ def _read_units(size: int, *, consistent: bool) -> float:
 
 
 class _Expression:
-    """Collects names and values of one request; every name has an alias, so none is reserved."""
+    """Collects names and values of one request. Names have aliases, as some are reserved."""
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
@@ -205,7 +206,7 @@ class _Expression:
         return request
 
 
-# The engine ----------------------------------------------------------------------------------
+# The engine -------------------------------------------------------------------------------
 
 
 class DynamoDBTable:
@@ -249,7 +250,8 @@ class DynamoDBTable:
                     item = _item_from_wire(wire) or {}
                     units.read += _read_units(item_bytes(item), consistent=True)
                     found[Key(str(item["pk"]), str(item["sk"]), table)] = item
-            # Throttled reads come back unprocessed in an HTTP 200; the client does not retry them.
+            # DynamoDB returns throttled reads as unprocessed keys in an HTTP 200. The client does
+            # not retry.
             unprocessed = answer.get("UnprocessedKeys") or {}
             pending = {
                 table: [
@@ -267,7 +269,7 @@ class DynamoDBTable:
     def query(self, query: Query) -> Page:
         """See Table.query."""
         if query.between is not None and query.between[0] > query.between[1]:
-            return Page([], None)  # DynamoDB takes such bounds for an error
+            return Page([], None)  # DynamoDB refuses such bounds
         pk, sk = (f"{query.index}pk", f"{query.index}sk") if query.index else ("pk", "sk")
         expression = _Expression()
         condition = f"{expression.name(pk)} = {expression.value(query.partition)}"
@@ -356,7 +358,7 @@ class DynamoDBTable:
             for attempt in range(TRANSACTION_ATTEMPTS):
                 self._pause(attempt)
                 answer = self._client.call("BatchWriteItem", {"RequestItems": pending})
-                # Throttled writes come back unprocessed in an HTTP 200.
+                # DynamoDB returns throttled writes as unprocessed items in an HTTP 200.
                 pending = answer.get("UnprocessedItems") or {}
                 if not pending:
                     break
@@ -367,7 +369,8 @@ class DynamoDBTable:
         """See Table.transact."""
         request = {
             "TransactItems": [self._transact_item(write) for write in writes],
-            # One token for all of our attempts: an answer that was lost is not a second write.
+            # All attempts share one token, so that a repetition after a lost response is not a
+            # second write.
             "ClientRequestToken": os.urandom(16).hex(),
         }
         for attempt in range(TRANSACTION_ATTEMPTS):
@@ -382,24 +385,24 @@ class DynamoDBTable:
         raise _unavailable("TransactionConflict")
 
     def _write(self, operation: str, request: Wire) -> Wire:
-        """Send one write of one item, again while a transaction holds the item."""
+        """Send a write of one item. Retry while a transaction has the item."""
         for attempt in range(TRANSACTION_ATTEMPTS):
             self._pause(attempt)
             try:
                 return self._client.call(operation, request)
             except DynamoDBError as error:
-                # botocore retries throttles and timeouts, but not this one.
+                # botocore retries throttles and timeouts, but not this error.
                 if error.code != "TransactionConflictException":
                     raise
         raise _unavailable("TransactionConflict")
 
     def _pause(self, attempt: int) -> None:
-        """Wait before an attempt that is not the first."""
+        """Wait before a repeated attempt."""
         # Full jitter up to 100 ms, doubling. Source: AWS Architecture Blog, "Exponential Backoff".
         if attempt:
             self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
 
-    # Requests --------------------------------------------------------------------------------
+    # Requests ---------------------------------------------------------------------------------
 
     def _address(self, key: Key) -> Wire:
         return {
@@ -414,7 +417,7 @@ class DynamoDBTable:
         return groups
 
     def _stored(self, write: Write) -> Item:
-        """What a write leaves behind as far as it says so, for its cost."""
+        """The attributes that a write sets, as far as they are known, for its cost."""
         item: Item = {"pk": write.key.pk, "sk": write.key.sk}
         match write:
             case Put():
@@ -457,7 +460,7 @@ class DynamoDBTable:
     ) -> Wire:
         if condition is not None:
             request["ConditionExpression"] = expression.condition(condition)
-            # The loser sees the winner's item in the same answer and needs no second read.
+            # A failed condition returns the current item, which saves a second read.
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return {**request, **expression.request()}
 
@@ -466,13 +469,13 @@ _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroug
 
 
 def _raise_unless_passing(error: DynamoDBError, writes: Sequence[Write]) -> None:
-    """Say why a transaction was cancelled, unless it is worth another attempt."""
+    """Raise the reason of a cancelled transaction, unless it can be retried."""
     if error.code == "TransactionInProgressException":
         return
     if error.code != "TransactionCanceledException":
         raise error
     reasons = error.body.get("CancellationReasons") or []
-    # A conflict or a throttle says nothing about the conditions: try again, then decide.
+    # A conflict or a throttle says nothing about the conditions. Retry.
     if any(reason.get("Code") in _PASSING_REASONS for reason in reasons):
         return
     for write, reason in zip(writes, reasons, strict=True):
@@ -487,7 +490,7 @@ def _failed_item(error: DynamoDBError) -> Item | None:
 
 
 def _is_own_write(error: DynamoDBError, write_id: bytes) -> bool:
-    """Recognise a condition that failed because an earlier attempt of this call had succeeded."""
+    """Return whether a condition failed because an earlier attempt of this call had succeeded."""
     if error.code != "ConditionalCheckFailedException":
         return False
     item = _failed_item(error)

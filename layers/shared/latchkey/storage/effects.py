@@ -1,4 +1,4 @@
-"""Effects as writes: the part of a transaction that every change has in common."""
+"""Encodes Effects as writes of the change's transaction."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Item, Write
 
 type Seal = Callable[[bytes, bytes, str], bytes]
-"""Encrypts (key, plain text, place); the key is the subject's own."""
+"""Encrypts (key, plaintext, place) with the subject's key."""
 
 
 _RETENTION = timedelta(days=AUDIT_RETENTION_DEFAULT_DAYS)
 
 
 class EffectWriter:
-    """Turns effects into the writes that go into the change's transaction."""
+    """Converts Effects into writes."""
 
     def __init__(self, seal: Seal, *, retention: timedelta = _RETENTION) -> None:
-        """Seal what is personal with this function; keep rows in the table for so long."""
+        """Seal personal data with this function, and keep rows in the table for this time."""
         self._seal = seal
         self._retention = retention
 
     def writes(self, effects: Effects) -> list[Write]:
-        """Cost: 2 write units a message, and 2 a row with 2 or 3 more for its indexes."""
+        """Cost: 2 write units per message, and 2 per row, with 2 or 3 more for its indexes."""
         return [
             *(self._audit_put(row) for row in effects.audit),
             *(_outbox_put(message) for message in effects.outbox),

@@ -1,11 +1,11 @@
-"""Where exports lie as files: staged segments while a worker collects, then one archive.
+"""Files of exports: staged segments while a worker collects rows, then one archive.
 
-    staged/<export id>/<segment>    rows; a worker's own, read by nobody else
+    staged/<export id>/<segment>    rows, read by the worker only
     archives/<export id>.zip        the file; its key follows from the export's id
 
-Nothing here makes a file reachable: only an export that is `ready` gets a link, and it becomes
-ready after its archive is complete (`storage/exports.py`). A multipart upload that is not completed
-is not an object, so a worker that dies leaves nothing half written.
+A file can be reached only when the export is `ready`, because only then it has a link. It becomes
+`ready` after its archive is complete (`storage/exports.py`). An incomplete multipart upload
+is not an object, so a crash leaves no partial file.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ if TYPE_CHECKING:
 
 
 def archive_key(export_id: str) -> str:
-    """The one object that an export becomes."""
+    """Return the key of an export's archive."""
     return f"archives/{export_id}.zip"
 
 
 def staged_key(export_id: str, name: str) -> str:
-    """An object that a worker sets aside."""
+    """Return the key of a staged object."""
     return f"{staged_prefix(export_id)}{name}"
 
 
 def staged_prefix(export_id: str) -> str:
-    """What all of an export's staged objects begin with."""
+    """Return the prefix of all staged objects of an export."""
     return f"staged/{export_id}/"
 
 
 class Upload(Protocol):
-    """An object that is sent in parts."""
+    """A multipart upload."""
 
     def add(self, part: bytes) -> None:
         """Send the next part."""
         ...
 
     def complete(self) -> None:
-        """Make the parts an object, instead of any that is there, at one instant."""
+        """Complete the object. It replaces an existing one atomically."""
         ...
 
     def abandon(self) -> None:
-        """Throw the parts away."""
+        """Discard the parts."""
         ...
 
 
 class ArchiveWriter:
-    """A file being written, forward only, that comes into being all at once or not at all.
+    """A write-only file that becomes an object when it is complete.
 
-    It holds one part in memory, whatever the size of the whole.
+    It has one part in memory, for any size of the file.
     """
 
     def __init__(self, upload: Upload) -> None:
@@ -64,7 +64,7 @@ class ArchiveWriter:
         self._size = 0
 
     def write(self, content: bytes) -> int:
-        """Append; what `zipfile` calls."""
+        """Append data. Called by `zipfile`."""
         self._digest.update(content)
         self._size += len(content)
         self._pending += content
@@ -74,50 +74,50 @@ class ArchiveWriter:
         return len(content)
 
     def flush(self) -> None:
-        """Do nothing; `zipfile` calls it. S3 takes no part before it is full."""
+        """Do nothing. `zipfile` calls it, but S3 accepts no partial part."""
 
     def complete(self) -> tuple[int, str]:
-        """Make it an object; return its size and its SHA-256 in hex."""
+        """Complete the object. Returns its size and its SHA-256 in hexadecimal."""
         if self._pending:
             self._upload.add(bytes(self._pending))
         self._upload.complete()
         return self._size, self._digest.hexdigest()
 
     def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Discard the file."""
         self._upload.abandon()
 
 
 class ExportFiles(Protocol):
-    """What exports need of a file store. Every method raises TemporarilyUnavailable."""
+    """The file store of exports. Every method raises TemporarilyUnavailable."""
 
     def stage(self, export_id: str, name: str, content: bytes) -> None:
-        """Set a segment aside."""
+        """Store a segment."""
         ...
 
     def read_staged(self, export_id: str, name: str) -> bytes:
-        """Read a segment back: EXPORT_SEGMENT_BYTES and a row, at most."""
+        """Read a segment: at most EXPORT_SEGMENT_BYTES and a row."""
         ...
 
     def delete_staged(self, export_id: str) -> None:
-        """Remove everything that was set aside, also by workers that died."""
+        """Delete all staged segments of an export, also those of dead workers."""
         ...
 
     def write_archive(self, export_id: str) -> ArchiveWriter:
-        """Begin to write the archive."""
+        """Start writing the archive."""
         ...
 
     def delete_archive(self, export_id: str) -> None:
-        """Remove the archive; that there is none is no error."""
+        """Delete the archive. A missing one is not an error."""
         ...
 
     def link(self, export_id: str, *, file_name: str, now: datetime) -> tuple[str, int]:
-        """Make a link to the archive; return it with the seconds that it is good for."""
+        """Create a link to the archive. Returns it with its lifetime in seconds."""
         ...
 
 
 class MemoryExportFiles:
-    """The files of one process, for tests."""
+    """Files in memory, for tests."""
 
     def __init__(self) -> None:
         """Start empty."""

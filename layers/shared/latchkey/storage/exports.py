@@ -1,6 +1,6 @@
-"""Exports: one item each, and a ledger that says which one of a person's is under way.
+"""Exports: one item each, and a ledger that names the running one of a person.
 
-The costs are the table's own; what lists an export anew in gsi1 costs 1 or 2 WRU there, too.
+Costs are those of the table. Listing an export again in gsi1 costs another 1 or 2 WRU.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Item, Table, Value, Write
 
 _CHECKPOINT = ("lease_id", "lease_until", "collected", "after", "segments", "packed_at")
-"""What only a worker needs, and is dropped when there is no work left."""
+"""Attributes that only a worker needs. They are removed when the work is done."""
 
 _PAGE = 100
 
@@ -52,7 +52,7 @@ class ExportStore:
     """The exports of every account."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
         self._effects = effects
 
@@ -86,7 +86,7 @@ class ExportStore:
         return [from_item(Export, item) for item in read_all(self._table, query)]
 
     def ledger_version(self, account_id: str) -> int:
-        """Read how often the account's ledger has changed, to be handed to `put_new`.
+        """Read the version of the account's ledger, for `put_new`.
 
         Pattern      X3, before a request
         Request      GetItem
@@ -114,9 +114,9 @@ class ExportStore:
         Pattern      X4, request an export
         Request      TransactWriteItems
         Cost         10 WRU: export, ledger, audit row, message, and the check of the account
-        Condition    the account is active, nothing of its is under way, and its ledger has not
+        Condition    the account is active, no export is running, and its ledger has not
                      changed since the limit was counted
-        Race         of two, one gets ExportAlreadyRunning, or False when the other one's export
+        Race         of two, one gets ExportAlreadyRunning, or False if the other's export
                      has begun and ended in between, or one of `also` could not be written
         Raises       AccountNotFound, ExportAlreadyRunning
         """
@@ -148,14 +148,14 @@ class ExportStore:
         return True
 
     def record_links(self, exports: Sequence[Export], now: datetime, effects: Effects) -> bool:
-        """Record that links to these files are about to be handed out.
+        """Record that links to these files will be returned.
 
         Pattern      X5, download
         Request      TransactWriteItems
         Cost         4 WRU for one: export and audit row; 2 for each further export
         Bounds       EXPORT_LINKS_PER_TRANSACTION
-        Condition    each file is there and has not expired
-        Race         False if one of them has just gone: then no link may be handed out
+        Condition    each file exists and has not expired
+        Race         False if one of them is gone: return no link
         """
         updates = [
             Update(
@@ -172,12 +172,12 @@ class ExportStore:
     def claim(
         self, account_id: str, export_id: str, *, lease_id: str, now: datetime, until: datetime
     ) -> Export | None:
-        """Take an export to work on it; None when there is nothing left to do.
+        """Claim an export. None if there is nothing left to do.
 
         Pattern      X6, a message arrives
         Request      UpdateItem
         Cost         1 WRU
-        Condition    queued, or running under a lease that has passed
+        Condition    queued, or running with an expired lease
         Race         of two, one gets ExportBusy
         Raises       ExportBusy while another worker's lease lasts
         """
@@ -201,13 +201,13 @@ class ExportStore:
         return from_item(Export, item)
 
     def checkpoint(self, export: Export) -> None:
-        """Write how far a worker has come.
+        """Store the worker's progress.
 
         Pattern      X7, a segment is staged, or everything is
         Request      UpdateItem
         Cost         1 WRU per KiB: 1 for up to 5 segments
-        Condition    the lease is still this worker's
-        Race         a worker that was taken for dead stops here
+        Condition    the worker still has the lease
+        Race         a worker that has lost its lease stops here
         Raises       ExportLeaseLost
         """
         written: dict[str, Value] = {
@@ -229,12 +229,12 @@ class ExportStore:
             raise ExportLeaseLost from failed
 
     def hand_over(self, export: Export, now: datetime, effects: Effects) -> None:
-        """Give an export back with its checkpoint, and send the message that goes on with it.
+        """Release an export with its checkpoint, and send the message that continues it.
 
         Pattern      X8, the worker's time runs out
         Request      TransactWriteItems
         Cost         4 WRU: export and message
-        Condition    the lease is still this worker's
+        Condition    the worker still has the lease
         Raises       ExportLeaseLost
         """
         change = Change(
@@ -255,13 +255,13 @@ class ExportStore:
         expires_at: datetime,
         effects: Effects,
     ) -> None:
-        """Let the owner have the file: the only write that makes it reachable.
+        """Make the export ready. Only this write makes the file available.
 
         Pattern      X9, the archive is complete
         Request      TransactWriteItems
         Cost         8 WRU: export, ledger, audit row, mail
-        Condition    the lease is still this worker's
-        Race         once, whatever is delivered twice: so one mail
+        Condition    the worker still has the lease
+        Race         once for repeated deliveries, so there is one email
         Raises       ExportLeaseLost
         """
         change = Change(
@@ -282,13 +282,13 @@ class ExportStore:
             raise ExportLeaseLost
 
     def fail(self, export: Export, reason: FailureReason, now: datetime, effects: Effects) -> bool:
-        """Give an export up; the lease is kept, to say until when its worker may still be alive.
+        """Mark an export as failed. The lease stays: its worker may still be alive until then.
 
         Pattern      X10, a dead letter, too large, the account is closed
         Request      TransactWriteItems
         Cost         6 WRU: export, ledger, audit row
         Condition    queued or running
-        Race         False when it has been finished, or given up, already
+        Race         False if it is already finished or failed
         """
         change = Change(
             assign={
@@ -306,18 +306,18 @@ class ExportStore:
     # Upkeep ----------------------------------------------------------------------------------
 
     def due(self, now: datetime) -> Iterator[Export]:
-        """List what cleanup should look at, longest overdue first.
+        """List overdue exports, the longest overdue first.
 
         Pattern      X11, cleanup
         Request      Query, GetItem
         Consistency  the index (gsi1) is eventually consistent: each is read again, strongly
         Cost         1.5 RRU for one; 1 for each further one, and half of one per 4 KiB of index
-        Bounds       what is overdue; read a page of 100 at a time
+        Bounds       all that are overdue; read in pages of 100
         """
         return self._listed(keys.EXPORT_DUE, until=now)
 
     def failed(self, now: datetime) -> Iterator[Export]:
-        """List what was given up, oldest first.
+        """List failed exports, oldest first.
 
         Pattern      X12, redrive
         Request      Query, GetItem
@@ -327,12 +327,12 @@ class ExportStore:
         return self._listed(keys.EXPORT_FAILED, until=now)
 
     def requeue(self, export: Export, now: datetime, effects: Effects) -> bool:
-        """Send the message of an export again that nobody seems to work on.
+        """Send another message for an export that seems to have no worker.
 
         Pattern      X13, cleanup
         Request      TransactWriteItems
         Cost         4 WRU: export and message
-        Condition    queued, or running under a lease that has passed; and nobody has re-queued it
+        Condition    queued, or running with an expired lease, and not yet requeued
         Race         of two, one gets False
         """
         overdue = Compare("gsi1sk", "<=", keys.due(to_milliseconds(now), export.id))
@@ -344,7 +344,7 @@ class ExportStore:
         return self._try([update, *self._effects.writes(effects)])
 
     def expire(self, export: Export, effects: Effects) -> bool:
-        """Record that a file is gone.
+        """Record that a file was removed.
 
         Pattern      X14, cleanup
         Request      TransactWriteItems
@@ -359,12 +359,12 @@ class ExportStore:
         return self._try([update, *self._effects.writes(effects)])
 
     def redrive(self, export: Export, now: datetime, effects: Effects) -> bool:
-        """Start a failed export over.
+        """Restart a failed export.
 
-        Pattern      X15, an operator has repaired what made exports fail
+        Pattern      X15, an operator has repaired the cause
         Request      TransactWriteItems
         Cost         8 WRU: export, ledger, message, audit row
-        Condition    failed, and nothing else of the person is under way
+        Condition    failed, and the person has no running export
         Race         of two, one gets False
         """
         update = Update(
@@ -388,7 +388,7 @@ class ExportStore:
         return self._try([update, ledger, *self._effects.writes(effects)])
 
     def delete_by_account(self, account_id: str) -> None:
-        """Forget an account's exports; their files must be gone.
+        """Remove an account's exports. Their files must be deleted before.
 
         Pattern      X16, erasure
         Request      Query, BatchWriteItem
@@ -400,7 +400,7 @@ class ExportStore:
         )
 
     def _listed(self, partition: str, *, until: datetime) -> Iterator[Export]:
-        # The keys sort as text: nothing sorts before "0", and "~" after every id.
+        # Keys sort as text: "0" sorts before every id and "~" after.
         bounds = ("0", keys.due(to_milliseconds(until), "~"))
         query = Query(partition=partition, between=bounds, limit=_PAGE, index="gsi1")
         for found in list(read_all(self._table, query)):
@@ -431,7 +431,7 @@ def _leased_to(export: Export) -> Condition:
 
 
 def _release(export: Export) -> Update:
-    """Free the person's one place. An export that is open holds it: see `put_new`, `redrive`."""
+    """Return the write that frees the slot of a running export: see `put_new`, `redrive`."""
     return Update(
         keys.export_ledger(export.account_id),
         Change(drop=["running"], add={"version": 1}),
@@ -449,7 +449,7 @@ def _is_version(version: int) -> Condition:
 
 
 def _due_after(export_id: str, since: datetime) -> dict[str, Value]:
-    """List it for cleanup to look at, unless something happens before."""
+    """Return the index attributes that make cleanup check the export at this time."""
     at = since + timedelta(seconds=EXPORT_REQUEUE_AFTER_SECONDS)
     return _listed(keys.EXPORT_DUE, at, export_id)
 

@@ -1,4 +1,4 @@
-"""Every key of the system.
+"""All keys of the tables.
 
     entity          table  pk                    sk
     account         main   ACCOUNT#<account id>  ACCOUNT
@@ -12,12 +12,12 @@
     avatar upload   main   ACCOUNT#<account id>  AVATAR_UPLOAD#<slot>
     idempotency key main   ACCOUNT#<account id>  IDEMPOTENCY#<digest>
     the same, of a registration  main  REGISTRATION#<digest>  REGISTRATION
-    unshown avatar  main   UNSHOWN_AVATARS       <avatar id>
-    e-mail claim    main   EMAIL#<address>       CLAIM
+    unused avatar   main   UNSHOWN_AVATARS       <avatar id>
+    address claim   main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     known device    main   ACCOUNT#<account id>  DEVICE#<device id>
     single-use token main  TOKEN#<token id>      TOKEN
-    mailed code     main   TOKEN#<digest>        CODE
+    emailed code    main   TOKEN#<digest>        CODE
     quota's window  main   LIMIT#<name>#<whose>  WINDOW#<number>
     attempts        main   LIMIT#<name>#<whose>  ATTEMPTS
     outbox message  main   OUTBOX#<hour>#<shard> <queue>#<message id>
@@ -26,29 +26,29 @@
     administrators  main   ADMINISTRATORS        COUNT
     erasure receipt main   RECEIPT#<receipt id>  RECEIPT
     audit row       audit  SUBJECT#<pseudonym>   <row id>
-    request row     audit  REQUESTS#<hour>       <row id>, of a request that concerns nobody
+    request row     audit  REQUESTS#<hour>       <row id>, of a request without an account
     chain block     audit  CHAIN#<chain>         <number of the block>
 
-The audit table's indexes hold keys only. Rows of requests that were served are in none of them.
+The audit table's indexes have keys only. Rows of successful requests are in none of them.
 
     index  pk                              sk
     gsi1   SESSION#<session id>            <row id without its prefix>
     gsi2   DAY#<day>#<shard>               <row id without its prefix>
     gsi3   ACTION#<action>#<day>#<shard>   <row id without its prefix>
 
-What belongs to a person lies in the person's own partition: somebody else's session can't even be
-addressed, and one strongly consistent query lists them all. Claims are what makes an address or a
-name unique: they are put on the condition that they are absent, in the account's transaction.
+All data of a person is in the person's partition: another person's session can't be addressed, and
+one strongly consistent query lists all sessions. Claims keep addresses and usernames unique: they
+are put on the condition that they are absent, in the account's transaction.
 
-    index  what is listed                   gsi1pk          gsi1sk
-    gsi1   exports that cleanup looks at    EXPORT_DUE      <when, epoch ms>#<export id>
-    gsi1   exports that can be redriven     EXPORT_FAILED   <when, epoch ms>#<export id>
-    gsi1   accounts, by when they were made  ACCOUNTS#<status>  <when, epoch ms>#<account id>
-    gsi1   sessions, by when they began     SESSIONS              <when, epoch ms>#<session id>
+    index  lists                            pk                    sk
+    gsi1   exports that cleanup checks      EXPORT_DUE            <when, epoch ms>#<export id>
+    gsi1   failed exports                   EXPORT_FAILED         <when, epoch ms>#<export id>
+    gsi1   accounts, by creation            ACCOUNTS#<status>     <when, epoch ms>#<account id>
+    gsi1   sessions, by start               SESSIONS              <when, epoch ms>#<session id>
     gsi2   accounts, by their address       ADDRESSES#<its first> <address>
     gsi2   sessions, by their IP address    IPS#<its first bits>  <address, hex>#<session id>
-    gsi1   deletions to look at             PURGE_DUE             <when, epoch ms>#<account id>
-    gsi1   mailed tokens of an account      TOKENS#<account id>   <token id>
+    gsi1   deletions to check               PURGE_DUE             <when, epoch ms>#<account id>
+    gsi1   emailed tokens of an account     TOKENS#<account id>   <token id>
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ REVOCATION_PREFIX = "REVOCATION#"
 
 
 def account_partition(account_id: str) -> str:
-    """The partition of everything that is one person's."""
+    """Return the partition key of a person."""
     return f"ACCOUNT#{account_id}"
 
 
@@ -119,17 +119,17 @@ def export(account_id: str, export_id: str) -> Key:
 
 
 def export_ledger(account_id: str) -> Key:
-    """Which of a person's exports is under way: one at most."""
+    """The ledger that names the running export of a person."""
     return Key(account_partition(account_id), "EXPORTS")
 
 
 def deletion(account_id: str) -> Key:
-    """That an account is to be erased, and how far that is."""
+    """The deletion of an account and its progress."""
     return Key(account_partition(account_id), "DELETION")
 
 
 def revocation(account_id: str, revocation_id: str) -> Key:
-    """That an administrator has seen what a revocation would end."""
+    """A confirmation of a dry run."""
     return Key(account_partition(account_id), f"{REVOCATION_PREFIX}{revocation_id}")
 
 
@@ -137,60 +137,60 @@ MAIL_SUPPRESSION_PREFIX = "MAIL_SUPPRESSION#"
 
 
 def mail_suppression(account_id: str, email_key: str) -> Key:
-    """That an address of an account gets no mails."""
+    """An address of an account that gets no emails."""
     digest = hashlib.sha256(email_key.encode()).hexdigest()[:32]
     return Key(account_partition(account_id), f"{MAIL_SUPPRESSION_PREFIX}{digest}")
 
 
 def accounts_partition(status: str) -> str:
-    """The index partition (gsi1) of the accounts in a state."""
+    """The index partition (gsi1) of the accounts with a status."""
     return f"ACCOUNTS#{status}"
 
 
 def addresses_partition(email_key: str) -> str:
-    """The index partition (gsi2) of the accounts whose address begins as this one."""
+    """The index partition (gsi2) of the accounts whose addresses start with the same character."""
     return f"ADDRESSES#{email_key[:1]}"
 
 
 def receipt(receipt_id: str) -> Key:
-    """What is left of an account that was erased."""
+    """The receipt of an erased account."""
     return Key(f"RECEIPT#{receipt_id}", "RECEIPT")
 
 
 def administrators() -> Key:
-    """How many administrators there are."""
+    """The number of administrators."""
     return Key("ADMINISTRATORS", "COUNT")
 
 
 def account_tokens_partition(account_id: str) -> str:
-    """The index partition (gsi1) of the mailed tokens that act on an account."""
+    """The index partition (gsi1) of an account's emailed tokens."""
     return f"TOKENS#{account_id}"
 
 
 def due(milliseconds: int, item_id: str) -> str:
-    """Sort key of what has to be looked at by an instant; thirteen digits last until 2286."""
+    """The sort key of items that are due at a time. Thirteen digits last until 2286."""
     return f"{milliseconds:013d}#{item_id}"
 
 
 def avatar_upload(account_id: str, slot: int) -> Key:
-    """One of the few uploads that an account may have pending."""
+    """One of the few pending uploads of an account."""
     return Key(account_partition(account_id), f"{AVATAR_UPLOAD_PREFIX}{slot}")
 
 
 def idempotency(account_id: str | None, digest: str) -> Key:
-    """What an idempotency key has created: an account's key, or one of a registration (None)."""
+    """The result of an idempotency key, of an account or of a registration (None)."""
     if account_id is None:
         return Key(f"REGISTRATION#{digest}", "REGISTRATION")
     return Key(account_partition(account_id), f"IDEMPOTENCY#{digest}")
 
 
 def unshown_avatar(avatar_id: str) -> Key:
-    """A picture's file that may exist and that no account shows; their ids sort by time."""
+    """An avatar file that may exist unused. Their ids sort by time."""
     return Key(UNSHOWN_AVATARS, avatar_id)
 
 
 def device(account_id: str, device_id: str) -> Key:
-    """A device that an account has been signed in on."""
+    """A known device of an account."""
     return Key(account_partition(account_id), f"DEVICE#{device_id}")
 
 
@@ -198,76 +198,78 @@ LIMIT_PREFIX = "LIMIT#"
 
 
 def quota_window(name: str, subject: str, number: int) -> Key:
-    """How often somebody did something in one window of the clock."""
+    """The count of a subject in one window of the clock."""
     return Key(_limit_partition(name, subject), f"WINDOW#{number}")
 
 
 def attempts(name: str, subject: str) -> Key:
-    """What somebody has tried in vain."""
+    """The failed attempts of a subject."""
     return Key(_limit_partition(name, subject), "ATTEMPTS")
 
 
 def _limit_partition(name: str, subject: str) -> str:
-    # A digest, because subjects are network addresses and accounts, which nobody should be able to
-    # read in a key for the hour or so that it is there.
+    # A digest, because subjects are IP addresses and accounts, which should not be readable in
+    # keys.
     return f"{LIMIT_PREFIX}{name}#{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
 
 
 def email_claim(email_key: str) -> Key:
-    """Who has this address."""
+    """The claim of an address."""
     return Key(f"EMAIL#{email_key}", "CLAIM")
 
 
 def username_claim(username_key: str) -> Key:
-    """Who has this name."""
+    """The claim of a username."""
     return Key(f"USERNAME#{username_key}", "CLAIM")
 
 
 def single_use_token(token_id: str) -> Key:
-    """A token that was mailed: to verify, to reset, to object."""
+    """An emailed token."""
     return Key(f"TOKEN#{token_id}", "TOKEN")
 
 
 def mailed_code(digest: str) -> Key:
-    """A code that was mailed; whose it is, is in the digest."""
+    """An emailed code. The digest includes its account."""
     return Key(f"TOKEN#{digest}", "CODE")
 
 
 OUTBOX_PREFIX = "OUTBOX#"
-"""What the relay's event source filters the table's stream by; the template says it again."""
+"""The prefix that the relay's event source filters by. The template repeats it."""
 
 OUTBOX_SHARDS = 4
-"""Partitions that one hour's messages are spread over. A message costs four write units and a
-partition has a thousand a second, so a thousand messages a second fit."""
+"""Partitions per hour of messages. A message costs four write units and a partition has a thousand
+per
+second, so a thousand messages per second fit.
+"""
 
 
 def outbox(queue: Queue, message_id: str) -> Key:
-    """A message that waits for its work to be done.
+    """A pending outbox message.
 
-    Everything that the relay needs is in the key, so that the table's stream carries keys only:
-    no password hash and no session's secret ever enters it.
+    The key has everything that the relay needs, so the stream has keys only and never a password
+    hash or a session's secret.
     """
     shard = ord(message_id[-1]) % OUTBOX_SHARDS
     return Key(_outbox_partition(minted_at(message_id), shard), f"{queue}#{message_id}")
 
 
 HEARTBEATS = f"{OUTBOX_PREFIX}HEARTBEAT"
-"""Under the outbox's prefix, so that heartbeats take the same way as its messages."""
+"""With the outbox's prefix, so that heartbeats pass the same filter."""
 
 
 def heartbeat(at: datetime) -> Key:
-    """A sign of life that goes through the table's stream to the relay."""
+    """A heartbeat for the relay."""
     return Key(HEARTBEATS, f"{to_milliseconds(at):013d}")
 
 
 def outbox_message(key: Key) -> tuple[Queue, str]:
-    """Read a message's queue and id back from its key."""
+    """Parse a message's queue and id from its key."""
     queue, _, message_id = key.sk.partition("#")
     return Queue(queue), message_id
 
 
 def outbox_partitions(since: datetime, until: datetime) -> list[str]:
-    """The partitions of every message that was made in this time, oldest first."""
+    """Return the partitions of all messages of a period, oldest first."""
     first = since.replace(minute=0, second=0, microsecond=0)
     hours = (until - first) // timedelta(hours=1) + 1
     return [
@@ -282,7 +284,7 @@ def _outbox_partition(at: datetime, shard: int) -> str:
 
 
 def task_lease(task: str) -> Key:
-    """Who is at a scheduled task."""
+    """The lease of a scheduled task."""
     return Key(f"TASK#{task}", "LEASE")
 
 
@@ -297,12 +299,12 @@ def audit_row(subject_id: str, row_id: str) -> Key:
 
 
 def audit_request_partition(at: datetime) -> str:
-    """The partition of an hour's requests that concern nobody whom we know."""
+    """The partition of an hour's requests without an account."""
     return f"REQUESTS#{at.astimezone(UTC):%Y-%m-%dT%H}"
 
 
 def audit_session_partition(session_id: str) -> str:
-    """The index partition (gsi1) of what happened to a session, or in it."""
+    """The index partition (gsi1) of a session's rows."""
     return f"SESSION#{session_id}"
 
 
@@ -317,12 +319,12 @@ def audit_action_partitions(action: Action, day: date) -> list[str]:
 
 
 def audit_index_shard(row_id: str) -> int:
-    """Which of a day's partitions a row is in: so that no day is one hot partition."""
+    """Return the shard of a row in its day, so that no partition gets hot."""
     return zlib.crc32(row_id.encode()) % AUDIT_INDEX_SHARDS
 
 
 def audit_chain_of(partition: str) -> int:
-    """Which chain the rows of a partition are in, for ever."""
+    """Return the chain of a partition's rows. It never changes."""
     return zlib.crc32(partition.encode()) % AUDIT_CHAINS
 
 

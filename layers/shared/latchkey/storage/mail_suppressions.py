@@ -1,7 +1,6 @@
-"""Addresses that get no mails, each in the partition of the person whose address it is.
+"""Addresses that get no emails, each in the partition of its person.
 
-There, because an erasure takes it along, an export finds it, and somebody else who gets the address
-later starts afresh.
+So an erasure removes it, an export includes it, and a later owner of the address is not affected.
 """
 
 from __future__ import annotations
@@ -38,15 +37,15 @@ if TYPE_CHECKING:
 
 
 class MailSuppressionStore:
-    """Everybody's."""
+    """The suppressed addresses of all accounts."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
         self._effects = effects
 
     def find(self, account_id: str, address: str) -> MailSuppression | None:
-        """Tell whether an address of an account gets no mails, and why.
+        """Return why an address of an account gets no emails, or None.
 
         Pattern      H1, before every mail to an account
         Request      GetItem
@@ -56,7 +55,7 @@ class MailSuppressionStore:
         return _suppression(self._table.get(keys.mail_suppression(account_id, email_key(address))))
 
     def list_by_account(self, account_id: str) -> list[MailSuppression]:
-        """List the addresses of an account that get no mails.
+        """List an account's addresses that get no emails.
 
         Pattern      H2, export
         Request      Query
@@ -70,7 +69,7 @@ class MailSuppressionStore:
         return [suppression for suppression in found if suppression is not None]
 
     def suppress(self, account: Account, suppression: MailSuppression, effects: Effects) -> bool:
-        """Send no more mails to an address; False if there is nothing to change.
+        """Stop emails to an address. False if nothing changes.
 
         Pattern      H3, a mail bounced for good, or was reported
         Request      TransactWriteItems
@@ -96,14 +95,14 @@ class MailSuppressionStore:
         return True
 
     def allow(self, account_id: str, address: str, now: datetime, effects: Effects) -> bool:
-        """Send mails to an address again; False if they were not stopped.
+        """Allow emails to an address again. False if they were not stopped.
 
-        What is left keeps an event that is delivered late from stopping them once more.
+        The remaining item makes late events have no effect.
 
-        Pattern      H4, an operator has looked into it
+        Pattern      H4, an operator allows them
         Request      TransactWriteItems
         Cost         4 WRU: it, and the audit row
-        Condition    mails to it are stopped
+        Condition    emails to it are stopped
         """
         expires_at = now + timedelta(days=MAIL_EVENT_DAYS)
         left: Item = {"allowed_at": to_milliseconds(now), "ttl": int(expires_at.timestamp())}

@@ -1,4 +1,4 @@
-"""Mail on SES."""
+"""Sends emails with SES."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ if TYPE_CHECKING:
     from latchkey.domain.mail import Letter
 
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
-"""One attempt: a second one after a lost answer would be a second mail. The queue tries again."""
+"""One attempt: a retry after a lost response could send a second email. The queue retries."""
 
 
 _TOO_FAST = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
 _TOO_MANY = "LimitExceededException"
 _DAILY = "daily"
-"""What SES says when the quota of 24 hours is used up, with the code that it has for its rate, too.
-Source: Amazon SES Developer Guide, "Errors related to the sending quotas"."""
+"""The messages of SES when the 24-hour quota is used up. Its error code is that of the rate limit.
+Source: Amazon SES Developer Guide, "Errors related to the sending quotas".
+"""
 
 
 class MailNotSent(Exception):
-    """SES refused or did not answer. Says why by its code only: its words repeat the address."""
+    """SES refused or did not respond. Has only its code, because its message has the address."""
 
     def __init__(self, code: str) -> None:
-        """Carry SES's code, or the name of what kept it from answering: the log has it."""
+        """Store the code of SES, or the name of the error, for the log."""
         super().__init__(code)
         self.code = code
 
 
 class Mailer:
-    """Sends mails from one address."""
+    """Sends emails from one address."""
 
     def __init__(self, *, sender: str, sender_name: str, configuration_set: str) -> None:
-        """Send from this address, which is an identity of SES or of a domain that is one."""
+        """Send from this address. It, or its domain, must be an SES identity."""
         self._from = formataddr((sender_name, sender))
         self._configuration_set = configuration_set
         self._ses: Any = aws_client("sesv2", _CONFIG)
 
     def send(self, to: str, letter: Letter) -> None:
-        """Send a mail. Raises MailNotSent; MailPostponed when SES takes no more for now."""
+        """Send an email. Raises MailNotSent, or MailPostponed above a limit of SES."""
         body = {"Text": _utf8(letter.text), "Html": _utf8(letter.html)}
         request: dict[str, Any] = {
             "FromEmailAddress": self._from,
@@ -55,7 +56,7 @@ class Mailer:
                 "Simple": {
                     "Subject": _utf8(letter.subject),
                     "Body": body,
-                    # RFC 3834: nobody's absence notice is to answer.
+                    # RFC 3834: prevents automatic replies.
                     "Headers": [{"Name": "Auto-Submitted", "Value": "auto-generated"}],
                 }
             },

@@ -1,9 +1,9 @@
-"""The media bucket: what people upload, apart from what is shown.
+"""The media bucket: uploads, and processed avatars.
 
-    incoming/<account id>/<upload id>   as it came; nothing ever serves it; a day
-    media/avatars/<avatar id>.webp      as we made it; the CDN serves it
+    incoming/<account id>/<upload id>   unprocessed; never served; deleted after a day
+    media/avatars/<avatar id>.webp      processed; served by the CDN
 
-The second kind is written under a name that was never used and is never changed, so any cache may
+An avatar file has a unique name and never changes, so any cache may
 keep it.
 """
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from latchkey.domain.avatar import AvatarUpload
 
 CACHE_CONTROL = "public, max-age=31536000, s-maxage=86400, immutable"
-"""A year in a browser, which can't be told anyway; a day in the CDN, so that erasure reaches it."""
+"""A year in browsers, which can't be invalidated; a day in the CDN, so that erasure applies."""
 
 _S3 = CLIENT_CONFIG.merge(S3_SIGNING)
 
 
 class MediaBucket:
-    """The bucket of one deployment. Every method raises TemporarilyUnavailable."""
+    """The media bucket. Every method raises TemporarilyUnavailable."""
 
     def __init__(self, bucket: str) -> None:
         """Use this bucket."""
@@ -43,10 +43,10 @@ class MediaBucket:
         self._s3 = aws_client("s3", _S3)
 
     def presign_upload(self, upload: AvatarUpload, now: datetime) -> PresignedPost:
-        """Sign a form that stores one file of the allowed size and type, under one name, for once.
+        """Sign a form that uploads one file of the allowed size and type under one name.
 
-        Source: "Creating an HTML form (using AWS Signature Version 4)"; a presigned PUT could not
-        bound the size. No request is made.
+        Source: "Creating an HTML form (using AWS Signature Version 4)"; a presigned PUT can't
+        limit the size. No request is made.
         """
         content_type = {"Content-Type": upload.content_type.value}
         remaining = int((upload.upload_until - now).total_seconds())
@@ -60,27 +60,27 @@ class MediaBucket:
         return PresignedPost(url=signed["url"], fields=signed["fields"])
 
     def read_upload(self, upload: AvatarUpload) -> bytes | None:
-        """Read what was uploaded, and one byte beyond what is allowed; None when nothing was."""
+        """Read an upload, up to one byte above the limit. None if it does not exist."""
         return self._read(_incoming(upload.account_id, upload.id))
 
     def delete_upload(self, upload: AvatarUpload) -> None:
-        """Forget what was uploaded."""
+        """Delete an upload."""
         self._call("delete_object", Key=_incoming(upload.account_id, upload.id))
 
     def list_uploads(self, account_id: str) -> list[str]:
-        """Name every upload of a person that is there, 1,000 of them: a day's are dozens."""
+        """List up to 1,000 uploads of a person. There are dozens per day at most."""
         prefix = _incoming(account_id, "")
         listed = self._call("list_objects_v2", Prefix=prefix).get("Contents", [])
         return [entry["Key"].removeprefix(prefix) for entry in listed]
 
     def delete_uploads(self, account_id: str) -> None:
-        """Forget every upload of a person; that there is none is no error."""
+        """Delete every upload of a person. None is not an error."""
         while upload_ids := self.list_uploads(account_id):
             for upload_id in upload_ids:
                 self._call("delete_object", Key=_incoming(account_id, upload_id))
 
     def put_avatar(self, avatar_id: str, webp: bytes) -> None:
-        """Store a picture to be shown."""
+        """Store an avatar."""
         self._call(
             "put_object",
             Key=_avatar(avatar_id),
@@ -90,11 +90,11 @@ class MediaBucket:
         )
 
     def read_avatar(self, avatar_id: str) -> bytes | None:
-        """Read a picture that is shown; None when it has just gone."""
+        """Read an avatar. None if it does not exist."""
         return self._read(_avatar(avatar_id))
 
     def delete_avatar(self, avatar_id: str) -> None:
-        """Forget a picture; that it was never stored is no error."""
+        """Delete an avatar. A missing one is not an error."""
         self._call("delete_object", Key=_avatar(avatar_id))
 
     def _read(self, key: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The table in memory: one lock, one dictionary. For tests of flows, and for trying things out."""
+"""The table in memory, with one lock and one dictionary. For tests and experiments."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _holds(condition: Condition | None, item: Item | None) -> bool:
 
 
 def _copied[T](value: T) -> T:
-    """Copy lists and maps all the way down; everything else in an item is immutable."""
+    """Copy lists and maps recursively. Other values are immutable."""
     if isinstance(value, dict):
         return {name: _copied(part) for name, part in value.items()}  # type: ignore[return-value]
     if isinstance(value, list):
@@ -68,7 +68,7 @@ def _copied[T](value: T) -> T:
 
 
 class MemoryTable:
-    """Both tables and their indexes, with DynamoDB's atomicity and none of its durability."""
+    """Both tables and their indexes, with DynamoDB's atomicity but without durability."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -109,7 +109,7 @@ class MemoryTable:
                 ]
             limit = query.limit or len(found)
             page = [_copied(item) for item in found[:limit]]
-        # As DynamoDB, a page that was filled to its limit names a next one, even if it is empty.
+        # Like DynamoDB, a page that reaches its limit has a next page, even if that is empty.
         full = query.limit is not None and len(page) == query.limit
         names = ["pk", "sk", *([pk, sk] if query.index else [])]
         return Page(page, {name: page[-1][name] for name in names} if full and page else None)
@@ -172,7 +172,7 @@ class MemoryTable:
                 pass
 
     def all_items(self) -> list[Item]:
-        """Everything in both tables, for tests that look for what should not be there."""
+        """All items of both tables, for tests."""
         with self._lock:
             return _copied(list(self._items.values()))
 
@@ -186,7 +186,7 @@ def _compares(condition: Compare, item: Item) -> bool:
 
 
 def _kind(value: object) -> type:
-    """Return the type that DynamoDB would keep a value under; an enumeration's is str."""
+    """Return the DynamoDB type of a value. Enumerations are strings."""
     kinds = (bool, int, str, bytes, list, dict, type(None))
     return next(kind for kind in kinds if isinstance(value, kind))
 

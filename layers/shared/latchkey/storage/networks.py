@@ -1,15 +1,15 @@
-"""IP addresses as index keys: what belongs to one network lies side by side."""
+"""IP addresses as index keys. Addresses of one network are adjacent."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _LEADING = {4: 16, 6: 32}
-"""Bits that make the partition, and so the widest network that one query can find."""
+"""Bits of the partition key. They limit the width of a network in one query."""
 
 
 def address_place(text: str) -> tuple[str, str] | None:
-    """Return the partition and the hex form of an address; None for what is none."""
+    """Return the partition and the hexadecimal form of an IP address, or None."""
     try:
         address = _plain(ip_address(text.partition("%")[0]))
     except ValueError:
@@ -18,9 +18,9 @@ def address_place(text: str) -> tuple[str, str] | None:
 
 
 def network_range(text: str) -> tuple[str, str, str]:
-    """Return the partition of a network (or of one address), and its first and last in hex.
+    """Return the partition of a network or address, and its first and last address in hexadecimal.
 
-    Raises ValueError for what is no network, or wider than one partition.
+    Raises ValueError for an invalid network, and for one wider than a partition.
     """
     network = ip_network(text.strip(), strict=False)
     if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED:

@@ -1,8 +1,8 @@
-"""The outbox: work that was promised in a transaction, until it has been done.
+"""The outbox: background work that a transaction has promised.
 
-A message is written with the change that it follows from, relayed to its queue from the table's
-stream, claimed by a worker and removed when the work is done. So while an item is here, its work
-is not; a message that is delivered again finds no item and is over.
+A message is written with its change, relayed to its queue from the table's stream, claimed by a
+worker and removed when the work is done. As long as the item exists, the work is not done. A
+repeated delivery of a finished message finds no item.
 """
 
 from __future__ import annotations
@@ -44,32 +44,32 @@ if TYPE_CHECKING:
 
 
 class NotClaimed(Enum):
-    """Why a worker may not work on a message."""
+    """Why a worker may not process a message."""
 
     DONE = "done"
-    """It is not there any more: whoever did the work has removed it."""
+    """It does not exist anymore: the work is done."""
     LEASED = "leased"
-    """Somebody is at it, or died at it a moment ago: come back when the lease has run out."""
+    """Another worker has it, or has crashed. Retry after the lease."""
     POSTPONED = "postponed"
-    """It waits, and has a delivery of its own for the time after that: this one is superfluous."""
+    """It is postponed and has another delivery for later. Drop this one."""
 
 
 class OutboxStore:
-    """The messages whose work has not been done."""
+    """Pending messages."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def claim(
         self, queue: Queue, message_id: str, now: datetime, lease: timedelta
     ) -> OutboxMessage | NotClaimed:
-        """Take a message to work on, for as long as the lease lasts.
+        """Claim a message for the time of the lease.
 
         Pattern      O1, a worker got a delivery
         Request      UpdateItem
         Cost         1 WRU
-        Condition    the message is there, nobody else's lease is running, and it does not wait
+        Condition    the message exists, has no active lease, and is not postponed
         Race         of two deliveries at once one is LEASED; it must be delivered again, because
                      the other worker may die
         """
@@ -90,16 +90,16 @@ class OutboxStore:
         return OutboxMessage(id=message_id, queue=queue, body=body, attempt=attempt)
 
     def postpone(self, queue: Queue, message_id: str, until: datetime, *, claimed: bool) -> bool:
-        """Let a message wait; its sender delivers it again afterwards. False if it is done.
+        """Postpone a message. Its sender delivers it again later. False if it is done.
 
-        claimed  whether the caller has the lease: it is given back, and the attempt does not count
+        claimed  whether the caller has the lease: it is released, and the attempt does not count
                  towards OUTBOX_ATTEMPTS_MAX
 
-        Pattern      O6, a worker was told to come back later
+        Pattern      O6, a worker must retry later
         Request      UpdateItem
         Cost         1 WRU
-        Condition    the message is there
-        Race         every other delivery finds it POSTPONED and goes away, so that the copies of a
+        Condition    the message exists
+        Race         every other delivery finds it POSTPONED and is dropped, so that copies of a
                      message do not multiply while it waits
         """
         change = Change(
@@ -114,7 +114,7 @@ class OutboxStore:
         return True
 
     def settle(self, queue: Queue, message_id: str) -> None:
-        """Remove a message whose work has been done, and all that it said.
+        """Remove a finished message.
 
         Pattern      O2, a worker is done
         Request      DeleteItem
@@ -123,7 +123,7 @@ class OutboxStore:
         self._table.delete(Delete(keys.outbox(queue, message_id)))
 
     def put_heartbeat(self, now: datetime) -> None:
-        """Put an item that the relay is told of and passes over: it shows that the stream runs.
+        """Put an item that passes through the stream and that the relay ignores.
 
         Pattern      O5, the schedule that cleans up
         Request      PutItem
@@ -133,7 +133,7 @@ class OutboxStore:
         self._table.put(Put(keys.heartbeat(now), {"ttl": int(expires_at.timestamp())}))
 
     def list_about(self, words: frozenset[str], now: datetime) -> Iterator[Key]:
-        """List the messages whose body names somebody; for their erasure.
+        """List the messages whose body names a person, for their erasure.
 
         words  an account's id and its addresses, folded
 
@@ -149,17 +149,17 @@ class OutboxStore:
                 queue, _ = keys.outbox_message(key)
                 body = cast("dict[str, object]", item["body"])
                 said = {value.lower() for value in body.values() if isinstance(value, str)}
-                # The order to erase is removed by whoever has carried it out.
+                # The worker removes the message of the erasure itself.
                 if queue is not Queue.PURGE and said & words:
                     yield key
 
     def list_overdue(self, now: datetime) -> Iterator[tuple[Queue, str]]:
-        """List the messages that should have been worked on by now, oldest first.
+        """List overdue messages, oldest first.
 
-        Their stream record was lost, or every delivery has failed. To relay them again is safe at
+        Their stream record was lost, or every delivery has failed. Relaying them again is safe at
         any time and any number of times: a worker claims before it works. Those that have been
-        tried OUTBOX_ATTEMPTS_MAX times are left to whoever reads the dead letters, and those that
-        were told to wait to their own delivery.
+        tried OUTBOX_ATTEMPTS_MAX times are left to the dead-letter queue, and postponed ones
+        to their own delivery.
 
         Pattern      O3, the schedule that cleans up
         Request      Query, for each hour of OUTBOX_SWEEP_HOURS and each shard

@@ -1,9 +1,9 @@
-"""Parameters in SSM that a warm function keeps: read seldom, and served while SSM can not answer.
+"""Cached SSM parameters: rarely read, and still used while SSM is unavailable.
 
-GetParameter has 40 requests a second for an account and region by default, shared by everything in
-it. So the age at which a copy is read again differs from one environment to the next, a failed
-read is not repeated at once, and a copy is used for KEY_STALE_SECONDS while reading fails: an SSM
-that is gone or throttles costs no request as long as there is a copy.
+By default GetParameter allows 40 requests a second per account and region, shared by all
+applications. Therefore environments refresh at different ages, a failed read is not retried
+immediately, and a cached value is used for up to KEY_STALE_SECONDS. An outage of SSM fails no
+request in an environment with a cached value.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 _CLIENT_CONFIG = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}
 )
-"""One attempt: whether and when there is another one is decided here, where a copy is at hand."""
+"""One attempt. The caller decides about retries, because it may have a cached value."""
 
 NO_KEYS_YET = "no keys yet"
 _PERMANENT = {NO_KEYS_YET, "AccessDeniedException", "ParameterNotFound", "ValidationException"}
 
 
 class ParameterStore:
-    """SSM's Parameter Store, one request at a time."""
+    """SSM's Parameter Store."""
 
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Connect with the first request."""
+        """Connect at the first request."""
         self._ssm: Any = aws_client("ssm", _CLIENT_CONFIG)
         self._sleep = sleep
 
     def find(self, name: str, *, attempts: int = 1) -> str | None:
-        """Read a parameter; None when there is none. Raises TemporarilyUnavailable."""
+        """Read a parameter, or None. Raises TemporarilyUnavailable."""
         try:
             answer = self._try(
                 attempts, lambda: self._ssm.get_parameter(Name=name, WithDecryption=True)
@@ -81,7 +81,7 @@ class ParameterStore:
 
 
 class CachedParameter[Content]:
-    """What was read from one parameter, and when it is worth asking for it again."""
+    """The cached content of a parameter, and when to read it again."""
 
     def __init__(
         self,
@@ -91,9 +91,9 @@ class CachedParameter[Content]:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Keep what `read` returns.
+        """Cache the result of `read`.
 
-        read  raises TemporarilyUnavailable for what can not be read, or must not be used, now
+        read  raises TemporarilyUnavailable if the parameter can't be read or must not be used yet
         name  of the parameter, for the log
         """
         self._read = read
@@ -108,10 +108,11 @@ class CachedParameter[Content]:
         self._in_vain = 0
 
     def get(self) -> Content:
-        """Return the content; read it when there is none, or when the copy is due.
+        """Return the content. Read it if there is no cached one, or if that is due.
 
-        Raises TemporarilyUnavailable when there is no copy, or one older than KEY_STALE_SECONDS,
-        and none can be read.
+        Raises TemporarilyUnavailable if it can't be read and the cached one is missing or older
+        than
+        KEY_STALE_SECONDS.
         """
         now = self._monotonic()
         if self._content is None:
@@ -123,12 +124,13 @@ class CachedParameter[Content]:
         return self._content
 
     def get_newer(self, known: Content) -> Content | None:
-        """Return what is newer than `known`, for a caller who misses something there.
+        """Return content that is newer than `known`, for a caller that misses something in it.
 
-        None: `known` is fresh, so what was missed does not exist. The intervals at which this reads
-        double while nothing new is found, so that a flood of made-up ids is no flood of reads.
+        None: `known` is current, so what is missing does not exist. The intervals of these reads
+        double
+        while nothing new is found, so that a flood of made-up ids causes no flood of reads.
 
-        Raises TemporarilyUnavailable when it can not be told.
+        Raises TemporarilyUnavailable if this can't be decided.
         """
         if self.get() != known:
             return self._content
@@ -137,12 +139,12 @@ class CachedParameter[Content]:
             self._refresh()
             self._in_vain = 0 if self._content != known else self._in_vain + 1
         if self._failures:
-            # The copy may lack what others have: that does not mean that it does not exist.
+            # The cached copy may be older than that of others, so the id may exist.
             raise _unavailable("not read again yet")
         return self._content if self._content != known else None
 
     def _refresh(self) -> None:
-        """Read once; keep the copy and ask later if that fails."""
+        """Read once. If it fails, keep the cached copy and retry later."""
         try:
             self._keep(self._read())
         except TemporarilyUnavailable as error:
@@ -157,7 +159,7 @@ class CachedParameter[Content]:
             )
 
     def _read_first(self) -> Content:
-        """Read when nothing can be answered without; again, briefly, while that may help."""
+        """Read without a cached copy. Retry for a short time while that may help."""
         started = self._monotonic()
         if started < self._closed_until:
             raise _unavailable("not read yet")
@@ -171,7 +173,7 @@ class CachedParameter[Content]:
                 pause = random.uniform(0, 0.1 * 2**attempt)  # noqa: S311 - jitter, not a secret
                 helps = error.data.get("reason") not in _PERMANENT
                 if not helps or now + pause >= started + KEY_FIRST_READ_SECONDS:
-                    # Those who come next do not start over at once.
+                    # The next callers do not retry immediately.
                     self._closed_until = now + random.uniform(0.5, 1)  # noqa: S311
                     raise
                 self._sleep(pause)
@@ -180,7 +182,7 @@ class CachedParameter[Content]:
         self._content = content
         self._failures = 0
         self._read_at = self._monotonic()
-        # Environments that started together do not ask together for ever.
+        # Spreads the reads of environments that started together.
         self._due_at = self._read_at + KEY_CACHE_SECONDS * random.uniform(0.5, 1)  # noqa: S311
         return content
 
@@ -192,5 +194,5 @@ def _unavailable(reason: str) -> TemporarilyUnavailable:
 
 
 def not_yet() -> TemporarilyUnavailable:
-    """Say that the deployment is still under way: there is no parameter of its epoch yet."""
+    """Return the error for a deployment in progress: there is no parameter of its epoch yet."""
     return _unavailable(NO_KEYS_YET)

@@ -1,7 +1,7 @@
 """Peppers in SSM: a SecureString for each group of functions that needs one.
 
 `refresh-peppers` is for the functions that issue refresh tokens, `link-peppers` for those that make
-and take the links of mails. Neither can read the other, nor the signing keys.
+and accept emailed links. Neither can read the other, nor the signing keys.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ class PepperStore:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Keep them under this SSM path."""
+        """Use this SSM path."""
         self.kind = kind
         self._name = f"{prefix}/{kind}-peppers"
         self._parameters = ParameterStore()
         self._ring = CachedParameter(self._read, name=self._name, monotonic=monotonic, sleep=sleep)
 
     def current(self, now: datetime) -> Pepper:
-        """Return what new codes are made with. Raises TemporarilyUnavailable."""
+        """Return the pepper that makes new codes. Raises TemporarilyUnavailable."""
         return self._ring.get().current(now)
 
     def find(self, pepper_id: str) -> Pepper | None:
-        """Look a pepper up by its id; None when its codes are not accepted (any more).
+        """Return a pepper by its id, or None if its codes are not accepted.
 
-        An unknown id reads them again, as seldom as an unknown key id does. Raises
+        An unknown id reads the peppers again, as rarely as an unknown key id. Raises
         TemporarilyUnavailable.
         """
         known = self._ring.get()
@@ -59,12 +59,12 @@ class PepperStore:
         return found
 
     def read_now(self) -> PepperRing | None:
-        """Read them past every cache; None before the first one is made."""
+        """Read the peppers without a cache. None before the first one exists."""
         text = self._parameters.find(self._name, attempts=KEY_MANAGER_ATTEMPTS)
         return None if text is None else _load(text)
 
     def replace(self, ring: PepperRing) -> None:
-        """Store these and no others."""
+        """Replace the peppers."""
         document = json.dumps({"peppers": [_dump(pepper) for pepper in ring.peppers]})
         self._parameters.write(self._name, document, secret=True)
 

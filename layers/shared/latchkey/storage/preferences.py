@@ -1,7 +1,7 @@
-"""Preferences: one item a person, its document kept as JSON text.
+"""Preferences: one item per person, with the document as JSON text.
 
-As text, because DynamoDB's own maps have no fractions that survive and no order, and because a
-deployer's keys are nothing that a query here will ever ask for.
+Text, because DynamoDB's maps lose fractions and order, and because no query uses the keys of a
+deployment's preferences.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class PreferenceStore:
-    """Everybody's preferences."""
+    """The preferences of all accounts."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
         self._effects = effects
 
     def find(self, account_id: str) -> Preferences | None:
-        """Read a person's preferences; None if they never set any.
+        """Read a person's preferences, or None if they were never set.
 
-        Pattern      F1, "how do I like it"
+        Pattern      F1, read preferences
         Request      GetItem
         Consistency  strong: what was just set is read
         Cost         1 RRU per 4 KiB, so 4 at most
@@ -52,8 +52,8 @@ class PreferenceStore:
         Pattern      F2, replace and reset
         Request      TransactWriteItems
         Cost         6 WRU for a document of under 1 KiB: it, the account's check, the audit row
-        Condition    the account exists, and the stored version is the one before
-        Race         False if somebody else has changed them; an account that is erased meanwhile
+        Condition    the account exists, and the stored version is the previous one
+        Race         False if they have changed; an account that is erased meanwhile
                      leaves nothing behind
         Raises       AccountNotFound
         """

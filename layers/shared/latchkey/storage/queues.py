@@ -1,4 +1,4 @@
-"""The queues on SQS. What they carry is the id of a message of the outbox, and nothing else."""
+"""The SQS queues. A message has only the id of an outbox message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BATCH_MAX = 10
 
 
 class Queues:
-    """Every queue that this function has the address of."""
+    """The queues that this function has the URL of."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         """Send to these: a queue's value to its URL."""
@@ -32,9 +32,9 @@ class Queues:
     def send(
         self, queue: Queue, message_ids: Sequence[str], *, delay: timedelta = timedelta()
     ) -> set[str]:
-        """Send any number of messages; return those that were not accepted.
+        """Send any number of messages. Returns the rejected ones.
 
-        delay  after which they are delivered; POSTPONED_MAX_SECONDS at most
+        delay  of the delivery; at most POSTPONED_MAX_SECONDS
 
         Raises KeyError for a queue that this deployment does not have.
         """
@@ -58,5 +58,5 @@ class Queues:
         except BotoCoreError as error:
             logger.warning("not sent", queue_url=url, reason=type(error).__name__)
             return set(message_ids)
-        # Refused ones come back in an HTTP 200.
+        # SQS returns rejected messages in an HTTP 200.
         return {message_ids[int(entry["Id"])] for entry in answer.get("Failed", [])}

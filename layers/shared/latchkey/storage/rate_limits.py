@@ -1,7 +1,7 @@
-"""Counters of attempts: how often in this window, and how many in vain.
+"""Counters of requests and failed attempts.
 
-They lie in partitions of their own and go with TTL. Storage that does not answer raises, as
-everywhere: a limit that can't be counted is not a limit that is open.
+They have their own partitions and expire by TTL. If storage does not respond, counting raises: a
+request that can't be counted is refused.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Condition, Table
 
 _KEPT_AFTER_WINDOW_SECONDS = 3600
-"""Longer than any two clocks of ours differ; TTL is only a broom."""
+"""Longer than the difference of any two clocks. TTL only cleans up."""
 
 
 class RateLimitStore:
-    """What has been tried, by whom, and how often."""
+    """The counters of requests and attempts."""
 
     def __init__(self, table: Table) -> None:
-        """Keep it in this table."""
+        """Use this table."""
         self._table = table
 
     def count(self, quota: Quota, subject: str, now: datetime) -> int:
-        """Count one request, and return how many there have been in this window.
+        """Count one request, and return the number of requests in this window.
 
         Pattern      L1, before anything is done for a request
         Request      UpdateItem
@@ -57,7 +57,7 @@ class RateLimitStore:
         return int(str(item["requests"]))
 
     def read_attempts(self, backoff: Backoff, subject: str, now: datetime) -> Attempts:
-        """Tell what has been tried in vain.
+        """Return the failed attempts.
 
         Pattern      L2, before a password is verified
         Request      GetItem
@@ -73,15 +73,15 @@ class RateLimitStore:
         )
 
     def add_attempt(self, backoff: Backoff, subject: str, seen: Attempts, now: datetime) -> bool:
-        """Count an attempt before it is made, and say when the next one may be.
+        """Count an attempt before it is made, and set the time of the next one.
 
         Pattern      L3, before a password is verified
         Request      UpdateItem
         Cost         1 WRU
-        Condition    nothing has changed that `seen` decided: a free attempt needs only that there
+        Condition    `seen` is still valid: a free attempt needs only that there
                      still is one
-        Race         False for the loser, who must look again: however many guess at the same
-                     instant, no more are let through than one after the other
+        Race         False for the loser, who must read again: of parallel attempts at the same
+                     time, no more are allowed than of sequential ones
         """
         count = seen.count + 1
         opens_at = now + backoff.wait_after(count)
@@ -110,16 +110,16 @@ class RateLimitStore:
     def take_back(
         self, backoff: Backoff, subject: str, counted: int, amount: int, now: datetime
     ) -> None:
-        """Take attempts back that a success has shown to be the owner's, and leave the others'.
+        """Remove attempts that a success has shown to be the owner's, and keep the others'.
 
         counted  the number that the successful attempt got
-        amount   how many are taken back, that one among them; DeleteItem when none is left
+        amount   the number to remove, including that one; DeleteItem if none is left
 
         Pattern      L5, after a sign-in
         Request      UpdateItem
-        Cost         1 WRU; 2 WRU if somebody else has tried in the meantime
-        Condition    nobody has tried since: then the wait that followed the attempt ends, too
-        Race         somebody who tries in the meantime leaves the wait as it is
+        Cost         1 WRU; 2 WRU after another attempt in between
+        Condition    no attempt since: then the wait after the attempt ends too
+        Race         another attempt in between keeps the wait
         """
         key = keys.attempts(backoff.name, subject)
         last = equals("attempts", counted)
@@ -135,7 +135,7 @@ class RateLimitStore:
                 self._table.update(Update(key, fewer, Compare("attempts", ">", amount)))
 
     def forget_attempts(self, backoff: Backoff, subject: str) -> None:
-        """Forget what was tried in vain, because something has succeeded.
+        """Remove the failed attempts after a success.
 
         Pattern      L4, after a sign-in or a password reset
         Request      DeleteItem

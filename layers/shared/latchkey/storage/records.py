@@ -1,7 +1,7 @@
-"""Dataclasses to items and back: instants as epoch milliseconds, None left out.
+"""Converts dataclasses to items and back: times are epoch milliseconds, None is omitted.
 
-Reading ignores attributes that it does not know and fills absent ones with the field's default, so
-that an old and a new version of a function can share the table during a deploy.
+Unknown attributes are ignored and absent ones get the field's default, so that an old and a new
+version of a function can share the table during a deploy.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Item, Value
 
 
-# The domain imports its types for annotations only, to stay light and free of cycles; here they
-# are needed at run time.
+# The domain imports types only for annotations, to stay light and free of cycles. Here they are
+# needed at run time.
 _NAMES = {
     name: value
     for module in (account, audit, request, session)
@@ -32,14 +32,14 @@ _NAMES = {
 
 
 def to_item(record: Any) -> Item:
-    """Write a dataclass as attributes."""
+    """Encode a dataclass as attributes."""
     names = (field.name for field in dataclasses.fields(record))
     values = ((name, getattr(record, name)) for name in names)
     return {name: to_value(value) for name, value in values if value is not None}
 
 
 def to_value(value: Any) -> Value:
-    """Write one field as an attribute's value."""
+    """Encode a field as an attribute's value."""
     match value:
         case datetime():
             return to_milliseconds(value)
@@ -55,7 +55,7 @@ def to_value(value: Any) -> Value:
 
 
 def from_item[Record](kind: type[Record], item: Item) -> Record:
-    """Read a dataclass from attributes."""
+    """Decode a dataclass from attributes."""
     hints: dict[str, Any] = _hints(cast("Any", kind))
     known = {name: hint for name, hint in hints.items() if item.get(name) is not None}
     return kind(**{name: _from_value(hint, item[name]) for name, hint in known.items()})

@@ -1,4 +1,4 @@
-"""What administrators were shown before they end sessions of many people."""
+"""Confirmations of dry runs, before administrators end sessions by a filter."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class RevocationStore:
-    """The confirmations that can still be used."""
+    """Valid confirmations."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def put_new(self, account_id: str, confirmation: str, digest: str, now: datetime) -> None:
-        """Remember what an administrator has been shown.
+        """Store the confirmation of a dry run.
 
         Pattern      V1, a dry run
         Request      PutItem
@@ -39,7 +39,7 @@ class RevocationStore:
         self._table.put(Put(keys.revocation(account_id, confirmation), attributes, ABSENT))
 
     def is_good(self, account_id: str, confirmation: str, digest: str, now: datetime) -> bool:
-        """Tell whether this administrator was shown exactly this, a moment ago.
+        """Return whether this administrator has a valid confirmation of exactly this filter.
 
         Pattern      V2, the revocation
         Request      GetItem
@@ -54,7 +54,7 @@ class RevocationStore:
         )
 
     def use_up(self, account_id: str, confirmation: str) -> None:
-        """Forget it once everything has been ended.
+        """Remove a confirmation after its revocation.
 
         Pattern      V3, the revocation is complete
         Request      DeleteItem

@@ -1,4 +1,4 @@
-"""Exports' files in S3."""
+"""Files of exports in S3."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ _CONFIG = S3_SIGNING.merge(
         retries={"mode": "standard", "total_max_attempts": 3},
     )
 )
-"""A part of 8 MiB takes longer than an item; a worker has the time for three attempts."""
+"""A part of 8 MiB takes longer than an item, and a worker has time for three attempts."""
 
 
 class S3ExportFiles:
-    """The files in a private bucket."""
+    """The files of exports in a private bucket."""
 
     def __init__(
         self, bucket: str, *, credentials_end: Callable[[], datetime | None] = credentials_end
     ) -> None:
         """Use this bucket.
 
-        credentials_end  tells when the credentials that sign links run out; None: not known
+        credentials_end  returns when the credentials that sign links expire; None: unknown
         """
         self._bucket = bucket
         self._credentials_end = credentials_end
 
     @cached_property
     def _s3(self) -> Any:
-        # When it is needed: looking at an export that has no file yet needs none.
+        # Created on demand: an export without a file needs no credentials.
         return aws_client("s3", _CONFIG)
 
     def stage(self, export_id: str, name: str, content: bytes) -> None:
@@ -81,8 +81,8 @@ class S3ExportFiles:
     def link(self, export_id: str, *, file_name: str, now: datetime) -> tuple[str, int]:
         """See ExportFiles.link.
 
-        A presigned link dies with the credentials that signed it, whatever it says of itself, so
-        it never says more. Source: boto3 issues 2392 and 3079.
+        A presigned link expires with the credentials that signed it, whatever its own expiry, so
+        its own is never later. Source: boto3 issues 2392 and 3079.
         """
         seconds = EXPORT_LINK_SECONDS
         end = self._credentials_end()
@@ -113,7 +113,7 @@ class S3ExportFiles:
 
 
 class _S3Upload:
-    """A multipart upload. One that is never completed goes after a day, by the bucket's rule."""
+    """A multipart upload. The bucket's rule deletes an incomplete one after a day."""
 
     def __init__(self, call: Callable[..., Any], key: str) -> None:
         self._call = call

@@ -1,8 +1,8 @@
-"""Searching across people, for administrators: key queries on two indexes, a page at a time.
+"""Searches of administrators: key queries on two indexes, one page at a time.
 
-The indexes hold keys only, of attributes that never change while a session is used: noting its use
-costs what it did. What is found is read again, strongly, so that nothing that has just been erased
-or ended is shown.
+The indexes have keys only, of attributes that a use of a session never changes, so recording a use
+costs no index writes. Results are read again with strong consistency, so that erased or
+ended items are not returned.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Item, Table
 
 LISTED_STATES = (AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.DELETED)
-"""The states in which an account is listed. One that is being erased is listed no more."""
+"""The statuses in which an account is listed. One that is being erased is not."""
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _LAST = datetime(2286, 1, 1, tzinfo=UTC)
 
 
 class SearchStore:
-    """Everybody's accounts and sessions, for those who may look."""
+    """The accounts and sessions of all people."""
 
     def __init__(self, table: Table) -> None:
         """Search this table."""
@@ -45,17 +45,17 @@ class SearchStore:
     def users(
         self, wanted: UserFilter, *, bound_to: str, limit: int, cursor: str | None
     ) -> Slice[Account]:
-        """Read one page of accounts: by address in its order, else by creation, newest first.
+        """Read a page of accounts: sorted by address, else by creation, newest first.
 
-        bound_to  who asks: a cursor is good for them and this filter only
+        bound_to  the caller: a cursor works only for them and this filter
 
-        Pattern      U1, an administrator looks for somebody
+        Pattern      U1, an administrator searches accounts
         Request      Query, BatchGetItem
         Consistency  eventual for what is found, strong for what is shown
         Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account; for
-                     every state at once, a Query for each state
+                     every status at once, a Query for each status
         Bounds       SEARCH_ROUNDS pages of keys; a page may have fewer entries than `limit`
-        Raises       InvalidCursor, InvalidInput for times that are the wrong way round
+        Raises       InvalidCursor, InvalidInput for an empty period
         """
         _require_order(wanted)
         if wanted.status is None and wanted.email_prefix is None:
@@ -65,7 +65,7 @@ class SearchStore:
         def matches(item: Item) -> bool:
             account = from_item(Account, item)
             if wanted.email_prefix is not None:
-                # The index may still have an address that the account has no more.
+                # The index may have an outdated address.
                 if not email_key(account.email).startswith(email_key(wanted.email_prefix)):
                     return False
                 if not _is_between(account.created_at, wanted):
@@ -86,7 +86,7 @@ class SearchStore:
     def _users_of_every_state(
         self, wanted: UserFilter, *, bound_to: str, limit: int, cursor: str | None
     ) -> Slice[Account]:
-        """Merge the index's partitions of the states, newest first."""
+        """Merge the index partitions of the statuses, newest first."""
         low, high = _times(wanted.created_from, wanted.created_to)
         binding = f"every state|{bound_to}|{wanted.digest}"
         before = (
@@ -102,7 +102,8 @@ class SearchStore:
                     partition=keys.accounts_partition(status.value),
                     between=(low, high if before is None else before),
                     newest_first=True,
-                    # One more than the page: whether there is a next one. And the bound itself.
+                    # One more than the page shows whether there is a next one. And the bound
+                    # itself.
                     limit=limit + 2,
                     index="gsi1",
                 )
@@ -128,16 +129,16 @@ class SearchStore:
         limit: int,
         cursor: str | None,
     ) -> Slice[Session]:
-        """Read one page of sessions: of one user, of one network, or else the newest first.
+        """Read a page of sessions: of one user, of one network, or of everybody, newest first.
 
-        matches  decides what the index can't
+        matches  filters what the index can't
 
-        Pattern      U2, an administrator looks for sessions
+        Pattern      U2, an administrator searches sessions
         Request      Query, BatchGetItem
         Consistency  as `users`
         Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each session looked at
         Bounds       as `users`
-        Raises       as `users`, and InvalidInput for a network that is none or too wide
+        Raises       as `users`, and InvalidInput for an invalid or too wide network
         """
         _require_order(wanted)
         is_inside = _network(wanted.ip)
@@ -215,7 +216,7 @@ def _sessions_query(wanted: SessionFilter) -> Query:
 
 
 def _network(text: str | None) -> Callable[[str], bool]:
-    """Read a network; what tells whether an address is in it. Of one user, no index does."""
+    """Parse a network into a check of IP addresses. A search by user has no index for it."""
     if text is None:
         return lambda _address: True
     try:

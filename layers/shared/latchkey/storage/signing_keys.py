@@ -1,8 +1,10 @@
-"""The key ring in SSM: private keys in a SecureString, public ones in a plain parameter.
+"""The key ring in SSM: private keys in a SecureString, public keys in a plain parameter.
 
-Writers go public first, so that a signature never appears before the key that verifies it; and one
-at a time, which is up to them. What is of an earlier epoch than the deployment's is not used: it is
-a moment's 503 until the deployment has made new keys.
+Public keys are written first, so that a signature never exists before the key that verifies it.
+Only
+one writer may run at a time. Keys of an earlier epoch are not used: requests get a 503 for a
+moment,
+until the deployment has created new keys.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class SigningKeyStore:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Keep them under this SSM path; use none of an earlier epoch."""
+        """Use this SSM path, and no keys of an earlier epoch."""
         self._epoch = epoch
         self._private_name = f"{prefix}/signing-keys"
         self._public_name = f"{prefix}/public-keys"
@@ -47,7 +49,7 @@ class SigningKeyStore:
         )
 
     def ring(self) -> KeyRing:
-        """Return the private ring. Raises TemporarilyUnavailable."""
+        """Return the private key ring. Raises TemporarilyUnavailable."""
         return self._ring.get()
 
     def public_jwks(self) -> list[Jwk]:
@@ -55,14 +57,15 @@ class SigningKeyStore:
         return self._public.get()
 
     def find_public(self, kid: str) -> Jwk | None:
-        """Look a public key up by its id; None for an id that is not ours.
+        """Return a public key by its id, or None for an unknown id.
 
-        An unknown id reads the keys again, at most every KEY_REREAD_SECONDS and ever more seldom,
-        so that neither a key that is newer than our cache fails a request nor a flood of made-up
-        ids becomes a flood of reads.
+        An unknown id reads the keys again, at most every KEY_REREAD_SECONDS and with increasing
+        intervals. A key newer than the cache therefore works, and a flood of made-up ids causes no
+        flood of reads.
 
-        Raises TemporarilyUnavailable for an unknown id while the keys can not be read: it may be
-        newer than our cache.
+        Raises TemporarilyUnavailable for an unknown id while the keys can't be read, because it may
+        be
+        newer than the cache.
         """
         known = self._public.get()
         found = _by_id(known, kid)
@@ -72,23 +75,23 @@ class SigningKeyStore:
         return found
 
     def replace(self, ring: KeyRing) -> None:
-        """Store a ring: what verifies first, what signs second."""
+        """Store a key ring: public keys first, then private ones."""
         self.publish(ring)
         self._parameters.write(self._private_name, _dump_ring(ring), secret=True)
 
     def publish(self, ring: KeyRing) -> None:
-        """Store the ring's public half."""
+        """Store the public keys."""
         keys = [key.public_jwk for key in ring.keys]
         document = json.dumps({"keys": keys, "epoch": ring.epoch})
         self._parameters.write(self._public_name, document, secret=False)
 
     def read_now(self) -> KeyRing | None:
-        """Read the ring past every cache; None before the first one is created."""
+        """Read the key ring without a cache. None before it exists."""
         text = self._parameters.find(self._private_name, attempts=KEY_MANAGER_ATTEMPTS)
         return None if text is None else _load_ring(text)
 
     def unnamed_pepper(self) -> bytes | None:
-        """Read the pepper that older deployments kept beside the keys; None when it has moved.
+        """Read the pepper that older deployments stored with the keys. None after it was moved.
 
         `replace` writes the keys without it.
         """

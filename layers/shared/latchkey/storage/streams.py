@@ -1,4 +1,4 @@
-"""Items as a table's stream brings them to a Lambda: DynamoDB's JSON, bytes in base 64."""
+"""Items in the records of a table's stream: DynamoDB's JSON, with bytes in base 64."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_image(image: dict[str, Any]) -> Item:
-    """Read an image of a stream's record."""
+    """Parse an image of a stream record."""
     return {name: from_wire(_with_bytes(value)) for name, value in image.items()}
 
 

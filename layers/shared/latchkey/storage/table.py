@@ -1,8 +1,8 @@
-"""The port that every store is written against: a table of items under a partition and a sort key.
+"""The port of all stores: a table of items with a partition key and a sort key.
 
 Two engines implement it: `dynamodb.DynamoDBTable` and `memory.MemoryTable`. Conditions and changes
 are data, not expression strings, so that both engines understand the same ones; one contract suite
-(`tests/storage/test_table.py`) holds them together on memory, on moto and on the emulator.
+(`tests/storage/test_table.py`) tests them on memory, on moto and on the emulator.
 
 Values are str, int, bool, bytes, None, lists and string-keyed maps of these.
 """
@@ -24,7 +24,7 @@ IndexName = Literal["gsi1", "gsi2", "gsi3"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The address of one item. Only `keys.py` makes them."""
+    """The key of one item. Only `keys.py` creates them."""
 
     pk: str
     sk: str
@@ -37,7 +37,7 @@ type Operator = Literal["=", "<>", "<", "<=", ">", ">="]
 
 
 class Condition:
-    """What must hold of the stored item for a write to happen; join with `&` and `|`."""
+    """A condition on the stored item of a write. Combine with `&` and `|`."""
 
     def __and__(self, other: Condition) -> Condition:
         """Both."""
@@ -59,28 +59,28 @@ class Compare(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Has(Condition):
-    """The attribute is there."""
+    """The attribute exists."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lacks(Condition):
-    """The attribute is not there (or the item is not)."""
+    """The attribute does not exist (or the item does not)."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class All(Condition):
-    """Every one holds."""
+    """Every condition holds."""
 
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(Condition):
-    """At least one holds."""
+    """At least one condition holds."""
 
     parts: tuple[Condition, ...]
 
@@ -99,7 +99,7 @@ def equals(name: str, value: Value) -> Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an update does: assign attributes, add to numbers (absent counts as 0), drop some."""
+    """The changes of an update: set attributes, add to numbers (absent is 0), remove some."""
 
     assign: Mapping[str, Value] = field(default_factory=dict)
     add: Mapping[str, int] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change an item; without a condition it is created where it is absent."""
+    """Change an item. Without a condition it is created if absent."""
 
     key: Key
     change: Change
@@ -126,7 +126,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove an item; removing an absent one is no error unless a condition says so."""
+    """Remove an item. Removing an absent one is an error only if a condition says so."""
 
     key: Key
     when: Condition | None = None
@@ -134,7 +134,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Write nothing, but let the transaction fail unless the condition holds."""
+    """Write nothing, but fail the transaction unless the condition holds."""
 
     key: Key
     when: Condition
@@ -144,14 +144,14 @@ type Write = Put | Update | Delete | Check
 
 
 class ConditionFailed(Exception):
-    """A write's condition did not hold, and nothing of its transaction was written.
+    """The condition of a write did not hold. Nothing of its transaction was written.
 
     write  the first one that failed
     item   what was stored under its key at that moment, or None
     """
 
     def __init__(self, write: Write, item: Item | None) -> None:
-        """Keep both."""
+        """Store both."""
         super().__init__(f"{type(write).__name__} {write.key.table}")
         self.write = write
         self.item = item
@@ -166,7 +166,7 @@ class Query:
 
     prefix         what the sort keys start with
     between        inclusive bounds of the sort keys, instead of a prefix
-    start_after    the last key of the page before
+    start_after    the last key of the previous page
     index          a global secondary index; reads of it are eventually consistent
     """
 
@@ -182,16 +182,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some items, and where the next page starts (None: there is none)."""
+    """Some items, and the start of the next page (None on the last one)."""
 
     items: list[Item]
     next_start: dict[str, Value] | None
 
 
 class Table(Protocol):
-    """What a store may ask of storage.
+    """The operations of the table.
 
-    Every method raises TemporarilyUnavailable when storage does not answer or throttles.
+    Every method raises TemporarilyUnavailable if storage does not respond or throttles.
     """
 
     def get(self, key: Key, *, consistent: bool = True) -> Item | None:
@@ -199,30 +199,30 @@ class Table(Protocol):
         ...
 
     def get_many(self, keys: Sequence[Key]) -> list[Item]:
-        """Read up to 100 items, strongly, those that exist, in the order of the keys."""
+        """Read up to 100 items with strong consistency. Missing ones are omitted."""
         ...
 
     def query(self, query: Query) -> Page:
-        """Read one page, strongly unless through an index. Cost: by the page's summed size."""
+        """Read one page, with strong consistency except through an index. Cost: by its size."""
         ...
 
     def put(self, put: Put) -> None:
         """Write an item. Cost: 1 write unit per KiB, also when the condition fails.
 
-        Raises ConditionFailed. A retry that finds this very write already done is a success.
+        Raises ConditionFailed. A retry after this write has already happened is a success.
         """
         ...
 
     def update(self, update: Update) -> Item:
-        """Change an item and return it as it is now. Cost and own-write rule as for `put`."""
+        """Change an item and return its new state. Cost and retries as for `put`."""
         ...
 
     def delete(self, delete: Delete) -> Item | None:
-        """Remove an item and return what it was."""
+        """Remove an item and return its old state."""
         ...
 
     def delete_many(self, keys: Sequence[Key]) -> None:
-        """Remove any number of items, in no order, not atomically; absent ones are no error."""
+        """Remove any number of items without order or atomicity. Missing ones are not an error."""
         ...
 
     def transact(self, writes: Sequence[Write]) -> None:

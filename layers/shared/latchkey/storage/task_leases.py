@@ -1,4 +1,4 @@
-"""Who is at a scheduled task: one run at a time, whatever fires twice."""
+"""Leases of scheduled tasks: one run at a time, even if a schedule fires twice."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class TaskLeases:
     """The leases of one deployment's tasks."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def take(self, task: str, now: datetime, lease: timedelta) -> bool:
-        """Begin a task, unless somebody else is at it.
+        """Begin a task unless it is running.
 
         Pattern      L1, a schedule fires
         Request      UpdateItem
         Cost         1 WRU
-        Condition    no lease on it is running
+        Condition    the task has no active lease
         Race         of five at once, one gets True
         """
         free = Lacks("leased_until") | Compare("leased_until", "<=", to_milliseconds(now))
