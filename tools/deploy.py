@@ -1,7 +1,7 @@
 """One deploy, from the checks to the next step: `python -m tools.deploy PROFILE [KEY=VALUE …]`.
 
-Values on the command line are added to the profile's; SAM keeps the stack's own for every parameter
-that neither names. Running it again changes nothing.
+Values of the command line override the profile's. SAM keeps the stack's value of every parameter
+that neither sets. Running it again changes nothing.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Run(Protocol):
     """Runs a command in the repository and returns its exit code."""
 
     def __call__(self, command: Sequence[str]) -> int:
-        """Run it, its output where ours goes."""
+        """Run a command with inherited output."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """What a deploy does beside running SAM; tests put others in place.
+    """The steps of a deploy beside SAM. Tests replace them.
 
-    check    say what would fail; 1 stops the deploy
+    check    list causes of a failure; 1 stops the deploy
     deployed read the running stack's parameters; none before the first deploy
-    publish  put the page where the stack serves it
-    outputs  read what the stack says of itself
+    publish  upload the page
+    outputs  read the stack's outputs
     """
 
     run: Run
@@ -64,14 +64,14 @@ def deploy(
     role: str = "",
     tell: Callable[[str], object] = print,
 ) -> int:
-    """Check, build, show the change set, deploy, publish; return the exit code.
+    """Check, build, show the change set, deploy, publish. Returns the exit code.
 
     yes             execute the change set without asking
-    only_changeset  make the change set and end there: somebody looks at it first
-    role            what CloudFormation acts as; empty: who calls it
+    only_changeset  stop after creating the change set, for a review
+    role            the role that CloudFormation uses; empty: the caller
     """
     if steps.check(profile):
-        tell("\nNothing was deployed. Mend what would fail, and run it again.")
+        tell("\nNothing was deployed. Repair the causes and run it again.")
         return 1
     if PARAMETER not in profile.parameters:
         release = release_of(profile.parameters, steps.deployed(profile))
@@ -95,10 +95,10 @@ def deploy(
 def commands(
     profile: Profile, *, yes: bool, only_changeset: bool, role: str = ""
 ) -> list[list[str]]:
-    """Return SAM's commands of a deploy."""
+    """Return the SAM commands of a deploy."""
     build = [SAM, "build", "--config-env", profile.name]
     if "Architecture" in profile.parameters:
-        # Only this one: a build writes its parameters into its files.
+        # Only this parameter: a build writes its parameters into its files.
         build += ["--parameter-overrides", _pair("Architecture", profile.parameters)]
     ship = [SAM, "deploy", "--config-env", profile.name]
     if only_changeset:
@@ -107,7 +107,7 @@ def commands(
         ship += ["--no-confirm-changeset"]
     if role:
         ship += ["--role-arn", role]
-    # What is given here replaces samconfig.toml's list, so its own are given again.
+    # Parameters here replace the list of samconfig.toml, so that list is repeated.
     ship += [
         "--parameter-overrides",
         *(_pair(name, profile.parameters) for name in profile.parameters),
@@ -116,13 +116,13 @@ def commands(
 
 
 def _pair(name: str, values: Mapping[str, str]) -> str:
-    """Write a parameter as SAM reads it: in quotes, with quotes escaped."""
+    """Quote a parameter for SAM."""
     escaped = values[name].replace('"', '\\"')
     return f'{name}="{escaped}"'
 
 
 def next_step(profile: Profile, found: Mapping[str, str]) -> str:
-    """Say what to do with what is deployed."""
+    """Print the next steps after a deploy."""
     url = found.get("Url") or profile.parameters.get("PublicUrl") or found.get("ApiUrl", "")
     lines = [f"\n{profile.stack} is deployed in {profile.region}: {url}"]
     if "NextStep" in found:
@@ -154,7 +154,7 @@ def main(arguments: list[str]) -> int:
     except ProfileError as error:
         print(error, file=sys.stderr)
         return 2
-    # For boto3's clients and SAM alike: the profile says where.
+    # The region of the profile, for boto3's clients and SAM.
     os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"] = profile.region
     yes = options.yes or os.environ.get("YES") == "1"
     role = os.environ.get("DEPLOY_ROLE", "")

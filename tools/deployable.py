@@ -1,10 +1,10 @@
-"""Holds the transformed template against the rules of the services, for every profile.
+"""Checks the transformed template against the rules of AWS, for every profile.
 
-`python -m tools.deployable` prints what is wrong with it; `make check` runs that. After a release,
-`python -m tools.deployable released` writes down the tables that are now deployed.
+`python -m tools.deployable` prints violations; `make check` runs it. After a release,
+`python -m tools.deployable released` records the deployed tables.
 
-A rule takes the resources of one stack, as `resolved` returns them, and returns a sentence for
-each thing that breaks it.
+A rule takes the resources of one stack, as `resolved` returns them, and returns a message for
+each violation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ type Resources = Mapping[str, Any]
 type Rule = Callable[[Resources], list[str]]
 
 STACK_NAME = "a-stack-whose-name-is-rather-long"
-"""Longer than most, because names are a large part of a policy."""
+"""A stack name longer than most, because names are a large part of a policy."""
 REGION = "ap-southeast-7"
 
 RELEASED_TABLES = ROOT / "tools/released_tables.json"
@@ -35,7 +35,7 @@ RELEASED_TABLES = ROOT / "tools/released_tables.json"
 INLINE_POLICY_BYTES_MAX = 10_240
 """IAM quota, aggregate size of a role's inline policies without white space; not adjustable."""
 RESOURCES_MAX = 450
-"""CloudFormation's quota is 500 resources a template; the rest is for what a deployer adds."""
+"""CloudFormation's quota is 500 resources per template. The rest is for deployers."""
 API_SECONDS_MAX = 29
 """API Gateway waits 30 seconds for the authorizer and the function together."""
 STACK_WIDE = {
@@ -51,7 +51,7 @@ STACK_WIDE = {
     "AWS::SQS::Queue": ("QueueName",),
     "AWS::SSM::Parameter": ("Name",),
 }
-"""Resources whose names are unique in an account and region, and where the name is."""
+"""Resource types whose names are unique per account and region, and the property with the name."""
 ACCOUNT_WIDE = {
     "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", "Name"),
     "AWS::CloudFront::Function": ("Name",),
@@ -63,7 +63,7 @@ ACCOUNT_WIDE = {
     "AWS::IAM::Role": ("RoleName",),
     "AWS::S3::Bucket": ("BucketName",),
 }
-"""The same for those that are unique in an account, whatever the region; buckets in the world."""
+"""Resource types whose names are unique per account, or worldwide for buckets."""
 
 
 def of_type(resources: Resources, kind: str) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def of_type(resources: Resources, kind: str) -> dict[str, Any]:
 
 
 def no_managed_policies(resources: Resources) -> list[str]:
-    """Roles have inline policies only: IAM attaches ten managed ones, and SAM's allow too much."""
+    """Roles have inline policies only: IAM attaches ten managed ones, and SAM's are broad."""
     attached = {
         name: role.get("ManagedPolicyArns", [])
         for name, role in of_type(resources, "AWS::IAM::Role").items()
@@ -119,7 +119,7 @@ def resources_fit(resources: Resources) -> list[str]:
 
 
 def names_are_unique(resources: Resources) -> list[str]:
-    """Another stack of the account, and the same stack in another region, have other names."""
+    """Names differ from those of other stacks of the account, and of the same stack elsewhere."""
     return [
         f"{name}: {text!r} lacks the {' and the '.join(missing)}"
         for name, text, parts in _names(resources)
@@ -146,7 +146,7 @@ def _names(resources: Resources) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def alarms_report(resources: Resources) -> list[str]:
-    """Every alarm tells somebody."""
+    """Every alarm has an action."""
     return [
         f"{name} has no action"
         for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items()
@@ -155,7 +155,7 @@ def alarms_report(resources: Resources) -> list[str]:
 
 
 def silence_is_an_alarm(resources: Resources) -> list[str]:
-    """A function on a schedule, a stream or a log that is not invoked rings an alarm."""
+    """Functions on a schedule, a stream or a log have an alarm for missing invocations."""
     heard = {
         dimension["Value"]
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
@@ -163,11 +163,14 @@ def silence_is_an_alarm(resources: Resources) -> list[str]:
         for dimension in alarm["Dimensions"]
         if dimension["Name"] == "FunctionName"
     }
-    return [f"{name} may fall silent unnoticed" for name in sorted(_driven(resources) - heard)]
+    return [
+        f"{name} has no alarm for missing invocations"
+        for name in sorted(_driven(resources) - heard)
+    ]
 
 
 def _driven(resources: Resources) -> set[str]:
-    """Return the functions that time, a stream or a log invokes: their names."""
+    """Return the functions that a schedule, a stream or a log invokes."""
     found = {
         target["Arn"].rpartition(":")[2]
         for rule in of_type(resources, "AWS::Events::Rule").values()
@@ -186,7 +189,7 @@ def _driven(resources: Resources) -> set[str]:
 
 
 def routes_answer_in_time(resources: Resources) -> list[str]:
-    """A function of a route and its authorizer end before API Gateway gives up."""
+    """A function of a route and its authorizer end before API Gateway's timeout."""
     timeouts = {
         f"{STACK_NAME}-{name}": properties["Timeout"]
         for name, properties in of_type(resources, "AWS::Lambda::Function").items()
@@ -205,7 +208,7 @@ def _operations(resources: Resources) -> Iterator[tuple[str, list[str]]]:
         for methods in api["Body"]["paths"].values():
             for operation in methods.values():
                 if "x-amazon-apigateway-integration" not in operation:
-                    continue  # what is said of the path as a whole
+                    continue  # settings of the whole path
                 used = {name for entry in operation.get("security", []) for name in entry}
                 authorizers = [
                     _function(schemes[name]["x-amazon-apigateway-authorizer"]["authorizerUri"])
@@ -220,7 +223,7 @@ def _function(uri: str) -> str:
 
 
 def variables_are_given(resources: Resources) -> list[str]:
-    """A function has each variable that it reads, also those that have a default in the code."""
+    """A function has every variable that it reads, including those with a default in the code."""
     found = []
     lambdas = of_type(resources, "AWS::Lambda::Function")
     queues = {
@@ -256,9 +259,9 @@ def _sends_to(resources: Resources, function: str) -> set[str]:
 
 
 def one_index_changes(resources: Resources) -> list[str]:
-    """Against the last release a table has one index more, or one less, and the same keys.
+    """Since the last release a table has at most one changed index, and the same keys.
 
-    DynamoDB creates or deletes one index in an update, and a table with other keys is a new one.
+    DynamoDB creates or deletes one index per update, and a table with other keys is a new one.
     """
     found = []
     present = tables(resources)
@@ -268,7 +271,7 @@ def one_index_changes(resources: Resources) -> list[str]:
             found.append(f"{name} would be replaced, and its items are lost")
             continue
         before, after = (set(map(json.dumps, t["indexes"].items())) for t in (released, table))
-        # An index that is defined otherwise is deleted and created.
+        # A changed index is deleted and created again.
         changes = len(before ^ after)
         if changes > 1:
             found.append(f"{name} has {changes} changes of indexes: release them one by one")
@@ -276,7 +279,7 @@ def one_index_changes(resources: Resources) -> list[str]:
 
 
 def tables(resources: Resources) -> dict[str, Any]:
-    """Return what of the tables DynamoDB does not change at will."""
+    """Return the properties of tables that DynamoDB can't change freely."""
     return {
         name: {
             "keys": _keys(table, table["KeySchema"]),
@@ -320,7 +323,7 @@ RULES: tuple[Rule, ...] = (
 def deployments() -> dict[str, dict[str, str]]:
     """Return the parameters of each kind of stack.
 
-    Each profile with and without the page; each that runs on AWS with gradual releases, too.
+    Each profile with and without the page, and each profile for AWS also with gradual releases.
     """
     given = {"MailSender": "accounts@example.com"}
     page = {
@@ -354,7 +357,7 @@ def stacks() -> dict[str, dict[str, Any]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print what breaks a rule, or write down the tables of a release."""
+    """Print violations, or record the tables of a release."""
     found = stacks()
     if arguments == ["released"]:
         shapes = tables(next(iter(found.values())))

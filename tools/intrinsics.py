@@ -1,4 +1,4 @@
-"""template.yaml's functions and conditions, resolved for given parameters."""
+"""Resolves functions and conditions of template.yaml for given parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_VALUE = object()
 
 
 class Resolver:
-    """Resolves what CloudFormation would.
+    """Resolves values as CloudFormation does.
 
     A resource's Ref is its logical id, and `A.B` stands for its attribute B, unless `attributes`
     says what they are.
@@ -41,11 +41,11 @@ class Resolver:
         return resolved
 
     def holds(self, condition: str) -> bool:
-        """Tell whether a condition of the template is true."""
+        """Return whether a condition of the template is true."""
         return self._test(self._template["Conditions"][condition])
 
     def resolve(self, node: Any) -> Any:
-        """Resolve a value and everything in it; what is AWS::NoValue is left out."""
+        """Resolve a value recursively. Entries with AWS::NoValue are removed."""
         match node:
             case {"Fn::If": [str(condition), yes, no]}:
                 return self.resolve(yes if self.holds(condition) else no)

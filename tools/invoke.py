@@ -1,6 +1,6 @@
-"""Invoke a function that no route leads to: `python -m tools.invoke STACK LOGICAL_ID JSON`.
+"""Invoke a function that has no route: `python -m tools.invoke STACK LOGICAL_ID JSON`.
 
-With boto3, which is here already: `make admin` must not need a particular release of the AWS CLI.
+It uses boto3, so that `make admin` does not need a particular version of the AWS CLI.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import boto3
 
 
 def main(arguments: list[str]) -> int:
-    """Print the function's answer; 1 if it raised."""
+    """Print the function's result. Returns 1 if it raised."""
     stack, logical_id, payload = arguments
     found = boto3.client("cloudformation").describe_stack_resource(
         StackName=stack, LogicalResourceId=logical_id

@@ -1,4 +1,4 @@
-"""`make endpoint NAME=verb_noun`: writes a new endpoint's files and says what is left to do."""
+"""`make endpoint NAME=verb_noun`: creates the files of an endpoint and prints the next steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _METHODS = {
 """By verb; any other verb is a POST."""
 
 _APP = '''\
-"""$method $path: what it is for."""
+"""$method $path: describe it in a few words."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
 
 @endpoint(caller=signed_in())
 def handler(request: Request[None]) -> Response:
-    """Say in one line what it does for its caller: this is the contract's summary."""
+    """Describe the operation in one line: this is the contract's summary."""
     raise NotImplementedError
 '''
 
 _TEST = '''\
-"""$method $path: what it promises."""
+"""$method $path."""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ def test_$name(service):
     answer = service.request("$method", "$path", token=token)
 
     assert answer.status == 200
-    pytest.fail("say here what $operation promises, and every error that it may answer with")
+    pytest.fail("test the behaviour of $operation and every error that it can return")
 '''
 
 _STEPS = """\
 Written:
 $written
 
-What is left, in this order:
+Next steps, in this order:
 
  1. the body, if there is one, in layers/shared/latchkey/http/bodies/, and the view in http/views/
- 2. what happens in layers/shared/latchkey/flows/; a new way to fail in domain/errors.py, its row in
+ 2. the flow in layers/shared/latchkey/flows/; a new error in domain/errors.py, its row in
     http/errors.py and its advice in tools/error_docs.py
  3. a new access pattern in layers/shared/latchkey/storage/, its key in keys.py
  4. functions/$name/app.py: caller, body, view, errors; then the event's path and body
@@ -122,23 +122,23 @@ def files(name: str) -> dict[Path, str]:
 
 
 def guess_route(name: str) -> tuple[str, str]:
-    """Guess method and path from the name; whoever writes the endpoint knows better."""
+    """Guess method and path from the name. The developer corrects them."""
     verb, _, noun = name.partition("_")
     return _METHODS.get(verb, "POST"), f"{API_PREFIX}/{(noun or verb).replace('_', '-')}"
 
 
 def refusal(name: str) -> str | None:
-    """Say why an endpoint can't have this name, or nothing if it can."""
+    """Return why an endpoint can't have this name, or None."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         return f"{name!r} can't name an endpoint: use verb_noun in lower case, as rename_session."
     for path in files(name):
         if path.exists() or (path.name == "app.py" and path.parent.exists()):
-            return f"{path.relative_to(ROOT)} exists already; nothing was written."
+            return f"{path.relative_to(ROOT)} already exists. Nothing was written."
     return None
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files of one endpoint."""
+    """Create the files of an endpoint."""
     if len(arguments) != 1:
         print("usage: make endpoint NAME=verb_noun", file=sys.stderr)
         return 2

@@ -32,18 +32,18 @@ class Operation:
 
 
 def camel_case(text: str) -> str:
-    """Turn words into an operation's name: `revoke_session` is `revokeSession`."""
+    """Return the camel case form: `revoke_session` is `revokeSession`."""
     words: list[str] = re.findall(r"[A-Za-z0-9]+", text)
     return words[0] + "".join(_capitalise(word) for word in words[1:])
 
 
 def logical_id(folder_name: str) -> str:
-    """Name the function in the template: `revoke_session` is `RevokeSessionFunction`."""
+    """Return the logical id in the template: `revoke_session` is `RevokeSessionFunction`."""
     return f"{_capitalise(camel_case(folder_name))}Function"
 
 
 def folders() -> set[str]:
-    """Return the folders that hold a function's code."""
+    """Return the folders with a function's code."""
     return {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
 
 

@@ -1,4 +1,4 @@
-"""samconfig.toml's profiles, and how they merge with values on the command line and in a stack."""
+"""The profiles of samconfig.toml, merged with the command line and a stack's values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9]*)=(.*)", re.DOTALL)
 
 
 class ProfileError(Exception):
-    """What was asked for does not fit together; the message says how to mend it."""
+    """The request is contradictory. The message says how to repair it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile: where it deploys, and the template's parameters that it sets.
+    """A profile: its stack and region, and the parameters that it sets.
 
     parameters  the profile's own, and those of the command line over them
     """
@@ -33,7 +33,7 @@ class Profile:
     region: str
     parameters: Mapping[str, str]
     written: Mapping[str, str]
-    """What samconfig.toml says, without the command line."""
+    """The values of samconfig.toml, without the command line."""
 
     def with_values(self, pairs: Iterable[str]) -> Profile:
         """Set `KEY=VALUE` pairs over the profile's own. The others stay as they are.
@@ -50,9 +50,9 @@ class Profile:
         return replace(self, parameters={**self.parameters, **given})
 
     def differs_from(self, deployed: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-        """Return the parameters that this deploy would change although nobody named them.
+        """Return the parameters that this deploy would change unintentionally.
 
-        A stack can hold a value that was given on the command line once, for a parameter that the
+        A stack can have a value from an earlier command line, for a parameter that the
         profile sets to something else. Neither value is obviously the right one.
 
         deployed  the running stack's parameters
@@ -91,7 +91,7 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def given_to_make(environment: Mapping[str, str]) -> list[str]:
-    """Return the `KEY=VALUE` pairs of make's command line, as the Makefile passes them on.
+    """Return the `KEY=VALUE` pairs of make's command line.
 
     GIVEN has the names. Those in capitals are make's own, such as PROFILE.
     """
@@ -100,7 +100,7 @@ def given_to_make(environment: Mapping[str, str]) -> list[str]:
 
 
 def effective(parameters: Mapping[str, str], deployed: Mapping[str, str]) -> dict[str, str]:
-    """Return the value of each parameter after a deploy: named, else deployed, else default."""
+    """Return the value of each parameter after a deploy: given, else deployed, else default."""
     values = {
         name: str(definition["Default"])
         for name, definition in load()["Parameters"].items()

@@ -1,7 +1,7 @@
-"""Put web/dist where CloudFront reads it: `python -m tools.publish_page STACK`.
+"""Upload web/dist for CloudFront: `python -m tools.publish_page STACK`.
 
-Assets go up first and index.html last, so that no page names a script that is not there yet; what
-the new page does not need goes last of all. Running it again uploads nothing.
+Assets are uploaded first and index.html last, so that no page refers to a missing script. Unneeded
+files are deleted at the end. Running it again uploads nothing.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ DIST = ROOT / "web" / "dist"
 INDEX = "index.html"
 
 REVALIDATED = "no-cache"
-"""Kept, and asked about before each use: the build names its files without a hash."""
+"""Cached, and revalidated before each use: the build has file names without a hash."""
 
 FOR_EVER = "public, max-age=31536000, immutable"
-"""For a name with a hash of the content in it."""
+"""For a name with a hash of its content."""
 
 HASHED = re.compile(r"[-.][A-Z0-9]{8,}\.\w+(?:\.map)?$")
-"""As esbuild hashes names: eight or more of base 32, before the suffix."""
+"""esbuild's hashes: eight or more characters of base 32 before the suffix."""
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -46,12 +46,12 @@ TYPES = {
 
 
 class PageError(Exception):
-    """The page can't be published; the message says what to do."""
+    """The page can't be published. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was done."""
+    """The changes that were made."""
 
     uploaded: Sequence[str]
     removed: Sequence[str]
@@ -61,9 +61,9 @@ class Published:
 def publish(
     dist: Path, *, bucket: str, distribution: str, s3: Any, cloudfront: Any, force: bool = False
 ) -> Published:
-    """Make the bucket hold what `dist` holds, and have CloudFront forget what was before.
+    """Synchronize the bucket with `dist`, and invalidate CloudFront's cache.
 
-    force  invalidate although nothing has changed: after an invalidation that failed
+    force  invalidate without a change: after a failed invalidation
 
     Raises PageError when there is no page.
     """
@@ -92,7 +92,7 @@ def publish(
 
 
 def _upload(path: Path, name: str, bucket: str, s3: Any) -> bool:
-    """Upload a file unless the bucket has it as it is; tell whether it was uploaded."""
+    """Upload a file unless it is unchanged. Returns whether it was uploaded."""
     content = path.read_bytes()
     headers = {
         "CacheControl": FOR_EVER if HASHED.search(name) else REVALIDATED,
@@ -104,7 +104,7 @@ def _upload(path: Path, name: str, bucket: str, s3: Any) -> bool:
         if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
             raise
         there = {}
-    # S3 names an object of one part, encrypted by S3's own key, by its MD5.
+    # The ETag of an object in one part, encrypted by S3's own key, is its MD5.
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     same = there.get("ETag", "").strip('"') == digest
     if same and all(there.get(header) == value for header, value in headers.items()):
@@ -114,7 +114,7 @@ def _upload(path: Path, name: str, bucket: str, s3: Any) -> bool:
 
 
 def publish_to(stack: str, *, dist: Path = DIST, force: bool = False) -> Published | None:
-    """Publish to a stack's bucket; None when it serves no page. Raises PageError."""
+    """Publish to a stack's bucket. None if it serves no page. Raises PageError."""
     cloudformation = boto3.client("cloudformation")
     bucket = physical_id(cloudformation, stack, "PageBucket")
     distribution = physical_id(cloudformation, stack, "PageDistribution")
@@ -131,7 +131,7 @@ def publish_to(stack: str, *, dist: Path = DIST, force: bool = False) -> Publish
 
 
 def say(published: Published | None, stack: str) -> str:
-    """Say what was done, in a line."""
+    """Return a line about the changes."""
     if published is None:
         return f"The stack {stack} serves no page (ServePage)."
     if published.invalidation is None:
@@ -143,7 +143,7 @@ def say(published: Published | None, stack: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Publish, and say what was done."""
+    """Publish the page and print the changes."""
     parser = argparse.ArgumentParser(prog="python -m tools.publish_page")
     parser.add_argument("stack", help="the stack's name")
     parser.add_argument(

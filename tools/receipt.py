@@ -1,7 +1,7 @@
-"""Check an erasure's receipt offline: `python -m tools.receipt receipt.txt --keys jwks.json`.
+"""Verify a receipt of an erasure offline: `python -m tools.receipt receipt.txt --keys jwks.json`.
 
-The keys are a copy of `/.well-known/jwks.json` from the time of the receipt: a deployment publishes
-the keys that it signs with, and forgets each one some time after it was replaced.
+The keys are a copy of `/.well-known/jwks.json` from the time of the receipt. A deployment removes a
+key from there some time after it was replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from latchkey.security.receipts import read_receipt
 
 
 def main(arguments: list[str]) -> int:
-    """Say what a receipt says; 1 if it is none, or of no key that is trusted."""
+    """Print the content of a receipt. Returns 1 if it is not genuine."""
     parser = argparse.ArgumentParser(prog="python -m tools.receipt")
     parser.add_argument("receipt", type=Path, help="the code in the mail, as a file")
     parser.add_argument("--keys", type=Path, required=True, help="the public keys, as JWKS")
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
 
 def verify(text: str, keys: list[dict[str, str]], *, issuer: str) -> dict[str, Any]:
-    """Read a receipt with that one of these keys which its header names.
+    """Verify a receipt with the trusted key that its header names.
 
     Raises jwt.InvalidTokenError.
     """

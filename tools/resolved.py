@@ -1,4 +1,4 @@
-"""The transformed template as one stack has it: with names, ARNs, and its conditions decided."""
+"""The transformed template of one stack, with names, ARNs and conditions resolved."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ARNS = {
     "AWS::S3::Bucket": "s3:::{name}",
     "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
 }
-"""What `!GetAtt X.Arn` is, behind the partition."""
+"""`!GetAtt X.Arn`, without the partition."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Where a template is deployed, and with what.
+    """The stack that a template is resolved for.
 
-    names  what resources are called, by logical id, where it is not `<stack>-<logical id>`
+    names  physical names by logical id, where they are not `<stack>-<logical id>`
     """
 
     name: str = "latchkey"
@@ -36,7 +36,7 @@ class Stack:
 
 
 def resolved(template: Mapping[str, Any], stack: Stack) -> dict[str, Any]:
-    """Return the resources that this stack has, with every property as CloudFormation sets it."""
+    """Return the resources of this stack, with the properties that CloudFormation sets."""
     resolver = Resolver(stack.parameters, dict(_attributes(template, stack)), template)
     return {
         logical_id: {

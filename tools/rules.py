@@ -1,4 +1,4 @@
-"""template.yaml's `Rules`, evaluated as CloudFormation does it before it changes a stack."""
+"""Evaluates template.yaml's `Rules` as CloudFormation does before it changes a stack."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class RuleError(Exception):
-    """A rule uses what CloudFormation does not know in rules."""
+    """A rule uses a function that CloudFormation does not support in rules."""
 
 
 def broken(
     parameters: Mapping[str, str], template: Mapping[str, Any] | None = None
 ) -> dict[str, list[str]]:
-    """Return what CloudFormation would refuse these parameters for.
+    """Return why CloudFormation would refuse these parameters.
 
-    parameters  values that are given; the others have their defaults
+    parameters  given values; the others have their defaults
 
-    Returns the sentences of the assertions that fail, by rule. Raises RuleError.
+    Returns the messages of failed assertions, by rule. Raises RuleError.
     """
     template = template or load()
     values = {

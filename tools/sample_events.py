@@ -1,4 +1,4 @@
-"""An HTTP API event (payload 2.0) as API Gateway sends it: what files in `events/` start from."""
+"""An HTTP API event (payload 2.0) of API Gateway: the base of the files in `events/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx1"
 OTHER_SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx2"
 EXPORT_ID = "exp_01kdx2w3wne4ns8ppdxwvxxxx3"
 UPLOAD_ID = "upl_01kdx2w3wne4ns8ppdxwvxxxx4"
-"""Whose requests `events/` are; tests put the ids of a living account in their place."""
+"""The ids in `events/`. Tests replace them with those of a real account."""
 
 _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -20,7 +20,7 @@ _HOST = "abcdef1234.execute-api.eu-west-1.amazonaws.com"
 
 
 def http_event(method: str, path: str) -> dict[str, Any]:
-    """Make the event of a signed-in person's request; the authorizer has been there."""
+    """Return the event of an authenticated request."""
     return {
         "version": "2.0",
         "routeKey": f"{method} {path}",
@@ -70,5 +70,5 @@ def http_event(method: str, path: str) -> dict[str, Any]:
 
 
 def render(event: dict[str, Any]) -> str:
-    """Write an event as a file's text."""
+    """Render an event as JSON."""
     return json.dumps(event, indent=2, ensure_ascii=False) + "\n"

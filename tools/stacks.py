@@ -1,4 +1,4 @@
-"""What a deployed stack says of itself."""
+"""Reads outputs and resources of a deployed stack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def outputs(stack: str, cloudformation: Any = None) -> dict[str, str]:
 
 
 def physical_id(cloudformation: Any, stack: str, logical_id: str) -> str | None:
-    """Return what a resource is really called; None when the stack does not have it."""
+    """Return the physical id of a resource, or None."""
     try:
         found = cloudformation.describe_stack_resource(
             StackName=stack, LogicalResourceId=logical_id

@@ -1,4 +1,4 @@
-"""template.yaml as data: the one source of routes, policies and environment variables."""
+"""template.yaml as data: the source of routes, policies and environment variables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Route:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions, kept as `{"Fn::Sub": …}` and the like."""
+    """YAML with CloudFormation's short functions, parsed as `{"Fn::Sub": …}` and similar."""
 
 
 def _construct(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:

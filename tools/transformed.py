@@ -1,6 +1,6 @@
-"""template.yaml as CloudFormation gets it: SAM's resources turned into CloudFormation's.
+"""template.yaml after SAM's transform.
 
-By SAM's own translator, which lives in SAM's environment and not in ours.
+It runs SAM's translator, which is installed in SAM's own environment.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ for parameters in given["parameters"]:
 
 
 class TransformError(Exception):
-    """SAM does not take the template; carries what it says."""
+    """SAM refuses the template. Has its message."""
 
 
 def transformed(parameters: Mapping[str, str]) -> tuple[dict[str, Any], int]:
     """Transform the template with these parameters; also return its size in bytes.
 
-    Conditions stay as they are: CloudFormation decides them.
+    Conditions are not resolved.
 
     Raises TransformError.
     """
@@ -46,13 +46,13 @@ def transformed(parameters: Mapping[str, str]) -> tuple[dict[str, Any], int]:
 def transformed_all(
     parameters: Sequence[Mapping[str, str]], template: Mapping[str, Any] | None = None
 ) -> list[tuple[dict[str, Any], int]]:
-    """Transform the template with each of these, in one process: SAM takes a second to start.
+    """Transform the template for each set of parameters, in one process, which starts in a second.
 
-    template  another template than Latchkey's
+    template  a template other than Latchkey's
     """
     template = json.loads(json.dumps(load() if template is None else template))
     for resource in template["Resources"].values():
-        # `sam package` puts an address here; the translator asks for one.
+        # `sam package` sets an address here, which the translator requires.
         for name in ("CodeUri", "ContentUri"):
             if name in resource.get("Properties", {}):
                 resource["Properties"][name] = f"s3://artifacts/{'0' * 32}"

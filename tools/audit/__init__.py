@@ -1,1 +1,1 @@
-"""The audit trail outside of the service: fetch a copy of it, and verify the copy offline."""
+"""Tools for the audit trail: fetch a copy, and verify it offline."""

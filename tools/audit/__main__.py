@@ -10,7 +10,7 @@ from tools.audit import verify
 
 
 def main(arguments: list[str]) -> int:
-    """Fetch a copy of a deployment's trail, or verify a copy. 1: something is not as it was."""
+    """Fetch or verify a copy, or redrive dead letters. Returns 1 if there is a finding."""
     parser = argparse.ArgumentParser(prog="python -m tools.audit")
     commands = parser.add_subparsers(dest="command", required=True)
     fetch = commands.add_parser("fetch", help="write a copy of a deployment's trail")
@@ -47,7 +47,7 @@ def _redrive(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    # Only here: verifying needs none of it.
+    # Imported here, because verifying does not need it.
     from latchkey.storage.boto_client import BotoClient  # noqa: PLC0415
     from latchkey.storage.dynamodb import DynamoDBTable  # noqa: PLC0415
     from tools.audit import export  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Fetches a copy of the audit trail: what was archived, what has come since, and the witnesses."""
+"""Fetches a copy of the audit trail: archives, newer rows, anchors and log lines."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from tools.audit.verify import Keys
 
 ANCHOR_OVERLAP_SECONDS = 900
-"""The log is read from so long before the newest anchor on: three anchors may have been lost."""
+"""The log is read from this time before the newest anchor: three anchors may be missing."""
 
 
 SEGMENT = re.compile(r"archive/(\d+)/\d+-\d+\.ndjson\.gz")
 OURS = re.compile(rf"{SEGMENT.pattern}|anchors/\d{{4}}/\d\d/\d\d/[\d.]+Z\.json")
-"""What is ours in the bucket. Who can write it can name an object `../../anything`."""
+"""Expected object names. An attacker could write a name such as `../../anything`."""
 
 
 def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> list[str]:
     """Write a copy into a directory: archive/, anchors/ and live.ndjson.
 
-    Of an object that was put more than once, or removed, every version is fetched: the lock keeps
-    the first one, and whoever can write the bucket can only put others over it.
+    Every version of an object is fetched, including removed ones: the lock keeps the original, and
+    an attacker can only add newer versions.
 
-    Returns the names of objects that are not ours; they are not fetched.
+    Returns the names of foreign objects, which are not fetched.
     """
     s3 = s3 or aws_client("s3")
     archived: dict[int, set[int]] = defaultdict(set)
@@ -61,10 +61,10 @@ def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> list
 
 
 def _write_live(path: Path, store: AuditChainStore, archived: dict[int, set[int]]) -> None:
-    """Write the blocks after those that the archive has, each with its rows."""
+    """Write the blocks that are not archived yet, with their rows."""
     with path.open("wb") as live:
         for chain in range(AUDIT_CHAINS):
-            # What is in the archive counts, not what its parts are called; and without a gap.
+            # The content of the archive counts, not the names of its objects. It must have no gap.
             last = next(n for n in itertools.count() if n + 1 not in archived[chain])
             for block in store.after(chain, last):
                 live.write(block_line(block) + b"\n")
@@ -74,7 +74,7 @@ def _write_live(path: Path, store: AuditChainStore, archived: dict[int, set[int]
 
 
 def _blocks_in(path: Path) -> set[int]:
-    """Return the numbers of a segment's blocks; none of one that can't be read."""
+    """Return the numbers of a segment's blocks, or none if it can't be read."""
     numbers = set()
     try:
         with gzip.open(path) as lines:
@@ -87,16 +87,16 @@ def _blocks_in(path: Path) -> set[int]:
 
 
 def fetch_keys(path: Path, *, prefix: str) -> Keys:
-    """Write the public keys as they are now. A copy of an earlier day is worth more."""
+    """Write the current public keys. A copy from an earlier day is more trustworthy."""
     answer = aws_client("ssm").get_parameter(Name=f"{prefix}/audit-public-keys")
     path.write_text(json.dumps(json.loads(answer["Parameter"]["Value"]), indent=2))
     return read_keys(path.read_bytes())
 
 
 def fetch_witnesses(directory: Path, *, log_group: str, keys: Keys, logs: Any = None) -> None:
-    """Write the heads that the chainer has told the log, since shortly before the newest anchor."""
+    """Write the heads that chain_audit has logged since shortly before the newest anchor."""
     logs = logs or aws_client("logs")
-    # Of those with our signature: a forged one, of tomorrow, would hide the log's lines of today.
+    # Only of anchors with a valid signature: a forged, future one would hide today's log lines.
     newest = newest_anchor(directory, keys)
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=log_group,

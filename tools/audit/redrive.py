@@ -1,4 +1,4 @@
-"""Records the requests that could not be recorded when they came: the dead letters, once more."""
+"""Records requests again whose log lines could not be recorded."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PATIENT = Config(read_timeout=130, retries={"total_max_attempts": 1})
-"""The function may take two minutes."""
+"""The timeout of the function is two minutes."""
 
 
 def redrive(
     queue_url: str, function: str, *, sqs: Any = None, functions: Any = None
 ) -> tuple[int, int]:
-    """Hand every dead letter to the function again, and remove those that it has recorded.
+    """Send every dead letter to the function again, and delete the recorded ones.
 
-    A row's id follows from its request's, so that running this twice records nothing twice.
+    A row's id is derived from its request's id, so running this twice records nothing twice.
 
-    Returns how many were recorded, and how many have failed again; those are left where they are.
+    Returns the number of recorded and of failed batches. Failed ones stay in the queue.
     """
     sqs, functions = sqs or aws_client("sqs"), functions or aws_client("lambda", PATIENT)
     done = failed = 0
@@ -39,7 +39,7 @@ def redrive(
 
 
 def _receive(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
-    # Hidden for long enough that one that fails again isn't seen twice in one run.
+    # Hidden long enough that a failed one is not received twice in one run.
     answer = sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=900
     )

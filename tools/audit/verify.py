@@ -1,12 +1,12 @@
-"""Verifies a copy of the audit trail with nothing but public keys: no AWS, none of our code.
+"""Verifies a copy of the audit trail with public keys only: no AWS, none of Latchkey's code.
 
-It needs Python and `cryptography`. What it checks is written down in docs/audit.md, and done here a
-second time on purpose: an auditor reads this one file, and may run it alone.
+It needs Python and `cryptography`. docs/audit.md describes the checks. They are implemented here a
+second time on purpose: an auditor can read and run this file alone.
 
     python verify.py DIRECTORY --keys public-keys.json
 
-Whoever wrote the copy may be the attacker. So nothing in it is believed before it has been looked
-at: what can't be read is a finding, like what is not as it was.
+The copy may come from an attacker. Nothing in it is trusted before it is checked. Data that can't
+be read is a finding, like changed data.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ FORMAT = "latchkey-audit-1"
 START = bytes(32)
 WITNESSES = "witnesses.jsonl"
 LATE_MILLISECONDS = 48 * 3600 * 1000
-"""A stream keeps its records for a day: no row of a change comes later."""
+"""A stream keeps records for a day, so no row of a change is chained later."""
 LATE_REQUEST_MILLISECONDS = 15 * 24 * 3600 * 1000
-"""A request's line may have been a dead letter for two weeks before it became a row."""
+"""A log line may be a dead letter for two weeks before it becomes a row."""
 EARLY_MILLISECONDS = 60 * 1000
-"""No row is from after it was chained, but for the clocks of two machines."""
+"""A row can't be newer than its block, except for the difference of two clocks."""
 LONGEST_WORDS = 300
-"""Of what a finding quotes: a row's id is 30 characters, but an attacker's may be a thousand."""
+"""Length of a quoted row id in a finding. Ours have 30 characters; an attacker's may be longer."""
 
 BLOCK_NAMES = {"chain", "number", "first", "previous", "head", "at", "entries", "kid", "signature"}
 HEAD_NAMES = {"chain", "number", "last", "head"}
@@ -54,18 +54,18 @@ WITNESS_NAMES = (BLOCK_NAMES - {"entries"}) | {"format", "kind", "count"}
 
 
 class UnreadableError(Exception):
-    """Something is not what it should be the text of. Says why, in words."""
+    """A text can't be parsed. Has the reason."""
 
 
 class Line(NamedTuple):
-    """A part of the copy: where it stands, and what stands there."""
+    """A part of the copy: its location and content."""
 
     where: str
     text: bytes | UnreadableError
 
 
 class Row(NamedTuple):
-    """What is kept of a row: a copy may have millions."""
+    """The stored data of a row. A copy may have millions of rows."""
 
     digest: bytes
     at: int | None
@@ -74,14 +74,14 @@ class Row(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A row's place in a block."""
+    """The place of a row in a block."""
 
     key: RowKey
     digest: bytes
 
 
 class Block(NamedTuple):
-    """A block, read."""
+    """A parsed block."""
 
     chain: int
     number: int
@@ -94,17 +94,17 @@ class Block(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name it to an auditor."""
+        """Return the name of the block for auditors."""
         return f"block {self.number} of chain {self.chain}"
 
     @property
     def last(self) -> int:
-        """Position of its last row."""
+        """The position of the last row."""
         return self.first + len(self.entries) - 1
 
 
 class Head(NamedTuple):
-    """How far a chain had come, as an anchor or a line of the log says."""
+    """The progress of a chain, from an anchor or a log line."""
 
     chain: int
     number: int
@@ -115,14 +115,14 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it was: what kind, where, and in words."""
+    """A finding: its kind, location and text."""
 
     kind: str
     where: str
     words: str
 
     def line(self) -> str:
-        """Say it in one line, whatever an attacker has put into a name."""
+        """Return one line, with any content of a name."""
         text = f"{self.kind}: {self.where}: {self.words}"
         if len(text) > LONGEST_WORDS:
             text = text[:LONGEST_WORDS] + "…"
@@ -131,7 +131,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Copy:
-    """The rows and blocks of a copy. Of one row there may be several that contradict each other."""
+    """The rows and blocks of a copy. A row may have several contradicting versions."""
 
     rows: dict[RowKey, list[Row]] = field(default_factory=dict)
     chains: dict[int, dict[int, Block]] = field(default_factory=lambda: defaultdict(dict))
@@ -139,7 +139,7 @@ class Copy:
 
 @dataclass(slots=True)
 class Report:
-    """What was looked at, and what was found."""
+    """The counts and the findings."""
 
     rows: int = 0
     blocks: int = 0
@@ -148,16 +148,16 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, kind: str, where: str, words: str) -> None:
-        """Note a finding."""
+        """Add a finding."""
         self.findings.append(Finding(kind, where, words))
 
     @property
     def is_empty(self) -> bool:
-        """Whether there was nothing to look at."""
+        """Whether there was nothing to verify."""
         return not (self.rows or self.blocks or self.anchors or self.witnesses or self.findings)
 
     def summary(self) -> str:
-        """Count it all in one line."""
+        """Return the summary line."""
         counts = (
             f"{self.rows} rows, {self.blocks} blocks, {self.anchors} anchors, "
             f"{self.witnesses} lines of the log: "
@@ -170,10 +170,10 @@ class Report:
 def verify(
     lines: Iterable[Line], anchors: Iterable[Line], keys: Keys, witnesses: Iterable[Line] = ()
 ) -> Report:
-    """Verify a copy: lines `{"block": …}` and `{"row": …}` in any order, against its witnesses.
+    """Verify a copy: lines `{"block": …}` and `{"row": …}` in any order, and its witnesses.
 
     anchors    heads of all chains, from the bucket
-    witnesses  heads of blocks, as the log was told of them when they were made
+    witnesses  heads of blocks, as they were logged when they were written
     """
     report, copy = Report(), Copy()
     for line in lines:
@@ -217,7 +217,7 @@ def _sort(line: Line, copy: Copy, keys: Keys, report: Report) -> None:
 
 
 def _verify_chain(chain: int, blocks: dict[int, Block], copy: Copy, report: Report) -> None:
-    """Walk a chain from its start; take the rows that it accounts for out of the copy's."""
+    """Verify a chain from its start. Removes the rows it has from those of the copy."""
     number, position, head, at = 1, 1, START, 0
     chained: set[RowKey] = set()
     for block in (blocks[found] for found in sorted(blocks)):
@@ -264,7 +264,7 @@ def _verify_row(found: list[Row], digest: bytes, came_at: int, where: str, repor
 
 
 def _verify_heads(heads: list[Head], chains: dict[int, dict[int, Block]], report: Report) -> None:
-    """Hold what witnesses have seen against what is there; each thing is said once."""
+    """Compare the heads of witnesses with the chains. Each finding is reported once."""
     furthest: dict[int, Head] = {}
     rewritten: set[tuple[int, int]] = set()
     for head in heads:
@@ -307,7 +307,7 @@ def _parse(text: bytes | UnreadableError) -> Json:
 def _named_once(pairs: list[tuple[str, Any]]) -> Json:
     document = dict(pairs)
     if len(document) != len(pairs):
-        # Of two values, a person may read the one, and a program the other.
+        # Different programs may read different values of a duplicate name.
         raise UnreadableError("a name is in it twice")
     return document
 
@@ -352,7 +352,7 @@ def _block_statement(block: Json) -> Json:
 def _read_signed(
     line: Line, read: Callable[[Json, str], list[Head]], keys: Keys, report: Report
 ) -> list[Head]:
-    """Read an anchor, or a line of the log; no heads of one that is not ours."""
+    """Parse an anchor or a log line. Returns no heads if it is not signed by a known key."""
     try:
         document = _parse(line.text)
         heads = read(document, line.where)
@@ -437,7 +437,7 @@ def _canonical(document: Json) -> bytes:
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except (ValueError, RecursionError) as error:
         raise UnreadableError("it can't be written again") from error
-    # No row of ours has half a character; one that has is another row.
+    # Our rows have no lone surrogate. A row with one was changed.
     return text.encode(errors="surrogatepass")
 
 
@@ -455,7 +455,7 @@ def _extend(head: bytes, digests: Iterable[bytes]) -> bytes:
 
 
 def read_keys(text: bytes) -> Keys:
-    """Read public keys, as a JWKS. Raises UnreadableError."""
+    """Parse public keys from a JWKS. Raises UnreadableError."""
     listed = _parse(text).get("keys")
     if not isinstance(listed, list):
         raise UnreadableError("it is no set of keys")
@@ -497,7 +497,7 @@ def read_anchors(directory: Path) -> Iterator[Line]:
 
 
 def newest_anchor(directory: Path, keys: Keys) -> int:
-    """Return when the newest anchor was made that is ours, in milliseconds; 0 without any."""
+    """Return the time of the newest valid anchor in milliseconds, or 0."""
     newest = 0
     for line in read_anchors(directory):
         if _read_signed(line, _read_anchor, keys, Report()):
@@ -506,7 +506,7 @@ def newest_anchor(directory: Path, keys: Keys) -> int:
 
 
 def read_witnesses(directory: Path) -> Iterator[Line]:
-    """Read every head that the copy has from the log."""
+    """Read every head from the log lines of the copy."""
     if (directory / WITNESSES).exists():
         yield from _lines(directory / WITNESSES, WITNESSES)
 
@@ -514,7 +514,7 @@ def read_witnesses(directory: Path) -> Iterator[Line]:
 def _lines(path: Path, where: str) -> Iterator[Line]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            # Lines end with \n and nothing else: what people write may have other ends of lines.
+            # Lines end with \n only. Text of people may have other line ends.
             for number, text in enumerate(file, 1):
                 yield Line(f"{where}, line {number}", text)
     except (EOFError, OSError, zlib.error):
@@ -522,20 +522,20 @@ def _lines(path: Path, where: str) -> Iterator[Line]:
 
 
 def main(arguments: list[str]) -> int:
-    """Verify a copy. 1: something is not as it was. 2: there is nothing that can be verified."""
+    """Verify a copy. Returns 1 for a finding, 2 if there is nothing to verify."""
     parser = argparse.ArgumentParser(description="Verify a copy of the audit trail, offline.")
     add_arguments(parser)
     return run(parser.parse_args(arguments))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be asked."""
+    """Define the command line."""
     parser.add_argument("directory", type=Path)
     parser.add_argument("--keys", type=Path, required=True, help="the public keys, as JWKS")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verify what is asked; print what was found."""
+    """Verify a copy and print the findings."""
     directory: Path = options.directory
     if not directory.is_dir():
         return _refuse(f"there is no directory {directory}")
@@ -552,7 +552,7 @@ def run(options: argparse.Namespace) -> int:
         print(finding.line())
     print(report.summary())
     if report.rows and not report.anchors:
-        print("There is no anchor: rows cut off the end could not be missed.", file=sys.stderr)
+        print("There is no anchor: rows removed from the end can't be detected.", file=sys.stderr)
     return 1 if report.findings else 0
 
 

@@ -1,4 +1,4 @@
-"""`make run`: keeps a stack up until Ctrl-C."""
+"""`make run`: runs a local stack until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Ctrl-C stops everything. What the Lambdas log follows here.
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM: unwinds through whatever was going on, which then cleans up."""
+    """Ctrl-C or SIGTERM. Stops everything that runs."""
 
 
 def main() -> int:
@@ -81,7 +81,7 @@ def _port(variable: str, default: int) -> int:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    # Once: a second Ctrl-C while the processes are being stopped would leave some of them behind.
+    # Once: a second Ctrl-C during the shutdown would leave processes behind.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped

@@ -1,7 +1,7 @@
-"""The access log that API Gateway writes and MiniStack does not.
+"""Writes the access log of API Gateway, which MiniStack lacks.
 
-The edge notes here what the API has answered, in the template's own format. What went around the
-edge, straight to the emulator, is not in it.
+The edge records the responses of the API in the template's format. Requests that bypass the edge
+are not in it.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ STREAM = "api"
 FLUSH_SECONDS = 0.5
 BATCH = 500
 REQUEST_ID = "X-Request-Id"
-"""The header in which a function says its request's id: who has it was answered by a function."""
+"""The response header with the id of a request. Only functions set it."""
 GATEWAY_REQUEST_ID = "Apigw-Requestid"
 _ERRORS = {404: "ROUTE_NOT_FOUND", 413: "REQUEST_TOO_LARGE"}
 
 
 class AccessLog:
-    """Puts a line for each answer into the log group that the template names."""
+    """Writes a line for each response into the template's log group."""
 
     def __init__(self, emulator: Emulator, deployment: Deployment) -> None:
-        """Create the stream, and let the group's subscriber have everything."""
+        """Create the stream, and send everything to the subscriber of the group."""
         settings = deployment.template["Resources"]["ApiApiGatewayDefaultStage"]["Properties"]
         self._format = settings["AccessLogSettings"]["Format"]
         self._logs = emulator.client("logs")
         self._group = deployment.physical_ids["AccessLogGroup"]
         self._lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._logs.create_log_stream(logGroupName=self._group, logStreamName=STREAM)
-        # MiniStack knows no patterns over JSON. The subscriber looks again in any case.
+        # MiniStack does not support JSON patterns. The subscriber filters again.
         found = self._logs.describe_subscription_filters(logGroupName=self._group)
         for known in found["subscriptionFilters"]:
             self._logs.put_subscription_filter(
@@ -53,7 +53,7 @@ class AccessLog:
             )
 
     def note(self, answer: web.Response, milliseconds: float) -> None:
-        """Note an answer; give it the id that API Gateway gives to every one."""
+        """Record a response, and add the id that API Gateway adds."""
         by_function = REQUEST_ID in answer.headers
         request_id = answer.headers[REQUEST_ID] if by_function else str(uuid.uuid4())
         answer.headers[GATEWAY_REQUEST_ID] = request_id
@@ -71,7 +71,7 @@ class AccessLog:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Write what is noted, from a thread: no answer waits for it."""
+        """Write the recorded lines in a thread, so that no response waits."""
         stop = threading.Event()
         thread = threading.Thread(target=self._write, args=(stop,), name="access-log", daemon=True)
         thread.start()

@@ -1,7 +1,7 @@
-"""The template's PageDistribution, interpreted: what it passes on, keeps and adds.
+"""Interprets the template's PageDistribution: forwarded headers, caching, added headers.
 
-Only what template.yaml uses. A property that is not known here raises, so that the local edge can't
-leave it out unnoticed. Sources: CloudFront Developer Guide, "Control the cache key with a policy",
+Supports only what template.yaml uses. An unknown property raises, so that the local edge can't
+ignore it. Sources: CloudFront Developer Guide, "Control the cache key with a policy",
 "Control origin requests with a policy", "How CloudFront processes HTTP status codes".
 """
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from tools.intrinsics import Resolver
 
 ERROR_SECONDS = 10
-"""How long an error is kept where the distribution does not say."""
+"""Seconds that an error is cached by default."""
 
 ALWAYS_KEPT = frozenset({404, 414, 500, 501, 502, 503, 504})
-"""Errors that are kept without a Cache-Control of their own."""
+"""Errors that are cached without a Cache-Control header."""
 
 COMPRESSED_BYTES = range(1_000, 10_000_001)
 COMPRESSED_TYPES = frozenset(
     {"application/json", "text/css", "text/html", "text/javascript", "image/svg+xml"}
 )
-"""Of the types that CloudFront compresses, those that the page and the API have."""
+"""The types of the page and the API that CloudFront compresses."""
 
 KEPT_IF_ASKED = frozenset({400, 403, 405, 412, 415})
-"""Errors that are kept when their Cache-Control says how long."""
+"""Errors that are cached if their Cache-Control says so."""
 
 HOST_HEADER = "x-latchkey-host"
 _GENERATED = "cloudfront-"
@@ -40,14 +40,14 @@ _FIRST_ERROR = 400
 
 
 class UnknownPropertyError(Exception):
-    """The template uses something of CloudFront that is not interpreted here."""
+    """The template uses a property that is not interpreted here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, as CloudFront sees them.
+    """The viewer, as CloudFront sees it.
 
-    place  CloudFront-Viewer-City and the like, where it knows
+    place  CloudFront-Viewer-City and similar, if known
     """
 
     address: str
@@ -55,14 +55,14 @@ class Viewer:
     place: Mapping[str, str] = field(default_factory=dict)
 
     def generated(self) -> dict[str, str]:
-        """Return the headers that CloudFront can say of them, names in lower case."""
+        """Return the viewer headers that CloudFront can add, with names in lower case."""
         place = {name.lower(): value for name, value in self.place.items()}
         return {"cloudfront-viewer-address": f"{self.address}:{self.port}", **place}
 
 
 @dataclass(slots=True)
 class Request:
-    """A viewer's request, as a CloudFront Function may change it."""
+    """A viewer's request, which a CloudFront Function may change."""
 
     uri: str
     query: str
@@ -71,7 +71,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An origin's answer."""
+    """A response of an origin."""
 
     status: int
     headers: CIMultiDict[str]
@@ -107,16 +107,16 @@ class Behavior:
     added: tuple[tuple[str, str, bool], ...]
 
     def key(self, request: Request) -> tuple[str, ...]:
-        """Return what tells cached answers apart."""
+        """Return the cache key."""
         query = request.query if self.query_in_key else ""
         return (request.uri, query, *(request.headers.get(name, "") for name in self.headers))
 
 
 class Distribution:
-    """One distribution of the template."""
+    """A distribution of the template."""
 
     def __init__(self, resolver: Resolver, name: str = "PageDistribution") -> None:
-        """Read it from the template. Raises UnknownPropertyError."""
+        """Parse it from the template. Raises UnknownPropertyError."""
         self._resolver = resolver
         config = resolver.properties(name)["DistributionConfig"]
         _known(config, _DISTRIBUTION)
@@ -136,11 +136,11 @@ class Distribution:
         self.behaviors = [*others, default]
 
     def behavior(self, path: str) -> Behavior:
-        """Return the first behavior whose pattern fits a path."""
+        """Return the first behavior whose pattern matches a path."""
         return next(each for each in self.behaviors if each.pattern.fullmatch(path))
 
     def enter(self, behavior: Behavior, request: Request, viewer: Viewer) -> None:
-        """Run the behavior's functions, and say of the viewer what the policies name."""
+        """Run the behavior's functions, and add the viewer headers of the policies."""
         for function in behavior.functions:
             FUNCTIONS[function](request)
         generated = viewer.generated()
@@ -153,7 +153,7 @@ class Distribution:
     def origin_headers(
         self, behavior: Behavior, request: Request, viewer: Viewer
     ) -> CIMultiDict[str]:
-        """Return what the origin gets to see. `enter` comes first."""
+        """Return the request to the origin. Call `enter` before."""
         named = {name.lower() for name in behavior.headers}
         passed = CIMultiDict[str]()
         for name, value in request.headers.items():
@@ -171,11 +171,11 @@ class Distribution:
         forwarded_for = [*passed.popall("X-Forwarded-For", []), viewer.address]
         passed["X-Forwarded-For"] = ", ".join(forwarded_for)
         for name, value in self._origin_headers[behavior.origin].items():
-            passed[name] = value  # replaces every one that the client sent
+            passed[name] = value  # replaces a header of the client
         return passed
 
     def answer_headers(self, behavior: Behavior, answer: Answer) -> CIMultiDict[str]:
-        """Return an answer's headers as the viewer gets them."""
+        """Return the headers of a response to the viewer."""
         headers = CIMultiDict(answer.headers)
         for name, value, overrides in behavior.added:
             if overrides or name not in headers:
@@ -183,7 +183,7 @@ class Distribution:
         return headers
 
     def compressed(self, behavior: Behavior, answer: Answer, accepted: str) -> Answer:
-        """Compress an answer as the viewer takes it; a strong ETag becomes a weak one.
+        """Compress a response if the viewer accepts it. A strong ETag becomes weak.
 
         Source: CloudFront Developer Guide, "Serve compressed files".
         """
@@ -200,7 +200,7 @@ class Distribution:
         return Answer(answer.status, headers, gzip.compress(answer.body))
 
     def kept_seconds(self, behavior: Behavior, answer: Answer) -> int:
-        """Tell how long an answer to a GET is kept."""
+        """Return how long a response to a GET is cached."""
         control = answer.headers.get("Cache-Control", "").lower()
         asked = _asked_seconds(control)
         if answer.status >= _FIRST_ERROR:
@@ -259,7 +259,7 @@ class Distribution:
 
 
 def response_headers(resolver: Resolver, policy: str) -> list[tuple[str, str, bool]]:
-    """Return what a response headers policy adds: name, value, whether it replaces the origin's."""
+    """Return the headers that a response headers policy adds: name, value, whether it overrides."""
     config = resolver.properties(policy)["ResponseHeadersPolicyConfig"]
     _known(config, {"Name", "SecurityHeadersConfig", "CustomHeadersConfig"})
     added = []
@@ -285,7 +285,7 @@ FUNCTIONS: Mapping[str, Callable[[Request], None]] = {
     "PageDoors": _page_doors,
     "ApiDoor": _api_door,
 }
-"""In Python what the template's CloudFront Functions do in JavaScript; a test runs both."""
+"""The template's CloudFront Functions in Python. A test compares them with the JavaScript."""
 
 
 def _strict_transport(config: dict[str, Any]) -> str:

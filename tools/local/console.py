@@ -1,4 +1,4 @@
-"""What `make run` says while it works: a line a step, with the time it took."""
+"""Progress output of `make run`: a line per step with its duration."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ WIDTH = 46
 
 
 class Console:
-    """Prints steps; `QuietConsole` stands in for it in tests."""
+    """Prints steps. Tests use `QuietConsole`."""
 
     @contextlib.contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Say what is being done, and how long it took."""
+        """Print a step and its duration."""
         print(f"  {what} ".ljust(WIDTH, "."), end=" ", flush=True)
         start = time.monotonic()
         try:
@@ -29,10 +29,10 @@ class Console:
 
 
 class QuietConsole(Console):
-    """Says nothing."""
+    """Prints nothing."""
 
     @override
     @contextlib.contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Only do it."""
+        """Run the step only."""
         yield

@@ -1,4 +1,4 @@
-"""A person to sign in as, made through the API like any other."""
+"""Registers the demo user through the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real `sam build` and `sam deploy` of the real template, into the emulator."""
+"""Runs the real `sam build` and `sam deploy` of the template against the emulator."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 SAM = REPOSITORY / ".tools/sam/bin/sam"
 ARTIFACTS = "sam-artifacts"
-"""The bucket that SAM uploads a build to."""
+"""The bucket for SAM's uploads."""
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployed stack: what its template put out and what its resources are really called."""
+    """A deployed stack: its outputs and the physical ids of its resources."""
 
     name: str
     outputs: Mapping[str, str]
     physical_ids: Mapping[str, str]
     template: Mapping[str, Any]
-    """Processed: SAM's transform has been applied, so that every resource is CloudFormation's."""
+    """The processed template, after SAM's transform."""
 
     def function_name(self, operation: str) -> str:
-        """Return the Lambda's real name for its folder's name (`revoke_session`)."""
+        """Return the name of the Lambda function of a folder (`revoke_session`)."""
         logical_id = "".join(word.title() for word in operation.split("_")) + "Function"
         return self.physical_ids[logical_id]
 
 
 @contextlib.contextmanager
 def building() -> Iterator[None]:
-    """Hold the build directory: `make test` may build while `make run` does."""
+    """Lock the build directory: `make test` may build while `make run` does."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with (BUILD / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -50,8 +50,8 @@ def building() -> Iterator[None]:
 
 
 def build(emulator: Emulator) -> None:
-    """Run `sam build` for this machine's processor; what did not change comes from its cache."""
-    # No secret is given here, for SAM writes a build's parameters into its files.
+    """Run `sam build` for this machine's processor, with a cache."""
+    # No secrets here: SAM writes a build's parameters into its files.
     processes.run(
         [
             *(SAM, "build", "--config-env", "local"),
@@ -66,16 +66,16 @@ def build(emulator: Emulator) -> None:
 
 
 def deploy(emulator: Emulator, parameters: Mapping[str, str]) -> Deployment:
-    """Run `sam deploy` with samconfig.toml's `local`, and the parameters that only we know."""
+    """Run `sam deploy` with samconfig.toml's `local` and the parameters of this machine."""
     local = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())["local"]
-    # Parameters on the command line replace samconfig's, all of them, so its own are said again.
+    # Parameters of the command line replace all of samconfig's, so those are repeated.
     written = dict(
         pair.split("=", 1) for pair in local["deploy"]["parameters"]["parameter_overrides"]
     )
     overrides = written | {"Architecture": ARCHITECTURE} | dict(parameters)
-    # What a deployer has done before: SES has seen that the address is theirs.
+    # A deployer has verified the sender address in SES before.
     emulator.client("sesv2").create_email_identity(EmailIdentity=overrides["MailSender"])
-    # In the same folder, for the paths in it are relative.
+    # In the same folder, because its paths are relative.
     permissions.translate(BUILD / "build/template.yaml", BUILD / "build/translated.yaml")
     emulator.client("s3").create_bucket(
         Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
@@ -111,7 +111,7 @@ def _sam_deploy(emulator: Emulator, given: Mapping[str, str], *options: str) -> 
             *("--template-file", BUILD / "build/translated.yaml"),
             *("--s3-bucket", ARTIFACTS, "--no-progressbar", *options),
             "--parameter-overrides",
-            # SAM takes no empty value; the stack is new, and an empty one is the default.
+            # SAM accepts no empty values. An empty one is the default of a new stack.
             *(f"{name}={value}" for name, value in given.items() if value),
         ],
         env=_sam_environment(emulator),
@@ -123,13 +123,13 @@ def _sam_deploy(emulator: Emulator, given: Mapping[str, str], *options: str) -> 
 
 
 def parameters(emulator: Emulator, name: str) -> dict[str, str]:
-    """Return a stack's parameters, as CloudFormation shows them."""
+    """Return a stack's parameters as CloudFormation has them."""
     stack = emulator.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
 
 
 def describe(emulator: Emulator, name: str) -> Deployment:
-    """Read back what has been deployed."""
+    """Read the deployed stack."""
     cloudformation = emulator.client("cloudformation")
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
@@ -143,7 +143,7 @@ def describe(emulator: Emulator, name: str) -> Deployment:
 
 
 def _sam_environment(emulator: Emulator) -> dict[str, str]:
-    # Nothing of the developer's own AWS settings may take part, least of all a profile.
+    # Ignore the developer's own AWS settings and profile.
     ours = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))
     }

@@ -1,7 +1,7 @@
-"""The local CloudFront: one origin for the page and the API, as the template's distribution has it.
+"""The local CloudFront: one origin for the page and the API, like the template's distribution.
 
-Which headers pass, what is kept and for how long, and what is added to answers is read from the
-template (cloudfront.py). This module has the sockets, the files and the mails.
+Forwarded headers, caching and added headers are read from the template (cloudfront.py). This module
+has the sockets, the files and the emails.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from tools.local.pages import Pages
 
 BODY_MAX_BYTES = 10 * 1024 * 1024
-"""As API Gateway, which answers 413 beyond it."""
+"""API Gateway's limit. It returns 413 above it."""
 
 CONCURRENT_REQUESTS = 32
-"""The emulator starts a process for each, and one for its authorizer. Further requests wait."""
+"""The emulator starts a process for each request and for its authorizer. Others wait."""
 
-# RFC 9110 7.6.1, and what each connection says for itself.
+# RFC 9110 7.6.1: headers of a connection.
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -77,10 +77,10 @@ INDEX = """<!doctype html>
 
 
 class MailSource(Protocol):
-    """What holds the captured mails."""
+    """The captured emails."""
 
     def mails(self) -> list[dict[str, Any]]:
-        """Return them, newest first."""
+        """Return the emails, newest first."""
         ...
 
 
@@ -100,16 +100,16 @@ class Edge:
         access_log: AccessLog,
     ) -> None:
         self._emulator_url = emulator_url
-        # How one emulator on one address tells its APIs apart.
+        # The emulator distinguishes its APIs by this host.
         self._api_host = f"{api_id}.execute-api.localhost:{URL(emulator_url).port}"
-        # As CloudFront by its origin access control, it signs what it asks the bucket for.
+        # CloudFront signs requests to the bucket with its origin access control.
         self._s3 = s3
         self._media_bucket = media_bucket
         self._distribution = Distribution(template)
         self._media_headers = {
             name: value for name, value, _ in response_headers(template, "MediaHeaders")
         }
-        # Forms go to S3's regional host on AWS, and to the emulator here.
+        # On AWS uploads go to S3's regional host, here to the emulator.
         self._uploads = template.resolve(
             {"Fn::Sub": "https://${MediaBucket}.s3.${AWS::Region}.${AWS::URLSuffix}"}
         )
@@ -119,7 +119,7 @@ class Edge:
         self._access_log = access_log
 
     def application(self) -> web.Application:
-        """Put the routes together."""
+        """Return the application."""
         app = web.Application(client_max_size=BODY_MAX_BYTES)
         app.cleanup_ctx.append(self._client)
         app.router.add_get("/_dev/mail", self._mail_page)
@@ -140,7 +140,7 @@ class Edge:
             yield
 
     async def _serve(self, received: web.Request) -> web.Response:
-        # The target as it came: decoding and encoding it again would hide what a client can send.
+        # The target unchanged: encoding it again would hide what clients can send.
         path, _, query = received.rel_url.raw_path_qs.partition("?")
         behavior = self._distribution.behavior(path)
         if received.method not in behavior.methods:
@@ -188,7 +188,7 @@ class Edge:
         target = URL(f"{self._emulator_url}{request.uri}{query}", encoded=True)
         headers = self._distribution.origin_headers(behavior, request, viewer)
         if "Host" in headers:
-            # API Gateway knows its API by Host: the viewer's own is nobody's.
+            # API Gateway selects the API by Host, so the viewer's Host is not forwarded.
             return _json_answer(403, "Forbidden")
         headers["Host"] = self._api_host
         body = await received.read()
@@ -197,7 +197,7 @@ class Edge:
                 received.method,
                 target,
                 headers=headers,
-                # As a file: aiohttp warns of large bytes, which are written in one go.
+                # As a file: aiohttp warns about large bytes.
                 data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
                 skip_auto_headers={"Accept", "Accept-Encoding", "Content-Type", "User-Agent"},
@@ -207,7 +207,7 @@ class Edge:
             return _json_answer(502, f"The API did not answer: {error}")
 
     async def _avatar(self, request: web.Request) -> web.Response:
-        # The one folder that the CDN may read; what people upload is in another.
+        # The only folder that the CDN may read. Uploads are in another one.
         key = f"media/avatars/{request.match_info['name']}"
         try:
             file = await asyncio.to_thread(self._read_media, key)
@@ -225,7 +225,7 @@ class Edge:
         return {**answer, "Body": answer["Body"].read()}
 
     def _page(self, uri: str) -> Answer:
-        """Answer as the page's bucket: 403 for what is not there, which it does not list."""
+        """Respond like the page's bucket: 403 for a missing file, because it may not list."""
         if file := self._pages.file(uri.lstrip("/")):
             return Answer(200, CIMultiDict(file.headers), file.body)
         if uri == "/index.html":
@@ -237,7 +237,7 @@ class Edge:
         return web.Response(text=mail_page.render(mails), content_type="text/html")
 
     async def _mail_html(self, request: web.Request) -> web.Response:
-        """Show one mail as a mail program does: no script of it runs."""
+        """Show an email like a mail program, without scripts."""
         for mail in await asyncio.to_thread(self._mailbox.mails):
             if mail["MessageId"] == request.match_info["id"]:
                 headers = {"Content-Security-Policy": "sandbox allow-popups allow-top-navigation"}
@@ -251,11 +251,11 @@ class Edge:
 
 @contextlib.contextmanager
 def serving(edge: Edge, port: int) -> Iterator[None]:
-    """Serve from a thread of this process, so that nothing is left when it ends."""
+    """Serve from a thread of this process, so that nothing remains when it ends."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="edge", daemon=True)
     thread.start()
-    # Requests that are under way get a second; a browser's idle connections get nothing.
+    # Running requests get a second. Idle connections are closed.
     runner = web.AppRunner(edge.application(), access_log=None, shutdown_timeout=1)
     try:
         asyncio.run_coroutine_threadsafe(_listen(runner, port), loop).result()

@@ -1,4 +1,4 @@
-"""MiniStack, the emulator of AWS: its process, its clients, and what it shows beyond AWS."""
+"""MiniStack, the emulator of AWS: its process and its clients."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / ".aws-sam/local"
-"""Apart from .aws-sam/build, which holds what goes to AWS: this one fits this machine."""
+"""Separate from .aws-sam/build, which is for AWS. This build is for this machine."""
 PYTHON_DIRECTORY = Path(sys.base_prefix) / "bin"
-"""The interpreter itself, not an environment: a Lambda must find nothing but its layer."""
+"""The interpreter without an environment: a Lambda must only find its layer."""
 
 REGION = "eu-west-1"
 CREDENTIALS = {
@@ -43,20 +43,20 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where every AWS API answers."""
+        """The address of every AWS API."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes an AWS SDK or tool talk to this emulator and never to AWS."""
+        """The environment that makes an AWS SDK use this emulator and never AWS."""
         return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
     def client(
         self, service: str, credentials: Mapping[str, Any] | None = None, region: str = REGION
     ) -> Any:
-        """Make a boto3 client: fifty connections, no retries that would hide a failure.
+        """Create a boto3 client with fifty connections, without retries that would hide failures.
 
-        `credentials` are what STS hands out; without them the client may do everything.
+        credentials  from STS; without them the client may do everything
         """
         who = credentials or {
             "AccessKeyId": CREDENTIALS["AWS_ACCESS_KEY_ID"],
@@ -73,7 +73,7 @@ class Emulator:
         )
 
     def mails(self) -> list[dict[str, Any]]:
-        """Return the mails that SES would have sent, newest first."""
+        """Return the captured emails, newest first."""
         answer = httpx.get(f"{self.url}/_ministack/ses/messages", timeout=10)
         accounts = answer.raise_for_status().json()["messages"]
         mails = [mail for messages in accounts.values() for mail in messages]
@@ -82,24 +82,24 @@ class Emulator:
 
 @contextlib.contextmanager
 def start(port: int, directory: Path) -> Iterator[Emulator]:
-    """Start MiniStack with all its state in `directory`, and stop it with its Lambdas afterwards.
+    """Run MiniStack with its state in `directory`. Stops it and its Lambdas afterwards.
 
     Raises:
-        LocalError: it did not come up.
+        LocalError: it did not start.
     """
     log = directory / "emulator.log"
-    # A whole environment and not ours with changes: the emulator hands its own on to the Lambdas.
+    # A complete new environment: the emulator passes its own on to the Lambdas.
     env = {
         "HOME": str(directory),
         "TMPDIR": str(directory),
         "LANG": "C.UTF-8",
         "PATH": f"{PYTHON_DIRECTORY}:/usr/bin:/bin",
-        # The layer's packages (see layer.mk), for the Lambdas: the emulator itself runs isolated.
+        # The layer's packages (see layer.mk) for the Lambdas. The emulator itself runs isolated.
         "PYTHONPATH": str(BUILD / "packages/current"),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
-        # A request holds one thread for its Lambda and another for each call that this one makes.
+        # A request uses a thread for its Lambda and one for each call of it.
         "MINISTACK_WORKER_THREADS": "256",
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",

@@ -1,4 +1,4 @@
-"""Shows what the Lambdas log, as it happens, where the developer already looks."""
+"""Prints the logs of the Lambdas."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FIELDS = ("level", "message", "route", "status", "outcome", "ms", "error", "requ
 METRIC = "_aws"
 EVENTS_OF_A_PAGE = 10_000
 LATE_MILLISECONDS = 10_000
-"""An event may arrive after later ones: each Lambda hands in its lines when it has finished."""
+"""An event may arrive after newer ones: each Lambda sends its lines at its end."""
 PLATFORM_LINES = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
 
 
 @contextlib.contextmanager
 def following(emulator: Emulator, group: str, show: Callable[[str], None]) -> Iterator[None]:
-    """Follow the Lambdas' log group in a thread."""
+    """Follow the log group of the Lambdas in a thread."""
     stop = threading.Event()
     thread = threading.Thread(
         target=_follow, args=(emulator, group, show, stop), name="logs", daemon=True
@@ -45,7 +45,7 @@ def events(
 ) -> Iterator[dict[str, Any]]:
     """Yield a log group's events from a time on (in milliseconds), oldest first.
 
-    The emulator's FilterLogEvents ends after 10,000 events and gives no token to go on with, so
+    The emulator's FilterLogEvents ends after 10,000 events without a token for more, so
     each further page begins at the last event's time.
     """
     logs, seen = emulator.client("logs"), set[Identity]()
@@ -64,12 +64,12 @@ def events(
 
 
 def _identity(event: dict[str, Any]) -> Identity:
-    # The emulator gives an id to events that were put, and none to those of its Lambdas.
+    # The emulator sets no ids for events of its Lambdas.
     return event["logStreamName"], event["timestamp"], event["message"]
 
 
 def read(emulator: Emulator, group: str, containing: str = "") -> list[str]:
-    """Return every line that the Lambdas have logged, without the platform's own."""
+    """Return every line of the Lambdas, without those of the platform."""
     return [
         event["message"].rstrip()
         for event in events(emulator, group, containing=containing)
@@ -78,7 +78,7 @@ def read(emulator: Emulator, group: str, containing: str = "") -> list[str]:
 
 
 def read_all(emulator: Emulator) -> list[str]:
-    """Return what any Lambda has logged, for when a deployment failed and named no log group."""
+    """Return all lines of all Lambdas, for a failed deployment without a log group."""
     groups = emulator.client("logs").describe_log_groups()["logGroups"]
     return [line for group in groups for line in read(emulator, group["logGroupName"])]
 
@@ -88,7 +88,7 @@ def _follow(
 ) -> None:
     since, seen = 0, set[Identity]()
     while not stop.wait(POLL_SECONDS):
-        with contextlib.suppress(BotoCoreError, ClientError):  # the emulator is being stopped
+        with contextlib.suppress(BotoCoreError, ClientError):  # the emulator is stopping
             recent = list(events(emulator, group, since=since))
             for event in recent:
                 message = event["message"].rstrip()

@@ -1,4 +1,4 @@
-"""The captured mails as a page: what a person would have found in the inbox."""
+"""The page of captured emails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE = """<!doctype html>
   pre {{ white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .75rem 0 0 }}
 </style>
 <h1>Mails</h1>
-<p>Nothing leaves this machine: the emulator keeps what SES would have sent.
+<p>The emulator captures all emails. None is sent.
    The same as <a href="/_dev/mail.json">JSON</a>.</p>
 {mails}
 </html>
@@ -42,7 +42,7 @@ LINK = re.compile(r"https?://[^\s<>&\"]+(?:&amp;[^\s<>&\"]+)*")
 
 
 def render(mails: Iterable[Mapping[str, Any]]) -> str:
-    """Show the mails' text parts, with links that can be followed."""
+    """Render the text parts of emails, with links."""
     articles = [_article(mail) for mail in mails]
     return PAGE.format(mails="".join(articles) or "<article>None yet.</article>")
 

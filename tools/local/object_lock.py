@@ -1,6 +1,6 @@
-"""Gives the audit bucket the Object Lock that MiniStack's CloudFormation leaves out.
+"""Enables Object Lock on the audit bucket, which MiniStack's CloudFormation ignores.
 
-Days and mode are the template's; the lock itself is then the emulator's.
+Days and mode are those of the template.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def lock_audit_bucket(emulator: Emulator, deployment: Deployment) -> None:
-    """Lock it, if the stack was deployed with days to lock it for."""
+    """Lock the bucket if the stack has AuditLockDays."""
     stack = emulator.client("cloudformation").describe_stacks(StackName=deployment.name)["Stacks"]
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack[0]["Parameters"]}
     profile = deployment.template["Mappings"]["Profiles"][given["Profile"]]

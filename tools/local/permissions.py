@@ -1,8 +1,8 @@
-"""Says the roles' statements in the words that MiniStack's IAM checks.
+"""Translates the statements of roles into those that MiniStack's IAM evaluates.
 
-Where MiniStack asks for something else than AWS, a translation replaces or adds words, before the
-template is deployed: custom resources call functions while it is. Each one starts from a statement
-that the template has, and `tests/tools/test_local_permissions.py` holds that none of them grants
+Where MiniStack checks something else than AWS, a translation replaces or adds entries, before the
+template is deployed: custom resources invoke functions meanwhile. Each one starts from a statement
+of the template, and `tests/tools/test_local_permissions.py` verifies that none of them grants
 an action or a resource beyond it:
 
 * AWS authorizes SendMessageBatch as SendMessage. MiniStack has an action of that name.
@@ -42,14 +42,14 @@ def translate(built: Path, translated: Path) -> None:
 
 
 def translations(statements: Iterable[Statement]) -> list[Statement]:
-    """Return what MiniStack takes for these statements."""
+    """Return the statements for MiniStack."""
     return [said for statement in statements for said in _translate(statement)]
 
 
 def _translate(statement: Statement) -> list[Statement]:
     if "Fn::If" in statement:
         condition, *either = statement["Fn::If"]
-        # One becomes one: only the lists of resources and actions grow.
+        # One statement stays one: only the lists of resources and actions grow.
         return [{"Fn::If": [condition, *translations(either)]}]
     if "Ref" in statement:
         return [statement]  # AWS::NoValue

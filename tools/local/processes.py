@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, and ports that are checked before use."""
+"""Child processes that end with their parent, and ports that are checked before use."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STOP_SECONDS = 5
-"""What a process gets to stop by itself. MiniStack needs one to stop its Lambdas."""
+"""The time for a process to stop. MiniStack needs it to stop its Lambdas."""
 
 
 LAST_LINES = 20
-"""Of a failed tool's output: where each of them says what was wrong."""
+"""Lines of a failed tool's output to show. The reason is at the end."""
 
 
 class LocalError(Exception):
-    """Something that the developer can put right; its message is the whole story."""
+    """An error that the developer can fix. The message explains it."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
+    """Return a port that was just free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def require_free(port: int, variable: str) -> None:
-    """Refuse a port that is taken, before minutes of work have gone into the stack behind it.
+    """Refuse a used port before starting a stack, which takes minutes.
 
     Raises:
-        LocalError: somebody listens there.
+        LocalError: it is in use.
     """
     with socket.socket() as probe:
-        # As the servers do: a port that is only waiting out its last connections is free.
+        # SO_REUSEADDR, as the servers use it: closing connections do not block a port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -52,10 +52,10 @@ def require_free(port: int, variable: str) -> None:
 def running(
     command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in a process group of its own, and end the whole group in the end.
+    """Run a command in its own process group, and end the group afterwards.
 
-    Its own group, because Ctrl-C reaches every process of the terminal's group at once: the
-    children would die in the middle of their work, in no order.
+    Ctrl-C reaches every process of the terminal's group at once. In their own groups the children
+    are stopped in order.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -76,10 +76,10 @@ def running(
 def run(
     command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, what: str
 ) -> None:
-    """Run a command to its end.
+    """Run a command and wait for it.
 
     Raises:
-        LocalError: it failed; says how, with the end of its output.
+        LocalError: it failed; the message has the end of its output.
     """
     with running(command, env=env, cwd=cwd, log=log) as process:
         code = process.wait()
@@ -92,12 +92,12 @@ def _stop_group(process: subprocess.Popen[bytes]) -> None:
     _signal_group(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    # The leader is gone or stuck. Its own children may be left either way.
+    # The leader has ended or hangs. Its children may still run.
     _signal_group(process, signal.SIGKILL)
     process.wait()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # start_new_session made the child's id its group's id, and the group keeps it while it lives.
+    # start_new_session makes the child's id the id of its group, as long as the group exists.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

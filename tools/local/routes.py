@@ -1,7 +1,7 @@
-"""Gives the deployed HTTP API the routes that MiniStack's CloudFormation leaves out.
+"""Creates the routes of the HTTP API, which MiniStack's CloudFormation ignores.
 
-SAM writes an HTTP API's routes and authorizers as an OpenAPI `Body`. AWS imports it, MiniStack does
-not. So they are read from the processed template and made through the ordinary API.
+SAM writes an HTTP API's routes and authorizers as an OpenAPI `Body`, which MiniStack does not
+import. They are read from the processed template and created with API calls.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"}
 
 
 def import_routes(emulator: Emulator, deployment: Deployment) -> int:
-    """Make integrations, authorizers and routes as the template's API has them; say how many."""
+    """Create integrations, authorizers and routes of the template's API. Returns their number."""
     gateway: ApiGatewayV2Client = emulator.client("apigatewayv2")
     api_id = deployment.outputs["ApiId"]
     body = deployment.template["Resources"]["Api"]["Properties"]["Body"]
@@ -82,7 +82,7 @@ def _identity_sources(settings: dict[str, Any]) -> list[str]:
 
 
 def _authorizer_of(operation: dict[str, Any], authorizers: dict[str, str]) -> str | None:
-    # SAM says `NONE` where a route opts out of the default authorizer; no scheme has that name.
+    # SAM writes `NONE` for a route without the default authorizer. No scheme has that name.
     names = [name for requirement in operation.get("security", []) for name in requirement]
     return next((authorizers[name] for name in names if name in authorizers), None)
 

@@ -1,4 +1,4 @@
-"""One local stack: emulator, deployment and edge, up together and down together."""
+"""A local stack: emulator, deployment and edge, started and stopped together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LocalStack:
     """A running stack."""
 
     base_url: str
-    """The edge: where a browser, a phone or a test goes."""
+    """The address of the edge, for browsers and tests."""
     emulator: Emulator
     deployment: Deployment
     edge_secret: str
@@ -46,13 +46,13 @@ class LocalStack:
         console: Console | None = None,
         before_deploy: Callable[[Emulator], object] = lambda _: None,
     ) -> Iterator[LocalStack]:
-        """Bring everything up, and take all of it down afterwards.
+        """Start everything, and stop it afterwards.
 
-        Without ports it takes free ones. Its state lives in a directory of its own, so any number
+        Without ports it uses free ones. Its state is in its own directory, so any number
         of stacks run side by side.
 
         Raises:
-            LocalError: a port is taken, or a tool failed; its message says what to do.
+            LocalError: a port is in use, or a tool failed; the message says what to do.
         """
         port = port or processes.free_port()
         emulator_port = emulator_port or processes.free_port()
@@ -99,12 +99,12 @@ class LocalStack:
 
     @property
     def emulator_url(self) -> str:
-        """Where every AWS API answers."""
+        """The address of every AWS API."""
         return self.emulator.url
 
     @property
     def api_url(self) -> str:
-        """The API without the edge, as an attacker who goes around the CDN finds it."""
+        """The address of the API without the edge, as an attacker would use it."""
         return (
             f"http://{self.deployment.outputs['ApiId']}.execute-api.localhost:{self.emulator.port}"
         )
@@ -120,11 +120,11 @@ class LocalStack:
         return self.deployment.outputs["AuditTableName"]
 
     def client(self, service: str, credentials: Mapping[str, Any] | None = None) -> Any:
-        """Make a boto3 client of the emulator; with the credentials of a role, if given."""
+        """Create a boto3 client of the emulator, optionally with a role's credentials."""
         return self.emulator.client(service, credentials)
 
     def invoke(self, operation: str, event: object) -> Any:
-        """Invoke a function by its folder's name and return its answer.
+        """Invoke a function by its folder's name. Returns its result.
 
         Raises:
             LambdaError: the function raised.
@@ -138,16 +138,16 @@ class LocalStack:
         return payload
 
     def logs(self, containing: str = "") -> list[str]:
-        """Return every line that the Lambdas have logged, or those that hold a text."""
+        """Return every line of the Lambdas, or those that contain a text."""
         return lambda_logs.read(self.emulator, self.deployment.outputs["LogGroupName"], containing)
 
     def mails(self) -> list[dict[str, Any]]:
-        """Return the mails that would have been sent, newest first."""
+        """Return the captured emails, newest first."""
         return self.emulator.mails()
 
 
 def _as_on_aws(media_bucket: str, edge_secret: str) -> Resolver:
-    """The template as it is with ServePage=on, for the edge that stands in for its CloudFront."""
+    """The template with ServePage=on, for the local edge."""
     return Resolver(
         {"Profile": "local", "ServePage": "on", "EdgeSecret": edge_secret},
         {
@@ -184,9 +184,9 @@ def _deploy(aws: Emulator, parameters: Mapping[str, str]) -> Deployment:
     try:
         return deployment.deploy(aws, parameters)
     except processes.LocalError as error:
-        # A custom resource's Lambda takes part, and CloudFormation only says that it failed.
+        # A custom resource runs a Lambda, and CloudFormation only says that it failed.
         raise processes.LocalError("\n".join([str(error), *lambda_logs.read_all(aws)])) from error
 
 
 class LambdaError(Exception):
-    """An invoked function raised; carries what Lambda says about it."""
+    """An invoked function raised. Has Lambda's error."""

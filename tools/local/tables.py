@@ -1,7 +1,7 @@
-"""Gives the tables what MiniStack's CloudFormation leaves out: TTL and point-in-time recovery.
+"""Enables TTL and point-in-time recovery of tables, which MiniStack's CloudFormation ignores.
 
-Both are switched on as the template says. The emulator's TTL removes an item within a minute of its
-time and, unlike DynamoDB's, makes no stream record of it.
+Both follow the template. The emulator's TTL removes an item within a minute and, unlike DynamoDB's,
+creates no stream record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def complete_tables(emulator: Emulator, deployment: Deployment) -> None:
-    """Switch on what the template asks for, for each of its tables."""
+    """Enable what the template sets for each table."""
     dynamodb = emulator.client("dynamodb")
     for logical_id, resource in deployment.template["Resources"].items():
         if resource["Type"] != "AWS::DynamoDB::Table":

@@ -1,4 +1,4 @@
-"""`python -m tools.preflight PROFILE [KEY=VALUE …]`: what would a deploy fail at here?"""
+"""`python -m tools.preflight PROFILE [KEY=VALUE …]`: finds causes of a failed deploy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Print one line for each finding; 1 if something would fail."""
+    """Print one line for each finding. Returns 1 if something would fail."""
     parser = argparse.ArgumentParser(prog="python -m tools.preflight")
     parser.add_argument("profile", help="a profile of samconfig.toml: dev, prod or hipaa")
     parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="template parameters")
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 def run(
     account: Account, profile: Profile, checks: Mapping[str, Check] = CHECKS
 ) -> Iterator[tuple[str, Finding]]:
-    """Make every check, and return what each has found. Stops when AWS can't be asked at all."""
+    """Run every check and return the findings. Stops if AWS can't be asked at all."""
     identity = _identity(account)
     yield "identity", identity
     if identity.verdict is Verdict.FAILS:
@@ -63,7 +63,7 @@ def run(
 
 
 def make_plan(account: Account, profile: Profile) -> Plan:
-    """Say what the deploy is going to do. Raises Denied."""
+    """Return the plan of the deploy. Raises Denied."""
     deployed = describe_stack(account, profile.stack)
     values = effective(profile.parameters, deployed_parameters(deployed))
     template, size = transformed(values)
@@ -78,7 +78,7 @@ def deployed_parameters(stack: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def conflict_sentence(profile: Profile, changed: Mapping[str, tuple[str, str]]) -> str:
-    """Say which values nobody has decided between, and how to decide."""
+    """Return a finding for each value that would change unintentionally."""
     each = "; ".join(
         f"{name} is {now} in the stack and {then} in samconfig.toml"
         for name, (now, then) in sorted(changed.items())
@@ -90,7 +90,7 @@ def conflict_sentence(profile: Profile, changed: Mapping[str, tuple[str, str]]) 
 
 
 def report(findings: Iterable[tuple[str, Finding]], say: Callable[[str], object] = print) -> int:
-    """Print one line for each finding, and how many would fail; 1 if there is one."""
+    """Print the findings and their number. Returns 1 if something would fail."""
     verdicts = []
     for name, finding in findings:
         verdicts.append(finding.verdict)

@@ -1,4 +1,4 @@
-"""Questions to an AWS account. Read-only: an operation that could change something is refused."""
+"""Read-only access to an AWS account. Other operations are refused."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _ABSENT = frozenset(
 
 
 class Denied(Exception):
-    """The caller may not ask this; carries the permission that is missing."""
+    """The caller may not do this. Has the missing permission."""
 
     def __init__(self, permission: str) -> None:
-        """Name the permission, such as `ses:GetAccount`."""
+        """Store the permission, such as `ses:GetAccount`."""
         super().__init__(permission)
         self.permission = permission
 
 
 class Account:
-    """An AWS account as one deployer sees it, in one region."""
+    """An AWS account in one region, with the caller's credentials."""
 
     def __init__(self, region: str, make_client: Callable[..., Any] = boto3.client) -> None:
-        """Ask in this region, unless a question names another one."""
+        """Use this region, unless a call names another one."""
         self.region = region
         self._make_client = make_client
         self._clients: dict[tuple[str, str], Any] = {}
 
     def ask(self, service: str, operation: str, region: str | None = None, **fields: Any) -> Any:
-        """Call one operation, named as boto3 names it.
+        """Call one operation, named as in boto3.
 
         Raises Denied, and botocore's errors.
         """
@@ -56,7 +56,7 @@ class Account:
             raise _denied(error, service) or error from None
 
     def find(self, service: str, operation: str, region: str | None = None, **fields: Any) -> Any:
-        """Call one operation; None when there is no such thing. Raises as `ask`."""
+        """Call one operation. Returns None if the resource does not exist. Raises as `ask`."""
         try:
             return self.ask(service, operation, region, **fields)
         except ClientError as error:
@@ -67,7 +67,7 @@ class Account:
     def list_all(
         self, service: str, operation: str, key: str, region: str | None = None, **fields: Any
     ) -> Iterator[Any]:
-        """Call a paginated operation to its end, and return what lies under `key`.
+        """Call a paginated operation, and return the entries under `key`.
 
         key  may be a path, such as `CachePolicyList.Items`
         """
@@ -92,7 +92,7 @@ class Account:
 
 
 def permission(service: str, operation_name: str) -> str:
-    """Name the IAM action of an operation, such as `ses:GetAccount`."""
+    """Return the IAM action of an operation, such as `ses:GetAccount`."""
     action = f"{_ACTION_PREFIX.get(service, service)}:{operation_name}"
     return _ACTION.get(action, action)
 

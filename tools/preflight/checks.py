@@ -1,4 +1,4 @@
-"""The checks: each asks an account about one thing and says what it means for the deploy.
+"""The checks. Each examines one thing in the account and reports its effect on the deploy.
 
 A check yields findings. It does not catch what `Account` raises: the runner turns a missing
 permission into a warning that names it.

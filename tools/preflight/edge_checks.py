@@ -1,4 +1,4 @@
-"""Checks of what stands before the API: certificate, DNS, CloudFront, WAF; and the audit key."""
+"""Checks of certificate, DNS, CloudFront, WAF, and of the audit key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 CDN_REGION = "us-east-1"
-"""Where CloudFront looks for certificates and web ACLs."""
+"""The region of CloudFront's certificates and web ACLs."""
 
 
 def certificate(account: Account, plan: Plan) -> Iterator[Finding]:
-    """The certificate is there, issued, and for the domain."""
+    """The certificate exists, is issued, and covers the domain."""
     arn, domain = plan.value("PageCertificate"), plan.domain
     if not plan.serves_page or not plan.value("PageDomain"):
         return
@@ -49,7 +49,7 @@ def certificate(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def covers(name: str, domain: str) -> bool:
-    """Tell whether a certificate's name is good for a domain; a `*` stands for one label."""
+    """Return whether a certificate's name covers a domain. A `*` matches one label."""
     name, domain = name.lower(), domain.lower()
     if not name.startswith("*."):
         return name == domain
@@ -58,7 +58,7 @@ def covers(name: str, domain: str) -> bool:
 
 
 def dns(account: Account, plan: Plan) -> Iterator[Finding]:
-    """The hosted zone is the domain's, and its record is free or ours."""
+    """The hosted zone contains the domain, and its record is free or belongs to the stack."""
     zone, domain = plan.value("HostedZoneId"), plan.domain
     if not plan.serves_page or not plan.value("PageDomain"):
         return
@@ -99,7 +99,7 @@ def dns(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def aliases(account: Account, plan: Plan) -> Iterator[Finding]:
-    """No other distribution of this account has the domain."""
+    """No other distribution of this account uses the domain."""
     domain = plan.value("PageDomain")
     if not plan.serves_page or not domain or plan.deployed is not None:
         return
@@ -146,12 +146,12 @@ NAMED_BY_US: tuple[tuple[str, str, str, tuple[str, ...], tuple[str, ...]], ...] 
     ),
     ("AWS::CloudFront::Function", "list_functions", "FunctionList", ("Name",), ("Name",)),
 )
-"""CloudFront's things with a name of the template's: type, operation, its list, where it has the
+"""CloudFront resources named by the template: type, operation, its list, the path of the
 name, where the template has it."""
 
 
 def cloudfront_names(account: Account, plan: Plan) -> Iterator[Finding]:
-    """The names of CloudFront's policies are free: they are unique in an account."""
+    """The names of CloudFront's policies are free. They are unique per account."""
     if plan.deployed is not None:
         return
     taken = []
@@ -174,7 +174,7 @@ def cloudfront_names(account: Account, plan: Plan) -> Iterator[Finding]:
 
 def _cloudfront_items(account: Account, operation: str, listing: str) -> Iterator[Any]:
     marker: dict[str, str] = {}
-    # Only the policies that the account made; the other two lists know no type.
+    # Only the account's own policies. The other two lists have no type.
     kind = {"Type": "custom"} if operation.endswith("policies") else {}
     while True:
         page = account.ask("cloudfront", operation, **kind, **marker)[listing]
@@ -197,7 +197,7 @@ def _substituted(value: Any, plan: Plan) -> str:
 
 
 def web_acl(account: Account, plan: Plan) -> Iterator[Finding]:
-    """The web ACL is CloudFront's and there."""
+    """The web ACL exists and is for CloudFront."""
     arn = plan.value("WebAclArn")
     if not arn:
         return
@@ -217,7 +217,7 @@ def web_acl(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def audit_kms_key(account: Account, plan: Plan) -> Iterator[Finding]:
-    """The key that signs the audit trail can sign."""
+    """The key of the audit trail can sign."""
     arn = plan.value("AuditKmsKey")
     if not arn:
         return

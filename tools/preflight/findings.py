@@ -1,4 +1,4 @@
-"""What a check says: one sentence, and what it means for the deploy."""
+"""Findings of checks: a sentence, and its effect on the deploy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a finding means for the deploy."""
+    """The effect of a finding on the deploy."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,22 +16,22 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence, with the way to mend what it finds."""
+    """One sentence, with a repair if something is wrong."""
 
     verdict: Verdict
     sentence: str
 
 
 def ok(sentence: str) -> Finding:
-    """Make a finding that needs nothing."""
+    """Return a finding that needs no action."""
     return Finding(Verdict.OK, sentence)
 
 
 def warning(sentence: str) -> Finding:
-    """Make a finding that the deploy survives."""
+    """Return a finding that does not stop the deploy."""
     return Finding(Verdict.WARNING, sentence)
 
 
 def fails(sentence: str) -> Finding:
-    """Make a finding that the deploy, or its first user, fails at."""
+    """Return a finding that makes the deploy, or its first user, fail."""
     return Finding(Verdict.FAILS, sentence)

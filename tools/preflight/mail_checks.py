@@ -1,4 +1,4 @@
-"""Checks of SES: who may be the sender, who can be reached, at what pace."""
+"""Checks of SES: the sender, the recipients, the rate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SANDBOX_HINT = (
 
 
 def mail_sender(account: Account, plan: Plan) -> Iterator[Finding]:
-    """SES knows the address that mails come from, or its domain."""
+    """SES has verified the sender address or its domain."""
     sender = plan.value("MailSender")
     if not sender:
         yield fails("MailSender has no value: give MailSender=accounts@example.com.")
@@ -49,7 +49,7 @@ def mail_sender(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def mail_account(account: Account, plan: Plan) -> Iterator[Finding]:
-    """SES sends for this account, to everybody, at a known pace."""
+    """SES may send to everybody, at a known rate."""
     found = account.ask("sesv2", "get_account")
     quota = found.get("SendQuota", {})
     pace = f"{quota.get('MaxSendRate', 0):g} a second, {quota.get('Max24HourSend', 0):g} a day"
@@ -75,7 +75,7 @@ def mail_account(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def mail_configuration_set(account: Account, plan: Plan) -> Iterator[Finding]:
-    """The configuration set that mails go through is there."""
+    """The configuration set exists."""
     name = plan.value("MailConfigurationSet")
     if not name:
         return

@@ -1,4 +1,4 @@
-"""What a deploy is going to do, as far as the checks need to know."""
+"""The planned deploy, for the checks."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Plan:
 
     @property
     def serves_page(self) -> bool:
-        """Tell whether the stack makes a CloudFront for the page and the API."""
+        """Return whether the stack creates a CloudFront distribution for the page and the API."""
         return self.value("ServePage") == "on"
 
     @property
     def domain(self) -> str:
-        """The name that people open, if it is one of the deployer's own; else empty."""
+        """The deployer's own domain name, or empty."""
         return self.value("PageDomain") or urlsplit(self.value("PublicUrl")).hostname or ""
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Checks of quotas that new accounts are short of."""
+"""Checks of quotas that are low in new accounts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 CONCURRENCY_TO_WORK = 50
-"""Each signed-in request takes two executions, and six workers and schedules share the rest."""
+"""Each authenticated request uses two executions. Six workers and schedules share the rest."""
 
 UNRESERVED_MINIMUM = 100
 """Lambda refuses a reservation that leaves less for the other functions (Lambda quotas)."""
@@ -25,7 +25,7 @@ POLICIES_PER_ROLE = 10
 
 
 def lambda_concurrency(account: Account, plan: Plan) -> Iterator[Finding]:
-    """Enough functions can run at once, and what the template reserves is left."""
+    """Enough functions can run in parallel, also after the template's reservations."""
     limit = account.ask("lambda", "get_account_settings")["AccountLimit"]
     all_at_once = limit["ConcurrentExecutions"]
     reserved = _reserved(plan)
@@ -50,7 +50,7 @@ def lambda_concurrency(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def _reserved(plan: Plan) -> int:
-    """Sum what the template reserves, where that is a number or a parameter with one."""
+    """Return the sum of the template's reservations."""
     total = 0
     for function in plan.resources("AWS::Lambda::Function").values():
         value = function["Properties"].get("ReservedConcurrentExecutions")
@@ -64,7 +64,7 @@ def _reserved(plan: Plan) -> int:
 
 
 def iam_quotas(account: Account, plan: Plan) -> Iterator[Finding]:
-    """The roles fit into the account, and their policies into the roles."""
+    """The account has room for the roles, and the roles for their policies."""
     summary = account.ask("iam", "get_account_summary")["SummaryMap"]
     roles = plan.resources("AWS::IAM::Role")
     most = summary.get("AttachedPoliciesPerRoleQuota", POLICIES_PER_ROLE)
@@ -96,7 +96,7 @@ def iam_quotas(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def parameter_throughput(account: Account, _plan: Plan) -> Iterator[Finding]:
-    """Parameter Store answers as many cold starts as there may be."""
+    """Parameter Store can serve parallel cold starts."""
     found = account.ask(
         "ssm",
         "get_service_setting",

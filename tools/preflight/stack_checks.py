@@ -1,4 +1,4 @@
-"""Checks of the stack: its state, what an earlier one has left, its template."""
+"""Checks of the stack: its status, remains of an earlier one, its template."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ UNUSABLE_STATES = {
 
 
 def stack_state(_account: Account, plan: Plan) -> Iterator[Finding]:
-    """The stack takes an update, or there is none yet."""
+    """The stack can be updated, or does not exist."""
     if plan.deployed is None:
         yield ok(f"There is no stack {plan.stack}: this is its first deploy.")
         return
@@ -53,7 +53,7 @@ def stack_state(_account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def parameters(_account: Account, plan: Plan) -> Iterator[Finding]:
-    """Every parameter has a value, and they fit together, as the template's Rules have it."""
+    """Every parameter has a value, and the template's Rules accept them."""
     missing = sorted(set(load()["Parameters"]) - set(plan.values))
     if missing:
         yield fails(f"{', '.join(missing)} has no value: give it on the command line, NAME=VALUE.")
@@ -66,7 +66,7 @@ def parameters(_account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def leftovers(account: Account, plan: Plan) -> Iterator[Finding]:
-    """Nothing of a deleted stack of the same name is in the way, or comes back unnoticed."""
+    """No remains of a deleted stack of the same name are in the way."""
     if plan.deployed is not None and plan.deployed["StackStatus"] != "REVIEW_IN_PROGRESS":
         return
     prefix = f"/latchkey/{plan.stack}/"
@@ -109,7 +109,7 @@ def leftovers(account: Account, plan: Plan) -> Iterator[Finding]:
 
 
 def template_size(account: Account, plan: Plan) -> Iterator[Finding]:
-    """CloudFormation takes a template of this size, from the bucket that SAM keeps."""
+    """CloudFormation accepts the size of the template, from SAM's bucket."""
     count = len(plan.template["Resources"])
     if plan.size > TEMPLATE_MAX_BYTES or count > RESOURCES_MAX:
         yield fails(

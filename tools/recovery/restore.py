@@ -1,12 +1,12 @@
-"""Bring people back from a restored copy of the main table: `python -m tools.recovery.restore`.
+"""Restore accounts from a restored copy of the main table: `python -m tools.recovery.restore`.
 
-Point-in-time recovery makes a new table, as it was at an instant. What happened since is in the
-audit trail, which this reads for each person before it brings anybody back:
+Point-in-time recovery creates a new table as of a time. Later events are in the
+audit trail, which this reads for each person before it restores them:
 
-* who was erased since, or ordered it, does not come back;
-* who is still in the table stays as they are: the table is newer than the copy;
-* what ended since does not begin again: sessions, mails, links and counters are left behind;
-* what the copy does not know of makes the account careful: a new password, an address, a role.
+* a person who was erased since, or requested it, is not restored;
+* a person who is still in the table is unchanged: the table is newer than the copy;
+* sessions, emails, links and counters are not restored;
+* later changes of password, address or role are not undone: they restrict the account.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 OPERATOR = "operator"
 MARGIN = timedelta(minutes=1)
-"""The audit trail is read from so long before the instant: a copy may lack its last seconds."""
+"""The audit trail is read from this time before the copy, which may lack its last seconds."""
 
 ERASED = frozenset(
     {
@@ -67,18 +67,18 @@ HELD = frozenset(
         Action.EMAIL_CHANGE_UNDONE,
     }
 )
-"""After these nobody but an administrator can say in which state the account should be."""
+"""After these actions only an administrator can decide about the account's status."""
 
 NEW_PASSWORD = frozenset({Action.PASSWORD_CHANGED, Action.PASSWORD_RESET, Action.SESSION_DISOWNED})
 NEW_ROLE = frozenset({Action.ROLE_CHANGED_BY_ADMIN, Action.ROLE_CHANGED_BY_OPERATOR})
 
 KEPT = ("CONSENT#", "PREFERENCES", "DEVICE#", "DELETION")
-"""Of a person's partition, beside the account. The rest ended, or could be done twice."""
+"""Items of a person beside the account. Other items ended, or could have an effect twice."""
 
 
 @dataclass
 class Report:
-    """What was done, by account id; no address and no name."""
+    """The results, by account id, without addresses and names."""
 
     back: list[str] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
@@ -87,10 +87,10 @@ class Report:
     new_password: list[str] = field(default_factory=list)
     new_role: list[str] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
-    """Somebody has registered the address or the name since."""
+    """The address or username belongs to another account now."""
     receipts: int = 0
     left_behind: Counter[str] = field(default_factory=Counter)
-    """Items of the copy that were not brought back, by kind."""
+    """Items of the copy that were not restored, by kind."""
 
     def to_json(self) -> str:
         """Return the report for the operator."""
@@ -129,7 +129,7 @@ class Restoring:
         self.report = Report()
 
     def run(self, copy: Iterable[Item], *, really: bool) -> Report:
-        """Bring back everybody whom the audit trail lets come back; any number of times.
+        """Restore everybody whom the audit trail allows. Can be repeated.
 
         really  write; without it only the report is made
         """
@@ -176,7 +176,7 @@ class Restoring:
                 self._put_if_absent(item)
 
     def _careful(self, account: Account, since: frozenset[Action]) -> Account:
-        """Make of the copy's account what is safe, given what has happened since."""
+        """Return a safe account from the copy's, given later events."""
         changes: dict[str, Any] = {"updated_at": self._now, "version": account.version + 1}
         if since & HELD:
             self.report.held.append(account.id)
@@ -188,12 +188,12 @@ class Restoring:
         if since & NEW_ROLE:
             self.report.new_role.append(account.id)
             changes["role"] = Role.USER
-        # Whoever verified a password before the restore has to do so again.
+        # A password that was verified before the restore must be verified again.
         changes["sign_in_epoch"] = account.sign_in_epoch + 1
         return dataclasses.replace(account, **changes)
 
     def _bring_back(self, after: Account) -> bool:
-        """Put the account, its claims and its audit row in one transaction; False if taken."""
+        """Put the account, its claims and its audit row in one transaction. False if taken."""
         row = audit_row(
             Action.ACCOUNT_RECOVERED_BY_OPERATOR, after.audit, self._context(), actor=OPERATOR
         )
@@ -252,7 +252,7 @@ def scan(client: Any, table: str) -> Iterator[Item]:
 
 
 def main(arguments: list[str]) -> int:
-    """Say who would come back; with --really bring them back."""
+    """Show who would be restored. With --really restore them."""
     parser = argparse.ArgumentParser(prog="python -m tools.recovery.restore")
     parser.add_argument("--stack", required=True, help="the running stack's name")
     parser.add_argument("--copy", required=True, help="the restored table's name")
@@ -284,7 +284,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _audit_retention(stack: str) -> timedelta:
-    """Read how long the stack's functions keep rows: a parameter's value, or its profile's."""
+    """Return how long functions keep rows: the parameter's or the profile's value."""
     function = physical_id(boto3.client("cloudformation"), stack, "CleanupFunction")
     found = boto3.client("lambda").get_function_configuration(FunctionName=str(function))
     return timedelta(days=int(found["Environment"]["Variables"]["AUDIT_RETENTION_DAYS"]))

@@ -1,8 +1,8 @@
-"""A stack's keys, kept and brought back: `python -m tools.recovery.stack_keys keep STACK FILE`.
+"""Back up and restore a stack's keys: `python -m tools.recovery.stack_keys keep STACK FILE`.
 
-They lie in Parameter Store, which no backup of AWS covers: the keys that sign tokens, the peppers
-of refresh tokens and of links, and the key that signs the audit trail. The file is encrypted with a
-passphrase (scrypt, AES-256-GCM); nothing secret is printed.
+They are in Parameter Store, which AWS Backup does not include: the signing keys of tokens, the
+peppers of refresh tokens and links, and the key of the audit trail. The file is encrypted with a
+passphrase (scrypt, AES-256-GCM). No secret is printed.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ MAGIC = b"latchkey-keys-1\n"
 SALT_BYTES = 16
 NONCE_BYTES = 12
 SCRYPT = {"length": 32, "n": 2**17, "r": 8, "p": 1}
-"""What OWASP asks of scrypt for passwords; 128 MB and half a second."""
+"""OWASP's parameters of scrypt for passwords: 128 MB and half a second."""
 
 PASSPHRASE_MIN_CHARACTERS = 20
-"""The file can be tried offline, for ever."""
+"""Long, because the file can be attacked offline."""
 
 
 class KeysError(Exception):
-    """The keys can't be kept or brought back; the message says why."""
+    """The keys can't be backed up or restored. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of a stack.
 
-    name  behind the stack's own path, so that another stack can have it
+    name  without the stack's path, so that another stack can have it
     """
 
     name: str
@@ -75,11 +75,11 @@ def read(ssm: Any, stack: str) -> list[Parameter]:
 def write(
     ssm: Any, stack: str, parameters: Sequence[Parameter], *, overwrite: bool, kms_key: str = ""
 ) -> list[str]:
-    """Write them under a stack's path; what is there stays, unless told otherwise.
+    """Write them under a stack's path. Existing keys are kept unless `overwrite` is set.
 
-    kms_key  encrypts the secret ones; empty: the account's own key of Parameter Store
+    kms_key  encrypts the secret ones; empty: the account's key of Parameter Store
 
-    Returns the names that were written. Raises KeysError when one is there and differs.
+    Returns the names that were written. Raises KeysError if one exists and differs.
     """
     names = []
     for each in parameters:
@@ -89,8 +89,8 @@ def write(
             continue
         if there is not None and not overwrite:
             msg = (
-                f"{full} is there and differs. A stack that runs on it would lose its sessions; "
-                "say OVERWRITE=1 if that is meant."
+                f"{full} exists and differs. A stack that runs on it would lose its sessions; "
+                "use OVERWRITE=1 to replace it."
             )
             raise KeysError(msg)
         key = {"KeyId": kms_key} if kms_key and each.kind == "SecureString" else {}
@@ -102,7 +102,7 @@ def write(
 def seal(parameters: Sequence[Parameter], passphrase: str) -> bytes:
     """Encrypt keys for a file. Raises KeysError for a passphrase that is too short."""
     if len(passphrase) < PASSPHRASE_MIN_CHARACTERS:
-        msg = f"The passphrase needs {PASSPHRASE_MIN_CHARACTERS} characters at least."
+        msg = f"The passphrase needs {PASSPHRASE_MIN_CHARACTERS} characters or more."
         raise KeysError(msg)
     salt, nonce = os.urandom(SALT_BYTES), os.urandom(NONCE_BYTES)
     plain = json.dumps([asdict(each) for each in parameters]).encode()
@@ -113,7 +113,7 @@ def seal(parameters: Sequence[Parameter], passphrase: str) -> bytes:
 def unseal(content: bytes, passphrase: str) -> list[Parameter]:
     """Decrypt a file's keys. Raises KeysError for another file or passphrase."""
     if not content.startswith(MAGIC):
-        msg = "This is no file of `make backup-keys`."
+        msg = "This is not a file of `make backup-keys`."
         raise KeysError(msg)
     rest = content[len(MAGIC) :]
     salt, rest = rest[:SALT_BYTES], rest[SALT_BYTES:]
@@ -121,13 +121,13 @@ def unseal(content: bytes, passphrase: str) -> list[Parameter]:
     try:
         plain = AESGCM(_key(passphrase, salt)).decrypt(nonce, sealed, MAGIC)
     except InvalidTag as error:
-        msg = "The passphrase is not the file's, or the file was changed."
+        msg = "The passphrase is wrong, or the file was changed."
         raise KeysError(msg) from error
     return [Parameter(**each) for each in json.loads(plain)]
 
 
 def main(arguments: list[str]) -> int:
-    """Keep keys, bring them back, or copy them to another region."""
+    """Back up, restore or copy keys."""
     parser = argparse.ArgumentParser(prog="python -m tools.recovery.stack_keys")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, words in (("keep", "write an encrypted file"), ("bring", "read it back")):

@@ -1,7 +1,7 @@
-"""What a stack leaves behind, and its removal: `python -m tools.recovery.teardown STACK`.
+"""List and delete what a stack leaves behind: `python -m tools.recovery.teardown STACK`.
 
-Deleting the stack keeps the tables, the buckets and the keys, because they can't be brought back.
-This names them; with `--confirm STACK` it removes the stack and all of it.
+Deleting the stack retains tables, buckets and keys, because they can't be recreated. This lists
+them, and with `--confirm STACK` deletes the stack and all of them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 KEPT = {"AWS::DynamoDB::Table": "tables", "AWS::S3::Bucket": "buckets"}
 BATCH = 1000
-"""How many objects S3 deletes in a request."""
+"""Objects per delete request of S3."""
 
 
 @dataclass
 class Holdings:
-    """What is a stack's and outlives it."""
+    """Retained resources of a stack."""
 
     tables: list[str] = field(default_factory=list)
     buckets: list[str] = field(default_factory=list)
@@ -43,19 +43,19 @@ class Teardown:
     """The removal of one stack."""
 
     def __init__(self, stack: str, make_client: Callable[..., Any] = boto3.client) -> None:
-        """Look at this stack, whether it is there still or not."""
+        """Inspect this stack, whether it still exists or not."""
         self._stack = stack
         self._client = make_client
         self._cloudformation = make_client("cloudformation")
 
     @property
     def is_there(self) -> bool:
-        """Tell whether the stack itself is there."""
+        """Return whether the stack exists."""
         region = self._cloudformation.meta.region_name
         return describe_stack(Account(region, self._client), self._stack) is not None
 
     def holdings(self) -> Holdings:
-        """Find what is the stack's: by its resources, and by names if it was deleted before."""
+        """Find the stack's resources, and those of a deleted stack by their names."""
         found = Holdings(parameters=self._parameters())
         if self.is_there:
             pages = self._cloudformation.get_paginator("list_stack_resources")
@@ -69,10 +69,10 @@ class Teardown:
         return found
 
     def remove(self, holdings: Holdings, say: Callable[[str], object] = print) -> list[str]:
-        """Remove all of it; return what could not be removed, with the reason."""
+        """Delete everything. Returns what could not be deleted, with the reason."""
         left = []
         if self.is_there:
-            # A bucket that is deleted with its stack has to be empty by then.
+            # A bucket that is deleted with its stack must be empty.
             for bucket in holdings.buckets:
                 if "pagebucket" in bucket:
                     self._empty(bucket)
@@ -131,7 +131,7 @@ class Teardown:
                 raise
 
     def _empty(self, bucket: str) -> None:
-        """Remove every version of every object; what is locked stays, and S3 says so."""
+        """Delete every version of every object. S3 refuses locked ones."""
         s3 = self._client("s3")
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
@@ -148,20 +148,18 @@ class Teardown:
 def run(
     teardown: Teardown, stack: str, confirmed: str, say: Callable[[str], object] = print
 ) -> int:
-    """Say what there is; remove it when the stack's name confirms it. 1: something is left."""
+    """List the resources, and delete them if confirmed. Returns 1 if something remains."""
     holdings = teardown.holdings()
     if not holdings and not teardown.is_there:
         say(f"Nothing is left of {stack}.")
         return 0
     if teardown.is_there:
-        say(f"The stack {stack}, and what outlives it:")
+        say(f"The stack {stack}and its retained resources:")
     for kind, names in vars(holdings).items():
         for name in names:
             say(f"  {kind.removesuffix('s'):9} {name}")
     if confirmed != stack:
-        say(
-            f"\nNothing was removed. CONFIRM={stack} removes all of it, and nothing brings it back."
-        )
+        say(f"\nNothing was removed. CONFIRM={stack} deletes all of it permanently.")
         return 0
     left = teardown.remove(holdings, say)
     for each in left:
@@ -170,7 +168,7 @@ def run(
 
 
 def main(arguments: list[str]) -> int:
-    """Say what a stack leaves behind, or remove it."""
+    """List what a stack leaves behind, or delete it."""
     parser = argparse.ArgumentParser(prog="python -m tools.recovery.teardown")
     parser.add_argument("stack")
     parser.add_argument("--confirm", default="", metavar="STACK", help="the stack's name, again")

@@ -1,4 +1,4 @@
-"""`python -m tools.smoke URL`: does a deployed stack keep its promises, seen from outside?"""
+"""`python -m tools.smoke URL`: tests a deployed stack from outside."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str], environment: Mapping[str, str] = os.environ) -> int:
-    """Print one line for each check; 1 if one failed."""
+    """Print one line for each check. Returns 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m tools.smoke")
     parser.add_argument(
         "url", nargs="?", default="", help="where people reach the service; or name a STACK"
@@ -34,7 +34,7 @@ def main(arguments: list[str], environment: Mapping[str, str] = os.environ) -> i
 
 
 def run(walk: Walk) -> int:
-    """Make every check; 1 if one failed."""
+    """Run every check. Returns 1 if one failed."""
     started = time.monotonic()
     reachable = False
     for name, check in FRONT.items():
@@ -54,7 +54,7 @@ def run(walk: Walk) -> int:
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
-    """Read what was given in the environment; a stack that is named says its API's URL."""
+    """Read the options from the environment. A named stack adds the address of its API."""
     stack = environment.get("STACK", "")
     return Options(
         api_url=environment.get("API_URL", "") or (_output(stack, "ApiUrl") if stack else ""),

@@ -1,4 +1,4 @@
-"""What anybody sees: the API, the page, their headers, and what the CDN makes of them."""
+"""Checks without an account: the API, the page, their headers, and the CDN."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEALTH = "/api/v1/health"
 JWKS = "/.well-known/jwks.json"
 FOREIGN = "https://elsewhere.example"
 DOORS = ("/verify-email", "/reset-password", "/undo-email-change", "/not-me", "/restore-account")
-"""Where the links of mails lead."""
+"""The paths of emailed links."""
 
 LARGE_BODY_BYTES = 1_000_000
 CDN_TRIES = 3
@@ -29,7 +29,7 @@ COMPRESSED = {"gzip", "br", "zstd"}
 
 
 def health(walk: Walk) -> str:
-    """The API answers, and no cache keeps what it says."""
+    """The API responds, and its responses are not cached."""
     answer = walk.request("GET", HEALTH)
     expect_status(answer, 200)
     expect(answer.json() == {"success": True, "data": {"status": "ok"}}, f"it says {answer.text}")
@@ -40,7 +40,7 @@ def health(walk: Walk) -> str:
 
 
 def public_keys(walk: Walk) -> str:
-    """The public keys are there, and only their public halves."""
+    """The public keys are published without private keys."""
     answer = walk.request("GET", JWKS)
     expect_status(answer, 200)
     keys = answer.json()["keys"]
@@ -52,7 +52,7 @@ def public_keys(walk: Walk) -> str:
 
 
 def transport(walk: Walk) -> str:
-    """TLS 1.2 or newer, and plain HTTP leads to it or nowhere."""
+    """TLS 1.2 or newer. Plain HTTP redirects or is refused."""
     if walk.is_local:
         raise Skipped("a local stack has no TLS")
     host = urlsplit(walk.base_url).netloc
@@ -77,7 +77,7 @@ def transport(walk: Walk) -> str:
 
 
 def page(walk: Walk) -> str:
-    """The page is there, and its scripts and styles are what they are called."""
+    """The page is served, and its scripts and styles have the right types."""
     html = _page(walk)
     names = re.findall(r'(?:src|href)="([^"]+)"', html.text)
     expect(names, "the page loads nothing")
@@ -91,7 +91,7 @@ def page(walk: Walk) -> str:
 
 
 def page_headers(walk: Walk) -> None:
-    """The page's headers let nothing foreign in."""
+    """The page's headers allow no foreign content."""
     answer = _page(walk)
     policy = answer.headers.get("content-security-policy", "")
     for directive in (
@@ -112,7 +112,7 @@ def page_headers(walk: Walk) -> None:
 
 
 def mail_links(walk: Walk) -> None:
-    """What the links of mails lead to is the page."""
+    """Emailed links open the page."""
     html = _page(walk).text
     for door in DOORS:
         answer = walk.request("GET", door)
@@ -121,14 +121,14 @@ def mail_links(walk: Walk) -> None:
 
 
 def missing_file(walk: Walk) -> None:
-    """A file that is not there is an error, and not the page under another name."""
+    """A missing file is an error and not the page."""
     _page(walk)
     answer = walk.request("GET", "/assets/not-there.js")
     expect_status(answer, 403, 404)
 
 
 def compression(walk: Walk) -> str:
-    """The CDN compresses, and an ETag stays what it was."""
+    """The CDN compresses responses, and ETags stay strong."""
     html = _page(walk)
     if not walk.has_cdn:
         raise Skipped("there is no CDN before this stack")
@@ -143,14 +143,14 @@ def compression(walk: Walk) -> str:
 
 
 def unknown_route(walk: Walk) -> None:
-    """What is no operation is a 404, in JSON, and not the page."""
+    """An unknown route is a 404 in JSON and not the page."""
     answer = walk.request("GET", "/api/v1/there-is-no-such-thing")
     expect_status(answer, 404)
     _expect_header(answer, "content-type", "application/json")
 
 
 def typed_401(walk: Walk) -> None:
-    """A request without a session hears why, in the envelope and in WWW-Authenticate."""
+    """A request without a session gets the reason, in the envelope and in WWW-Authenticate."""
     missing = walk.request("GET", ME)
     expect_error(missing, 401, "TOKEN_MISSING")
     _expect_challenge(missing, "Bearer")
@@ -166,7 +166,7 @@ def large_body(walk: Walk) -> None:
 
 
 def cross_origin(walk: Walk) -> None:
-    """No foreign page may call the API."""
+    """Other origins may not call the API."""
     answer = walk.request(
         "OPTIONS",
         ME,
@@ -181,7 +181,7 @@ def cross_origin(walk: Walk) -> None:
 
 
 def errors_not_cached(walk: Walk) -> None:
-    """An error is not everybody's for the next ten seconds."""
+    """Errors are not cached."""
     if not walk.has_cdn:
         raise Skipped("there is no CDN before this stack")
     for path in ("/api/v1/auth/not-me?token=x", "/api/v1/there-is-no-such-thing", ME):
@@ -196,7 +196,7 @@ def errors_not_cached(walk: Walk) -> None:
 
 
 def api_without_cdn(walk: Walk) -> None:
-    """Nobody gets round the CDN, its WAF and its headers."""
+    """Requests can't bypass the CDN, its WAF and its headers."""
     bare = walk.options.api_url.rstrip("/")
     if not bare:
         raise Skipped("give API_URL, or STACK with credentials, to try the API without the CDN")

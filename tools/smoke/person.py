@@ -1,4 +1,4 @@
-"""What somebody who has an account sees: sign-in, devices, refreshing, profile, leaving."""
+"""Checks with an account: sign-in, devices, refresh, profile, deletion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SESSIONS = f"{ME}/sessions"
 FORGED = "198.51.100.23"
-"""An address of documentation (RFC 5737): nobody comes from it."""
+"""An IP address for documentation (RFC 5737), which no client has."""
 
 NO_VERSION = '"999999999999999"'
 """An ETag that no account has."""
@@ -35,15 +35,15 @@ COOKIE_ATTRIBUTES = ("Secure", "HttpOnly", "SameSite=Strict", "Path=/")
 
 
 def simulator_address() -> str:
-    """Make an address of SES's mailbox simulator: it takes mail in the sandbox, and is nobody's."""
+    """Return an address of SES's mailbox simulator, which accepts emails in the sandbox."""
     return f"success+smoke-{secrets.token_hex(6)}@simulator.amazonses.com"
 
 
 @dataclass
 class Person:
-    """The account that the walk uses.
+    """The account of the run.
 
-    is_ours  it was opened by this walk, which erases it at the end
+    is_ours  it was registered by this run, which erases it at the end
     """
 
     email: str
@@ -57,11 +57,11 @@ class Person:
     # The account ------------------------------------------------------------------------------
 
     def register(self, walk: Walk) -> str:
-        """Somebody can open an account, or is told to look into their mail."""
+        """Registration works, or sends an email."""
         if walk.options.mail_token:
             return self._confirm(walk)
         if not walk.options.register:
-            raise Skipped("REGISTER=1 opens an account and erases it again")
+            raise Skipped("REGISTER=1 registers an account and erases it")
         body = {"email": self.email, "password": self.password}
         answer = walk.request("POST", "/api/v1/auth/register", json=body)
         expect_status(answer, 201, 202)
@@ -108,7 +108,7 @@ class Person:
     # Sessions ---------------------------------------------------------------------------------
 
     def viewer_not_forged(self, walk: Walk) -> str:
-        """Nobody chooses the address that their session is listed under."""
+        """A client can't forge the IP address of its session."""
         own = self._current(walk, self.access)
         expect(own["ip_address"] != FORGED, "a header of the client's chose the session's address")
         expect(own["ip_address"], "the session has no address")
@@ -117,7 +117,7 @@ class Person:
         return f"seen as {own['ip_address']}, place {place or 'unknown'}"
 
     def list_sessions(self, walk: Walk) -> str:
-        """Both devices are listed, and one of them is this one."""
+        """Both devices are listed, and one of them is the current one."""
         other = self._another_device(walk)["access_token"]
         theirs = self._current(walk, other)["id"]
         listed = self._sessions(walk)
@@ -128,7 +128,7 @@ class Person:
         return f"{len(listed)} sessions"
 
     def revoke(self, walk: Walk) -> str:
-        """A device that is signed out hears so on its next request."""
+        """A signed-out device gets 401 with the reason on its next request."""
         other = self._another_device(walk)["access_token"]
         theirs = self._current(walk, other)
         answer = walk.request("DELETE", f"{SESSIONS}/{theirs['id']}", token=self.access)
@@ -137,7 +137,7 @@ class Person:
         return "401 on its next request"
 
     def refresh(self, walk: Walk) -> None:
-        """A refresh token is used once; a stolen one ends its session and no other."""
+        """A refresh token works once. A stolen one ends only its own session."""
         first = self._another_device(walk)["refresh_token"]
         second = data(self._refresh(walk, first))["refresh_token"]
         expect(second != first, "the refresh token did not rotate")
@@ -151,7 +151,7 @@ class Person:
         return walk.request("POST", "/api/v1/auth/refresh", json={"refresh_token": token})
 
     def cookies(self, walk: Walk) -> None:
-        """A browser's tokens are where no script and no other site reaches them."""
+        """A browser's tokens are out of reach of scripts and other sites."""
         in_browser = {"token_transport": "cookie"}
         foreign = self._login(walk, fields=in_browser, headers={"origin": FOREIGN})
         expect_status(foreign, 403)
@@ -174,7 +174,7 @@ class Person:
     # Profile and exports ----------------------------------------------------------------------
 
     def profile_etag(self, walk: Walk) -> None:
-        """A change on an old version is refused; the CDN leaves the ETag alone."""
+        """A change of an outdated version is refused, and the CDN does not change the ETag."""
         answer = walk.request("GET", ME, token=self.access)
         expect_status(answer, 200)
         tag = answer.headers.get("etag", "")
@@ -190,14 +190,14 @@ class Person:
         return walk.request("PATCH", ME, json=body, headers=headers, token=self.access)
 
     def not_found(self, walk: Walk) -> None:
-        """What is not there is a 404 in the envelope."""
+        """A missing resource is a 404 in the envelope."""
         path = f"{ME}/exports/exp_{'0' * 26}"
         expect_error(walk.request("GET", path, token=self.access), 404, "EXPORT_NOT_FOUND")
 
     def export(self, walk: Walk) -> str:
-        """An export is made, and its link works from here."""
+        """An export is built, and its link works."""
         if not walk.options.export:
-            raise Skipped("EXPORT=1 asks for an export, too")
+            raise Skipped("EXPORT=1 requests an export")
         started = data(walk.request("POST", f"{ME}/export", token=self.access), 202)
         path = f"{ME}/exports/{started['id']}"
         deadline = time.monotonic() + EXPORT_SECONDS
@@ -214,7 +214,7 @@ class Person:
     # Leaving ----------------------------------------------------------------------------------
 
     def leave(self, walk: Walk) -> str:
-        """An account that is erased is gone for its owner at once."""
+        """An erased account is signed out immediately."""
         if not self.is_ours:
             return self._sign_out(walk)
         body = {"password": self.password}
@@ -249,7 +249,7 @@ class Person:
 
     @property
     def steps(self) -> dict[str, Callable[[Walk], str | None]]:
-        """Name the checks of somebody who is signed in, in their order."""
+        """Return the checks with a session, in order."""
         return {
             "viewer-not-forged": self.viewer_not_forged,
             "list-sessions": self.list_sessions,
@@ -263,7 +263,7 @@ class Person:
 
 
 def forged_headers() -> dict[str, str]:
-    """Make what a client sends who wants to be somewhere else."""
+    """Return headers of a client that forges its location."""
     return {
         "x-forwarded-for": FORGED,
         "cloudfront-viewer-address": f"{FORGED}:443",
@@ -274,7 +274,7 @@ def forged_headers() -> dict[str, str]:
 
 
 def walk_as_person(walk: Walk) -> None:
-    """Make the checks of somebody with an account, and leave nothing of it behind."""
+    """Run the checks with an account, and clean up."""
     options = walk.options
     person = Person(
         options.email or simulator_address(), options.password or secrets.token_urlsafe(18)

@@ -1,4 +1,4 @@
-"""One walk round a deployed stack: requests from outside, and a line for each promise."""
+"""A run of smoke: requests from outside, and a line for each check."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 REQUEST_TIMEOUT_SECONDS = 35
-"""API Gateway gives up after 30, and says so itself."""
+"""API Gateway's timeout is 30 seconds."""
 
 NOT_READY = frozenset({502, 503, 504})
-"""The service asks for another try: a cold start, or a store that is throttled."""
+"""Statuses to retry: a cold start, or throttled storage."""
 
 TRIES = 4
 
 
 class Result(StrEnum):
-    """What became of a check."""
+    """The result of a check."""
 
     PASS = "PASS"  # noqa: S105 - a word, not a secret
     FAIL = "FAIL"
@@ -30,11 +30,11 @@ class Result(StrEnum):
 
 
 class Failed(Exception):
-    """The stack does not do what it promises; the message says what it does."""
+    """The stack does not behave as documented. The message says how."""
 
 
 class Skipped(Exception):
-    """This can't be checked here; the message says why."""
+    """The check is not possible here. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the walk was told.
+    """The options of a run.
 
-    api_url      the API without the CDN, to see that it is closed
+    api_url      the API without the CDN, to check that it is closed
     email        of an account to use, or to register
     mail_token   the token in the mail that confirms the address
-    register     open an account, and erase it at the end
-    export       ask for an export, too
+    register     register an account, and erase it at the end
+    export       request an export too
     """
 
     api_url: str = ""
@@ -67,7 +67,7 @@ class Options:
 
 @dataclass
 class Walk:
-    """A walk: its requests, and its lines."""
+    """A run: its requests and its lines."""
 
     base_url: str
     options: Options
@@ -77,17 +77,17 @@ class Walk:
     lines: list[Line] = field(default_factory=list)
     has_cdn: bool = False
     milliseconds: float = 0.0
-    """How long the last answer took."""
+    """The duration of the last request."""
 
     @property
     def is_local(self) -> bool:
-        """Tell whether this is a local stack, which has neither TLS nor a CDN."""
+        """Return whether this is a local stack, which has neither TLS nor a CDN."""
         return self.base_url.startswith("http://")
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send one request; what asks to be tried again is tried again.
+        """Send one request. Retries if the response asks for it.
 
-        Raises Failed when there is no answer.
+        Raises Failed without a response.
         """
         token = options.pop("token", None)
         headers = dict(options.pop("headers", {}))
@@ -102,7 +102,7 @@ class Walk:
             except httpx.HTTPError as error:
                 raise Failed(f"{method} {url}: {type(error).__name__}: {error}") from error
             finally:
-                # A cookie is sent where a check sends it, and nowhere else.
+                # A check sends cookies explicitly.
                 self.client.cookies.clear()
                 self.milliseconds = (time.perf_counter() - started) * 1000
             if answer.status_code not in NOT_READY:
@@ -115,7 +115,7 @@ class Walk:
         return answer
 
     def check(self, name: str, does: Callable[[Walk], str | None]) -> bool:
-        """Make one check and write its line; tell whether it passed."""
+        """Run one check and print its line. Returns whether it passed."""
         try:
             words = does(self) or ""
             line = Line(name, Result.PASS, words)
@@ -124,14 +124,14 @@ class Walk:
         except Failed as failed:
             line = Line(name, Result.FAIL, str(failed))
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            # An answer of another shape than the contract's.
+            # The response does not follow the contract.
             line = Line(name, Result.FAIL, f"an unexpected answer: {type(error).__name__}: {error}")
         self.lines.append(line)
         self.say(f"{line.result:8} {line.name}{': ' if line.words else ''}{line.words}")
         return line.result is Result.PASS
 
     def skip(self, names: Mapping[str, Any], why: str) -> None:
-        """Write a line for each check that is not made."""
+        """Print a line for each skipped check."""
 
         def not_made(_walk: Walk) -> None:
             raise Skipped(why)
@@ -158,7 +158,7 @@ def expect_status(answer: httpx.Response, *wanted: int) -> None:
 
 
 def expect_error(answer: httpx.Response, status: int, code: str) -> None:
-    """Raise Failed unless the answer is this error, in the envelope."""
+    """Raise Failed unless the response is this error in the envelope."""
     expect_status(answer, status)
     found = error_code(answer)
     expect(found == code, f"{answer.request.url.path} answers {found or 'no envelope'}, not {code}")
@@ -166,7 +166,7 @@ def expect_error(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def error_code(answer: httpx.Response) -> str | None:
-    """Return the envelope's error code; None where there is none."""
+    """Return the envelope's error code, or None."""
     try:
         code = answer.json()["error"]["code"]
     except (KeyError, TypeError, ValueError):
@@ -175,7 +175,7 @@ def error_code(answer: httpx.Response) -> str | None:
 
 
 def data(answer: httpx.Response, *wanted: int) -> Any:
-    """Return the envelope's data; without `wanted` of a 200. Raises Failed."""
+    """Return the envelope's data. Raises Failed unless the status is `wanted`, by default 200."""
     expect_status(answer, *(wanted or (200,)))
     return answer.json()["data"]
 

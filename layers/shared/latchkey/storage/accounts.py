@@ -1,4 +1,4 @@
-"""Accounts, and the claims that make an address and a username belong to one of them."""
+"""Accounts, and the claims that keep addresses and usernames unique."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Condition, Item, Key, Table, Value, Write
 
 RESERVED_UNTIL = "reserved_until"
-"""On the claim of an address that an account has just left: until then it can only go back."""
+"""On the claim of a former address: until this time only its former owner can use it."""
 
 _NOBODY: Item = {
     "id": "",
@@ -54,14 +54,14 @@ _NOBODY: Item = {
     "created_at": 0,
     "updated_at": 0,
 }
-"""What an account always has."""
+"""Attributes that every account has."""
 
 
 class AccountStore:
     """The accounts of one deployment."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
         self._effects = effects
 
@@ -80,22 +80,22 @@ class AccountStore:
         return from_item(Account, item)
 
     def find_by_email(self, address_key: str) -> Account | None:
-        """Find whose address this is.
+        """Find the account of an address.
 
         Pattern      A2, sign-in by e-mail
         Request      GetItem, GetItem
-        Consistency  strong: whoever has just registered can sign in
-        Cost         2 RRU, also for nobody: how long it takes must not tell
+        Consistency  strong: a new account can sign in immediately
+        Cost         2 RRU, also if there is none: the time must not reveal it
         """
         return self._owner(keys.email_claim(address_key))
 
     def find_by_username(self, name_key: str) -> Account | None:
-        """Find whose username this is.
+        """Find the account of a username.
 
         Pattern      A3, sign-in by username
         Request      GetItem, GetItem
         Consistency  strong
-        Cost         2 RRU, also for nobody: how long it takes must not tell
+        Cost         2 RRU, also if there is none: the time must not reveal it
         """
         return self._owner(keys.username_claim(name_key))
 
@@ -103,16 +103,16 @@ class AccountStore:
         held = self._table.get(claim)
         if held is not None and RESERVED_UNTIL in held:
             held = None
-        # Timing oracle: a second read, whether or not there is anything to be read.
+        # Timing: a second read, whether or not the claim exists.
         item = self._table.get(keys.account(str(held["account_id"]) if held else "nobody"))
-        # Read in any case, for the same reason: it takes as long as all the rest of a refusal.
+        # Always read, for the same reason: it takes as long as the rest of a refusal.
         account = from_item(Account, item or _NOBODY)
         return None if held is None or item is None else account
 
     def find_owners(self, address_key: str, name_key: str | None) -> tuple[str | None, str | None]:
-        """Find whose an address and a username are: account ids, or None.
+        """Find the accounts of an address and a username. Returns account ids, or None.
 
-        Pattern      A9, registration looks before it decides what to say
+        Pattern      A9, before a registration
         Request      BatchGetItem
         Consistency  strong
         Cost         1 RRU, and 1 more with a username
@@ -133,8 +133,8 @@ class AccountStore:
         Request      TransactWriteItems
         Cost         8 WRU: account, e-mail claim and audit row at 2 each, 2 more for a username;
                      and 1 for each of the account's two indexes
-        Condition    neither claim exists, but for an address whose reservation has run out
-        Race         of two that claim the same address or name, one transaction is cancelled
+        Condition    neither claim exists, except one whose reservation has expired
+        Race         of two with the same address or name, one transaction is cancelled
         Raises       EmailAlreadyRegistered, UsernameTaken, IdempotencyKeyReused
         """
         owner = {"account_id": account.id}
@@ -159,7 +159,7 @@ class AccountStore:
     def change_standing(
         self, change: AccountChange, effects: Effects, *, also: Sequence[Decided] = ()
     ) -> bool:
-        """Change an account's state where no session has to end: it is restored or unsuspended.
+        """Restore or unsuspend an account. No session has to end.
 
         Pattern      A10, restore and unsuspend
         Request      TransactWriteItems
@@ -177,7 +177,7 @@ class AccountStore:
     def update(
         self, old: Account, new: Account, effects: Effects, *, also: Sequence[Decided] = ()
     ) -> bool:
-        """Write the fields in which `new` differs from `old`, and nothing else of the account.
+        """Write the fields that differ between `old` and `new`, and no others.
 
         new   has the next version; a username that changes moves its claim along, and an avatar
               that changes trades places with the one before in the ledger of unshown files
@@ -212,7 +212,7 @@ class AccountStore:
         return True
 
     def record(self, effects: Effects, *, also: Sequence[Decided] = ()) -> None:
-        """Write what follows from a request that changes no account.
+        """Write the effects of a request that changes no account.
 
         also  the claim of an idempotency key
 
@@ -230,7 +230,7 @@ class AccountStore:
     def verify_email(
         self, account: Account, token: SingleUseToken, at: datetime, effects: Effects
     ) -> bool:
-        """Mark the account's address as its own, and use up the token that proved it.
+        """Mark the account's address as verified, and use up the token.
 
         Pattern      A7, the link of a mail
         Request      TransactWriteItems
@@ -259,11 +259,11 @@ class AccountStore:
         at: datetime,
         effects: Effects,
     ) -> bool:
-        """Give the account another address, which it has just proven to be its own.
+        """Change the account's address to a verified one.
 
         The present one is reserved for OBJECTION_DAYS, so that the change can be undone whatever
-        happens; but only one at a time: whoever stole an account and changes its address twice
-        does not get the second one reserved as well.
+        happens. Only one address is reserved at a time: a thief who changes the address twice
+        does not get the second one reserved.
 
         Pattern      A8, the link of a mail to the new address
         Request      TransactWriteItems
@@ -332,7 +332,7 @@ def _avatar_ledger(old: Account, new: Account) -> list[Write]:
 
 
 def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
-    """Change the account's address, and reserve or release the claim of the present one."""
+    """Change the account's address, and reserve or release the claim of the current one."""
     present = keys.email_claim(email_key(account.email))
     own = equals("account_id", account.id)
     assign: dict[str, Value] = {
@@ -357,7 +357,7 @@ def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
     stands = Lacks("must_reset_password") | equals("must_reset_password", False)
     change = Update(
         keys.account(account.id),
-        # session_version: what is decided by the address, such as a reset, must notice.
+        # session_version: decisions that depend on the address, such as a reset, must notice.
         Change(assign=assign, add={"version": 1, "session_version": 1}),
         _is_unchanged(account) & stands,
     )

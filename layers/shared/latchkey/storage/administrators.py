@@ -1,4 +1,4 @@
-"""The number of administrators who can work. `changes.counted` keeps it, and keeps one."""
+"""The number of active administrators. `changes.counted` updates it and keeps one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Administrators:
-    """The administrators of one deployment."""
+    """The number of administrators."""
 
     def __init__(self, table: Table) -> None:
-        """Keep their number in this table."""
+        """Use this table."""
         self._table = table
 
     def count(self) -> int:
-        """Tell how many there are, active ones only.
+        """Return the number of active administrators.
 
         Pattern      M1, before one is suspended, deleted or demoted
         Request      GetItem

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 def read_row(item: Item) -> AuditRecord:
-    """Read a row as it is stored."""
+    """Parse a stored row."""
     kind, _, name = str(item["pk"]).partition("#")
     subject = {"subject_id": name} if kind == "SUBJECT" else {}
     return from_item(AuditRecord, {**item, "id": item["sk"], **subject})
 
 
 class AuditStore:
-    """The rows of the trail, for those who may read them."""
+    """The rows of the audit trail, for authorized readers."""
 
     def __init__(self, table: Table, *, request_retention: timedelta) -> None:
-        """Read them from this table, and keep those of requests in it for so long."""
+        """Use this table, and keep rows of requests for this time."""
         self._table = table
         self._request_retention = request_retention
 
@@ -54,7 +54,7 @@ class AuditStore:
         return True
 
     def read_all(self, subject_id: str, *, after: str | None = None) -> Iterator[AuditRecord]:
-        """Read every row about a person, changes first, each oldest first, as they are asked for.
+        """Read every row about a person lazily: changes, then requests, each oldest first.
 
         after  the id of the last row that was read
 
@@ -81,7 +81,7 @@ class AuditStore:
     ) -> Slice[AuditRecord]:
         """List a person's rows, newest first: changes, or requests.
 
-        bound_to  whose cursors these are
+        bound_to  the caller whose cursors these are
 
         Pattern      U5, an administrator searches by user
         Request      Query
@@ -102,7 +102,7 @@ class AuditStore:
     def list_by_session(
         self, session_id: str, period: Period, *, limit: int, cursor: str | None, bound_to: str
     ) -> Slice[AuditRecord]:
-        """List what happened to a session, or in it: changes and refusals, newest first.
+        """List changes and refusals of a session, or made in it, newest first.
 
         Pattern      U6, an administrator searches by session
         Request      Query, BatchGetItem
@@ -137,7 +137,7 @@ class AuditStore:
         Request      Query for each day and shard, BatchGetItem
         Consistency  eventual: a row is in the index within a second
         Cost         0.5 RRU for each day and shard, at least, and 1 RRU a row
-        Bounds       AUDIT_SEARCH_DAYS a page, which may so be short and still have a next one
+        Bounds       AUDIT_SEARCH_DAYS a page, so a page may be short and have a next one
         Raises       InvalidCursor
         """
         binding = f"time|{bound_to}|{action}|{period.since}"
@@ -161,7 +161,7 @@ class AuditStore:
     def _of_day(
         self, day: date, action: Action | None, between: tuple[str, str], limit: int
     ) -> list[Item]:
-        """Merge the shards of a day, newest first; the upper bound itself is not in it."""
+        """Merge the shards of a day, newest first, without the upper bound itself."""
         partitions = keys.audit_day_partitions(day)
         if action is not None:
             partitions = keys.audit_action_partitions(action, day)
@@ -190,7 +190,7 @@ class AuditStore:
     def list_changes(
         self, subject_id: str, *, limit: int, cursor: str | None
     ) -> Slice[AuditRecord]:
-        """List what has changed for a person, newest first.
+        """List the changes of a person's account, newest first.
 
         Pattern      U1, "my activity"
         Request      Query

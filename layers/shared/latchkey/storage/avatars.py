@@ -1,9 +1,9 @@
-"""Pictures on their way in, and the ledger of those that nothing shows.
+"""Pending uploads, and the ledger of unused avatar files.
 
-A picture's file and the account that shows it can't change in one transaction. So the ledger names
-every file that may exist without being shown: a new one before it is written, an old one from the
-transaction on in which another takes its place. Whatever a crash leaves behind is in it, and
-nothing that is shown ever is; `Avatars.sweep` clears it.
+A file and the account that uses it can't change in one transaction. The ledger therefore has every
+file that may exist without being used: a new one before it is written, an old one from the
+transaction that replaces it. Files that a crash leaves behind are in the ledger, and files in use
+never are. `Avatars.sweep` deletes the files of the ledger.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 
 class AvatarStore:
-    """Uploads that wait, a few slots a person; and the ledger."""
+    """Pending uploads, in a few slots per person, and the ledger."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def put_upload(self, upload: AvatarUpload, *, also: Sequence[Change] = ()) -> None:
-        """Keep leave to upload in a free slot.
+        """Store a pending upload in a free slot.
 
         also  further changes
 
@@ -79,7 +79,7 @@ class AvatarStore:
         raise TooManyPendingUploads(retry_after_seconds=wait)
 
     def find_upload(self, account_id: str, upload_id: str, now: datetime) -> Pending | None:
-        """Find leave to upload that can still be used.
+        """Find a pending upload.
 
         Pattern      V2, finish an upload
         Request      Query
@@ -93,7 +93,7 @@ class AvatarStore:
         return None
 
     def discard_upload(self, pending: Pending) -> None:
-        """Free a slot: what came was no picture.
+        """Free a slot after an unusable file.
 
         Pattern      V3
         Request      DeleteItem
@@ -106,7 +106,7 @@ class AvatarStore:
             return
 
     def expect_file(self, avatar_id: str) -> None:
-        """Note a file that is about to be written.
+        """Add a file to the ledger before it is written.
 
         Pattern      V4, before a picture is stored
         Request      PutItem
@@ -115,7 +115,7 @@ class AvatarStore:
         self._table.put(Put(keys.unshown_avatar(avatar_id), {}))
 
     def forget_file(self, avatar_id: str) -> None:
-        """Strike a file that is gone.
+        """Remove a deleted file from the ledger.
 
         Pattern      V5, after a picture was deleted
         Request      DeleteItem
@@ -124,13 +124,13 @@ class AvatarStore:
         self._table.delete(Delete(keys.unshown_avatar(avatar_id)))
 
     def list_unshown(self, before: datetime) -> list[str]:
-        """List files that nothing shows, minted before an instant, oldest first.
+        """List unused files created before a time, oldest first.
 
         Pattern      V6, the sweep
         Request      Query
         Consistency  strong
         Cost         1 RRU per 4 KiB, 50 of them
-        Bounds       1,000; the next sweep goes on
+        Bounds       1,000; the next sweep continues
         """
         query = Query(partition=keys.UNSHOWN_AVATARS, limit=1000)
         ids = (str(item["sk"]) for item in self._table.query(query).items)

@@ -1,4 +1,4 @@
-"""The history of consents: rows are added in the change's transaction, and none ever changes."""
+"""The history of consents. Rows are added in the change's transaction and never changed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class ConsentStore:
-    """Everybody's decisions, each in the partition of the person who made it."""
+    """The consents of all accounts, each in its person's partition."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def page(self, account_id: str, *, limit: int, cursor: str | None) -> Slice[Consent]:
         """Read one page of a person's decisions, newest first.
 
-        Pattern      C1, "what have I agreed to"
+        Pattern      C1, list consents
         Request      Query
         Consistency  strong: the decision just made is in it
         Cost         1 RRU per 4 KiB; a page of 50 rows of 200 B is 3 RRU
@@ -43,7 +43,7 @@ class ConsentStore:
         return read_page(self._table, query, _consent, pattern="consents", cursor=cursor)
 
     def all(self, account_id: str) -> Iterator[Consent]:
-        """Read a person's whole history, oldest first, a megabyte at a time.
+        """Read a person's complete history lazily, oldest first.
 
         Pattern      C2, export
         Request      Query

@@ -1,4 +1,4 @@
-"""Deletions that were ordered, and the erasing itself, a transaction at a time."""
+"""Orders of deletion, and the erasure itself, one transaction at a time."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Item, Table, Write
 
 _COUNT = "erased_"
-"""What the attributes begin with that count: top-level, because only those can be added to."""
+"""The prefix of counting attributes. They are top-level, because only those support ADD."""
 
 
 class DeletionStore:
-    """The deletions that are under way, and what is left of those that are done."""
+    """Pending deletions, and receipts of completed ones."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
         self._effects = effects
 
     def find(self, account_id: str) -> Deletion | None:
-        """Read what was ordered of an account, and how far it is.
+        """Read the deletion of an account and its progress.
 
         Pattern      R1, the worker
         Request      GetItem
@@ -61,14 +61,14 @@ class DeletionStore:
         return None if item is None else _deletion(item)
 
     def list_due(self, now: datetime) -> Iterator[Deletion]:
-        """List the deletions that somebody should look at by now, the oldest first.
+        """List overdue deletions, oldest first.
 
         Pattern      R2, the schedule
         Request      Query, GetItem
-        Consistency  eventual, then strong for each one found: what an index says may be over
+        Consistency  eventual, then strong for each one found, because the index may be outdated
         Cost         0.5 RRU when nothing is due, and 1 RRU for each that is
         """
-        # The keys sort as text, and "~" after every id.
+        # Keys sort as text, and "~" sorts after every id.
         bounds = ("0", keys.due(to_milliseconds(now), "~"))
         query = Query(partition=keys.PURGE_DUE, between=bounds, limit=100, index="gsi1")
         for found in list(read_all(self._table, query)):
@@ -77,12 +77,12 @@ class DeletionStore:
                 yield _deletion(item)
 
     def look_later(self, deletion: Deletion, look_at: datetime, effects: Effects) -> bool:
-        """Have the schedule look at a deletion again later, and send its message.
+        """Postpone the check of a deletion, and send its message.
 
         Pattern      R3, the schedule
         Request      TransactWriteItems
         Cost         5 WRU: deletion, its place in the index, message
-        Condition    nobody has done so since it was read
+        Condition    unchanged since it was read
         Race         of five schedules at once one sends the message
         """
         update = Update(
@@ -93,12 +93,12 @@ class DeletionStore:
         return self._try([update, *self._effects.writes(effects)])
 
     def claim(self, account: Account, look_at: datetime, effects: Effects) -> bool:
-        """Take a deleted account for erasure, for good.
+        """Claim a deleted account for erasure. This is final.
 
         Pattern      R4, the worker
         Request      TransactWriteItems
         Cost         7 WRU: account, deletion and its place in the index, audit row
-        Condition    it is still deleted, and was not touched since it was read
+        Condition    it is still deleted, and unchanged since it was read
         Race         against a restore: one of the two transactions is cancelled
         """
         claimed = Update(
@@ -119,12 +119,12 @@ class DeletionStore:
         return self._try([claimed, deletion, *self._effects.writes(effects)])
 
     def note(self, account_id: str, kind: str, count: int) -> None:
-        """Note how many of a kind there were, before they are removed elsewhere; once.
+        """Record the number of items of a kind once, before they are removed elsewhere.
 
-        Pattern      R5, the worker, for what no transaction of ours can remove
+        Pattern      R5, the worker, for files outside the table
         Request      UpdateItem
         Cost         1 WRU
-        Condition    it was not noted before: whoever comes second finds fewer of them
+        Condition    it was not recorded before; a second worker would find fewer
         """
         noted = Update(
             keys.deletion(account_id),
@@ -138,18 +138,18 @@ class DeletionStore:
                 raise
 
     def erase_page(self, account_id: str) -> bool:
-        """Erase some of what lies in the person's partition; False when nothing is left.
+        """Erase some items of the person's partition. False if nothing is left.
 
-        The account and the deletion itself stay: whoever dies here is followed by somebody who
-        finds them.
+        The account and the deletion itself stay, so that another worker can continue
+        after a crash.
 
         Pattern      R6, the worker
         Request      Query, TransactWriteItems
         Consistency  strong
         Cost         1 RRU per 4 KiB; 2 WRU per KiB of each item, its places in indexes, and 2 for
-                     the count. A transaction, for counts that are right whoever dies when
+                     the count. A transaction, so that counts are exact after a crash
         Bounds       ERASURE_PAGE_ITEMS items and the count: 100 actions
-        Race         what TTL or somebody else removes in between cancels it: the next call reads
+        Race         an item that is removed in between cancels it: the next call reads
                      again
         """
         query = Query(
@@ -162,9 +162,9 @@ class DeletionStore:
         return bool(found)
 
     def erase(self, account_id: str, found: Sequence[tuple[Key, str]]) -> None:
-        """Erase these items, and count them by their kind.
+        """Erase these items, and count them by kind.
 
-        Pattern      R7, the worker, also for what lies elsewhere
+        Pattern      R7, the worker, also for items in other partitions
         Request      TransactWriteItems
         Cost         as `erase_page`
         Bounds       ERASURE_PAGE_ITEMS
@@ -181,7 +181,7 @@ class DeletionStore:
                 raise
 
     def list_tokens(self, account_id: str) -> list[tuple[Key, str]]:
-        """List the mailed tokens that act on an account, some of them.
+        """List some of the emailed tokens of an account.
 
         Pattern      R8, the worker
         Request      Query, BatchGetItem
@@ -199,14 +199,14 @@ class DeletionStore:
         return []
 
     def finish(self, account: Account, receipt: Receipt, signed: str, effects: Effects) -> bool:
-        """Remove what is left of an account and keep the receipt; its address is free again.
+        """Remove the rest of an account and store the receipt. Its address is free again.
 
         Pattern      R9, the worker
         Request      BatchGetItem, TransactWriteItems
         Consistency  strong
         Cost         1 RRU each claim; 2 WRU each for account, deletion, claims, receipt, audit row
                      and mail, and their places in indexes
-        Condition    it is being erased, and its claims are its own
+        Condition    it is being erased, and the claims belong to it
         Race         False for the second of two
         """
         own = equals("account_id", account.id)
@@ -216,7 +216,7 @@ class DeletionStore:
             Delete(keys.account(account.id), erasing),
             Delete(keys.deletion(account.id), EXISTS),
             *(Delete(key, own) for key in self._own_claims(account)),
-            # Its file goes as any picture that is not shown any more.
+            # Its file is swept like any unused avatar.
             *(Put(keys.unshown_avatar(avatar_id), {}) for avatar_id in avatars),
             Put(keys.receipt(receipt.id), {**to_item(receipt), "jws": signed}),
         ]
@@ -233,7 +233,7 @@ class DeletionStore:
         return None if item is None else str(item["jws"])
 
     def _own_claims(self, account: Account) -> list[Key]:
-        # An address that the account once had may be somebody else's by now.
+        # Another account may have a former address by now.
         found = self._table.get_many(claims(account))
         return [
             Key(str(item["pk"]), str(item["sk"]))
@@ -250,11 +250,11 @@ class DeletionStore:
 
 
 _KEPT = 2
-"""The account and the deletion lie in the partition, too."""
+"""The account and the deletion are in the partition too."""
 
 
 def claims(account: Account) -> list[Key]:
-    """Name every claim that an account may have."""
+    """Return the keys of every claim that an account may have."""
     addresses = {email_key(account.email)}
     if former := getattr(account, "former_email", None):
         addresses.add(email_key(former))
@@ -274,5 +274,5 @@ def _deletion(item: Item) -> Deletion:
 
 
 def _kind(item: Item) -> str:
-    """Name what lies under a key in the receipt: `session` for what is under `SESSION#`."""
+    """Return the name of an item's kind in the receipt, such as `session` for `SESSION#`."""
     return str(item["sk"]).partition("#")[0].lower()

@@ -1,4 +1,4 @@
-"""The devices that an account has been signed in on, for as long as browsers keep a cookie."""
+"""Known devices of an account, kept as long as browsers keep the cookie."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class DeviceStore:
-    """Known devices, by the id that each was given at its first sign-in."""
+    """Known devices, by the id from their first sign-in."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def last_seen(self, account_id: str, device_id: str, now: datetime) -> datetime | None:
-        """Tell when the account was last signed in on this device; None if it never was.
+        """Return the last sign-in of the account on this device, or None.
 
-        Pattern      D1, sign-in: how its attempts are counted, and whether its owner gets a mail
+        Pattern      D1, sign-in: which limit applies, and whether the owner gets an email
         Request      GetItem
         Consistency  strong
         Cost         1 RRU

@@ -402,7 +402,7 @@ class DynamoDBTable:
         if attempt:
             self._sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
 
-    # Requests ---------------------------------------------------------------------------------
+    # Requests ----------------------------------------------------------------------------------
 
     def _address(self, key: Key) -> Wire:
         return {

@@ -1,9 +1,8 @@
 """Idempotency keys, claimed in the transaction of what they create.
 
-So there is no moment at which a key is taken and its thing is not there: no lock that a crash
-leaves behind, no "still running" to answer. Of two requests with one key that arrive together, one
-creates and the other finds what was created. What is kept is what was created, by its plain facts;
-an answer with a credential in it is made anew.
+A claimed key therefore always has its result: no lock can remain after a crash, and there is no
+state "in progress". Of two parallel requests with one key, one creates and the other finds the
+result. Only plain facts of the result are stored. A response with credentials is created again.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class IdempotencyStore:
-    """The keys that people have used."""
+    """Used idempotency keys."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def find[Created](

@@ -1,4 +1,4 @@
-"""Mailed codes. Who signs in with one uses it up in the same transaction, so it works once."""
+"""Emailed codes. The transaction of the sign-in uses the code up, so it works once."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class MailedCodeStore:
-    """The codes that are still good for something."""
+    """Valid codes."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def find(self, digest: str, now: datetime) -> MailedCode | None:
-        """Read a code that can still be used.
+        """Read a valid code.
 
         Pattern      N1, sign-in with a code
         Request      GetItem
         Consistency  strong
-        Cost         1 RRU, also for an account that nobody has: how long it takes must not tell
+        Cost         1 RRU, also without an account: the time must not reveal it
         """
         item = self._table.get(keys.mailed_code(digest))
         if item is None:
@@ -39,7 +39,7 @@ class MailedCodeStore:
     def put_new(self, code: MailedCode) -> None:
         """Issue a code.
 
-        Pattern      N2, when its mail is written
+        Pattern      N2, when its email is rendered
         Request      PutItem
         Cost         1 WRU
         Condition    there is none of this digest
@@ -47,7 +47,7 @@ class MailedCodeStore:
         attributes = {
             **to_item(code),
             "ttl": int(code.expires_at.timestamp()),
-            # Found by its account when that is erased.
+            # An index entry of its account, so that an erasure finds it.
             "gsi1pk": keys.account_tokens_partition(code.account_id),
             "gsi1sk": code.digest,
         }

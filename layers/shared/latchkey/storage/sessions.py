@@ -1,4 +1,4 @@
-"""Sessions, in the partition of the person that they belong to."""
+"""Sessions, in the partition of their person."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SessionStore:
     """The sessions of every account."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
         self._effects = effects
 
@@ -55,16 +55,16 @@ class SessionStore:
 
         Pattern      S1, authorize a request
         Request      GetItem
-        Consistency  strong: a revocation holds on the next request
+        Consistency  strong: a revocation applies to the next request
         Cost         1 RRU
         """
         item = self._table.get(keys.session(account_id, session_id))
         return None if item is None else from_item(Session, item)
 
     def list_by_account(self, account_id: str) -> list[Session]:
-        """List every session that the account still has an item of, oldest first.
+        """List all stored sessions of an account, oldest first.
 
-        Pattern      S2, "show my devices"
+        Pattern      S2, list devices
         Request      Query
         Consistency  strong
         Cost         1 RRU per 4 KiB; 50 active and 50 ended sessions of 700 B are 18 RRU
@@ -83,19 +83,19 @@ class SessionStore:
         also: Sequence[Decided] = (),
         password_hash: str | None = None,
     ) -> bool:
-        """Start a session, and end those that it supersedes or that are over the limit.
+        """Start a session, and end those that it replaces or that are over the limit.
 
-        also  what else belongs to it: that its device is known from now on
+        also  other writes, such as that of the known device
         password_hash  of the password that was verified, to replace one with old parameters
 
         Pattern      S3, sign-in
         Request      TransactWriteItems
         Cost         6 WRU (session, account, audit row), 4 for each session that it ends, 2 for
                      each write in `also` and each message, and 1 for each of its two indexes
-        Condition    the account is active and its set of sessions is still the one that was read.
-                     Whatever changes the password, the role or the state counts session_version
-                     too, so they are the ones that were read as well
-        Race         False when it is not: read again, and compare with what was proven before
+        Condition    the account is active and its set of sessions is unchanged since it was read.
+                     Every change of password, role or status increments session_version
+                     too, so these are unchanged as well
+        Race         False if not: read again, and compare with the verified credentials before
                      deciding again. So a suspended account never gains a session, an old password
                      starts none, and two sign-ins never exceed the limit together
         """
@@ -125,8 +125,8 @@ class SessionStore:
         Request      TransactWriteItems
         Cost         4 WRU: session and audit row
         Condition    the session has not ended
-        Race         the second of two gets False and writes nothing; a refresh in flight fails on
-                     the same item's condition, so that ending always wins
+        Race         the second of two gets False and writes nothing; a refresh in flight fails at
+                     the condition of the same item
         """
         return self._transact([self._end(session, at, reason)], effects)
 
@@ -140,7 +140,7 @@ class SessionStore:
         account: AccountChange,
         also: Sequence[Decided] = (),
     ) -> bool:
-        """End several sessions of one account, and change the account, at once.
+        """End several sessions of one account and change the account in one transaction.
 
         account  no session can be added to it in the meantime
         also     further changes, such as the token that is redeemed
@@ -168,7 +168,7 @@ class SessionStore:
         account: AccountChange,
         also: Sequence[Decided] = (),
     ) -> bool:
-        """Give an account's sessions another role, and the account with them, at once.
+        """Change the role of an account and of its sessions in one transaction.
 
         account  no session can be added to it in the meantime
 
@@ -199,18 +199,18 @@ class SessionStore:
     ) -> tuple[Session | None, bool]:
         """Replace the refresh token of a session, once.
 
-        use      where it is refreshed from
-        effects  of telling the person that it is used elsewhere; None if there is nothing to tell
+        use      the use of the session by the refresh
+        effects  of the email about use elsewhere, or None
 
-        Returns the session as it is now, or None if it is gone, and whether it was this call that
-        rotated it.
+        Returns the current session, or None if it is gone, and whether this call
+        has rotated it.
 
         Pattern      S8, refresh
         Request      UpdateItem
         Cost         1 WRU; with effects a TransactWriteItems of 8 WRU
-        Condition    the generation is the one that was read, the session has not ended, and
+        Condition    the generation is unchanged, the session has not ended, and
                      neither timeout has passed
-        Race         of any number of callers one rotates; the others get what it left. Ending the
+        Race         of parallel callers one rotates; the others get its result. Ending the
                      session writes the same item, so a refresh can't outlive it
         """
         is_current = equals("generation", session.generation)
@@ -247,7 +247,7 @@ class SessionStore:
             return (None if failed.item is None else from_item(Session, failed.item)), False
 
     def reauthenticate(self, session: Session, at: datetime, effects: Effects) -> bool:
-        """Record that the person has just proven again who they are.
+        """Record a step-up.
 
         Pattern      S9, step-up
         Request      TransactWriteItems
@@ -262,13 +262,13 @@ class SessionStore:
         return self._transact([update], effects)
 
     def rename(self, session: Session, device: Device, effects: Effects) -> bool:
-        """Keep another description of a session's device.
+        """Change the description of a session's device.
 
         Pattern      S11, rename a device
         Request      TransactWriteItems
         Cost         4 WRU: session and audit row
         Condition    the session has not ended
-        Race         of two names the later one stays
+        Race         of two names the later one remains
         """
         update = Update(
             keys.session(session.account_id, session.id),
@@ -278,14 +278,14 @@ class SessionStore:
         return self._transact([update], effects)
 
     def touch(self, session: Session, at: datetime, generation: int, use: Use) -> None:
-        """Record a use: when, where, and which generation has been seen.
+        """Record a use: the time, the origin and the generation.
 
         Pattern      S5, last activity
         Request      UpdateItem
         Cost         1 WRU; the caller decides from the item just read whether it is due, because a
                      condition that fails costs a unit as well
         Condition    the session exists, has not ended, and has seen no newer generation
-        Race         an update that comes too late is dropped; it can't revive or recreate anything
+        Race         a late update is dropped; it can't recreate a session
         """
         newest = max(generation, session.used_generation)
         change = Change(
@@ -304,7 +304,7 @@ class SessionStore:
             return
 
     def delete_history(self, sessions: Sequence[Session]) -> None:
-        """Forget ended sessions before their time, to keep the partition small.
+        """Remove ended sessions before their TTL, to keep the partition small.
 
         Pattern      S6, at sign-in, beyond ENDED_SESSIONS_KEPT
         Request      BatchWriteItem
@@ -313,9 +313,9 @@ class SessionStore:
         self._table.delete_many([keys.session(s.account_id, s.id) for s in sessions])
 
     def remove_overdue(self, began_before: datetime, now: datetime) -> int:
-        """Remove sessions that DynamoDB's TTL should have removed; return how many.
+        """Remove sessions that DynamoDB's TTL should have removed. Returns their number.
 
-        began_before  no session that began before this can be kept still
+        began_before  sessions that began before this must not exist anymore
 
         Pattern      S12, cleanup
         Request      Query, BatchGetItem, BatchWriteItem
@@ -341,7 +341,7 @@ class SessionStore:
         return len(overdue)
 
     def _transact(self, writes: Sequence[Write], effects: Effects) -> bool:
-        """Do all of it and its effects, or nothing; False if a condition did not hold."""
+        """Write all of it with its effects, or nothing. False if a condition did not hold."""
         try:
             self._table.transact([*writes, *self._effects.writes(effects)])
         except ConditionFailed:
@@ -363,7 +363,7 @@ class SessionStore:
 
 
 def _listed(session: Session) -> dict[str, Value]:
-    """Say where a session is in the indexes, from what never changes: using it costs no index."""
+    """Return the index attributes of a session, which never change."""
     attributes: dict[str, Value] = {
         "gsi1pk": keys.SESSIONS,
         "gsi1sk": keys.due(to_milliseconds(session.created_at), session.id),

@@ -1,4 +1,4 @@
-"""Single-use tokens. Who redeems one does it in the write that it was for, so it happens once."""
+"""Single-use tokens. A token is redeemed in the transaction of its effect, so it works once."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 class SingleUseTokenStore:
-    """The tokens that are still good for something."""
+    """Valid tokens."""
 
     def __init__(self, table: Table) -> None:
-        """Keep them in this table."""
+        """Use this table."""
         self._table = table
 
     def find(self, token_id: str, now: datetime) -> SingleUseToken | None:
-        """Read a token that can still be redeemed.
+        """Read a valid token.
 
-        Pattern      T1, look before redeeming
+        Pattern      T1, before it is redeemed
         Request      GetItem
         Consistency  strong
         Cost         1 RRU
@@ -47,7 +47,7 @@ class SingleUseTokenStore:
     def put_new(self, token: SingleUseToken) -> None:
         """Issue a token.
 
-        Pattern      T2, when the mail with its link is written
+        Pattern      T2, when the email with its link is rendered
         Request      PutItem
         Cost         1 WRU
         Condition    there is none of this id
@@ -55,12 +55,12 @@ class SingleUseTokenStore:
         self._table.put(issue(token))
 
     def count_password(self, token_id: str) -> int | None:
-        """Count a password that was sent with a token; None if the token is gone.
+        """Count a password attempt with a token. None if the token is gone.
 
         Pattern      T3, before the password is verified
         Request      UpdateItem
         Cost         1 WRU
-        Condition    the token is there
+        Condition    the token exists
         Race         none: ADD is atomic, every password gets a number of its own
         """
         change = Change(add={"passwords": 1})
@@ -81,11 +81,11 @@ class SingleUseTokenStore:
 
 
 def issue(token: SingleUseToken) -> Put:
-    """Make the write that issues a token, for the transaction of whatever mails it."""
+    """Return the write that issues a token, for the transaction that causes its email."""
     attributes = {
         **to_item(token),
         "ttl": int(token.expires_at.timestamp()),
-        # Found by its account when that is erased.
+        # An index entry of its account, so that an erasure finds it.
         "gsi1pk": keys.account_tokens_partition(token.account_id),
         "gsi1sk": token.id,
     }
