@@ -1,4 +1,4 @@
-"""What a deployer chose: the template's parameters, read from the environment when asked for."""
+"""The configuration of a deployment: template parameters from the environment."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Config:
     """The configuration of one deployment.
 
     key_prefix       SSM path of the signing keys
-    public_url       where people reach the service; empty: at the name of its CloudFront
-    edge_secret      what our own CloudFront proves itself with; empty: there is none
-    direct_access    whether requests that did not come through the edge are answered
-    geoip_database_path  of places, in a layer of the deployer's; empty: there is none
-    rate_limit_factor  multiplies every limit on attempts: for load tests
+    public_url       the address of the service; empty: the CloudFront domain name
+    edge_secret      the secret that CloudFront sends; empty: viewer headers are ignored
+    direct_access    whether requests that bypass the edge are accepted
+    geoip_database_path  the deployer's GeoIP database in a layer; empty: none
+    rate_limit_factor  multiplies every rate limit, for load tests
     allowed_origins  browser origins that may use the cookie routes
-    media_bucket     only the functions that touch it know its name
-    media_url        where avatars are served; empty: on the origin of the API itself
-    consent_text_version  which wording of the consents people are shown now
-    audit_retention    how long the rows of changes stay in the table; S3 keeps them
-    request_retention  how long the rows of requests do
+    media_bucket     set only for functions that use it
+    media_url        the address of avatars; empty: the origin of the API
+    consent_text_version  the current version of the wording of consents
+    audit_retention    how long rows of changes stay in the table; S3 keeps them
+    request_retention  how long rows of requests stay in the table
     audit_kms_key      ARN of the key that signs the trail; empty: a key in Parameter Store
-    authorizer_passes_reasons  only for our own API, whose wrapper answers them; else it denies
+    authorizer_passes_reasons  True for this API, whose endpoints return the 401; else it denies
     deletion_grace   how long a deleted account can be restored before it is erased
-    self_service_restore  whether the mail of a deletion has a link that restores the account
-    service_name     what people know the service by, in its mails
-    support_contact  an address or a page that mails name for questions; empty: none
-    mail_sender      the address that mails come from
-    link_base        what the mails' links start with; never taken from a request
+    self_service_restore  whether the deletion email has a link to restore the account
+    service_name     the name of the service in emails
+    support_contact  an email address or a page for support, in emails; empty: none
+    mail_sender      the sender address of emails
+    link_base        the start of emailed links; never from a request
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
 
@@ -89,7 +89,7 @@ class Config:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Config:
-        """Read the configuration; a missing variable is a deployment error and raises KeyError."""
+        """Read the configuration. A missing variable is a deployment error and raises KeyError."""
         origins = (origin.strip() for origin in env["ALLOWED_ORIGINS"].split(","))
         return cls(
             table_name=env["TABLE_NAME"],
@@ -138,22 +138,22 @@ class Config:
 
 
 def runs_in_lambda() -> bool:
-    """Tell whether this process is a Lambda function (or the emulator's stand-in for one)."""
+    """Return whether this process is a Lambda function, on AWS or in the emulator."""
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
 def metrics_namespace() -> str:
     """Return the CloudWatch namespace of this stack's metrics.
 
-    Each stack has its own, so that an alarm of one does not count what another did.
+    Each stack has its own, so that alarms do not count metrics of another stack.
     """
     return os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Latchkey")
 
 
 def operation_name(module: str) -> str:
-    """Name the operation that a handler's module is for, as its folder is named.
+    """Return the operation of a handler's module, which is the name of its folder.
 
     In tests and tools the module is `functions.<operation>.app`. In Lambda it is `app`, and the
-    template says the word: a function's own name is cut off where the stack's is long.
+    template sets OPERATION, because a long stack name truncates the function's name.
     """
     return os.environ.get("OPERATION") or module.removesuffix(".app").rpartition(".")[2]

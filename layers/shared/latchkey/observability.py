@@ -1,9 +1,10 @@
-"""Logs, metrics and the units that a request consumed.
+"""Logs, metrics and the capacity units of a request.
 
-One structured line and one embedded metric for each request. Nothing that is logged comes from a
-body, a header or a token; ids and codes do. No account's id, though: the log outlives an account
-that is erased, and must not say whose the trail's pseudonym was. The line of a request is also its
-row of the audit trail: `functions/record_requests` gets it from CloudWatch Logs.
+Each request writes one structured line and one embedded metric. Log lines contain ids and codes,
+but
+no content of a body, a header or a token, and no account id: the log outlives an erased account and
+must not link it to its pseudonym. The line of a request becomes its row of the audit trail:
+`functions/record_requests` gets it from CloudWatch Logs.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ logger = Logger(service="latchkey")
 
 
 def _without_message(record: LogRecord) -> bool:
-    """Let a line say which exceptions there were, and where; not what they say.
+    """Log the types and locations of exceptions, without their messages.
 
-    An exception's message quotes what could not be read: a body, a token, a secret of the table.
+    A message may quote input: a body, a token, a stored secret.
     """
     if record.exc_info and isinstance(record.exc_info, tuple):
         error = record.exc_info[1]
         told: list[dict[str, object]] = []
         seen: set[int] = set()
-        # An exception can be its own cause (`raise error from error`): each is told once.
+        # An exception can be its own cause (`raise error from error`). Each is logged once.
         while error is not None and id(error) not in seen:
             seen.add(id(error))
             frames = traceback.extract_tb(error.__traceback__)
@@ -44,7 +45,7 @@ def _without_message(record: LogRecord) -> bool:
 
 
 def _code(error: BaseException) -> str | None:
-    """Return the code of an error of ours, or of AWS's."""
+    """Return the error code of the domain or of AWS."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     return code or getattr(error, "code", None)
@@ -53,24 +54,24 @@ def _code(error: BaseException) -> str | None:
 logger.addFilter(_without_message)
 
 REQUEST_LINE = "audited request"
-"""The message of the line that each request leaves. The template's subscription looks for it."""
+"""The message of each request's log line. The template's subscription filters by it."""
 
 GATEWAY_LINE = "gateway answer"
-"""The message of the line that API Gateway leaves of each request. The template has its format."""
+"""The message of API Gateway's access log lines. The template has their format."""
 
 
 class Units(threading.local):
-    """DynamoDB capacity units that this thread's request has consumed, computed from item sizes.
+    """The DynamoDB capacity units of this thread's request, computed from item sizes.
 
-    Computed, because no emulator reports them right, and because asking DynamoDB for them on every
-    call costs answer bytes.
+    Computed, because no emulator reports them correctly, and because requesting them from DynamoDB
+    makes every response larger.
     """
 
     read: float = 0
     write: float = 0
 
     def reset(self) -> None:
-        """Start counting for a new request."""
+        """Reset the count for a new request."""
         self.read = 0
         self.write = 0
 
@@ -79,10 +80,10 @@ units = Units()
 
 
 class Concern(threading.local):
-    """Whom this thread's request concerns, where no authorizer has said so: for the audit trail.
+    """The audit subject of this thread's request, if the authorizer did not set one.
 
     subject_id  their pseudonym in the audit trail
-    origin      as made by `security.origins`
+    origin      from `security.origins`
     """
 
     subject_id: str | None = None
@@ -90,11 +91,11 @@ class Concern(threading.local):
     origin: str | None = None
 
     def reset(self) -> None:
-        """Forget the request before."""
+        """Remove the subject of the previous request."""
         self.subject_id = self.session_id = self.origin = None
 
     def note(self, subject_id: str, *, origin: str, session_id: str | None = None) -> None:
-        """Say whom the request concerns, as soon as it is known."""
+        """Set the subject as soon as it is known."""
         self.subject_id, self.origin, self.session_id = subject_id, origin, session_id
 
 
@@ -102,22 +103,22 @@ concern = Concern()
 
 
 def _metrics() -> EphemeralMetrics:
-    """Make an empty set of metrics, in the namespace of this stack."""
+    """Return empty metrics in the namespace of this stack."""
     return EphemeralMetrics(namespace=metrics_namespace(), service="latchkey")
 
 
 def log_heartbeat() -> None:
-    """Leave a line that the subscription on the log matches, and that is no request.
+    """Write a log line that matches the subscription's filter but is not a request.
 
-    It keeps `record_requests` invoked on a stack that nobody uses, so that its silence is an error.
+    It invokes `record_requests` on an idle stack, so that missing invocations are an error.
     """
     logger.info("heartbeat", about=REQUEST_LINE)
 
 
 def record_task(task: str, *, failed: bool = False) -> None:
-    """Emit whether a scheduled task has failed; the log names it and says what it got done.
+    """Emit whether a scheduled task has failed. The log has its name and result.
 
-    One metric for all tasks: each further value of a dimension would be billed as another one.
+    One metric for all tasks, because each value of a dimension is billed separately.
     """
     metrics = _metrics()
     metrics.add_metadata("task", task)
@@ -126,9 +127,9 @@ def record_task(task: str, *, failed: bool = False) -> None:
 
 
 def record_postponed_mail(*, quota: bool) -> None:
-    """Emit that SES took no more mails for now: alarm on it.
+    """Emit that SES refused emails above a limit, for an alarm.
 
-    quota  whether those of 24 hours are used up
+    quota  True for the limit of 24 hours
     """
     metrics = _metrics()
     metrics.add_metric("MailsPostponed", MetricUnit.Count, 1)
@@ -138,14 +139,14 @@ def record_postponed_mail(*, quota: bool) -> None:
 
 
 def record_findings(count: int) -> None:
-    """Emit how often the audit trail was found to be other than what was chained: alarm on it."""
+    """Emit the number of audit rows that differ from the chain, for an alarm."""
     metrics = _metrics()
     metrics.add_metric("AuditFindings", MetricUnit.Count, count)
     metrics.flush_metrics()
 
 
 def record_request(operation: str, status: int, milliseconds: float) -> None:
-    """Emit the request's metrics in CloudWatch's embedded format: no call, no wait."""
+    """Emit the request's metrics in CloudWatch's embedded metric format, without a call."""
     metrics = _metrics()
     metrics.add_dimension("operation", operation)
     metrics.add_metric("Requests", MetricUnit.Count, 1)

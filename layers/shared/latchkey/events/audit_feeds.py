@@ -1,4 +1,4 @@
-"""What brings the audit trail its rows: the audit table's stream, and the log of requests."""
+"""Feeds of the audit trail: the audit table's stream, and the log of requests."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 _TTL = "dynamodb.amazonaws.com"
 _ROWS = ("SUBJECT#", "REQUESTS#")
 _NOTHING = "-"
-"""What API Gateway writes for a variable that has no value."""
+"""API Gateway writes it for a variable without a value."""
 _ERROR = 400
 
 
 def chain_stream_records(event: Event, flow: AuditChain, now: datetime) -> dict[str, int]:
-    """Chain the new rows of a batch of the audit table's stream; report what nobody may do.
+    """Chain the new rows of a batch of the audit table's stream, and report forbidden changes.
 
-    Rows are only ever added, and expire. Whatever else happens to an item of the table was done by
-    somebody who went around us.
+    Rows are only added, and expire. Any other change of an item was made outside the service.
 
-    Raises TemporarilyUnavailable: the batch comes again then, as often as it takes.
+    Raises TemporarilyUnavailable. The batch is then delivered again.
     """
     units.reset()
     rows, touched = [], []
@@ -55,7 +54,7 @@ def chain_stream_records(event: Event, flow: AuditChain, now: datetime) -> dict[
         rows=chained,
         repeated=len(rows) - chained,
         touched=len(touched),
-        # A second witness: who can write the tables can't change what CloudWatch has been told.
+        # An additional witness: an attacker with the tables can't change CloudWatch Logs.
         heads=[block.witness() for block in blocks],
         read_units=units.read,
         write_units=units.write,
@@ -64,7 +63,7 @@ def chain_stream_records(event: Event, flow: AuditChain, now: datetime) -> dict[
 
 
 def record_request_lines(event: Event, flow: RequestTrail) -> dict[str, int]:
-    """Add the requests that a batch of log lines tells of to the audit trail.
+    """Add the requests of a batch of log lines to the audit trail.
 
     event  of a CloudWatch Logs subscription
     """
@@ -83,7 +82,7 @@ def record_request_lines(event: Event, flow: RequestTrail) -> dict[str, int]:
 
 
 def _line(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Read a line of ours, or of API Gateway's where no function answered; None for any other."""
+    """Parse a log line of a function, or of API Gateway without a function. None for others."""
     try:
         line = json.loads(entry["message"])
     except ValueError:
@@ -99,7 +98,7 @@ def _line(entry: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _gateway_line(line: Mapping[str, str], at: int) -> dict[str, Any]:
-    # A client that has gone may leave none.
+    # The line of an aborted request may lack it.
     status = int(line["status"]) if line["status"].isdecimal() else 0
     error = line["error"] if line["error"] != _NOTHING else f"HTTP_{status}"
     return {

@@ -1,4 +1,4 @@
-"""CloudFormation's custom resources: it waits for a PUT to a URL, for an hour if need be.
+"""CloudFormation's custom resources: CloudFormation waits up to an hour for a PUT to a URL.
 
 Source: AWS CloudFormation User Guide, "Custom resource request and response objects".
 """
@@ -23,7 +23,7 @@ _TIMEOUT_SECONDS = 5
 def answering(
     function: Callable[..., dict[str, Any]],
 ) -> Callable[..., dict[str, Any]]:
-    """Let a handler serve CloudFormation too: its result, or its failure, is always reported."""
+    """Let a handler serve CloudFormation too. Its result or failure is always reported."""
 
     @wraps(function)
     def handler(event: Event, lambda_context: Any = None) -> dict[str, Any]:

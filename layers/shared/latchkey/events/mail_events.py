@@ -1,7 +1,7 @@
-"""What SES tells of bounces and complaints, as a queue delivers it.
+"""Bounces and complaints of SES, from a queue.
 
 Two shapes: event publishing has `eventType`, an identity's own notifications `notificationType`.
-Each may come by itself, as the detail of an EventBridge event, or in an SNS notification.
+Each is plain, the detail of an EventBridge event, or in an SNS notification.
 Source: Amazon SES Developer Guide, "Contents of event data that SES publishes to Amazon SNS".
 """
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from latchkey.flows.mail_health import MailHealth
 
 _NOT_SPAM = "not-spam"
-"""What somebody says who takes a mail out of their folder of spam."""
+"""The feedback type for an email that was moved out of the spam folder."""
 
 
 def record_mail_events(event: Event, flow: MailHealth, clock: Clock) -> Event:
-    """Record a batch of events; return those that have to come again.
+    """Record a batch of events. Returns the failed ones, to be delivered again.
 
-    One that can't be read fails alone, and ends among the dead letters.
+    A malformed event fails alone and becomes a dead letter.
     """
     failed = [
         record["messageId"]
@@ -41,7 +41,7 @@ def record_mail_events(event: Event, flow: MailHealth, clock: Clock) -> Event:
 
 
 def allow_mail(address: str, flow: MailHealth, clock: Clock) -> dict[str, bool]:
-    """Send mails to an address again: for an operator. Raises AccountNotFound."""
+    """Allow emails to an address again, for an operator. Raises AccountNotFound."""
     allowed = flow.allow(address, _context(clock))
     logger.info("mail allowed", operation="record_mail_events", changed=allowed)
     return {"changed": allowed}
@@ -72,7 +72,7 @@ def _context(clock: Clock) -> RequestContext:
 
 
 def _mail_event(content: Any) -> MailEvent | None:
-    """Read an event; None for one that stops no mails."""
+    """Parse an event. None for one that stops no emails."""
     match content:
         case {"detail": {} as detail}:
             return _mail_event(detail)
@@ -87,7 +87,7 @@ def _mail_event(content: Any) -> MailEvent | None:
 def _read(kind: str, content: Mapping[str, Any]) -> MailEvent | None:
     if kind == "Bounce":
         bounce = content["bounce"]
-        # A full mailbox, a server that is away: SES has tried for hours, and may again.
+        # A transient bounce, such as a full mailbox. SES has retried for hours.
         if bounce["bounceType"] != "Permanent":
             return None
         return _event(SuppressionReason.BOUNCED, bounce, "bouncedRecipients")

@@ -1,4 +1,4 @@
-"""New messages of the outbox, from the stream of the table."""
+"""New outbox messages from the table's stream."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def relay_stream_records(event: Event, relay: OutboxRelay) -> Event:
-    """Relay a batch of the table's stream, which its filter has narrowed down to new messages.
+    """Relay a batch of the table's stream, filtered to new messages.
 
-    Raises RuntimeError if nothing could be sent: the whole batch comes again then.
+    Raises RuntimeError if nothing could be sent: the whole batch is then delivered again.
     """
     sequence_numbers: dict[str, str] = {}
     messages = []

@@ -41,7 +41,7 @@ class Worker:
         needs: Needs,
         timed: bool,
     ) -> None:
-        """Wrap a function; in Lambda, load what it needs now, while initialising is cheap."""
+        """Wrap a function. In Lambda, load its parts now, during the initialization."""
         self._function = function
         self._queue = queue
         self._lease = lease
@@ -53,7 +53,7 @@ class Worker:
             resolve(needs)
 
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
-        """Work on a batch, message by message; never raises."""
+        """Process a batch, message by message. Never raises."""
         batch = _Batch()
         failed = [
             record["messageId"]
@@ -103,11 +103,11 @@ class Worker:
         return "worked", True
 
     def _postpone(self, message_id: str, delay: timedelta, *, claimed: bool) -> tuple[str, bool]:
-        """Deliver a message again later, as a new one: a delivery that fails counts, this does not.
+        """Deliver a message again later as a new one, so that waiting does not count as a failure.
 
-        The delay is spread over half its length, so that not all of them come back at once.
+        The delay is random in its upper half, so that the messages do not return at the same time.
         """
-        # A second more than the message is held back for: clocks differ.
+        # A second longer than the message is postponed, because clocks differ.
         seconds = int(delay.total_seconds()) + 1
         spread = randbelow(max(seconds // 2, 1))
         wait = timedelta(seconds=min(seconds + spread, POSTPONED_MAX_SECONDS))
@@ -124,9 +124,9 @@ class Worker:
 
 
 class _Batch:
-    """What the messages of one batch have in common.
+    """The shared state of the messages of a batch.
 
-    delay  for which the rest of it is postponed, as soon as one message was
+    delay  of the rest of the batch, after one message was postponed
     """
 
     delay: timedelta | None = None
@@ -135,23 +135,23 @@ class _Batch:
 def worker(
     *, queue: Queue, lease: timedelta, needs: Needs, timed: bool = False
 ) -> Callable[[Callable[..., None]], Worker]:
-    """Make a function the worker of a queue: it gets one message at a time, which it has claimed.
+    """Make a function the worker of a queue. It gets one claimed message at a time.
 
-    Raising Postponed means: not now, and the rest of the batch neither. Each is delivered again
-    later, as a new message, so that waiting uses up no delivery.
+    Raise Postponed to postpone the message and the rest of the batch. Each is delivered again
+    later as a new message, so that waiting uses up no delivery.
 
-    Returning means done: the message is removed from the outbox and from the queue. Raising means
-    again, after the queue's visibility timeout.
+    After a return the message is removed from the outbox and the queue. After another exception it
+    is delivered again, after the queue's visibility timeout.
 
-    queue  whose messages these are
-    lease  how long nobody else gets the message: at least the function's timeout, and less than
+    queue  the queue of the messages
+    lease  how long the message is exclusive: at least the function's timeout, and less than
            the queue's visibility timeout
     needs  parts of `latchkey.wiring`: the function's arguments after the message
-    timed  the function's last argument returns the seconds that are left of the invocation
+    timed  the function's last argument returns the remaining seconds of the invocation
 
     Race: deliveries at the same time, and later ones, call the function once. It is called again
-    only if it raised, or if the process died between its effect and the removal of the message:
-    what must not happen twice then has to be conditional itself.
+    only if it raised, or if the process crashed between its effect and the removal of the message.
+    An effect that must not happen twice needs a condition of its own.
     """
 
     def decorate(function: Callable[..., None]) -> Worker:

@@ -1,8 +1,8 @@
-"""Between the authorizer and the endpoints: who is asking, or the typed reason why nobody is.
+"""Passes the caller, or the reason why there is none, from the authorizer to the endpoints.
 
-The authorizer of our own API lets every request pass and says in the context what it found; the
-`endpoint` wrapper answers the 401, in the envelope, which API Gateway could not. A request that
-reaches an endpoint without the authorizer's word counts as unauthenticated.
+The authorizer of this API allows every request and puts its result into the context. The `endpoint`
+wrapper returns the 401 in the envelope, which API Gateway can't. A request without the authorizer's
+context counts as unauthenticated.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class CallerRule:
     """Who may call an endpoint.
 
     authorizer   whether the route has the authorizer; the template must agree
-    ended_too    a session that has ended is good enough: for what may be done twice
-    recently     the person must have proven who they are within RECENT_AUTHENTICATION_SECONDS
-    recently_for_others  the same, but only of an administrator who changes somebody else's account
-    admin        the person must be an administrator
-    owner        the path parameter that names an account: the person's own, unless they are an
+    ended_too    a session that has ended is accepted, for operations that may be repeated
+    recently     the caller must have authenticated within RECENT_AUTHENTICATION_SECONDS
+    recently_for_others  the same, only for administrators who change another account
+    admin        the caller must be an administrator
+    owner        the path parameter of an account: the caller's own, unless they are an
                  administrator
     """
 
@@ -60,10 +60,10 @@ class CallerRule:
 
     @property
     def refusals(self) -> tuple[type[errors.DomainError], ...]:
-        """Every error with which such an endpoint turns a request away."""
+        """Every error that this rule can raise."""
         if not self.authorizer:
             return ()
-        # SessionRevoked stays even so: of a session that is forgotten there is no caller to pass.
+        # SessionRevoked stays: without a stored session there is no caller to pass.
         tolerated = {*_ENDED} - {errors.SessionRevoked} if self.ended_too else set()
         return (
             *(kind for kind in _REFUSALS.values() if kind not in tolerated),
@@ -73,10 +73,11 @@ class CallerRule:
         )
 
     def require(self, caller: Caller, now: datetime, path: Mapping[str, str]) -> None:
-        """Raise unless the caller will do.
+        """Raise unless the caller is allowed.
 
-        Raises AdministratorsOnly, ReauthenticationRequired, and AccountNotFound for somebody
-        else's account: the same answer as for one that never was.
+        Raises AdministratorsOnly, ReauthenticationRequired, and AccountNotFound for another
+        person's
+        account, as for an unknown one.
         """
         if self.admin and caller.role is not Role.ADMIN:
             raise errors.AdministratorsOnly
@@ -97,19 +98,19 @@ class CallerRule:
 
 
 def public() -> CallerRule:
-    """Anybody; the request has no caller."""
+    """Anybody. The request has no caller."""
     return CallerRule(authorizer=False)
 
 
 def signed_in(*, recently: bool = False, ended_too: bool = False) -> CallerRule:
-    """Somebody who is signed in."""
+    """An authenticated caller."""
     return CallerRule(authorizer=True, recently=recently, ended_too=ended_too)
 
 
 def admin(*, recently: bool = False, owner: str | None = None) -> CallerRule:
-    """An administrator; their role is read from their session on every request.
+    """An administrator. The role is read from the session on every request.
 
-    owner  the path parameter that names the account that it is about
+    owner  the path parameter with the account
     """
     return CallerRule(authorizer=True, recently=recently, admin=True, owner=owner)
 
@@ -117,11 +118,11 @@ def admin(*, recently: bool = False, owner: str | None = None) -> CallerRule:
 def self_or_admin(
     owner: str, *, recently: bool = False, recently_for_others: bool = False
 ) -> CallerRule:
-    """The person whose account the path parameter `owner` names, or an administrator.
+    """The owner of the account in the path parameter `owner`, or an administrator.
 
-    On a route without that parameter (`/users/me/…`) it is about the caller's own account.
+    On a route without it (`/users/me/…`) the account is the caller's.
 
-    recently_for_others  an administrator must have authenticated recently to change somebody else
+    recently_for_others  an administrator needs a recent authentication to change another account
     """
     return CallerRule(
         authorizer=True,
@@ -132,15 +133,15 @@ def self_or_admin(
 
 
 def allow(caller: Caller) -> Event:
-    """Write the authorizer's answer for an authenticated request (simple response)."""
+    """Return the authorizer's response for an authenticated request (simple response)."""
     return {"isAuthorized": True, "context": _context(caller)}
 
 
 def refuse(error: errors.DomainError, *, typed: bool) -> Event:
-    """Write the authorizer's answer for any other request.
+    """Return the authorizer's response for any other request.
 
-    typed  for our own API: passed on with its reason, for the wrapper to answer. To any other
-           API the answer is no, and nothing more.
+    typed  True for this API: the request is allowed with its reason, and the endpoint responds.
+           False for other APIs: the request is denied
     """
     if not typed:
         return {"isAuthorized": False, "context": {}}
@@ -150,10 +151,10 @@ def refuse(error: errors.DomainError, *, typed: bool) -> Event:
 
 
 def authenticate(event: Event, rule: CallerRule) -> Caller:
-    """Read the authorizer's word.
+    """Read the authorizer's context.
 
-    Raises the NotAuthenticated that it names, TokenMissing when there is no word at all, and
-    TemporarilyUnavailable when it could not find out.
+    Raises the NotAuthenticated that it names, TokenMissing without a context, and
+    TemporarilyUnavailable if the authorizer could not decide.
     """
     context: dict[str, Any] = event["requestContext"].get("authorizer", {}).get("lambda") or {}
     reason = context.get("auth_error")

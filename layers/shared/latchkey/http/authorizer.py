@@ -1,4 +1,4 @@
-"""The wrapper around the authorizer: one log line, and never an open door."""
+"""The wrapper around the authorizer. It writes one log line and never allows by mistake."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Authorizer:
     """A REQUEST authorizer for HTTP APIs: payload 2.0, simple responses."""
 
     def __init__(self, *, needs: Part[Authorization]) -> None:
-        """Take the flow; in Lambda, load it now, in the init phase."""
+        """Use this flow. In Lambda, load it now, during the initialization."""
         self._needs = needs
         if runs_in_lambda():
             resolve(needs)
@@ -37,8 +37,8 @@ class Authorizer:
     def __call__(self, event: Event) -> Event:
         """Authorize one request.
 
-        What goes wrong in here lets nobody in: our own API gets a reason that its wrapper answers
-        with 401 or 503, any other API a plain no.
+        An error never grants access: for this API the reason leads to a 401 or 503, other APIs are
+        denied.
         """
         started = time.perf_counter()
         units.reset()
@@ -48,7 +48,7 @@ class Authorizer:
         request_id = event.get("requestContext", {}).get("requestId")
         outcome = OK
         try:
-            # Before the session is read and its use noted. Other APIs have no edge of ours.
+            # Before the session is read and its use recorded. Other APIs have no edge secret.
             if typed and not (config.direct_access or is_through_edge(headers, config.edge_secret)):
                 raise DirectAccessRefused  # noqa: TRY301 - answered as every other refusal
             caller = services()[self._needs].authorize(
@@ -70,7 +70,7 @@ class Authorizer:
         status = 200
         if outcome != OK:
             status = _STATUS.get(outcome, 401)
-        # Our own endpoints record what they refuse; of another API's refusals this is the record.
+        # This API's endpoints record their refusals. For other APIs this line is the record.
         logger.info(
             "authorization" if typed or outcome == OK else REQUEST_LINE,
             at=to_milliseconds(now()),

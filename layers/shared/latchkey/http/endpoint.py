@@ -1,6 +1,6 @@
-"""The one wrapper around every handler: what is the same for all of them, once.
+"""The wrapper around every HTTP handler.
 
-parse → refuse what went round the edge → authenticate → validate → call → render,
+parse → refuse requests that bypass the edge → authenticate → validate → call → render,
 errors through the catalogue, one log line and one metric
 """
 
@@ -42,17 +42,17 @@ _SERVER_ERROR = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
-    """What an endpoint declares of itself; `tools.openapi` writes the contract from it.
+    """The declaration of an endpoint. `tools.openapi` generates the contract from it.
 
     returns  the view in the envelope's `data`, by status; None: no data
-    errors   the domain errors of this operation, beyond those that every endpoint has
-    limits   how often one address may call it
+    errors   the domain errors of this operation, beyond the common ones
+    limits   the rate limits per network address
     bare     the view is the whole body
-    if_match the request may be conditional on the version that the client has seen
-    form     the body may also come as a form, which can bring a file
-    idempotency_key  the request may have a key that makes a repetition harmless
-    link_token  the request has the token of a mail's link in a header
-    reason      an administrator may say why: in the body, or in the query where the body is
+    if_match the request may have If-Match
+    form     the body may also be a form, which can have a file
+    idempotency_key  the request may have an Idempotency-Key
+    link_token  the request has the token of an emailed link in a header
+    reason      an administrator may give a reason: in the body, or in the query if the body is
                 something else
     """
 
@@ -71,15 +71,15 @@ class EndpointSpec:
 
 
 def may_omit_body(spec: EndpointSpec, method: str) -> bool:
-    """Tell whether a request may come without a body: when a body without fields is valid.
+    """Return whether the body is optional: if an empty body is valid.
 
-    Never a PUT: it replaces everything, so a body that was lost on its way would clear it all.
+    A PUT always needs a body, because a lost one would clear everything.
     """
     return spec.body is not None and method != "PUT" and spec.body.may_be_left_out()
 
 
 class Endpoint:
-    """A Lambda handler. `__wrapped__` is the bare function, for tests that bring their own flow."""
+    """A Lambda handler. `__wrapped__` is the bare function, for tests with their own flow."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Endpoint:
         spec: EndpointSpec,
         needs: Needs | None,
     ) -> None:
-        """Wrap a function; in Lambda, load what it needs now, while initialising is cheap."""
+        """Wrap a function. In Lambda, load its parts now, during the initialization."""
         self.spec = spec
         self._needs = needs
         self._function = function
@@ -99,7 +99,7 @@ class Endpoint:
                 resolve(throttling)
 
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
-        """Answer one request; never raises."""
+        """Handle one request. Never raises."""
         del lambda_context
         started = time.perf_counter()
         units.reset()
@@ -144,7 +144,7 @@ class Endpoint:
             request.idempotency_key = read_idempotency_key(request)
         if self.spec.link_token:
             request.link_token = read_link_token(request)
-        # What can't be understood has tried nothing; from here on it counts.
+        # Malformed requests are not counted. From here on the request counts.
         standings += [
             services()[throttling].count_address(quota, request.context)
             for quota in self.spec.limits
@@ -198,18 +198,18 @@ def endpoint(
 ) -> Callable[[Callable[..., Response]], Endpoint]:
     """Make a function a Lambda handler of the HTTP API.
 
-    caller   who may call it: no default, so that nobody forgets
-    returns  the view that it answers with; by status where there is more than one
+    caller   the allowed callers; no default, so that it can't be forgotten
+    returns  the view of the response; by status if there are several
     needs    parts of `latchkey.wiring`: the function's arguments after the request
     body     the pydantic model of the body; it is the only way to reach the body
-    query    the query parameters; any other is refused
-    errors   the domain errors that it may answer with
-    if_match whether it heeds If-Match, and answers 412
-    form     how the body is read when it comes as a form
-    idempotency_key  whether it heeds Idempotency-Key, and answers 422
-    link_token  whether it takes Latchkey-Token, and refuses to do without
-    reason   whether an administrator may say why; it is kept in the audit row
-    limits   how often one address may call it; beyond that nothing is looked at
+    query    the query parameters; others are refused
+    errors   the domain errors that it can return
+    if_match whether it supports If-Match, with 412
+    form     how a form is converted into the body
+    idempotency_key  whether it supports Idempotency-Key, with 422
+    link_token  whether it requires Latchkey-Token
+    reason   whether an administrator may give a reason, for the audit row
+    limits   the rate limits per network address; above them nothing is processed
     """
     parameters = dict(query or {})
     if reason and (body is None or "reason" not in body.model_fields):
@@ -241,7 +241,7 @@ def _require_edge(request: Request[Any], *, direct_access: bool) -> None:
 
 
 def _outcome(error: Exception) -> tuple[str, str | None]:
-    """Return the public code, and our own word on why; what the client sent is in neither."""
+    """Return the error's code and our reason. Neither contains input of the client."""
     if isinstance(error, DomainError) and type(error) in CATALOGUE:
         reason = error.data.get("reason")
         return error.code, str(reason) if reason is not None else None

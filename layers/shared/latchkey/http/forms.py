@@ -1,6 +1,6 @@
-"""`multipart/form-data`: the same fields as JSON has, and a file. Source: RFC 7578.
+"""`multipart/form-data`: the fields of the JSON body, and a file. Source: RFC 7578.
 
-Apart from the rest of `http`, so that only the handlers that take a form load a parser of forms.
+A separate module, so that only handlers with forms load the parser.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ MEDIA_TYPE = "multipart/form-data"
 
 
 class Form:
-    """How one endpoint's form becomes a body."""
+    """How a form becomes a body."""
 
     def __init__(self, model: type[Body], *, file: str, file_max_bytes: int) -> None:
-        """Read text parts as `model`'s fields and the part `file` as its bytes."""
+        """Parse text parts as fields of `model`, and the part `file` as bytes."""
         self.model = model
         self.file = file
         self.file_max_bytes = file_max_bytes
 
     def fits(self, request: Request[Any]) -> bool:
-        """Tell whether the request brings a form."""
+        """Return whether the request has a form."""
         media_type = request.headers.get("content-type", "").partition(";")[0]
         return media_type.strip().lower() == MEDIA_TYPE
 
     def read(self, request: Request[Any]) -> Body:
-        """Read and validate the form.
+        """Parse and validate the form.
 
-        An empty text field clears, as a form can't say null. A file part without a name and without
-        content is what browsers send when nobody chose one, and is left out.
+        An empty text field is null. A file part without name and content is ignored: browsers send
+        it
+        if no file was chosen.
 
         Raises InvalidInput.
         """
@@ -83,7 +84,7 @@ class Form:
             strict=True,
             part_limit=FORM_PARTS_MAX,
             partsize_limit=limit,
-            # Nothing is spooled to disk: all of it is in memory already.
+            # The body is already in memory, so nothing is written to disk.
             spool_limit=limit + BODY_MAX_BYTES,
             memory_limit=limit + BODY_MAX_BYTES,
         )
@@ -98,7 +99,7 @@ def _text(part: MultipartPart) -> str:
         raise InvalidInput(Problem(part.name[:64], ProblemCode.TOO_LONG, "This is too long."))
     with contextlib.suppress(UnicodeDecodeError):
         text = str(part.raw, "utf-8")
-        # As in JSON: it stands for bytes that were lost.
+        # As in JSON: it may stand for invalid bytes.
         if REPLACEMENT_CHARACTER not in text:
             return text
     raise _refused(ProblemCode.MALFORMED_FORM, "Send text in UTF-8.")

@@ -20,9 +20,9 @@ _QUOTED = re.compile(rf'"({_KEY.pattern})"')
 
 
 def read_idempotency_key(request: Request[Any]) -> IdempotencyKey | None:
-    """Read the key: a quoted string, as the draft has it, or bare, as most clients send it.
+    """Parse the key: a quoted string as in the draft, or a bare one as most clients send it.
 
-    It counts for this operation only; the storage keeps each person's apart. Raises InvalidInput.
+    A key is for one operation and one account. Raises InvalidInput.
     """
     header = request.headers.get("idempotency-key")
     if header is None:

@@ -1,4 +1,4 @@
-"""Conditional requests: what a client has seen, and whether it is still so. Source: RFC 9110 13."""
+"""Conditional requests with ETags. Source: RFC 9110 13."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _VERSION = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
 def etag(version: int) -> dict[str, str]:
-    """Return the header that tells a version: a strong tag, for it changes with every change."""
+    """Return the ETag header of a version. It is strong, because it changes with every change."""
     return {"etag": f'"{version}"'}
 
 
 def read_if_match(header: str | None) -> frozenset[int] | None:
-    """Read If-Match; None where it asks for nothing: it is absent, or `*` of what exists.
+    """Parse If-Match. None if it is absent, or `*` for an existing resource.
 
-    A weak tag, or one that was never ours, is a version that nothing has. Raises InvalidInput.
+    A weak or unknown tag is a version that never matches. Raises InvalidInput.
     """
     if header is None or header.strip() == "*":
         return None

@@ -1,4 +1,4 @@
-"""A Lambda event of the HTTP API (payload 2.0) as a request: parsed, bounded, checked."""
+"""A Lambda event of the HTTP API (payload 2.0) as a request: parsed, limited and checked."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 @dataclass(slots=True, kw_only=True)
 class Request[Body]:
-    """What a handler gets.
+    """The request of a handler.
 
-    context  what flows may know of the request
+    context  the part for flows
     headers  names in lower case; API Gateway joins repeated ones with a comma
     path     path parameters
-    query    query parameters, validated; those not sent have their default
-    body     the validated body; touching it without a declared model raises
-    expected_versions  what If-Match asks for; None: anything
-    idempotency_key    what Idempotency-Key says; None: nothing
-    link_token         what Latchkey-Token says; empty for an endpoint that does not take it
-    came_through_edge  whether our own edge passed it on, and proved that
+    query    query parameters, validated, with defaults
+    body     the validated body; raises without a declared model
+    expected_versions  of If-Match; None: any
+    idempotency_key    of Idempotency-Key, or None
+    link_token         of Latchkey-Token; empty if the endpoint does not declare it
+    came_through_edge  whether the request has the edge's secret
     """
 
     context: RequestContext
@@ -80,35 +80,35 @@ class Request[Body]:
 
     @property
     def declared_body(self) -> Any:
-        """The validated body, or None for an endpoint that declares none."""
+        """The validated body, or None if the endpoint declares none."""
         return self._body
 
     @property
     def caller(self) -> Caller:
-        """The signed-in person; raises for an endpoint that did not ask for one."""
+        """The authenticated caller. Raises if the endpoint does not require one."""
         if self._caller is None:
             msg = "this endpoint does not authenticate its caller"
             raise RuntimeError(msg)
         return self._caller
 
     def accept_body(self, body: Body) -> None:
-        """Set the body once it is validated."""
+        """Set the validated body."""
         self._body = body
 
     def accept_caller(self, caller: Caller, *, owner: str | None = None) -> None:
-        """Set the caller once they are authenticated, and what they may name is allowed to them."""
+        """Set the authenticated caller and the account that the path refers to."""
         self._caller = caller
         if owner is not None:
             self._account_id = self.path.get(owner, caller.account_id)
 
     def accept_reason(self) -> None:
-        """Add the administrator's reason, from the body or the query, to the context."""
+        """Add the administrator's reason from the body or the query to the context."""
         reason = getattr(self._body, "reason", None) or self.query.pop("reason", None)
         self.context = replace(self.context, reason=reason)
 
     @property
     def account_id(self) -> str:
-        """The account that a `self_or_admin` request is about; raises where the rule is another."""
+        """The account of a `self_or_admin` request. Raises for other rules."""
         if self._account_id is None:
             msg = "this endpoint has no owner"
             raise RuntimeError(msg)
@@ -122,9 +122,9 @@ class Request[Body]:
 
     @property
     def edge_origin(self) -> str | None:
-        """The origin under which our own edge was reached; None for a request that went round it.
+        """The origin of our edge, or None for a request that bypassed it.
 
-        CloudFront takes requests for its own names only, so nobody can choose this one.
+        CloudFront accepts only its own host names, so a client can't choose it.
         """
         host = self.headers.get(VIEWER_HOST_HEADER, "").lower()
         if not self.came_through_edge or _HOST.fullmatch(host) is None:
@@ -133,24 +133,24 @@ class Request[Body]:
 
     @property
     def has_body(self) -> bool:
-        """Whether a body was sent."""
+        """Whether the request has a body."""
         return bool(self.event.get("body"))
 
     @property
     def languages(self) -> list[str]:
-        """The language tags of Accept-Language, the most wanted first. Source: RFC 9110 12.5.4."""
+        """The language tags of Accept-Language, the preferred first. Source: RFC 9110 12.5.4."""
         return _languages(self.headers.get("accept-language", ""))
 
     @property
     def wants_problem_json(self) -> bool:
-        """Whether errors are to be RFC 9457 documents."""
+        """Whether errors should be RFC 9457 documents."""
         return "application/problem+json" in self.headers.get("accept", "")
 
 
 def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any]:
-    """Take an event apart; nothing of it is trusted but what API Gateway itself wrote."""
+    """Parse an event. Only what API Gateway itself wrote is trusted."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    # API Gateway puts them in a list; a proxy that speaks for it may leave the header alone.
+    # API Gateway sends cookies as a list. A proxy in its place may keep the header.
     sent = event.get("cookies") or headers.get("cookie", "").split(";")
     pairs = (cookie.partition("=") for cookie in sent)
     cookies = {name.strip(): value for name, separator, value in pairs if separator}
@@ -177,12 +177,12 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
 
 
 def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> str:
-    """Tell the client's address: API Gateway's word, or our own edge's when it proves itself.
+    """Return the client's IP address: API Gateway's, or the edge's if it has the secret.
 
-    Never X-Forwarded-For: its first entry is whatever the client sent.
+    X-Forwarded-For is never used, because clients can set its first entry.
     """
     if is_through_edge(headers, edge_secret):
-        # "192.0.2.1:443" or "2001:db8::1:443": the port is behind the last colon.
+        # "192.0.2.1:443" or "2001:db8::1:443": the port follows the last colon.
         address, _, _port = headers.get(VIEWER_ADDRESS_HEADER, "").rpartition(":")
         try:
             return ipaddress.ip_address(address.strip("[]")).compressed
@@ -193,7 +193,7 @@ def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> s
 
 
 def request_use(event: Event, headers: dict[str, str], edge_secret: str) -> Use:
-    """Describe where a request comes from: its network, its place and its client."""
+    """Return the use of a session by a request: its network, location and client."""
     ip_address = client_address(event, headers, edge_secret)
     is_edges = is_through_edge(headers, edge_secret)
     return Use.at(
@@ -204,8 +204,8 @@ def request_use(event: Event, headers: dict[str, str], edge_secret: str) -> Use:
 
 
 def is_through_edge(headers: dict[str, str], edge_secret: str) -> bool:
-    """Tell whether a request proves that it came through our own edge; never without a secret."""
-    # Constant time: a comparison that stops early would be an oracle for the secret.
+    """Return whether the request has the edge's secret. Always False without a configured one."""
+    # Constant time: an early exit would reveal the secret byte by byte.
     proof = headers.get(EDGE_SECRET_HEADER, "").encode()
     return bool(edge_secret) and hmac.compare_digest(proof, edge_secret.encode())
 
@@ -217,7 +217,7 @@ def _languages(header: str) -> list[str]:
         match = _WEIGHT.fullmatch(weight or "1")
         if match is not None and float(match[0]) > 0:
             weighed.append((float(match[0]), tag))
-    # Sorting is stable: of equal weights the first one goes before.
+    # Sorting is stable, so equal weights keep their order.
     return [tag for _, tag in sorted(weighed, key=lambda pair: -pair[0])]
 
 
@@ -231,10 +231,10 @@ def _printable(text: str) -> str:
 
 
 def read_link_token(request: Request[Any]) -> str:
-    """Read the token of a mail's link from Latchkey-Token, where there is no body to have it in.
+    """Read the token of an emailed link from Latchkey-Token, for requests without a body.
 
-    Never the query: addresses are kept, by browsers and by every log on the way. Whether it is
-    one of ours, the flow finds out. Raises InvalidInput.
+    Never from the query, because browsers and logs store URLs. The flow verifies the token. Raises
+    InvalidInput.
     """
     token = request.headers.get("latchkey-token", "")
     if not token:
@@ -250,12 +250,12 @@ def read_link_token(request: Request[Any]) -> str:
 
 
 def read_json(request: Request[Any]) -> Any:
-    """Read the body as strict JSON.
+    """Parse the body as strict JSON.
 
-    Refused with InvalidInput: another media type, more than BODY_MAX_BYTES, what is not UTF-8,
+    Refused with InvalidInput: another media type, more than BODY_MAX_BYTES, invalid UTF-8,
     duplicate names, NaN and Infinity, lone surrogates, nesting deeper than JSON_MAX_DEPTH, and
-    U+FFFD in any form: bytes that are not UTF-8 may have become one before they came here, so that
-    two different passwords would be the same.
+    U+FFFD in any form. A proxy may have replaced invalid bytes with it, and two different
+    passwords would become equal.
     Source: RFC 8259 sections 4, 6, 8.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -272,13 +272,13 @@ def read_json(request: Request[Any]) -> Any:
     except _DeepError:
         raise _refused(ProblemCode.TOO_DEEP, f"Nest at most {JSON_MAX_DEPTH} levels.") from None
     except (ValueError, RecursionError):
-        # Not the parser's own words: they would repeat what was sent.
+        # Not the parser's message, because it repeats input.
         raise _refused(ProblemCode.MALFORMED_JSON, "This is not valid JSON in UTF-8.") from None
     return document
 
 
 def read_body(request: Request[Any]) -> bytes:
-    """Return the body's bytes, as they were sent."""
+    """Return the bytes of the body, as they were sent."""
     body = request.event.get("body") or ""
     try:
         if request.event.get("isBase64Encoded"):
@@ -289,7 +289,7 @@ def read_body(request: Request[Any]) -> bytes:
 
 
 class _DeepError(ValueError):
-    """Deeper than JSON_MAX_DEPTH."""
+    """Nested deeper than JSON_MAX_DEPTH."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def _require_plain(document: Any, *, depth: int) -> None:
         raise _DeepError
     match document:
         case float() if not math.isfinite(document):
-            raise ValueError(document)  # 1e999: no JSON could answer with it
+            raise ValueError(document)  # 1e999, which JSON can't represent in a response
         case str():
             _require_text(document)
         case list():

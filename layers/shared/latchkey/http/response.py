@@ -1,4 +1,4 @@
-"""Answers: one envelope, one set of headers."""
+"""Responses: one envelope and one set of headers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """What a handler returns.
+    """The result of a handler.
 
     data      a view (a dataclass of `http.views`), or None
     cookies   set and cleared by `http.cookies`
-    bare      the data is the whole body: for documents whose form a standard fixes
+    bare      the data is the whole body, for documents that a standard defines
     """
 
     status: int = 200
@@ -41,7 +41,7 @@ SECURITY_HEADERS = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
     "x-content-type-options": "nosniff",
 }
-"""On every answer. Source: OWASP ASVS 5.0, 3.4 and 14.3.2."""
+"""On every response. Source: OWASP ASVS 5.0, 3.4 and 14.3.2."""
 
 
 def ok(
@@ -51,29 +51,29 @@ def ok(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Answer with data in the envelope."""
+    """Return a response with data in the envelope."""
     return Response(status=status, data=data, message=message, headers=headers or {})
 
 
 def export_path(export_id: str) -> str:
-    """Where an export is found, for `Location`."""
+    """Return the path of an export, for `Location`."""
     return f"/api/v1/users/me/exports/{export_id}"
 
 
 def accepted(message: str) -> Response:
-    """Answer that something will happen, or would, were there reason to."""
+    """Return a 202. It does not reveal whether anything will happen."""
     return Response(status=202, message=message)
 
 
 def document(data: Any, *, max_age_seconds: int) -> Response:
-    """Answer with a public document that anybody may cache."""
+    """Return a public document that may be cached."""
     return Response(
         data=data, bare=True, headers={"cache-control": f"public, max-age={max_age_seconds}"}
     )
 
 
 def render(response: Response, request_id: str) -> Event:
-    """Write an answer as API Gateway takes it (payload 2.0)."""
+    """Render a response for API Gateway (payload 2.0)."""
     body: Any = response.data
     if not response.bare:
         body = {"success": True, "data": response.data}
@@ -92,7 +92,7 @@ def render_json(
     headers: Mapping[str, str],
     cookies: tuple[str, ...] = (),
 ) -> Event:
-    """Write any JSON body with the headers that all answers have."""
+    """Render a JSON body with the common headers."""
     event: Event = {
         "statusCode": status,
         "headers": {
@@ -110,7 +110,7 @@ def render_json(
 
 
 def limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
-    """Tell a client where it stands, so that it need not find out.
+    """Return the rate limit headers, so that clients know the state of a limit.
 
     Source: draft-ietf-httpapi-ratelimit-headers-11, sections 3 and 4.
     """
@@ -128,7 +128,7 @@ def limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
 
 
 def to_json(value: Any) -> Any:
-    """Turn views into plain JSON: instants as RFC 3339 in UTC with milliseconds."""
+    """Convert views into plain JSON. Times are RFC 3339 in UTC with milliseconds."""
     match value:
         case datetime():
             return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -23,10 +23,10 @@ COOKIE = "cookie"
 
 
 def presented_refresh_token(request: Request[RefreshBody], urls: PublicUrls) -> tuple[str, str]:
-    """Return the refresh token and how it came, "body" or "cookie".
+    """Return the refresh token and its transport, "body" or "cookie".
 
-    Raises RefreshTokenInvalid when there is none, OriginNotAllowed for a cookie that a page of
-    another site made the browser send.
+    Raises RefreshTokenInvalid without a token, and OriginNotAllowed for a cookie from another
+    origin.
     """
     if request.body.refresh_token is not None:
         return request.body.refresh_token, "body"
@@ -40,13 +40,13 @@ def presented_refresh_token(request: Request[RefreshBody], urls: PublicUrls) -> 
 def require_origin_of_transport(
     request: Request[LoginBody] | Request[RegisterBody], urls: PublicUrls
 ) -> None:
-    """Raise OriginNotAllowed if a page of another site asks for a refresh cookie."""
+    """Raise OriginNotAllowed if another origin asks for a refresh cookie."""
     if request.body.token_transport == COOKIE:
         _require_allowed_origin(request, urls)
 
 
 def tokens(signed_in: SignedIn, urls: PublicUrls, *, transport: str, status: int = 200) -> Response:
-    """Answer a sign-in: the refresh token in the body, or in a cookie."""
+    """Return the response to a sign-in, with the refresh token in the body or in a cookie."""
     view = TokensView.of(signed_in, urls, in_cookie=transport == COOKIE)
     response = Response(status=status, data=view, headers={"accept-ch": ACCEPT_CH})
     if transport != COOKIE:
@@ -56,7 +56,7 @@ def tokens(signed_in: SignedIn, urls: PublicUrls, *, transport: str, status: int
 
 
 def refreshed(pair: Refreshed, *, transport: str) -> Response:
-    """Answer a refresh: the next token travels as the last one did."""
+    """Return the response to a refresh. The next token uses the transport of the last one."""
     response = Response(data=RefreshedView.of(pair, in_cookie=transport == COOKIE))
     if transport != COOKIE:
         return response
@@ -64,7 +64,8 @@ def refreshed(pair: Refreshed, *, transport: str) -> Response:
 
 
 def _require_allowed_origin(request: Request[Any], urls: PublicUrls) -> None:
-    # Browsers send Origin with every POST and no page can change it (Fetch 3.2), so a request
-    # without it is refused too. SameSite=Strict is the second defence.
+    # Browsers send Origin with every POST and pages can't change it (Fetch 3.2). A request without
+    # it
+    # is refused too. SameSite=Strict is the second defence.
     if not urls.allow(request.headers.get("origin"), edge_origin=request.edge_origin):
         raise OriginNotAllowed

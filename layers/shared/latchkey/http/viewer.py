@@ -1,4 +1,4 @@
-"""Where our own edge says that the viewer is: CloudFront's headers, once it has proven itself."""
+"""The viewer's location from CloudFront's headers, if the edge has its secret."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def viewer_location(ip_address: str, headers: Mapping[str, str]) -> Location | None:
-    """Read a place; None for a private address, which has none, and for headers that say nothing.
+    """Return the location. None for a private address, and without these headers.
 
     Source: CloudFront Developer Guide, "Headers for determining the viewer's location".
     """
@@ -38,7 +38,7 @@ def viewer_location(ip_address: str, headers: Mapping[str, str]) -> Location | N
 
 
 def is_public(ip_address: str) -> bool:
-    """Tell whether an address is one of the Internet's, and so somewhere."""
+    """Return whether an IP address is public and can have a location."""
     try:
         return ipaddress.ip_address(ip_address.partition("%")[0]).is_global
     except ValueError:
@@ -46,9 +46,9 @@ def is_public(ip_address: str) -> bool:
 
 
 def _name(text: str) -> str | None:
-    """Decode a place's name: `S%C3%A3o Paulo`, or UTF-8 that was read as Latin-1 on the way."""
+    """Decode the name of a location: `S%C3%A3o Paulo`, or UTF-8 that was read as Latin-1."""
     name = urllib.parse.unquote(text, errors="replace")
-    # Unless it was no such thing: a name beyond Latin-1, or a true ã.
+    # Names beyond Latin-1, or with a real ã, stay as they are.
     with contextlib.suppress(UnicodeError):
         name = name.encode("latin-1").decode("utf-8")
     if REPLACEMENT_CHARACTER in name:

@@ -1,7 +1,7 @@
-"""The composition root: which class is behind which part, by area.
+"""The composition root: creates the parts of the service, by area.
 
-A part is a function with the decorator `part`. It is the key under which `Services` keeps what the
-function made, so a handler's `needs=` and a test's replacement name it by import:
+A part is a function with the decorator `part`. It is the key under which `Services` stores its
+result, so a handler's `needs=` and a test's replacement refer to it by import:
 
     needs=sessions
     Services(config, {table: MemoryTable()})
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Part[T]:
-    """A named part of the service: a key of `Services`, and the function that makes the part."""
+    """A named part of the service: a key of `Services`, and a function that creates the part."""
 
     __slots__ = ("make", "name")
 
@@ -35,7 +35,7 @@ class Part[T]:
 
 
 type Needs = Part[Any] | tuple[Part[Any], ...]
-"""The part, or the parts, that a handler declares; it gets them as arguments in this order."""
+"""The parts that a handler declares, in the order of its arguments."""
 
 
 def part[T](make: Callable[[Services], T]) -> Part[T]:
@@ -44,14 +44,14 @@ def part[T](make: Callable[[Services], T]) -> Part[T]:
 
 
 class Services:
-    """The parts of one process. Each is made when it is first needed, and once."""
+    """The parts of one process. Each is created once, when it is first needed."""
 
     def __init__(
         self, config: Config | None = None, replacements: Mapping[Part[Any], Any] | None = None
     ) -> None:
         """Read the configuration from the environment unless it is given.
 
-        replacements  objects to use in place of what a part would make
+        replacements  objects to use instead of a part's own
         """
         self.config = config or Config.from_env()
         self._made: dict[Part[Any], Any] = dict(replacements or {})
@@ -70,7 +70,7 @@ _services: Services | None = None
 
 
 def services() -> Services:
-    """Return this process's services. The first call makes them from the environment."""
+    """Return this process's services. The first call creates them from the environment."""
     global _services  # noqa: PLW0603 - one composition root for each process
     if _services is None:
         _services = Services()
@@ -78,7 +78,7 @@ def services() -> Services:
 
 
 def use(replacement: Services | None) -> None:
-    """Replace this process's services, for a test; None returns to those of the environment."""
+    """Replace this process's services for a test. None restores the default."""
     global _services  # noqa: PLW0603 - see services()
     _services = replacement
 

@@ -1,4 +1,4 @@
-"""The audit trail: its rows, its chains and their key, searches, and a user's own history."""
+"""The audit trail: rows, chains and their key, searches, and the history of an account."""
 
 from __future__ import annotations
 

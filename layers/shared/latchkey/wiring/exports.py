@@ -1,4 +1,4 @@
-"""A user's exports: requests, the worker, what an export contains, and upkeep."""
+"""Exports: requests, the worker, the parts of an export, and upkeep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the links of mails lead to: addresses, passwords, reported sign-ins, restored accounts."""
+"""Flows of emailed links: addresses, passwords, reported sign-ins, restored accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails: sending them, bounces and complaints, and the relay from the outbox to the queues."""
+"""Emails: sending them, bounces and complaints, and the relay from the outbox to the queues."""
 
 from __future__ import annotations
 

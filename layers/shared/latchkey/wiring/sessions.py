@@ -1,4 +1,4 @@
-"""A user's sessions: refresh, step-up, ending; and the administrators' view of all of them."""
+"""Sessions: refresh, step-up, ending, and administrators' searches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registration and sign-in: passwords, mailed codes, places."""
+"""Registration and sign-in: passwords, emailed codes, locations."""
 
 from __future__ import annotations
 

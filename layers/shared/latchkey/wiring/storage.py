@@ -1,4 +1,4 @@
-"""What several areas share: the clock, public URLs, the table and its stores."""
+"""Shared parts: the clock, public URLs, the table and its stores."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def picture_erasure(services: Services) -> PictureErasure:
 
 @part
 def erasure(services: Services) -> Erasure:
-    """Each place outside the table that stores data of a user is one entry of `elsewhere`."""
+    """Each store of user data outside the table is one entry of `elsewhere`."""
     from latchkey.flows.erasure import Erasure
     from latchkey.security.receipts import ReceiptSigner
     from latchkey.wiring.tokens import signing_key_store
@@ -65,7 +65,7 @@ def heartbeats(services: Services) -> Heartbeats:
 
 @part
 def cleanup(services: Services) -> Cleanup:
-    """A new task of the schedule is one entry here."""
+    """A new scheduled task is one entry here."""
     from latchkey.flows.cleanup import Cleanup, Task
     from latchkey.wiring.mail import outbox_relay
     from latchkey.wiring.sessions import session_upkeep

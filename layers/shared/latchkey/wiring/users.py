@@ -1,4 +1,4 @@
-"""A user's account: profile, picture, preferences, consents, deletion and restoring."""
+"""Accounts: profile, picture, preferences, consents, deletion and restoration."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def avatars(services: Services) -> Avatars:
     from latchkey.flows.avatars import Avatars
 
     def render(content: bytes) -> bytes:
-        # Pillow is in the layer of the functions that take pictures, and in no other.
+        # Pillow is only in the layer of the functions that accept pictures.
         from latchkey.security.images import to_avatar
 
         return to_avatar(content)
