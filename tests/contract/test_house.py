@@ -167,7 +167,7 @@ def test_invalid_endpoint_name_is_refused_with_a_message(name):
 
 
 def test_an_endpoint_that_exists_is_not_overwritten():
-    assert "exists already" in str(refusal("list_sessions"))
+    assert "already exists" in str(refusal("list_sessions"))
 
 
 def test_a_new_endpoint_parses_and_its_event_is_json():
