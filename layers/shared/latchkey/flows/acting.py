@@ -1,4 +1,4 @@
-"""Who acts, in the audit trail's words: the person themself, or an administrator."""
+"""The actor of an audit row: the account's owner, or an administrator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def row_by(
     targets: tuple[str, ...] = (),
     changed: tuple[str, ...] = (),
 ) -> AuditRow:
-    """Make the row of what somebody does to an account, in the trail of whom it concerns."""
+    """Return the audit row of a change of an account, in the trail of its owner."""
     return audit_row(
         own if caller.account_id == account.id else by_admin,
         account.audit,

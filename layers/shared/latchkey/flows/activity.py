@@ -1,4 +1,4 @@
-"""A person's own history: what has happened to their account, and from where."""
+"""The history of the caller's account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityEntry:
-    """A row of the trail and what was sealed in it, opened with its subject's own key."""
+    """A row and its personal data, opened with the subject's key."""
 
     row: AuditRecord
     personal: dict[str, str]
@@ -31,7 +31,7 @@ class ActivityEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     audit: AuditStore
@@ -40,7 +40,7 @@ class Activity:
     def read(
         self, caller: Caller, *, limit: int, cursor: str | None
     ) -> tuple[Account, Slice[ActivityEntry]]:
-        """List the caller's history, newest first, and whose account it is.
+        """List the history of the caller's account, newest first. Also returns the account.
 
         Raises InvalidCursor, AccountNotFound.
         """
@@ -52,7 +52,7 @@ class Activity:
         return account, Slice(entries, page.next_cursor)
 
     def read_all(self, account: Account, *, after: str | None = None) -> Iterator[ActivityEntry]:
-        """Read an account's whole history, requests included, from the row after `after` on."""
+        """Read the complete history of an account, including requests, after the row `after`."""
         for row in self.audit.read_all(account.audit.id, after=after):
             yield ActivityEntry(row=row, personal=self._open(account, row))
 
@@ -62,12 +62,12 @@ class Activity:
         try:
             plain = self.unseal(account.audit.key, row.sealed, row.place)
         except SealBrokenError:
-            # Somebody went around us. The verifier of the trail tells; the person's list goes on.
+            # The row was changed. The verifier reports it; the person's list continues.
             logger.warning("a sealed row does not open", row_id=row.id)
             return {}
         personal: dict[str, str] = json.loads(plain)
         if row.actor not in {account.audit.id, UNKNOWN_ACTOR}:
-            # Where an administrator sat is not the person's to know.
+            # The administrator's location is not shown to the person.
             personal.pop("ip_address", None)
             personal.pop("from_device", None)
         return personal

@@ -1,7 +1,7 @@
-"""The administrators' desk: find people and sessions, end sessions, give roles.
+"""Operations of administrators: search accounts and sessions, end sessions, change roles.
 
-Whatever an administrator looks at or does is in the trail of whom it concerns; a search across
-people is in the administrator's own, with the names of what was asked for and never the values.
+Every read and change by an administrator is in the audit trail of the account. A search across
+accounts is in the administrator's own, with the names of the filters and never their values.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """What a revocation of many sessions would end, or has ended.
+    """Sessions that a revocation would end, or has ended.
 
-    count         sessions
-    sample        some of them; of a dry run only
-    confirmation  what the real request must carry; None for the real one
-    is_complete   False when there are more than one request looks at: send it again
+    count         of the sessions
+    sample        of the sessions; only for a dry run
+    confirmation  that the real request must contain; None for the real one
+    is_complete   False if one request could not process all of them: send it again
     """
 
     count: int
@@ -70,7 +70,7 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     sessions: SessionStore
@@ -92,14 +92,14 @@ class Administration:
         limit: int,
         cursor: str | None = None,
     ) -> Slice[Account]:
-        """Find accounts. Raises InvalidCursor."""
+        """Search accounts. Raises InvalidCursor."""
         self._note_search(Action.USERS_LISTED_BY_ADMIN, wanted.names, caller, context)
         return self.search.users(wanted, bound_to=caller.account_id, limit=limit, cursor=cursor)
 
     def list_sessions(
         self, account_id: str, caller: Caller, context: RequestContext
     ) -> list[Session]:
-        """List somebody's active sessions, the last used first. Raises AccountNotFound."""
+        """List the active sessions of an account, the last used first. Raises AccountNotFound."""
         account = self.accounts.get(account_id)
         action = Action.SESSIONS_READ_BY_ADMIN
         row = row_by(caller, account, context, own=action, by_admin=action)
@@ -117,20 +117,20 @@ class Administration:
         limit: int,
         cursor: str | None = None,
     ) -> Slice[Session]:
-        """Find sessions of anybody. Raises InvalidCursor, InvalidInput."""
+        """Search sessions of all accounts. Raises InvalidCursor, InvalidInput."""
         self._note_search(Action.SESSIONS_SEARCHED_BY_ADMIN, wanted.names, caller, context)
         return self._page(wanted, caller, context, limit=limit, cursor=cursor)
 
     # Ending sessions -------------------------------------------------------------------------
 
     def end_sessions(self, account_id: str, caller: Caller, context: RequestContext) -> int:
-        """Sign somebody out everywhere; say how many sessions that were. Raises AccountNotFound."""
+        """End all sessions of an account. Returns their number. Raises AccountNotFound."""
         return len(self._end(account_id, None, caller, context))
 
     def try_revocation(
         self, wanted: SessionFilter, caller: Caller, context: RequestContext
     ) -> Revocation:
-        """Say what a revocation would end, and remember that it was said."""
+        """Return what a revocation would end, and store its confirmation."""
         found, is_complete = self._find_all(wanted, caller, context)
         confirmation = context.new_id("rev")
         action = Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN
@@ -150,7 +150,7 @@ class Administration:
         caller: Caller,
         context: RequestContext,
     ) -> Revocation:
-        """End what a dry run has shown, person by person; the caller's own session stays.
+        """End the sessions of a confirmed dry run, account by account, except the caller's own.
 
         Raises RevocationNotConfirmed.
         """
@@ -178,12 +178,12 @@ class Administration:
     def change_role(
         self, account_id: str, role: Role, caller: Caller, context: RequestContext
     ) -> Account:
-        """Give somebody a role, on their very next request.
+        """Change the role of an account from its next request.
 
-        The caller must still be an administrator when it happens: else one who is losing the role
-        could give it back to themself with a request that is in flight.
+        The caller must still be an administrator at the time of the write. Otherwise a demoted
+        administrator could restore their own role with a request in flight.
 
-        Raises LastAdministrator, AdministratorsOnly, and SessionRevoked and its kind.
+        Raises LastAdministrator, AdministratorsOnly, and SessionRevoked and its subclasses.
         """
 
         def row(account: Account) -> AuditRow:
@@ -197,13 +197,13 @@ class Administration:
             own.require_active(context.now, self.idle_timeout)
             if own.role is not Role.ADMIN:
                 raise AdministratorsOnly
-            # One's own sessions are written by this very transaction, on the same condition.
+            # The caller's own sessions are written by this transaction, on the same condition.
             return [] if caller.account_id == account_id else [SessionRequired(own)]
 
         return self._change_role(account_id, role, row, context, require=by)
 
     def grant_admin(self, address: str, context: RequestContext) -> Account:
-        """Make somebody an administrator, by order of whoever may call the function itself.
+        """Make an account an administrator. IAM authorizes the caller of the function.
 
         Raises AccountNotFound.
         """
@@ -245,7 +245,7 @@ class Administration:
             after = dataclasses.replace(before, role=role, updated_at=context.now)
             leaves = before.is_working_admin and not after.is_working_admin
             if leaves and self.administrators.count() <= 1:
-                # The condition of the write decides; this is for the error.
+                # The condition of the write decides. This check gives the error.
                 raise LastAdministrator
             done = self.sessions.change_role(
                 active,
@@ -324,4 +324,4 @@ class Administration:
 
 
 class _NothingToEndError(Exception):
-    """What was found has ended in the meantime."""
+    """The sessions that were found have ended in the meantime."""

@@ -1,4 +1,4 @@
-"""Chaining the audit trail, anchoring it, and carrying it to S3."""
+"""Chains, anchors and archives the audit trail."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditChain:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     store: AuditChainStore
     signer: Signer
     vault: AuditVault
 
     def append(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> list[Block]:
-        """Chain rows, each once, however often and to however many of us it is delivered.
+        """Chain rows, each once, for any number of parallel and repeated deliveries.
 
-        rows  as they are stored, in the order in which the stream told of them
+        rows  as stored, in the order of the stream
 
-        Returns the new blocks, signed. Raises TemporarilyUnavailable when a chain stays contended.
+        Returns the new signed blocks. Raises TemporarilyUnavailable if a chain stays contended.
         """
         by_chain: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
@@ -69,8 +69,9 @@ class AuditChain:
         return [block for block in blocks if block is not None]
 
     def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> Block | None:
-        # A row can have been chained only after it was put into the table: when it was made, or
-        # later; and, whatever it says, not so long ago that the stream could not tell of it.
+        # A row can only be chained after it was put into the table: not before its own time, and
+        # not
+        # before the oldest record of the stream.
         present = to_milliseconds(now)
         since = max(present - AUDIT_STREAM_SECONDS * 1000, min(present, _made_at(rows)))
         since -= AUDIT_CLOCK_SKEW_SECONDS * 1000
@@ -102,10 +103,10 @@ class AuditChain:
         return dataclasses.replace(block, signature=self.signer.sign(block.statement()))
 
     def anchor(self, now: datetime) -> Anchor | None:
-        """Keep every chain's head where nobody can change it; None when nothing is new.
+        """Store the heads of all chains as an anchor. None if nothing is new.
 
-        A chain that has not grown is anchored again for AUDIT_ANCHOR_REPEAT_SECONDS, in case an
-        anchor was lost, and then no more. The heartbeats' rows keep the anchors coming.
+        An unchanged chain is anchored again for AUDIT_ANCHOR_REPEAT_SECONDS, in case an anchor was
+        lost. The rows of heartbeats keep the anchors coming.
         """
         newest = [self.store.newest(chain) for chain in range(AUDIT_CHAINS)]
         blocks = [block for block in newest if block is not None]
@@ -119,12 +120,13 @@ class AuditChain:
         return signed
 
     def archive(self, now: datetime) -> tuple[int, list[str]]:
-        """Carry to S3 what is older than AUDIT_ARCHIVE_DELAY_SECONDS: blocks, and their rows.
+        """Archive blocks and rows older than AUDIT_ARCHIVE_DELAY_SECONDS to S3.
 
-        Every row is held against its block on the way. One that is not what was chained is carried
-        all the same, and named: who changes a row must not be able to stop the archive.
+        Every row is compared with its block. A changed row is archived and reported: an attacker
+        who
+        changes a row must not be able to stop the archive.
 
-        Returns how many rows were carried, and the ids of those that are not what was chained.
+        Returns the number of archived rows, and the ids of changed ones.
         """
         until = to_milliseconds(now - timedelta(seconds=AUDIT_ARCHIVE_DELAY_SECONDS))
         count, wrong = 0, []
@@ -164,7 +166,7 @@ class AuditChain:
 
 
 def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    """Part rows into such numbers as fit into a block, whatever their keys are."""
+    """Split rows into groups that fit into a block, for any length of keys."""
     part: list[Mapping[str, Any]] = []
     size = 0
     for row in rows:
@@ -177,12 +179,12 @@ def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]
 
 
 def _made_at(rows: Iterable[Mapping[str, Any]]) -> int:
-    """Return when the oldest row says that it was made; 0 where one does not say."""
+    """Return the creation time of the oldest row, or 0 if a row has none."""
     times = [row.get("at") for row in rows]
     return min((at if isinstance(at, int) else 0 for at in times), default=0)
 
 
 def block_line(block: Block) -> bytes:
-    """Write a block as a line of an archive."""
+    """Return a block as a line of an archive."""
     document = {"chain": block.chain, "number": block.number, **block.document()}
     return canonical({"block": document})

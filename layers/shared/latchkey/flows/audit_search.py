@@ -1,4 +1,4 @@
-"""Searching the audit trail, for administrators; every search is a row of it."""
+"""Searches of administrators in the audit trail. Every search is a row of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """What is searched for: one of user, session and action, or none; and when."""
+    """A filter: at most one of user, session and action, and a period."""
 
     user_id: str | None
     session_id: str | None
@@ -38,7 +38,7 @@ class AuditFilter:
     until: datetime
 
     def require_one(self) -> None:
-        """Raise InvalidInput unless this is a search that keys can answer."""
+        """Raise InvalidInput unless the keys support this search."""
         given = [name for name in ("user_id", "session_id", "action") if getattr(self, name)]
         if len(given) > 1:
             words = "Search by one of user_id, session_id and action."
@@ -55,7 +55,7 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRow:
-    """A row of the trail, with the reason that an administrator gave, if it can be opened."""
+    """A row, with the administrator's reason if it can be opened."""
 
     row: AuditRecord
     given_reason: str | None = None
@@ -63,7 +63,7 @@ class FoundRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSearch:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     audit: AuditStore
@@ -79,10 +79,10 @@ class AuditSearch:
         limit: int,
         cursor: str | None,
     ) -> Slice[FoundRow]:
-        """Read a page of the trail, newest first. That it was read is recorded first, and by whom.
+        """Read a page of the trail, newest first. The search is recorded before.
 
-        The row is about the person whose history is read, who finds it there; else about the
-        administrator.
+        The record is about the account that was searched for, whose history shows it, or else about
+        the administrator.
 
         Raises InvalidInput, InvalidCursor, AccountNotFound.
         """
@@ -109,7 +109,7 @@ class AuditSearch:
         return Slice([FoundRow(row=row) for row in rows.entries], rows.next_cursor)
 
     def _reason(self, about: Account, row: AuditRecord) -> str | None:
-        """Open the reason of an administrator's act; nothing else that is sealed is looked at."""
+        """Open the reason of an administrator. Other sealed data is not returned."""
         if row.sealed is None or row.actor == about.audit.id:
             return None
         try:

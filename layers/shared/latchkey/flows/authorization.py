@@ -1,4 +1,4 @@
-"""Authorizing a request: a genuine token, and a session that is alive right now."""
+"""Authorizes a request: a valid token of an active session."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     verifier: AccessTokenVerifier
     accounts: AccountStore
@@ -40,22 +40,23 @@ class Authorization:
     def authorize(
         self, header: str | None, now: datetime, use: Use, *, request_id: str = ""
     ) -> Caller:
-        """Tell who is asking, with one strongly consistent read, and a second for administrators.
+        """Return the caller, with one strongly consistent read, and a second for administrators.
 
-        The session's role is changed together with the account's. The account of an administrator
-        is read all the same, because a role that it has lost would open everybody else's.
+        The role of a session changes together with the account's. The account of an administrator
+        is
+        still read, because an outdated role would give access to all accounts.
 
-        header      the whole `Authorization` header, or None
-        use         where the request comes from, for the device list and the audit trail
-        request_id  of this request: what is sealed of it opens in its row only
+        header      the complete `Authorization` header, or None
+        use         the origin of the request, for the device list and the audit trail
+        request_id  binds sealed data of this request to its row
 
-        Raises a NotAuthenticated that says why, or TemporarilyUnavailable when storage can't be
-        asked: then nobody is let in.
+        Raises a NotAuthenticated with the reason, or TemporarilyUnavailable if storage does not
+        respond.
         """
         claims = self.verifier.verify(_bearer_token(header), now)
         session = self.sessions.find(claims.account_id, claims.session_id)
         if session is None:
-            # We signed a token for it, so it was there: it has been ended and forgotten.
+            # The token is genuine, so the session existed: it has ended and was removed.
             raise SessionRevoked(caller=_forgotten(claims))
         try:
             session.require_active(now, self.idle_timeout)
@@ -81,13 +82,13 @@ class Authorization:
         try:
             self.sessions.touch(session, now, generation, use)
         except TemporarilyUnavailable:
-            # Not worth a request: the next one tries again.
+            # Recording the use must not fail the request. The next one tries again.
             logger.warning("last activity not written", session_id=session.id)
 
 
 def _caller(session: Session, claims: AccessClaims, ip_address: str, request_id: str) -> Caller:
-    # The session knows when its person last proved who they are. A token that says a later time
-    # was not signed by us, whatever key it was signed with.
+    # The session stores its last authentication. A token with a later time was signed with a leaked
+    # key.
     authenticated_at = min(claims.authenticated_at, session.proven_at)
     return Caller(
         account_id=session.account_id,
@@ -115,12 +116,12 @@ def _forgotten(claims: AccessClaims) -> Caller:
 
 
 def _bearer_token(header: str | None) -> str:
-    # What HTTP allows around a value, and nothing else: a token with a line break is none of ours.
+    # The white space that HTTP allows. A token with a line break is malformed.
     text = (header or "").strip(" \t")
     if not text:
         raise TokenMissing
     scheme, _, token = text.partition(" ")
-    # API Gateway joins two headers with a comma, which no token contains.
+    # API Gateway joins repeated headers with a comma, which no token contains.
     if scheme.lower() != "bearer" or not token or "," in token:
         raise TokenInvalid(reason="scheme")
     return token.strip(" \t")

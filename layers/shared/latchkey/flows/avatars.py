@@ -1,18 +1,18 @@
-"""Avatars: a picture comes in, is made harmless, and takes the place of the one before.
+"""Avatars: a picture is uploaded, processed, and replaces the previous one.
 
 The steps of a change, and what a crash after each leaves:
 
-    step                                            what is shown   what the ledger names
-    1 the new file is noted in the ledger           the old one     a file that is not there
+    step                                            avatar          ledger
+    1 the new file is added to the ledger           the old one     a missing file
     2 the new file is stored                        the old one     the new file
     3 one transaction: the account shows the new    the new one     the old file
       file, the upload is used up, audit row
-    4 the old file is deleted                       the new one     a file that is not there
-    5 the old file is struck off the ledger         the new one     nothing
-    6 what was uploaded is deleted                  the new one     nothing
+    4 the old file is deleted                       the new one     a missing file
+    5 the old file is removed from the ledger       the new one     nothing
+    6 the upload is deleted                         the new one     nothing
 
-Nobody is ever shown a file that is gone, and `sweep` finds every file that nobody is shown. What
-was uploaded and not deleted in step 6 the bucket itself deletes after a day.
+An avatar in use always has its file, and `sweep` finds every unused file. The bucket deletes
+uploads that step 6 missed after a day.
 """
 
 from __future__ import annotations
@@ -54,44 +54,44 @@ if TYPE_CHECKING:
 
 
 class Media(Protocol):
-    """What is asked of the media bucket; `storage.media.MediaBucket` says more."""
+    """The interface of the media bucket; see `storage.media.MediaBucket`."""
 
     def presign_upload(self, upload: AvatarUpload, now: datetime) -> PresignedPost:
-        """Sign a form that uploads."""
+        """Sign an upload form."""
         ...
 
     def read_upload(self, upload: AvatarUpload) -> bytes | None:
-        """Read what came."""
+        """Read an upload."""
         ...
 
     def delete_upload(self, upload: AvatarUpload) -> None:
-        """Forget what came."""
+        """Delete an upload."""
         ...
 
     def list_uploads(self, account_id: str) -> list[str]:
-        """Name what a person has uploaded and nothing has taken."""
+        """List the pending uploads of a person."""
         ...
 
     def delete_uploads(self, account_id: str) -> None:
-        """Forget all of it."""
+        """Delete all of them."""
         ...
 
     def put_avatar(self, avatar_id: str, webp: bytes) -> None:
-        """Store a picture."""
+        """Store an avatar."""
         ...
 
     def read_avatar(self, avatar_id: str) -> bytes | None:
-        """Read a picture."""
+        """Read an avatar."""
         ...
 
     def delete_avatar(self, avatar_id: str) -> None:
-        """Forget a picture."""
+        """Delete an avatar."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedUpload:
-    """Leave to upload, and how."""
+    """A pending upload, and its form."""
 
     upload: AvatarUpload
     post: PresignedPost
@@ -99,10 +99,10 @@ class OfferedUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Avatars:
-    """The flows, and what they need.
+    """The flow and its parts.
 
-    media  made when it is first needed: most changes of a profile bring no picture
-    render makes a harmless picture of any bytes, or raises UnusablePicture
+    media  created on demand: most changes of a profile have no picture
+    render converts any bytes into a safe picture, or raises UnusablePicture
     """
 
     profile: Profile
@@ -118,7 +118,7 @@ class Avatars:
         key: IdempotencyKey | None,
         context: RequestContext,
     ) -> OfferedUpload:
-        """Let the caller upload a picture; the same leave again for the same key.
+        """Start an upload. A repeated key returns the same upload.
 
         Raises TooManyPendingUploads, IdempotencyKeyReused.
         """
@@ -138,8 +138,8 @@ class Avatars:
             try:
                 self.store.put_upload(upload, also=claims)
             except (ChangeRefused, TooManyPendingUploads) as refused:
-                # Somebody may have been first with this key, and taken the last slot: theirs is
-                # the upload.
+                # A parallel request with this key may have taken the last slot. Its upload is
+                # the result.
                 upload = self._created(caller, key, context)
                 if upload is None and isinstance(refused, TooManyPendingUploads):
                     raise
@@ -155,19 +155,19 @@ class Avatars:
         *,
         expected_versions: frozenset[int] | None = None,
     ) -> Account:
-        """Make what was uploaded the caller's avatar. An upload can be used once.
+        """Make an upload the caller's avatar. An upload can be used once.
 
-        A file that is no picture is forgotten at once, and its upload with it.
+        A file that is not a picture is deleted at once, together with its upload.
 
-        Race: who comes second gets UploadNotFound, wherever the first was when they overtook.
+        Race: the second of two requests gets UploadNotFound.
 
-        Raises UploadNotFound (also for somebody else's), UploadNotComplete, UnusablePicture,
+        Raises UploadNotFound (also for another person's), UploadNotComplete, UnusablePicture,
         PreconditionFailed.
         """
         pending = self._pending(caller, upload_id, context)
         content = self.media().read_upload(pending.upload)
         if content is None:
-            # Another request may have taken the file away: it used the upload up before.
+            # A parallel request may have used the upload and deleted the file.
             self._pending(caller, upload_id, context)
             raise UploadNotComplete
         try:
@@ -186,7 +186,7 @@ class Avatars:
                 also=[pending.used],
             )
         except PreconditionFailed:
-            # What changed the account may have been another request with this very upload.
+            # The change may be that of a parallel request with this upload.
             self._pending(caller, upload_id, context)
             raise
         self._tidy(lambda: self.media().delete_upload(pending.upload))
@@ -201,9 +201,9 @@ class Avatars:
         *,
         expected_versions: frozenset[int] | None = None,
     ) -> Account:
-        """Change the caller's profile, and their picture if one came, all of it or nothing.
+        """Change the caller's profile, and the picture if there is one, in one transaction.
 
-        Raises what Profile.change does, and UnusablePicture.
+        Raises the errors of Profile.change, and UnusablePicture.
         """
         if picture is None:
             return self.profile.change(
@@ -220,7 +220,7 @@ class Avatars:
         *,
         expected_versions: frozenset[int] | None = None,
     ) -> Account:
-        """Show no avatar any more; that there was none is no error. Raises PreconditionFailed."""
+        """Remove the avatar. None is not an error. Raises PreconditionFailed."""
         before = self.profile.read(caller.account_id, caller, context).avatar_id
         account = self.profile.change(
             caller.account_id,
@@ -233,9 +233,9 @@ class Avatars:
         return account
 
     def sweep(self, now: datetime) -> int:
-        """Delete files that nobody is shown, once no change that is under way can want them.
+        """Delete unused files that no running change can need anymore.
 
-        Safe to run any number of times, also side by side. Returns how many.
+        Can be repeated and run in parallel. Returns their number.
         """
         unshown = self.store.list_unshown(now - timedelta(seconds=AVATAR_UNSHOWN_GRACE_SECONDS))
         for avatar_id in unshown:
@@ -299,7 +299,7 @@ class Avatars:
         self._tidy(delete)
 
     def _tidy(self, step: Callable[[], None]) -> None:
-        """Do what comes after the change; if it can't be done now, the sweep will."""
+        """Do the steps after the change. If one fails now, the sweep does it."""
         try:
             step()
         except TemporarilyUnavailable:

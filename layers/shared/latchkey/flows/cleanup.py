@@ -1,8 +1,8 @@
-"""The schedule's work: what time makes due, and what an accident left behind.
+"""Scheduled tasks: overdue work, and remains of crashes.
 
-A task is a function of the present instant that says how much it got done. It must be right to run
-it twice, and to stop it anywhere. Each runs under a lease of its own, so that five schedules that
-fire at once do not all pay for the same reading.
+A task is a function of the current time that returns the amount of work it did. It must be safe to
+repeat and to stop at any point. Each has a lease, so that parallel runs do not all read the same
+data.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One thing to tidy up.
+    """A scheduled task.
 
     name     of its metric and its lease
-    by_hand  whether it runs only when it is asked for by name
+    by_hand  whether it runs only when it is named
     """
 
     name: str
@@ -36,18 +36,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleanup:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     tasks: tuple[Task, ...]
     leases: TaskLeases
 
     def run(self, now: datetime, *, only: str | None = None) -> dict[str, int | None]:
-        """Run every task of the schedule, or the one that is named; say what each got done.
+        """Run every task of the schedule, or the named one. Returns the result of each.
 
-        A task that fails does not keep the others from running: it is logged, counted, and comes
-        back with the next run. None in its place, as for one that another run is at.
+        A failed task does not stop the others: it is logged and counted, and runs again in the next
+        run. Its result is None, as for a task that another run has.
 
-        Raises KeyError for a task that does not exist.
+        Raises KeyError for an unknown task.
         """
         if only is not None:
             return {only: self._attempt({task.name: task for task in self.tasks}[only], now)}

@@ -1,4 +1,4 @@
-"""Trying again after a lost race: read, decide and write once more."""
+"""Retries after a lost race: read, decide and write again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Conflict:
-    """What an attempt returns when another request changed what it had read."""
+    """The result of an attempt that another request has invalidated."""
 
 
 CONFLICT: Final = Conflict()
@@ -21,7 +21,7 @@ CONFLICT: Final = Conflict()
 def retry_on_conflict[T](
     attempt: Callable[[], T | Conflict], *, reason: str, attempts: int = TRANSACTION_ATTEMPTS
 ) -> T:
-    """Return the first result of `attempt` that is no conflict.
+    """Return the first result of `attempt` that is not a conflict.
 
     attempt  reads, decides and writes; it may raise to refuse
     reason   for the log, if every attempt conflicts

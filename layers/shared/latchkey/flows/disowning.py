@@ -1,4 +1,4 @@
-"""Saying that a sign-in was somebody else's, by the link of the mail that told of it."""
+"""Reports of unrecognized sign-ins, with the link of the email about them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disowning:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     sessions: SessionStore
     links: Links
     ending: SessionEnding
 
     def find_reported(self, token_text: str, context: RequestContext) -> Session | None:
-        """Find the session that the mail was about; None when it is not known any more.
+        """Return the session of the email, or None if it is no longer stored.
 
         Raises SingleUseTokenInvalid.
         """
@@ -45,15 +45,18 @@ class Disowning:
 
     @link_of_account()
     def disown(self, token_text: str, context: RequestContext) -> None:
-        """Sign the device out that the mail was about, and make the password void.
+        """Sign the reported device out and void the password.
 
-        Whoever signed in knows the password. It opens nothing more until it is replaced by mail,
-        which ends every other session as well; the link to do it is sent at once. A device that
-        is not known any more may be any of them, so all are signed out then. One that is known is
-        forgotten: its next sign-in is news again.
+        Somebody else knows the password. It stops working until it is replaced by email, which ends
+        all other sessions too. A link for that is sent at once. If the session is no longer stored,
+        all
+        devices are signed out, because it may be any of them. A known device becomes unknown, so
+        its
+        next sign-in is reported again.
 
-        Race: of any number that use the link at once one succeeds. A sign-in that commits at the
-        same time cancels this, and is among the sessions when it is decided again.
+        Race: of parallel uses of the link one succeeds. A concurrent sign-in cancels the
+        transaction
+        and is included in the next attempt.
 
         Raises SingleUseTokenInvalid.
         """
@@ -67,7 +70,7 @@ class Disowning:
             if reported is not None:
                 chosen = [session for session in active if session.device_id == reported.device_id]
             self.links.require(token, context.now)
-            # Again: a reset may have committed since the link was accepted.
+            # Again, because a reset may have committed since the link was accepted.
             self._find_reported(token)
             if account.status is AccountStatus.ERASING:
                 raise no_longer_good()
@@ -97,7 +100,7 @@ class Disowning:
 
     def _find_reported(self, token: SingleUseToken) -> Session | None:
         reported = self.sessions.find(token.account_id, token.subject or "")
-        # A reset has signed everything out. The link could only undo the password that came of it.
+        # A reset has ended all sessions. The link must not void the new password.
         if reported is not None and reported.end_reason is EndReason.PASSWORD_RESET:
             raise no_longer_good()
         return reported

@@ -1,9 +1,9 @@
-"""An account's e-mail address: confirmed by its owner, changed, and changed back.
+"""The email address of an account: confirmed, changed, and restored.
 
-Whoever confirms an address shows two things at once: that they read its mail, and that they know
-the account's password. The link alone would not do: somebody else may have opened the account with
-an address that is not theirs and wait for its owner to click ("pre-hijacking"). That owner does not
-know the password; "forgot password" makes the account theirs, with a new password and no session.
+A confirmation requires access to the mailbox and the account's password. The link alone is not
+enough: somebody else may have registered the address and wait for its owner to click
+("pre-hijacking"). That owner does not know the password. "Forgot password" gives them the account,
+with a new password and without sessions.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _NOBODYS_PASSWORD_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailAddress:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     passwords: Passwords
@@ -59,33 +59,36 @@ class EmailAddress:
     throttling: Throttling
 
     def request_verification(self, address: str, context: RequestContext) -> None:
-        """Mail the link that confirms an address again, if an account waits for it.
+        """Email the confirmation link again, if an unconfirmed account has this address.
 
-        Nothing is looked up here: neither the answer nor its time can tell who has an account. The
-        worker that sends the mail drops it if the mailbox has had too many.
+        Nothing is read here, so that neither the response nor its time reveals an account. The
+        worker
+        drops the email above the limit of the mailbox.
 
-        Raises InvalidInput for what can't be an address.
+        Raises InvalidInput for an invalid address.
         """
         mail = VerifyEmail(address=normalise_email(address))
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     @link_of_account()
     def confirm(self, token_text: str, password: str, context: RequestContext) -> None:
-        """Confirm the address that a link was mailed to: a new account's, or an account's new one.
+        """Confirm the address of a new account, or the new address of an account.
 
-        Each attempt counts before its password is verified: against the account, and against the
-        link, which is void after PASSWORDS_PER_LINK wrong ones.
+        Each attempt is counted before its password is verified: for the account, and for the link,
+        which is void after PASSWORDS_PER_LINK wrong ones.
 
-        Race: of any number that use the link at once one succeeds.
+        Race: of parallel uses of the link one succeeds.
 
         Raises SingleUseTokenInvalid, TooManyAttempts, InvalidCredentials, PasswordResetRequired if
-        it would change the address of an account that somebody else got into, and
-        EmailAlreadyRegistered if somebody else has registered the new address in the meantime.
+        the
+        password of the account is void, and EmailAlreadyRegistered if another account has the
+        address
+        by now.
         """
         purposes = Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL
         token = self.links.accept(token_text, context.now, *purposes)
         account = self.accounts.get(token.account_id)
-        # A wrong password is in the account's history. No device: its name costs a slow import.
+        # A wrong password is in the account's history. Without the device, whose import is slow.
         origin = seal_origin(
             account.audit,
             ip_address=context.ip_address,
@@ -111,17 +114,20 @@ class EmailAddress:
             raise no_longer_good()
 
     def request_change(self, caller: Caller, address: str, context: RequestContext) -> None:
-        """Mail a link to an address that the caller wants to have from now on.
+        """Email a link that changes the caller's address to this one.
 
-        Whether somebody has it already is told only to who reads its mail. The worker that sends
-        the mail drops it if the mailbox has had too many.
+        Only the mailbox learns whether the address is taken. The worker drops the email above the
+        limit of the mailbox.
 
-        The mailbox may be a stranger's, so an account can ask for few changes a day, and for fewer
-        while its own address is not confirmed. It is not refused then: its owner may have mistyped
-        the address that they registered with.
+        The mailbox may be a stranger's, so an account has a daily limit, which is lower while its
+        own
+        address is unconfirmed. It is not zero, because the owner may have mistyped the address at
+        the
+        registration.
 
-        Raises PasswordResetRequired, TooManyAttempts, and InvalidInput for what can't be an
-        address, or is the caller's already.
+        Raises PasswordResetRequired, TooManyAttempts, and InvalidInput for an invalid address or
+        the
+        caller's current one.
         """
         new = normalise_email(address)
         account = self.accounts.get(caller.account_id)
@@ -140,12 +146,12 @@ class EmailAddress:
 
     @link_of_account()
     def undo_change(self, token_text: str, context: RequestContext) -> None:
-        """Give an account the address back that it had, on its owner's word.
+        """Restore the former address of an account.
 
-        Whoever changed it may know the password and be signed in: every session ends, and the
-        password is replaced by one that nobody knows. The owner gets a link to choose another.
+        The person who changed it may know the password and be signed in. All sessions end and the
+        password becomes void. The owner gets a link to choose a new one.
 
-        Race: of any number that use the link at once one succeeds.
+        Race: of parallel uses of the link one succeeds.
 
         Raises SingleUseTokenInvalid.
         """

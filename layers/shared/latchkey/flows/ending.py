@@ -42,7 +42,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnding:
-    """The mechanism, and what it needs."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     sessions: SessionStore

@@ -1,9 +1,9 @@
-"""Erasing an account: everything that is stored of a person, until only a receipt is left.
+"""Erases an account: all data of a person except a receipt.
 
-A saga that anybody may continue. Each step finds what is still there, removes it and counts it in
-the same transaction; so a worker that dies anywhere is followed by one that goes on, and what is
-done twice is done once. What names something else goes after it: an export's item after its file,
-the account last.
+A saga that any worker can continue. Each step finds remaining items, removes them and counts them
+in
+the same transaction. After a crash another worker continues, and repeated steps have no effect.
+Referring items go last: an export's item after its file, the account at the end.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 
 
 class Elsewhere(Protocol):
-    """Something of a person that lies outside the table, such as files."""
+    """Data of a person outside the table, such as files."""
 
     @property
     def kind(self) -> str:
-        """What it is called in the receipt."""
+        """The name in the receipt."""
         ...
 
     def count(self, account_id: str) -> int:
-        """Say how much of it there is."""
+        """Return the number of items."""
         ...
 
     def remove_all(self, account_id: str, now: datetime) -> datetime | None:
-        """Remove it all; removing it twice is no error.
+        """Remove all of it. Can be repeated.
 
-        Returns None, or until when somebody may still be alive who could write more of it.
+        Returns None, or until when a running worker may still write more.
         """
         ...
 
@@ -61,8 +61,8 @@ def _unwatched(_point: str) -> None:
 class Erasure:
     """The flows, and what they need.
 
-    elsewhere  what lies outside the table; a new kind is one more here
-    sign       makes the receipt's proof
+    elsewhere  data outside the table; a new kind is another entry
+    sign       signs the receipt
     passing    is told the name of each point that the work passes; nobody listens but tests that
                kill a worker there, as with `flows.export_worker`
     """
@@ -75,11 +75,11 @@ class Erasure:
     passing: Callable[[str], None] = _unwatched
 
     def erase(self, account_id: str, now: datetime) -> None:
-        """Erase an account that is due, from wherever the last worker has come to.
+        """Erase a due account, starting at the step that the last worker reached.
 
-        Nothing happens to an account that was restored, or that is gone.
+        Does nothing for a restored or erased account.
 
-        Raises ErasureHeldUp when it has to be continued later.
+        Raises ErasureHeldUp if it has to continue later.
         """
         self.passing("received")
         try:
@@ -104,9 +104,9 @@ class Erasure:
         self.passing("finished")
 
     def start_due(self, now: datetime) -> int:
-        """Have every account erased whose grace is over, or whose worker was lost; say how many.
+        """Send messages for accounts whose grace period is over or whose worker was lost.
 
-        For the schedule. It may run any number of times at once: of two, one sends the message.
+        For the schedule. Can run in parallel: one of two sends the message. Returns the number.
         """
         look_at = next_look(now, ERASURE_LOOK_AGAIN_SECONDS)
         return sum(
@@ -129,7 +129,7 @@ class Erasure:
         row = audit_row(Action.ACCOUNT_ERASURE_STARTED, account.audit, context, actor=SYSTEM_ACTOR)
         look_at = next_look(now, ERASURE_LOOK_AGAIN_SECONDS)
         if not self.deletions.claim(account, look_at, Effects(audit=(row,))):
-            # Restored, or claimed by another worker: the next delivery knows.
+            # Restored, or claimed by another worker. The next delivery finds out.
             raise ErasureHeldUp
         return self.accounts.get(account_id)
 
@@ -165,7 +165,7 @@ class Erasure:
         if self.deletions.finish(account, receipt, signed, effects):
             logger.info("account erased", receipt_id=receipt.id, erased=receipt.erased)
         elif self.deletions.find(account.id) is not None:
-            # Not another worker: a claim has changed hands since it was read.
+            # A claim has changed its owner since it was read.
             raise ErasureHeldUp
 
 

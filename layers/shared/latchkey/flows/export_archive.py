@@ -1,13 +1,13 @@
-"""The archive: one zip of a person's data, written forward only and a segment at a time.
+"""The archive: a zip of a person's data, written sequentially and by segment.
 
-    README.html     what this is, for a person
+    README.html     an explanation for people
     profile.json    a document
     sessions.json   a table, and the same as sessions.csv
     *.ndjson        a long table, one object a line, and the same as .csv
     manifest.json   every file with its size and SHA-256
 
-It is a function of the export's record and its staged segments, and of nothing else: not of the
-clock, not of who packs it. So packing it twice makes the same bytes.
+It depends only on the export's record and its staged segments, not on the clock or the worker.
+Packing it twice gives the same bytes.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ if TYPE_CHECKING:
     from latchkey.flows.export_parts import Part
 
 SCHEMA_VERSION = 1
-"""Of the files in the archive. Raised when a column changes its meaning or goes."""
+"""The format version of the files. Incremented when a column changes its meaning or is removed."""
 
 _CSV_CHUNK_ROWS = 1000
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a spreadsheet compute a cell. Source: OWASP, "CSV Injection"; the last four are the
-full-width forms, which some spreadsheets take for the same."""
+"""Characters that start a formula in a spreadsheet. Source: OWASP, "CSV Injection". The last four
+are
+full-width forms, which some spreadsheets treat alike.
+"""
 
 _JSON = "application/json"
 _CSV = "text/csv"
@@ -51,14 +53,14 @@ _SUFFIXES = {
 
 
 class Output(Protocol):
-    """Where the archive goes: forward only."""
+    """A write-only stream."""
 
     def write(self, content: bytes, /) -> int:
-        """Append."""
+        """Append data."""
         ...
 
     def flush(self) -> None:
-        """Do what can be done about what was appended."""
+        """Process the appended data as far as possible."""
         ...
 
 
@@ -73,7 +75,7 @@ class _File:
 
 
 def encode_row(content: dict[str, Any]) -> bytes:
-    """Write a row as a line of a segment."""
+    """Encode a row as a line of a segment."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
@@ -86,7 +88,7 @@ def pack(
     """Write the whole archive.
 
     read    reads a segment by its name
-    packed  is told of every part that has been written
+    packed  called after each part
     """
     packer = _Packer(export, read, out)
     packer.add_readme()
@@ -187,7 +189,7 @@ class _Packer:
 
     def _csv(self, part: Part, segments: list[Segment]) -> Iterator[bytes]:
         buffer = io.StringIO()
-        # Spreadsheets take a file without the mark for their own country's old encoding.
+        # Without a byte order mark, spreadsheets assume a regional encoding.
         buffer.write(_BYTE_ORDER_MARK)
         writer = csv.writer(buffer, lineterminator="\r\n")
         writer.writerow(part.columns)
@@ -318,7 +320,7 @@ def _pretty(document: Any) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """Write a value as a cell that no spreadsheet computes; numbers stay numbers."""
+    """Return a CSV cell that no spreadsheet computes. Numbers stay numbers."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -348,7 +350,7 @@ def _shown(value: Any) -> str:
 
 
 def _told(name: str, value: Any) -> Any:
-    """Write a time as people do."""
+    """Format a time for people."""
     if isinstance(value, str) and name.endswith(("_at", "_until")):
         return _date(datetime.fromisoformat(value))
     return value
@@ -375,4 +377,4 @@ _LABELS = {
     "former_email": "Former e-mail address",
     "former_email_until": "Former e-mail address is kept until",
 }
-"""Of the profile's fields whose names say little to who is no programmer."""
+"""Explanations of profile fields with unclear names."""

@@ -1,8 +1,8 @@
-"""What is in an export: this list, and nothing else.
+"""The content of an export.
 
-Whoever stores something new of a person adds a part here, or a reason to LEFT_OUT. A test compares
-both with `storage/keys.py`, so that nothing can be forgotten; another compares the fields of what
-is stored with the columns here, so that no secret leaves and no field stays behind.
+Every new kind of stored personal data needs a part here, or a reason in LEFT_OUT. A test compares
+both with `storage/keys.py`. Another test compares stored fields with the columns here, so that no
+secret is exported and no field is forgotten.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 
 class Form(Enum):
-    """How a part is written."""
+    """The format of a part."""
 
     DOCUMENT = "document"
     """One JSON object."""
     TABLE = "table"
-    """A JSON array, and the same as CSV."""
+    """A JSON array, and CSV."""
     LONG_TABLE = "long_table"
-    """One JSON object a line, and the same as CSV: for what has no bound."""
+    """One JSON object per line, and CSV: for tables without a maximum length."""
     FILE = "file"
-    """As it is: rows of `name`, `media_type` and `base64`."""
+    """Files: rows of `name`, `media_type` and `base64`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where the parts come from."""
+    """The sources of the parts."""
 
     sessions: SessionStore
     preferences: PreferenceStore
@@ -61,9 +61,9 @@ class Sources:
 class Row:
     """One row of a part.
 
-    cursor   what comes after it is found again by it; rows are in the order of their cursors
+    cursor   the position to continue after; rows are in the order of their cursors
     content  plain JSON, with the part's columns
-    at       when it was written, where that tells how far a long table has been read
+    at       its time, if that shows the progress in a long table
     """
 
     cursor: str
@@ -72,16 +72,16 @@ class Row:
 
 
 type Rows = Callable[[Sources, Account, str | None], Iterator[Row]]
-"""Reads a part's rows of an account: all of them, or those after a cursor."""
+"""Reads the rows of a part of an account, optionally after a cursor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One part.
 
-    name     of its files, without the suffix; also the step that the owner sees
+    name     of its files, without the suffix; also the export's step
     about    one sentence, for README.html and the manifest
-    holds    the functions of `storage/keys.py` whose items it shows
+    holds    the functions of `storage/keys.py` whose items it has
     columns  of its table, or fields of its document
     """
 
@@ -170,7 +170,7 @@ SESSION_FIELDS = (
 DEVICE_FIELDS = ("name", "type", "browser", "browser_version", "os", "os_version", "model")
 
 PLACE_FIELDS = ("location", "last_ip_address", "last_location")
-"""Of the fields, `last_use` becomes the last two; its digest of the client is left out."""
+"""The field `last_use` becomes the last two columns. Its digest of the client is omitted."""
 
 SESSION_WITHHELD = {
     "account_id": "the same as in the profile",
@@ -225,7 +225,7 @@ HISTORY_COLUMNS = (
     "from_device",
     "request_id",
 )
-"""Of the fields, `actor` becomes `by`, and `sealed` what was sealed in it."""
+"""The field `actor` becomes `by`, and `sealed` its opened content."""
 
 HISTORY_WITHHELD = {"subject_id": "as in the profile"}
 
@@ -255,7 +255,7 @@ def _history(sources: Sources, account: Account, after: str | None) -> Iterator[
 
 
 def _actor(actor: str, account: Account) -> str:
-    # Not the administrator's own pseudonym: that is somebody else's data.
+    # Not the administrator's pseudonym, which is data of another person.
     return _ACTORS.get(actor, "you" if actor == account.audit.id else "an administrator")
 
 
@@ -415,7 +415,7 @@ LEFT_OUT = {
     "heartbeat": "a sign of life of the service; says nothing of the person",
     "task_lease": "of the service's own schedule",
 }
-"""What `storage/keys.py` has beside the parts, and why a person misses nothing by it."""
+"""Items of `storage/keys.py` that are not exported, with the reason."""
 
 
 class _Identified(Protocol):
@@ -424,7 +424,7 @@ class _Identified(Protocol):
 
 
 def _beyond[T: _Identified](after: str | None, found: Iterable[T]) -> Iterator[T]:
-    """Go on after a cursor in what is too little to be asked for in pages."""
+    """Skip rows up to a cursor, for parts that are read at once."""
     return (thing for thing in found if after is None or thing.id > after)
 
 

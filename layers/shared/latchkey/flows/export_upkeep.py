@@ -1,4 +1,4 @@
-"""What keeps exports going and gets rid of them: for the schedule, operators and erasure."""
+"""Requeues, expires, restarts and erases exports."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportUpkeep:
-    """The flows, and what they need. All of them can run twice, and at the same time."""
+    """The flow and its parts. All methods can be repeated and run in parallel."""
 
     accounts: AccountStore
     exports: ExportStore
     files: ExportFiles
 
     def requeue_stuck(self, now: datetime) -> int:
-        """Send the messages of exports again that nobody works on; return how many.
+        """Send messages for exports that have no worker. Returns their number.
 
-        The second net below the outbox: a message that was given up there, or a worker's death
-        that no redelivery followed.
+        The second safety net after the outbox: for a message that was given up, or a dead worker
+        without a redelivery.
         """
         stuck = [export for export in self.exports.due(now) if export.is_open]
         return sum(
@@ -43,10 +43,11 @@ class ExportUpkeep:
         )
 
     def expire(self, now: datetime) -> int:
-        """Remove the files whose time has passed; return how many.
+        """Remove expired files. Returns their number.
 
-        The file first: the export says `expired` from its hour on, whether or not this has run,
-        and a run that dies in between comes back to it.
+        The file goes first. The export shows `expired` from its hour, whether or not this has run,
+        and
+        the next run continues after a crash.
         """
         due = [e for e in self.exports.due(now) if e.status is ExportStatus.READY]
         expired = 0
@@ -59,10 +60,11 @@ class ExportUpkeep:
         return expired
 
     def redrive(self, now: datetime) -> int:
-        """Start every failed export over that can be; return how many.
+        """Restart failed exports. Returns their number.
 
-        For an operator who has repaired what made them fail. One whose owner has asked for
-        another since stays as it is, and so does one that is too large.
+        For an operator, after the repair of the cause. Exports that were too large, or whose owner
+        has
+        requested another one, are skipped.
         """
         redriven = 0
         for export in list(self.exports.failed(now)):
@@ -76,18 +78,19 @@ class ExportUpkeep:
         return redriven
 
     kind: ClassVar[str] = "export"
-    """What exports are called in the receipt of an erasure (`flows.erasure.Elsewhere`)."""
+    """The name of exports in the receipt of an erasure (`flows.erasure.Elsewhere`)."""
 
     def count(self, account_id: str) -> int:
-        """Say how many exports of an account there are."""
+        """Return the number of exports of an account."""
         return len(self.exports.list_by_account(account_id))
 
     def remove_all(self, account_id: str, now: datetime) -> datetime | None:
-        """Remove an account's exports and their files; for the end of the account.
+        """Remove an account's exports and their files.
 
-        Call it after the account has ceased to be active, and again until it returns None: it
-        returns the instant until which a worker may still be alive that could write once more. It
-        has stopped that worker already, but can't know whether it has noticed.
+        Call it after the account was deactivated, and again until it returns None. It returns the
+        time
+        until which a running worker may still write. It has stopped that worker, which may not have
+        noticed yet.
         """
         exports = self.exports.list_by_account(account_id)
         for export in exports:

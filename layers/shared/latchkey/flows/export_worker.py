@@ -1,12 +1,12 @@
-"""Making an export: collect the parts, pack them, publish the file. Killed anywhere, it goes on.
+"""Builds an export: collects the parts, packs them, and publishes the file. Survives crashes.
 
-What makes that true:
-- everything that counts is a conditional write on the export under this worker's lease;
-- rows are staged under names that carry the lease, and count only once the export's record names
-  them: nobody can write over what counts, and nobody reads what does not;
-- the archive follows from that record alone, so packing it again writes the same object again;
-- publishing, freeing the person's place, the audit row and the mail are one transaction.
-So the worst that a kill costs is one segment's work, and nothing is ever done twice.
+This works because:
+- every result is a conditional write on the export with this worker's lease;
+- rows are staged under names with the lease, and are used only after the export's record names
+  them, so an old worker can't overwrite them;
+- the archive depends only on that record, so packing it again writes the same object;
+- publishing, the release of the person's slot, the audit row and the email are one transaction.
+A crash costs at most the work of one segment, and no effect happens twice.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ if TYPE_CHECKING:
     from latchkey.storage.exports import ExportStore
 
 _COLLECTED_PERCENT = 80
-"""Where collecting ends and packing begins."""
+"""The progress between collecting and packing."""
 
 _PACKED_PERCENT = 99
-"""Where packing ends; 100 is a file that can be fetched."""
+"""The progress after packing. 100 is a downloadable file."""
 
 _LONG_TABLE_WEIGHT = 6
-"""Of a long table beside the other parts, in the progress."""
+"""The weight of a long table in the progress, compared with other parts."""
 
 
 def export_message(export: Export, now: datetime) -> OutboxMessage:
-    """Make the message that has an export worked on."""
+    """Return the message that starts or continues an export."""
     body: dict[str, str | int | bool | None] = {
         "account_id": export.account_id,
         "export_id": export.id,
@@ -83,21 +83,21 @@ class Work:
 
     @property
     def account_id(self) -> str:
-        """Whose export it is."""
+        """The account of the export."""
         return str(self.message.body["account_id"])
 
     @property
     def export_id(self) -> str:
-        """Which one."""
+        """The id of the export."""
         return str(self.message.body["export_id"])
 
 
 class _OutOfTimeError(Exception):
-    """The rest is for a further message."""
+    """The time is over. Another message continues."""
 
 
 class _TooLargeError(Exception):
-    """More than one invocation can pack."""
+    """More data than one invocation can pack."""
 
 
 def _unwatched(_point: str) -> None:
@@ -123,12 +123,12 @@ class ExportWorker:
     passing: Callable[[str], None] = _unwatched
 
     def work(self, work: Work) -> None:
-        """Take an export as far as time allows: to its end, or to a further message.
+        """Process an export as far as time allows: to its end, or to another message.
 
-        A message that finds its export finished does nothing but sweep up.
+        For a finished export it only cleans up.
 
-        Raises ExportBusy or ExportLeaseLost when it is another worker's, and what storage raises:
-        the message has to come again then.
+        Raises ExportBusy or ExportLeaseLost if another worker has it, and errors of storage. The
+        message must then be delivered again.
         """
         self.passing("received")
         now = self.clock.now()
@@ -154,7 +154,7 @@ class ExportWorker:
             self._make(export, account, work)
 
     def dead_letter(self, message: OutboxMessage) -> None:
-        """Give up what no delivery could finish, so that its owner sees it.
+        """Mark an export as failed after the last delivery.
 
         Raises ExportBusy while a worker may still be alive.
         """
@@ -229,7 +229,7 @@ class ExportWorker:
 
 
 class _Making:
-    """One worker's work on one export; `export` is what its record says, from step to step."""
+    """The work of one worker on one export. `export` is its current record."""
 
     def __init__(self, worker: ExportWorker, export: Export, account: Account, work: Work) -> None:
         self.export = export
@@ -293,9 +293,9 @@ class _Making:
         self._passing("checkpointed")
 
     def _fraction(self, part: Part, row: Row) -> float:
-        """Tell how much of a long table was read: of the time that it covers, as it is in order.
+        """Return the share of a long table that was read, by the time that it covers.
 
-        Its length is not known, and counting would cost as much as reading.
+        Its length is unknown, and counting would cost as much as reading.
         """
         if row.at is None or part.form is not Form.LONG_TABLE:
             return 0
@@ -307,7 +307,7 @@ class _Making:
     # Packing ---------------------------------------------------------------------------------
 
     def begin_packing(self) -> None:
-        """Write down that everything is there. Raises _OutOfTimeError."""
+        """Record that everything is staged. Raises _OutOfTimeError."""
         if self.export.packed_at is not None:
             return
         self._passing("all_collected")
@@ -321,11 +321,11 @@ class _Making:
         self._passing("packing_begun")
         seconds = self._size() / EXPORT_PACK_BYTES_PER_SECOND
         if self._work.seconds_left() < seconds + EXPORT_HAND_OVER_SECONDS:
-            # A whole invocation is enough for EXPORT_MAX_SEGMENTS, so this happens once.
+            # A complete invocation is enough for EXPORT_MAX_SEGMENTS, so this happens once.
             raise _OutOfTimeError
 
     def pack(self) -> tuple[int, str]:
-        """Write the archive; return its size and SHA-256. Raises ExportLeaseLost."""
+        """Write the archive. Returns its size and SHA-256. Raises ExportLeaseLost."""
         export, worker = self.export, self._worker
         archive = worker.files.write_archive(export.id)
         self._passing("upload_begun")
@@ -352,7 +352,7 @@ class _Making:
         percent = _COLLECTED_PERCENT + int((_PACKED_PERCENT - _COLLECTED_PERCENT) * done)
         if percent > self.export.progress:
             self.export = replace(self.export, progress=percent)
-            # Also asks whether the lease is still ours, before any more work.
+            # Also checks the lease before any more work.
             self._worker.exports.checkpoint(self.export)
             self._passing("packing_checkpointed")
 

@@ -1,4 +1,4 @@
-"""A person's own exports: ask for one, watch it, download it."""
+"""The caller's exports: request, progress, download."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Where a file can be fetched from, by whoever holds it, for a short while."""
+    """A download link, for a short time."""
 
     url: str
     expires_at: datetime
@@ -54,9 +54,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """An export, and what its reader may have of it.
+    """An export, and its link if the caller may have one.
 
-    blocked  whether there is a file, but no link because the reader has to reauthenticate first
+    blocked  the link needs a newer authentication
     """
 
     export: Export
@@ -66,7 +66,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exports:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     store: ExportStore
@@ -77,7 +77,7 @@ class Exports:
     def request(
         self, caller: Caller, key: IdempotencyKey | None, context: RequestContext
     ) -> Export:
-        """Have an export made; for a key that was used before, show what it has made.
+        """Start an export. A repeated key returns its export.
 
         Raises ExportAlreadyRunning, TooManyAttempts, AccountNotFound, IdempotencyKeyReused.
         """
@@ -90,7 +90,7 @@ class Exports:
             try:
                 return self._make(account, caller, key, context)
             except (ExportAlreadyRunning, TooManyAttempts):
-                # What stands in the way may be what this very key has just made.
+                # The running export may be the result of this key.
                 made = self._made(caller, key, context)
                 if made is None:
                     raise
@@ -101,7 +101,7 @@ class Exports:
     def _make(
         self, account: Account, caller: Caller, key: IdempotencyKey | None, context: RequestContext
     ) -> Export | Conflict:
-        """Create an export, unless another request came in between."""
+        """Create an export, unless a concurrent request has created one."""
         version = self.store.ledger_version(account.id)
         self._require_below_limit(account.id, context.now)
         export = Export(id=context.new_id("exp"), account_id=account.id, created_at=context.now)
@@ -124,7 +124,7 @@ class Exports:
         return None if created is None else self.store.find(caller.account_id, created.export_id)
 
     def list_all(self, caller: Caller, context: RequestContext) -> list[Found]:
-        """List the caller's exports, newest first, each as `read` shows it."""
+        """List the caller's exports, newest first, each as in `read`."""
         exports = self.store.list_by_account(caller.account_id)
         ready = [e for e in exports if e.status_at(context.now) is ExportStatus.READY]
         recent = _is_recent(caller, context.now)
@@ -138,12 +138,13 @@ class Exports:
         ]
 
     def read(self, caller: Caller, export_id: str, context: RequestContext) -> Found:
-        """Show one export, with a link to its file when there is one and the caller may have it.
+        """Return an export, with a link if it has a file and the caller may have it.
 
-        The link needs a recent proof of who the caller is: it opens everything to whoever holds
-        it, without another question. Each is recorded before it is handed out.
+        The link requires a recent authentication, because it works for anybody who has it. Each
+        link
+        is recorded before it is returned.
 
-        Raises ExportNotFound for one that is not there or not the caller's.
+        Raises ExportNotFound if the export does not exist or is another person's.
         """
         export = None
         if is_id("exp", export_id):
@@ -160,7 +161,7 @@ class Exports:
     def _links(
         self, exports: Sequence[Export], caller: Caller, context: RequestContext
     ) -> dict[str, Link]:
-        """Make a link to each file; none if a file has just gone. One audit row names them all."""
+        """Create a link for each file, or none if a file is gone. One audit row names them."""
         account = self.accounts.get(caller.account_id)
         row = audit_row(
             Action.EXPORT_LINK_ISSUED,
@@ -178,7 +179,7 @@ class Exports:
         return links if recorded else {}
 
     def _require_below_limit(self, account_id: str, now: datetime) -> None:
-        """Count what was made within a day; what failed was our fault and does not count."""
+        """Count the exports of the last day, without failed ones."""
         made = [
             export.created_at
             for export in self.store.list_by_account(account_id)

@@ -1,8 +1,9 @@
-"""Heartbeats: one through each stream, so that a consumer that stopped is noticed.
+"""Heartbeats through each stream, so that a stopped consumer is detected.
 
-A consumer of a stream is invoked when there is something to consume. On a stack that nobody uses,
-"nothing to do" and "broken" look the same. With a heartbeat every few minutes, no invocation means
-broken, and the template's alarms on silence ring for nothing else.
+A consumer of a stream is invoked only for records. On an idle stack "no work" and "broken" look the
+same. With a heartbeat every few minutes, missing invocations mean that a consumer is broken, and
+the
+template's alarms for missing invocations do not start on an idle stack.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeats:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     outbox: OutboxStore
     audit: AuditLog
 
     def send(self, now: datetime) -> int:
-        """Send a heartbeat through each stream that is due for one; return how many.
+        """Send due heartbeats. Returns their number.
 
-        The outbox's relay and the recorder of requests get one with each run. The audit trail gets
-        a row an hour: rows are kept for a year, and each is signed and archived.
+        The outbox's relay and the recorder of requests get one in each run. The audit trail gets a
+        row
+        per hour, because rows are kept for a year, signed and archived.
         """
         self.outbox.put_heartbeat(now)
         log_heartbeat()

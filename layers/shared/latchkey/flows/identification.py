@@ -1,4 +1,4 @@
-"""Whose address or username was typed, without telling whether anybody has it."""
+"""Finds the account of a typed address or username, without revealing whether it exists."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _EMAIL, _USERNAME = "email", "username"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """What was typed, and the account that it names.
+    """A typed identifier, and its account if there is one.
 
-    typed    a digest of the identifier. What was typed may be a password in the wrong field, so it
-             is never kept as it is
-    whose    the account's id; `typed` if nobody has the identifier
+    typed    a digest of the identifier, which may be a password in the wrong field and is never
+             stored
+    whose    the account's id; `typed` for an unknown identifier
     """
 
     account: Account | None
@@ -36,28 +36,28 @@ class Identified:
 
     @property
     def whose(self) -> str:
-        """Name the account, or nobody, for counters and for reads that find nothing."""
+        """A key for counters and reads: the account's, or one that finds nothing."""
         return self.typed if self.account is None else self.account.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identification:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     peppers: PepperStore
 
     def find(self, identifier: str) -> Account | None:
-        """Find an account by its e-mail address or its username.
+        """Find an account by its email address or username.
 
-        The same requests are made whether or not there is one.
+        The requests to storage are the same for an unknown identifier.
         """
         return self._find(*_fold(identifier))
 
     def identify(self, identifier: str, now: datetime) -> Identified:
-        """Find an account, and name what was typed. All spellings of an identifier have one name.
+        """Find an account, and return a pseudonym that all spellings of the identifier share.
 
-        A new pepper changes the names, once in its life: counters by them start afresh then.
+        A new pepper changes the pseudonyms, so counters restart.
         """
         kind, key = _fold(identifier)
         secret = derive_key(self.peppers.current(now), Use.IDENTIFIER)
@@ -71,12 +71,12 @@ class Identification:
 
 
 def _fold(identifier: str) -> tuple[str, str]:
-    """Bring what was typed into the key that an account could be found by."""
-    # Folded first: an input method may have typed the @ in full width.
+    """Return the key that an account with this identifier would have."""
+    # Folded first: an input method may have typed a full-width @.
     if "@" not in username_key(identifier):
         return _USERNAME, username_key(identifier)
     try:
         return _EMAIL, email_key(normalise_email(identifier))
     except InvalidInput:
-        # What can't be an address is nobody's, and answered as an unknown one.
+        # An invalid address is treated as an unknown one.
         return _EMAIL, username_key(identifier)

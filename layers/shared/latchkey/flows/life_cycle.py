@@ -1,7 +1,7 @@
-"""An account's life cycle: deleted, restored, suspended, let in again.
+"""The status of an account: deletion, restoration, suspension.
 
-Every change is a fence: state, audit row, the end of every session and what follows from it are
-one transaction. A sign-in that commits at the same time cancels it, and it is decided again.
+Each change is one transaction of the status, the audit row, the end of all sessions and the outbox
+messages. A concurrent sign-in cancels the transaction, and it is tried again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LifeCycle:
     """The flows, and what they need.
 
     grace       how long a deleted account can be restored
-    restorable  whether the mail of a deletion has a link with which its owner restores the account
+    restorable  whether the deletion email has a link to restore the account
     """
 
     accounts: AccountStore
@@ -67,11 +67,11 @@ class LifeCycle:
     def delete(
         self, account_id: str, caller: Caller, context: RequestContext, *, hard: bool
     ) -> Ordered:
-        """Delete an account: nobody is signed in any more when this returns, and nobody signs in.
+        """Delete an account. After the return all sessions have ended and sign-in is refused.
 
-        hard  it is erased at once, and nobody can restore it
+        hard  the erasure starts at once, and the account can't be restored
 
-        An account that is deleted already stays as it is, but for a hard deletion.
+        A deleted account stays unchanged, except for a hard deletion.
 
         Raises AccountNotFound, LastAdministrator.
         """
@@ -113,15 +113,15 @@ class LifeCycle:
         row = row_by(caller, before, context, own=ordered, by_admin=ordered_by_admin)
         if hard:
             return Effects(audit=(row,), outbox=(erasure_message(before.id, context),))
-        # What an administrator has deleted is not for its owner to bring back.
+        # Only an administrator can restore an account that an administrator deleted.
         own = caller.account_id == before.id
         mail = AccountDeleted(account_id=before.id, restorable=self.restorable and own)
         return Effects(audit=(row,), outbox=(mail.message(context),))
 
     def restore(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
-        """Give a deleted account back to its owner; one that is not deleted stays as it is.
+        """Restore a deleted account. One that is not deleted stays unchanged.
 
-        Raises AccountNotFound, and ErasureStarted once the purge has claimed it.
+        Raises AccountNotFound, and ErasureStarted after the erasure has begun.
         """
 
         def row(account: Account) -> AuditRow:
@@ -131,12 +131,13 @@ class LifeCycle:
         return self._let_in(account_id, AccountStatus.DELETED, context, after=_restored, row=row)
 
     def restore_by_link(self, token: SingleUseToken, context: RequestContext) -> Account:
-        """Give a deleted account back to whoever reads its mail, and use their link up.
+        """Restore a deleted account with an emailed link, and redeem the link.
 
-        Race: whoever comes second finds an account that is not deleted any more.
+        Race: the second of two finds an account that is not deleted anymore.
 
-        Raises AccountNotFound, ErasureStarted, and SingleUseTokenInvalid unless the account is
-        still deleted as it was when the link was mailed.
+        Raises AccountNotFound, ErasureStarted, and SingleUseTokenInvalid unless the deletion is
+        still
+        the one that the link was mailed about.
         """
 
         def row(account: Account) -> AuditRow:
@@ -160,7 +161,7 @@ class LifeCycle:
     # Suspension ------------------------------------------------------------------------------
 
     def suspend(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
-        """Sign somebody out everywhere and let nobody in; the account keeps everything.
+        """Suspend an account: end all sessions and refuse sign-in. No data is removed.
 
         Raises AccountNotFound, ErasureStarted, LastAdministrator.
         """
@@ -198,7 +199,7 @@ class LifeCycle:
         return self.accounts.get(account_id)
 
     def unsuspend(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
-        """Let somebody in again; they sign in anew. Raises AccountNotFound, ErasureStarted."""
+        """End a suspension. The owner signs in again. Raises AccountNotFound, ErasureStarted."""
 
         def row(account: Account) -> AuditRow:
             action = Action.ACCOUNT_UNSUSPENDED_BY_ADMIN
@@ -248,16 +249,16 @@ class LifeCycle:
         return account
 
     def _without_last_admin(self, before: Account, after: Account) -> Account:
-        """Return `after`. Raises LastAdministrator if nobody could administer then."""
+        """Return `after`. Raises LastAdministrator if no administrator would be left."""
         leaves = before.is_working_admin and not after.is_working_admin
         if leaves and self.administrators.count() <= 1:
-            # The condition of the write decides; this is for the error.
+            # The condition of the write decides. This check gives the error.
             raise LastAdministrator
         return after
 
 
 class _UnchangedError(Exception):
-    """The account is in the wanted state already: another request was first."""
+    """The account already has this status: another request was first."""
 
     def __init__(self, account: Account) -> None:
         super().__init__(account.id)
@@ -271,7 +272,7 @@ _ORDERED_ACTIONS = {
 
 
 def erasure_message(account_id: str, context: RequestContext) -> OutboxMessage:
-    """Make the message that has an account erased."""
+    """Return the message that starts the erasure of an account."""
     return OutboxMessage(
         id=context.new_id("out"), queue=Queue.PURGE, body={"account_id": account_id}
     )

@@ -1,4 +1,4 @@
-"""Taking the links of mails back: from a text that somebody sent to a token that is still good."""
+"""Accepts emailed links: from the text in a request to a valid token."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """The mechanism, and what it needs."""
+    """The flow and its parts."""
 
     tokens: SingleUseTokenStore
     peppers: PepperStore
 
     def accept(self, text: str, now: datetime, *purposes: Purpose) -> SingleUseToken:
-        """Find the token that a text names, if we made it for one of these purposes.
+        """Return the token of a text, if it is valid for one of these purposes.
 
-        It is not used up by this: whoever acts on it redeems it in the write of what it is for
+        The token is not redeemed here, but in the transaction of its effect
         (`storage.single_use_tokens.redeem`).
 
-        Raises SingleUseTokenInvalid for a token that is forged, used or too old, alike.
+        Raises SingleUseTokenInvalid for a forged, used or expired token.
         """
         presented = parse(text)
         pepper = None if presented is None else self.peppers.find(presented.pepper_id)
@@ -46,9 +46,9 @@ class Links:
         return token
 
     def count_password(self, token: SingleUseToken) -> int:
-        """Count a password that goes with a link, before it is verified; return how many it were.
+        """Count a password attempt with a link before it is verified. Returns the number.
 
-        Raises SingleUseTokenInvalid if the link has been used or given up, or has had too many.
+        Raises SingleUseTokenInvalid if the link was used, is void, or has had too many attempts.
         """
         tried = self.tokens.count_password(token.id)
         if tried is None or tried > PASSWORDS_PER_LINK:
@@ -56,18 +56,18 @@ class Links:
         return tried
 
     def give_up(self, token: SingleUseToken) -> None:
-        """Make a link void."""
+        """Void a link."""
         self.tokens.delete(token.id)
 
     def require(self, token: SingleUseToken, now: datetime) -> None:
-        """Raise SingleUseTokenInvalid if the token has been used since it was accepted."""
+        """Raise SingleUseTokenInvalid if the token was used since it was accepted."""
         if self.tokens.find(token.id, now) is None:
             raise no_longer_good()
 
 
 @contextlib.contextmanager
 def link_of_account() -> Iterator[None]:
-    """Answer the link of an account that is erased meanwhile as any link that does not work."""
+    """Return the response of an invalid link for an account that is erased meanwhile."""
     try:
         yield
     except AccountNotFound:
@@ -75,7 +75,7 @@ def link_of_account() -> Iterator[None]:
 
 
 def no_longer_good() -> SingleUseTokenInvalid:
-    """Say that a link does not work (any more), whatever the reason."""
+    """Return the error of an invalid link, for any reason."""
     return SingleUseTokenInvalid(
         Problem("token", ProblemCode.SINGLE_USE_TOKEN_INVALID, "Ask for a new link.")
     )

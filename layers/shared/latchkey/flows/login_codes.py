@@ -1,4 +1,4 @@
-"""Codes by mail that let an account's owner sign in although strangers guess at the password.
+"""Emailed codes that let the owner sign in after too many wrong passwords of others.
 
 Whoever sends a code shows that they read the account's mail. It opens nothing alone: it only has
 the password looked at, under a limit of its own that strangers can't reach (ADR 17).
@@ -26,29 +26,30 @@ if TYPE_CHECKING:
     from latchkey.storage.mailed_codes import MailedCodeStore
 
 NOBODY = "nobody"
-"""Stands for the account in a message about an identifier that nobody has."""
+"""Replaces the account id in a message about an unknown identifier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginCodes:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     identification: Identification
     codes: MailedCodeStore
 
     def request(self, identifier: str, context: RequestContext) -> None:
-        """Have a code mailed to the owner of an address or username, if somebody has it.
+        """Email a code to the owner of an address or username, if there is one.
 
-        A message is written in any case, and the worker finds out that there is nobody to write to:
-        neither the answer nor the requests that are made tell who has an account.
+        A message is always written, and the worker finds out whether there is an account. Neither
+        the
+        response nor the storage requests reveal it.
         """
         account = self.identification.find(identifier)
         mail = LoginCode(account_id=NOBODY if account is None else account.id)
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     def require(self, text: str, found: Identified, now: datetime) -> MailedCode:
-        """Find the code that somebody has typed. Raises CodeInvalid."""
+        """Return the code for a typed text. Raises CodeInvalid."""
         digest = digest_of(text, purpose=CodePurpose.SIGN_IN, account_id=found.whose)
         code = self.codes.find(digest, now)
         if code is None or found.account is None or code.state != state_of(found.account):
@@ -56,6 +57,6 @@ class LoginCodes:
         return code
 
     def require_unused(self, code: MailedCode, now: datetime) -> None:
-        """Raise CodeInvalid if the code has been used since it was found."""
+        """Raise CodeInvalid if the code was used since it was found."""
         if self.codes.find(code.digest, now) is None:
             raise CodeInvalid

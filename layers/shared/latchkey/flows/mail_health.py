@@ -1,4 +1,4 @@
-"""Bounces and complaints: an address that does not want our mails, or does not exist, gets none."""
+"""Stops emails to addresses that bounce or complain."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailHealth:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     suppressions: MailSuppressionStore
 
     def record(self, event: MailEvent, context: RequestContext) -> int:
-        """Stop the mails to each address of an event; return to how many they were stopped.
+        """Stop emails to each address of an event. Returns the number of stopped ones.
 
-        An address that no account has is left alone: nothing is sent to it unasked, and nothing is
-        to be kept of somebody who was erased. SES's own list knows it.
+        An address without an account is ignored: it gets no emails anyway, and no data of an erased
+        person may be stored. The suppression list of SES has it.
         """
         stopped = 0
         for address in event.addresses:
@@ -53,7 +53,7 @@ class MailHealth:
         return stopped
 
     def allow(self, address: str, context: RequestContext) -> bool:
-        """Send mails to an address again, by order of whoever may call the function itself.
+        """Allow emails to an address again. IAM authorizes the caller of the function.
 
         Returns False if they were not stopped. Raises AccountNotFound.
         """

@@ -1,7 +1,7 @@
-"""Writing and sending the mails that other flows have asked for.
+"""Renders and sends the emails of other flows.
 
-A link carries its token in the fragment, which browsers send to nobody: it is in no log of a
-server or proxy and in no Referer.
+Links have their token in the fragment, which browsers do not send: it is in no log and in no
+Referer.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PAGES = {
     Purpose.NOT_ME: "not-me",
     Purpose.RESTORE_ACCOUNT: "restore-account",
 }
-"""Where a link leads, below the link base; the page reads the token from its own address."""
+"""The path of a link below the link base. The page reads the token from its own address."""
 
 FORGOT_PASSWORD_PAGE = "forgot-password"  # noqa: S105 - a page
 EXPORTS_PAGE = "exports"
@@ -61,20 +61,20 @@ PAGES_OF_NOTICES: dict[type[mails.AccountMail], str] = {
     mails.AddressTaken: FORGOT_PASSWORD_PAGE,
     mails.ExportReady: EXPORTS_PAGE,
 }
-"""Where links without a token lead."""
+"""The path of links without a token."""
 
 
 class MailSender(Protocol):
-    """What sends a mail."""
+    """Sends emails."""
 
     def send(self, to: str, letter: Letter) -> None:
-        """Send it, or raise: MailPostponed when it can't be sent before some time."""
+        """Send an email. Raises MailPostponed above a limit."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedLink:
-    """A link that a mail will have. Its token is issued only if the mail goes out."""
+    """A link in an email. Its token is issued only if the email is sent."""
 
     page: str
     token: SingleUseToken
@@ -82,7 +82,7 @@ class PlannedLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCode:
-    """A code that a mail will have. It is issued only if the mail goes out."""
+    """A code in an email. It is issued only if the email is sent."""
 
     purpose: CodePurpose
     account: Account
@@ -91,9 +91,9 @@ class PlannedCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A mail before it is written: to whom, and what its template needs.
+    """An email before rendering: the recipient and the data of its template.
 
-    account_id  whose address it is; None when nothing is left of the account
+    account_id  of the recipient; None for an erased account
     """
 
     to: str
@@ -106,9 +106,9 @@ class Draft:
 class Mailing:
     """The flow, and what it needs.
 
-    link_base     what links start with: from the configuration, never from a request's Host
-    service_name  what people know the service by
-    support_contact  where people with questions turn to; empty: nowhere
+    link_base     the start of links: from the configuration, never from a request's Host
+    service_name  the name of the service in emails
+    support_contact  an address or page for support; empty: none
     """
 
     accounts: AccountStore
@@ -124,17 +124,18 @@ class Mailing:
     support_contact: str
 
     def send(self, message: OutboxMessage, now: datetime) -> None:
-        """Write the mail of a message that its worker has claimed, and send it.
+        """Render and send the email of a claimed message.
 
-        Nothing is sent when there is nobody to send it to any more: an unknown address, an account
-        that was verified, erased or suspended in the meantime. Nothing is sent either when the
-        mailbox has had too many mails of this kind (`domain.limit_table.MAILS`), or when mails to
-        the address have bounced or were reported as spam (`flows.mail_health`).
+        Nothing is sent for an unknown address, or for an account that was verified, erased or
+        suspended in the meantime. Nothing is sent above the limits of the mailbox
+        (`domain.limit_table.MAILS`), or after a bounce or complaint (`flows.mail_health`).
 
-        Race: the message is removed when this returns. If the process dies between SES's answer
-        and that, or if the answer is lost, the mail is sent once more when the lease has run out:
-        SES knows no idempotency key, and a security notice that comes twice is better than one
-        that never comes. Each of the two has a link of its own; of the two links one works.
+        Race: the message is removed after the return. If the process crashes before that, or the
+        response of SES is lost, the email is sent again after the lease: SES has no idempotency
+        key,
+        and a repeated security notice is better than a missing one. Each has its own link, and one
+        of
+        the two works.
         """
         mail = mails.mail_of(message)
         kind = mails.KINDS[type(mail)]
@@ -167,9 +168,9 @@ class Mailing:
     def _count(
         self, message: OutboxMessage, mail: mails.Mail, draft: Draft, now: datetime
     ) -> int | None:
-        """Count a mail to its mailbox; return how many more may follow, or None to drop it."""
+        """Count an email to its mailbox. Returns how many may follow, or None to drop it."""
         if message.attempt > 1:
-            # Counted by the first attempt. Retries during an outage must not use the allowance up.
+            # Counted by the first attempt only. Retries during an outage must not use up the limit.
             return 1
         kind = mails.KINDS[type(mail)]
         name = f"{kind.value}-owed" if getattr(mail, "owed", False) else kind.value
@@ -280,7 +281,7 @@ class Mailing:
 
     def _email_changed(self, account: Account, address: str, now: datetime) -> Draft | None:
         if email_key(account.email) == email_key(address):
-            # Undone already, by the link of an earlier delivery of this very mail.
+            # The change was already undone, with the link of an earlier copy of this email.
             return None
         link = None
         if account.has_former_email(now) and account.former_email == address:
@@ -333,7 +334,7 @@ class Mailing:
         return _to(account, link=link, purge_date=account.purge_at.date())
 
     def _find(self, address: str) -> Account | None:
-        """Find the active account of an address that somebody has typed."""
+        """Find the active account of a typed address."""
         try:
             account = self.accounts.find_by_email(email_key(normalise_email(address)))
         except InvalidInput:
@@ -341,7 +342,7 @@ class Mailing:
         return account if account and account.status is AccountStatus.ACTIVE else None
 
     def _facts(self, account_id: str, session_id: str | None, at: datetime) -> dict[str, object]:
-        """Say what, where and when; a device that is not known any more is left out."""
+        """Return device, place and time. A removed session has no device."""
         session = self.sessions.find(account_id, session_id) if session_id else None
         return {
             "time": at,
@@ -375,13 +376,13 @@ class Mailing:
 
 
 def _to(account: Account, **values: object) -> Draft:
-    """Address a mail to the account's own, stored address."""
+    """Address an email to the stored address of the account."""
     language = account.speaking_language
     return Draft(to=account.email, language=language, values=values, account_id=account.id)
 
 
 def _masked(address: str) -> str:
-    """Show as much of an address as its owner needs to recognise it."""
+    """Shorten an address so that only its owner recognizes it."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}•••@{domain}"
 

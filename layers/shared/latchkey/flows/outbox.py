@@ -1,4 +1,4 @@
-"""Relaying: from the outbox to the queues, at least once."""
+"""Relays outbox messages to the queues, at least once."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 class QueueSender(Protocol):
-    """What the relay needs of the queues."""
+    """The interface of the queues."""
 
     def send(self, queue: Queue, message_ids: Sequence[str], *, delay: timedelta = ...) -> set[str]:
-        """Send messages; return those that were not accepted. Raises KeyError: no such queue."""
+        """Send messages. Returns the rejected ones. Raises KeyError for an unknown queue."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRelay:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     outbox: OutboxStore
     queues: QueueSender
 
     def relay(self, messages: Iterable[tuple[Queue, str]]) -> set[str]:
-        """Send messages to their queues; return the ids of those worth another try.
+        """Send messages to their queues. Returns the ids of those to retry.
 
-        A message for a queue that this deployment does not have is no reason to hold up those
-        behind it: it stays in the outbox, and `relay_overdue` comes back to it.
+        A message for an unknown queue does not block the others: it stays in the outbox, and
+        `relay_overdue` retries it.
         """
         by_queue: dict[Queue, list[str]] = defaultdict(list)
         for queue, message_id in messages:
@@ -49,10 +49,11 @@ class OutboxRelay:
         return failed
 
     def relay_overdue(self, now: datetime) -> int:
-        """Send what should have been worked on by now once more; return how many were sent.
+        """Send overdue messages again. Returns their number.
 
-        For the schedule that cleans up: this is what makes the promise of the outbox good when a
-        stream record was lost, or when every delivery of a message fell into one long outage.
+        For the schedule: this covers lost stream records, and messages whose deliveries all failed
+        in
+        a long outage.
         """
         overdue = list(self.outbox.list_overdue(now))
         return len(overdue) - len(self.relay(overdue))

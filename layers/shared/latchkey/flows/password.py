@@ -1,4 +1,4 @@
-"""An account's password: changed by who knows it, replaced by who reads its mail."""
+"""Changes and resets of passwords."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Password:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     passwords: Passwords
@@ -45,30 +45,31 @@ class Password:
     throttling: Throttling
 
     def request_reset(self, address: str, context: RequestContext) -> None:
-        """Mail a link to choose a new password, if the address has an account.
+        """Email a link to choose a new password, if the address has an account.
 
-        Nothing is looked up here: neither the answer nor its time can tell who has an account. The
-        worker that sends the mail drops it if the mailbox has had too many.
+        Nothing is read here, so that neither the response nor its time reveals an account. The
+        worker
+        drops the email above the limit of the mailbox.
 
-        Raises InvalidInput for what can't be an address.
+        Raises InvalidInput for an invalid address.
         """
         mail = ResetPassword(address=normalise_email(address))
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     @link_of_account()
     def reset(self, token_text: str, new_password: str, context: RequestContext) -> str:
-        """Set the password of who got the link, and end every session; it starts none.
+        """Set a new password with an emailed link. All sessions end and none starts.
 
-        The device that it is done on is known from then on, so that nobody who goes on guessing
-        keeps it from signing in. Returns the device's id.
+        The device becomes a known device, so wrong passwords of others do not block it. Returns its
+        id.
 
-        The link was mailed to the account's address, so the address is confirmed by it. If
-        somebody else had opened the account with it, they have nothing left: no session, no
-        password, and no link of theirs works any more.
+        The link was sent to the account's address, so the address is confirmed. If somebody else
+        had
+        registered the account with it, their sessions, password and links stop working.
 
-        Race: of any number that use the link at once one succeeds.
+        Race: of parallel uses of the link one succeeds.
 
-        Raises SingleUseTokenInvalid, WeakPassword; the token is used up by success only.
+        Raises SingleUseTokenInvalid, WeakPassword. Only a success redeems the token.
         """
         token = self.links.accept(token_text, context.now, Purpose.RESET_PASSWORD)
         device_id = context.device_id or context.new_id("dev")
@@ -103,7 +104,7 @@ class Password:
             )
 
         self.ending.end(token.account_id, decide, context)
-        # Whoever waited because of wrong guesses comes in at once; it is done without, too.
+        # Ends the wait after wrong passwords. A failure here does not matter.
         with contextlib.suppress(TemporarilyUnavailable):
             self.throttling.after_password_reset(account.id)
         return device_id
@@ -111,9 +112,9 @@ class Password:
     def change(
         self, caller: Caller, current_password: str, new_password: str, context: RequestContext
     ) -> int:
-        """Replace the caller's password and end their other sessions; return how many.
+        """Change the caller's password and end their other sessions. Returns their number.
 
-        Race: of two changes at once one finds that the current password is not current any more.
+        Race: of two parallel changes one finds that the current password is outdated.
 
         Raises TooManyAttempts, InvalidCredentials, PasswordResetRequired, WeakPassword.
         """
@@ -126,7 +127,7 @@ class Password:
         new_hash = self._hash(account, new_password)
 
         def decide(account: Account, active: Sequence[Session]) -> Ending:
-            # In the same epoch, another hash is one of the same password under newer parameters.
+            # In the same epoch, another hash is of the same password with newer parameters.
             has_ended = account.sign_in_epoch != known_epoch
             if has_ended and account.password_hash != known_hash:
                 raise InvalidCredentials

@@ -1,4 +1,4 @@
-"""Erasing somebody's pictures: what they uploaded, and what was shown of it."""
+"""Erases the uploads and the avatar of a person."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureErasure:
-    """The flow, and what it needs: it is one `flows.erasure.Elsewhere`.
+    """The flow and its parts. Implements `flows.erasure.Elsewhere`.
 
-    A form to upload with that was handed out minutes before can still be sent by its owner. What
-    comes then is nobody's: nothing can show it, and the bucket's rule removes it within a day.
+    The owner can still send an upload form that was signed minutes before. The file can't be used,
+    and the bucket deletes it within a day.
     """
 
     accounts: AccountStore
@@ -27,12 +27,12 @@ class PictureErasure:
     kind: ClassVar[str] = "picture"
 
     def count(self, account_id: str) -> int:
-        """Say how many pictures there are of a person."""
+        """Return the number of pictures of a person."""
         shown = self.accounts.get(account_id).avatar_id is not None
         return shown + len(self.media().list_uploads(account_id))
 
     def remove_all(self, account_id: str, now: datetime) -> datetime | None:
-        """Remove them; the account that shows one goes after it, so that a successor finds it."""
+        """Remove them. The account, which names the avatar, is removed later."""
         del now
         avatar_id = self.accounts.get(account_id).avatar_id
         if avatar_id is not None:

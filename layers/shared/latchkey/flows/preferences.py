@@ -1,4 +1,4 @@
-"""A person's preferences: read, replaced, reset; by themselves or by an administrator."""
+"""Preferences: read, replaced or reset by their owner or an administrator."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreferenceFlows:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     store: PreferenceStore
 
     def read(self, account_id: str, caller: Caller, context: RequestContext) -> Preferences:
-        """Return a person's preferences; version 0 and an empty document if none were ever set.
+        """Return the preferences, or version 0 and an empty document.
 
-        If somebody else reads them, that is recorded first.
+        A read by an administrator is recorded first.
 
         Raises AccountNotFound.
         """
@@ -51,9 +51,9 @@ class PreferenceFlows:
         *,
         expected_versions: frozenset[int] | None = None,
     ) -> Preferences:
-        """Replace all preferences: a key that the document lacks is no longer set.
+        """Replace all preferences. An absent key is removed.
 
-        expected_versions  what the client has seen; None: any
+        expected_versions  that the client has read; None: any
 
         Raises AccountNotFound, PreconditionFailed.
         """

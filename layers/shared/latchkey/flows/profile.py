@@ -1,4 +1,4 @@
-"""A person's account as they fill it in: read it, change it, look back on what they agreed to."""
+"""The profile of an account, and the history of its consents."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from latchkey.storage.consents import ConsentStore
 
 _SHOWN_AS = {"avatar_id": "avatar_url"}
-"""What people call a field that they know under another name."""
+"""Public names of fields that differ from the account's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     consents: ConsentStore
     consent_text_version: str
 
     def read(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
-        """Return an account. That somebody else looks is noted before they get to see it.
+        """Return an account. A read by an administrator is recorded first.
 
-        Raises AccountNotFound if it never was or has just been erased.
+        Raises AccountNotFound.
         """
         account = self.accounts.get(account_id)
         if caller.account_id != account_id:
@@ -61,13 +61,13 @@ class Profile:
         expected_versions: frozenset[int] | None = None,
         also: Sequence[Change] = (),
     ) -> Account:
-        """Change fields of an account; those that are not named stay as they are.
+        """Change the given fields of an account.
 
-        changes  by the account's own field names, validated; None clears
-        expected_versions  what the client has seen; None: it does not mind
+        changes  by the account's field names, validated; None clears a field
+        expected_versions  that the client has read; None: any
         also     further changes
 
-        When everything is so already nothing is written: it has been read, and no more.
+        Writes nothing if no value changes.
 
         Raises AccountNotFound, PreconditionFailed, UsernameTaken.
         """
@@ -75,7 +75,7 @@ class Profile:
         def attempt() -> Account | Conflict:
             account = self.accounts.get(account_id)
             if account.status is AccountStatus.ERASING:
-                # A claim that it took now would outlive it.
+                # A claim taken now would remain after the erasure.
                 raise AccountNotFound
             if expected_versions is not None and account.version not in expected_versions:
                 raise PreconditionFailed
@@ -104,7 +104,7 @@ class Profile:
     def list_consents(
         self, caller: Caller, *, limit: int, cursor: str | None = None
     ) -> Slice[Consent]:
-        """List the caller's decisions, newest first. Raises InvalidCursor."""
+        """List the caller's consents, newest first. Raises InvalidCursor."""
         return self.consents.page(caller.account_id, limit=limit, cursor=cursor)
 
     def _decisions(

@@ -1,4 +1,4 @@
-"""Proving again who one is, before something that can't be undone."""
+"""Step-up: authentication with the password during a session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reauthenticated:
-    """An access token whose `auth_time` is now."""
+    """An access token with the current time as `auth_time`."""
 
     access_token: str
     access_token_lifetime: timedelta
@@ -31,7 +31,7 @@ class Reauthenticated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reauthentication:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     sessions: SessionStore
@@ -42,7 +42,7 @@ class Reauthentication:
     def with_password(
         self, caller: Caller, password: str, context: RequestContext
     ) -> Reauthenticated:
-        """Check the caller's password and issue a fresh token for the same session.
+        """Verify the caller's password and issue a new token for the same session.
 
         Raises TooManyAttempts, InvalidCredentials, PasswordResetRequired, or SessionRevoked if the
         session ended in the meantime.

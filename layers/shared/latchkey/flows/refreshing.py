@@ -1,4 +1,4 @@
-"""Refreshing: a new pair of tokens for a session that is alive, one rotation however many ask."""
+"""Refresh: a new token pair for an active session. Parallel requests rotate once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """A session and its next pair of tokens."""
+    """A session and its next token pair."""
 
     session: Session
     access_token: str
@@ -38,7 +38,7 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshing:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     sessions: SessionStore
     signer: AccessTokenSigner
@@ -46,15 +46,16 @@ class Refreshing:
     idle_timeout: timedelta
 
     def refresh(self, token: str, context: RequestContext) -> Refreshed:
-        """Exchange a refresh token for the next pair of tokens.
+        """Exchange a refresh token for the next token pair.
 
-        The token of the current generation rotates the session. The token before it gets the same
-        successor again: within REFRESH_GRACE_SECONDS (two tabs, a retry), or later as long as
-        nothing that the rotation issued has been used (the answer was lost). Any other token is a
-        copy, and so is one whose successor is asked for from two networks by two clients: the
-        session ends, and only this one.
+        The token of the current generation rotates the session. The previous token gets the same
+        new
+        tokens again: within REFRESH_GRACE_SECONDS (two tabs, a retry), or later if none of them was
+        used (a lost response). Any other token is a copy, and so is one whose new tokens are
+        requested
+        from two networks by two clients: its session ends, and no other.
 
-        If network and client both differ from the last use, the person is told.
+        If both network and client differ from the last use, the owner gets an email.
 
         Raises RefreshTokenInvalid, RefreshTokenReused, SessionRevoked, SessionExpired,
         SessionIdleTimeout.
@@ -92,7 +93,7 @@ class Refreshing:
         )
 
     def _rotate(self, session: Session, use: Use, context: RequestContext) -> Session:
-        """Rotate the session, or return what another request has made of it in the meantime."""
+        """Rotate the session, or return the result of a parallel rotation."""
         effects = None
         if use.is_elsewhere(session.present_use) and _may_tell_again(session, context.now):
             effects = _used_elsewhere(session, context)
@@ -139,7 +140,7 @@ def _may_tell_again(session: Session, now: datetime) -> bool:
 
 
 def _may_repeat(session: Session, now: datetime) -> bool:
-    """Tell whether the successor that was issued may be given out once more."""
+    """Return whether the same new tokens may be returned again."""
     if session.used_generation < session.generation:
         return True
     grace = timedelta(seconds=REFRESH_GRACE_SECONDS)

@@ -1,4 +1,4 @@
-"""Registering: one account for one address, however many ask for it at once."""
+"""Registration: one account per address, also for parallel requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:
-    """What a person registers with; languages are canonical already."""
+    """The data of a registration. Languages are canonical."""
 
     email: str
     password: str
@@ -52,7 +52,7 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     passwords: Passwords
@@ -65,16 +65,16 @@ class Registration:
     def register(
         self, new: NewAccount, context: RequestContext, key: IdempotencyKey | None = None
     ) -> SignedIn | None:
-        """Create the account and sign its owner in; None where the address must be verified first.
+        """Create an account and sign its owner in. None if the address must be verified first.
 
-        None is also the answer for an address that is taken, then: neither what comes back nor how
-        long it takes tells the two apart.
+        In that case a taken address also returns None, in the same time.
 
-        key  of a request that may be repeated: the account is created once and no second mail is
-             sent. A repetition signs the same device in again
+        key  of a request that may be repeated: the account is created once, without a second email.
+        A
+             repetition signs the same device in again
 
         Raises InvalidInput, WeakPassword, UsernameTaken, IdempotencyKeyReused, and
-        EmailAlreadyRegistered where verification is optional.
+        EmailAlreadyRegistered if verification is optional.
         """
         email = normalise_email(new.email)
         created = self._created(key, context)
@@ -86,7 +86,7 @@ class Registration:
         account = Account(
             id=context.new_id("usr"),
             email=email,
-            # Hashed also for an address that is taken: the time must not tell.
+            # Hashed for a taken address too: the time must not reveal it.
             password_hash=self.passwords.hash(new.password),
             audit=AuditSubject(context.new_id("sub"), os.urandom(KEY_BYTES)),
             created_at=context.now,
@@ -108,7 +108,7 @@ class Registration:
         try:
             self.accounts.put_new(account, effects, also=claims)
         except (EmailAlreadyRegistered, UsernameTaken, IdempotencyKeyReused):
-            # The same request may have arrived twice at once, and this is the second.
+            # A parallel request with the same key may have been first.
             created = self._created(key, context)
             if created is None:
                 raise
@@ -123,9 +123,9 @@ class Registration:
     def _again(
         self, created: CreatedAccount, new: NewAccount, context: RequestContext
     ) -> SignedIn | None:
-        """Answer a repeated request. The key's fingerprint does not cover the password.
+        """Return the response to a repeated request. Verifies its password.
 
-        So it is verified, under the limit of those who know something of the account already.
+        The key's fingerprint does not contain the password. The attempt has its own limit.
         """
         if self.email_verification is EmailVerification.REQUIRED:
             return None
@@ -148,11 +148,11 @@ class Registration:
         context: RequestContext,
         claims: Sequence[Change],
     ) -> None:
-        """Create the account, or let the address's owner know: one read and one write either way.
+        """Create the account, or email the address's owner, with the same storage requests.
 
-        The username is looked at first, in both cases: else a name that is known to be taken would
-        tell which addresses are not. How many mails the address has had is left to the worker that
-        sends them: a decision here would show in the requests that are made.
+        The username is checked first in both cases: otherwise a taken username would reveal which
+        addresses are free. The worker checks the mailbox's limit, because a check here would change
+        the requests.
         """
         name_key = None if account.username is None else username_key(account.username)
         address_owner, name_owner = self.accounts.find_owners(email_key(account.email), name_key)
@@ -162,6 +162,6 @@ class Registration:
             mail = AddressTaken(account_id=address_owner)
             self.accounts.record(Effects(outbox=(mail.message(context),)), also=claims)
             return
-        # Taken in this very moment: then that registration's mail is on its way to the address.
+        # Taken by a parallel registration, whose email is on its way.
         with contextlib.suppress(EmailAlreadyRegistered):
             self.accounts.put_new(account, effects, also=claims)

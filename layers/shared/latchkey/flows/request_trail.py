@@ -1,8 +1,7 @@
-"""Requests in the audit trail: reads and refusals, after they have been answered.
+"""Adds reads and refused requests to the audit trail.
 
-Nothing runs in a Lambda once it has answered, and a write before would hold the answer up. But the
-line that every request logs has left the function before the answer does, at no cost of its own.
-CloudWatch brings it here; from then on it is a row like any other.
+A Lambda function can't run after its response, and a write before would delay it. The log line of
+each request leaves the function before the response at no extra cost. CloudWatch delivers it here.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ _SERVER_ERROR = 500
 
 
 class UnreadableLines(Exception):
-    """Some lines are not what a request leaves: their batch is kept until somebody has looked."""
+    """Some lines are malformed. Their batch is kept as a dead letter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTrail:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     audit: AuditStore
 
     def record(self, lines: Iterable[Mapping[str, Any]]) -> int:
-        """Record requests from their log lines, each once; return how many were new.
+        """Record requests from their log lines, each once. Returns the number of new rows.
 
-        Raises UnreadableLines once all the others are recorded.
+        Raises UnreadableLines after all valid lines are recorded.
         """
         recorded = unreadable = 0
         for line in lines:
@@ -54,16 +53,16 @@ class RequestTrail:
 
 
 def record_of(line: Mapping[str, Any]) -> AuditRecord:
-    """Make the row of a request. The same line makes the same row, however often it comes."""
+    """Return the row of a request. The same line gives the same row."""
     action = _action(line)
     at = datetime.fromtimestamp(line["at"] / 1000, UTC)
     digest = hashlib.sha256(f"{line['operation']}|{line['request_id']}".encode()).digest()
     subject_id = line.get("subject")
     origin = line.get("origin")
-    # An attempt to sign in as somebody was not theirs, for all that we know.
+    # A failed sign-in may be by anybody, so it has no actor.
     known = subject_id is not None and action is not Action.SIGN_IN_REFUSED
     return AuditRecord(
-        # What a person reads in their history is found under the prefix of changes.
+        # A person's history has the key prefix of changes.
         id=compose_id("aud" if action is Action.SIGN_IN_REFUSED else "req", at, digest[:10]),
         at=at,
         action=action,

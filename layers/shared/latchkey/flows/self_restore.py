@@ -1,4 +1,4 @@
-"""Coming back by the link of the deletion's mail, where the deployment offers it."""
+"""Restores a deleted account with the link of the deletion email, if enabled."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfRestore:
-    """The flow, and what it needs.
+    """The flow and its parts.
 
-    offered  whether links work: one that was mailed while they did is void when they no longer do
+    offered  whether links work. Disabling it voids emailed links
     """
 
     life_cycle: LifeCycle
@@ -27,12 +27,13 @@ class SelfRestore:
     offered: bool
 
     def restore(self, token_text: str, context: RequestContext) -> None:
-        """Give a deleted account back to whoever reads its mail; they sign in anew.
+        """Restore a deleted account with an emailed link. Its owner signs in again.
 
-        Race: of any number that use the link at once one succeeds.
+        Race: of parallel uses of the link one succeeds.
 
-        Raises SingleUseTokenInvalid, whatever the reason: forged, used, too old, not offered, for
-        another deletion than the one that it was mailed about, or of an account that is erased.
+        Raises SingleUseTokenInvalid if the link is forged, used, expired or disabled, is for
+        another
+        deletion, or if the erasure has begun.
         """
         if not self.offered:
             raise no_longer_good()

@@ -1,4 +1,4 @@
-"""Removing the sessions that DynamoDB's TTL left behind."""
+"""Removes sessions that DynamoDB's TTL missed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 class SessionUpkeep:
     """The flow, and what it needs.
 
-    absolute_timeout  how long a session lasts at most
+    absolute_timeout  the maximum lifetime of a session
     """
 
     sessions: SessionStore
     absolute_timeout: timedelta
 
     def remove_overdue(self, now: datetime) -> int:
-        """Remove sessions whose retention has passed; return how many.
+        """Remove sessions past their retention. Returns their number.
 
-        Expiry is checked in code and TTL removes the items. This is for what TTL misses: it is
-        switched off, or late by days.
+        The code checks expiry, and TTL removes items. This covers a TTL that is disabled or late by
+        days.
         """
         kept = self.absolute_timeout + timedelta(days=ENDED_SESSION_RETENTION_DAYS + TTL_GRACE_DAYS)
         return self.sessions.remove_overdue(now - kept, now)

@@ -1,4 +1,4 @@
-"""A person's own sessions: see them, end them."""
+"""The caller's sessions: list, rename and end them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """The flows, and what they need."""
+    """The flow and its parts."""
 
     store: SessionStore
     ending: SessionEnding
     idle_timeout: timedelta
 
     def list_active(self, caller: Caller, context: RequestContext) -> list[Session]:
-        """List the sessions that would be accepted now: the caller's first, then by last use."""
+        """List the active sessions, the caller's first, then by last use."""
         sessions = self.store.list_by_account(caller.account_id)
         active = [s for s in sessions if s.is_active(context.now, self.idle_timeout)]
         return sorted(
@@ -41,9 +41,9 @@ class Sessions:
         )
 
     def revoke(self, caller: Caller, session_id: str, context: RequestContext) -> Session:
-        """Sign one of the caller's devices out, from its next request on.
+        """Sign one of the caller's devices out, from its next request.
 
-        Raises SessionNotFound for a session that is not there, not the caller's, or not active.
+        Raises SessionNotFound for an unknown, foreign or inactive session.
         """
         session = self._own(caller, session_id, context)
         row = audit_row(
@@ -61,7 +61,7 @@ class Sessions:
     def rename(
         self, caller: Caller, session_id: str, device_name: str, context: RequestContext
     ) -> Session:
-        """Give one of the caller's devices a name of their own.
+        """Rename one of the caller's devices.
 
         Raises SessionNotFound as `revoke` does.
         """
@@ -81,12 +81,13 @@ class Sessions:
         return replace(session, device=device)
 
     def revoke_many(self, caller: Caller, scope: str, context: RequestContext) -> int:
-        """Sign the caller's other devices out, or all of them; return how many there were.
+        """Sign the caller's other devices out, or all of them. Returns their number.
 
         scope  "others" or "all"
 
-        Raises CurrentSessionUnknown for "others" when the caller's own session has just ended:
-        then "the others" would be all of them.
+        Raises CurrentSessionUnknown for "others" if the caller's own session has just ended,
+        because
+        it would end all sessions.
         """
 
         def choose(active: Sequence[Session]) -> Sequence[Session]:
@@ -133,7 +134,7 @@ class Sessions:
         return session
 
     def log_out(self, caller: Caller, context: RequestContext) -> None:
-        """End the caller's own session; that it has ended already is no error."""
+        """End the caller's session. An ended one is not an error."""
         session = self.store.find(caller.account_id, caller.session_id)
         if session is None or session.ended_at is not None:
             return

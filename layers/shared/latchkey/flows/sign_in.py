@@ -1,4 +1,4 @@
-"""Signing in: from a password to a session and its tokens."""
+"""Sign-in: from a password to a session and its tokens."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _NOBODY = AuditSubject("", os.urandom(KEY_BYTES))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
-    """A session that has just started or been refreshed, and the tokens that use it."""
+    """A session that was started or refreshed, and its tokens."""
 
     account: Account
     session: Session
@@ -70,7 +70,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """The flow, and what it needs."""
+    """The flow and its parts."""
 
     accounts: AccountStore
     identification: Identification
@@ -96,21 +96,24 @@ class SignIn:
         device_name: str | None = None,
         code: str | None = None,
     ) -> SignedIn:
-        """Sign in with an e-mail address or a username.
+        """Sign in with an email address or a username.
 
-        code  one that was mailed: with it the attempt is not counted among those of strangers, so
-              that these can't keep the owner out. It is used up by a sign-in only
+        code  that was emailed: with it the attempt has a limit of its own, so that wrong passwords
+        of
+              others can't block the owner. Only a sign-in redeems it
 
-        The attempt is counted before the password costs a hash, and the password is verified before
-        anything about the account is told. Up to there, an identifier that nobody has makes the
-        same requests and takes the same time as one that somebody has.
+        The attempt is counted before the password is hashed, and the password is verified before
+        the
+        account's status is revealed. Until then an unknown identifier causes the same storage
+        requests
+        and takes the same time as a known one.
 
         Raises TooManyAttempts, CodeInvalid, InvalidCredentials, AccountSuspended, AccountDeleted,
         PasswordResetRequired, EmailNotVerified.
         """
         found = self.identification.identify(identifier, context.now)
         account = found.account
-        # Also for an unknown account: what this takes would tell.
+        # Also for an unknown account, because the time would reveal it.
         device = _device(context, device_name)
         subject = _NOBODY if account is None else account.audit
         origin = seal_origin(
@@ -138,7 +141,7 @@ class SignIn:
     def _count(
         self, found: Identified, mailed: MailedCode | None, context: RequestContext
     ) -> LoginAttempt:
-        """Count the attempt before the password is looked at. Raises TooManyAttempts."""
+        """Count the attempt before the password is verified. Raises TooManyAttempts."""
         if mailed is not None:
             return self.throttling.before_login_with_code(mailed.account_id, context.now)
         device_id = context.device_id
@@ -157,17 +160,17 @@ class SignIn:
         password_hash: str | None = None,
         mailed: MailedCode | None = None,
     ) -> SignedIn:
-        """Start a session for a person whose identity has just been proven.
+        """Start a session for an authenticated person.
 
-        Its owner gets a mail if the device is new to the account, but for the very first sign-in.
+        The owner gets an email if the device is unknown, except for the first sign-in.
 
-        account  as it was when the identity was proven: a session starts only while the password,
-                 the state and the sign-in epoch are still these, and with the present role
-        password_hash  of the same password under today's parameters, to be stored; None: as it is
-        mailed   a code that is used up by it
+        account  as it was when the person authenticated. A session starts only if the password, the
+                 status and the sign-in epoch are unchanged, and with the current role
+        password_hash  of the same password with current parameters, to be stored; None: unchanged
+        mailed   a code that the sign-in redeems
 
         Raises InvalidCredentials, AccountSuspended, AccountDeleted or PasswordResetRequired if the
-        account became so in the meantime, CodeInvalid if the code was used in the meantime, and
+        account has changed in the meantime, CodeInvalid if the code was used in the meantime, and
         TemporarilyUnavailable if its sessions were ended.
         """
         proven = account
@@ -207,7 +210,7 @@ class SignIn:
                 session,
                 session_version=account.session_version,
                 ending=ending,
-                # What never changed its sessions never had one: this is the first.
+                # An account without any change of its sessions: this is the first sign-in.
                 effects=Effects(
                     audit=tuple(rows),
                     outbox=(told,) if seen_at is None and account.session_version else (),
@@ -227,18 +230,18 @@ class SignIn:
         return retry_on_conflict(attempt, reason="sign-in contention")
 
     def _read_again(self, proven: Account) -> Account:
-        """Read the account after a lost race; raise unless the proof still counts."""
+        """Read the account after a lost race. Raises unless the authentication still counts."""
         try:
             account = self.accounts.get(proven.id)
         except AccountNotFound:
             raise InvalidCredentials from None
         ended = account.sign_in_epoch != proven.sign_in_epoch
-        # In the same epoch, another hash is one of the same password under newer parameters.
+        # In the same epoch, another hash is of the same password with newer parameters.
         if ended and account.password_hash != proven.password_hash:
             raise InvalidCredentials
         self._require_usable(account)
         if ended:
-            # The password is still right: the client may sign in again, which starts a new session.
+            # The password is still right, so the client may sign in again.
             raise TemporarilyUnavailable(
                 retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="sessions were ended"
             )
@@ -282,7 +285,7 @@ class SignIn:
     def _superseded_by(
         self, session: Session, existing: list[Session]
     ) -> list[tuple[Session, EndReason]]:
-        """Choose what must end: this device's old session, and the least recently used surplus."""
+        """Return the sessions to end: the device's old one, and those above the limit."""
         now = session.created_at
         active = [old for old in existing if old.is_active(now, self.idle_timeout)]
         same = [old for old in active if old.device_id == session.device_id]
@@ -303,7 +306,7 @@ class SignIn:
         try:
             self.sessions.delete_history(surplus)
         except TemporarilyUnavailable:
-            # The person is signed in; the next sign-in sweeps again.
+            # The person is signed in. The next sign-in removes the old sessions.
             logger.warning("ended sessions not forgotten", session_id=surplus[0].id)
 
     def _issue(self, account: Account, session: Session, context: RequestContext) -> SignedIn:

@@ -1,4 +1,4 @@
-"""Signing keys and peppers: made on the first deploy, rotated on a schedule, never missing."""
+"""Creates signing keys and peppers at deployment, and rotates them on a schedule."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ _TASK = "signing_keys"
 
 
 _STALE = timedelta(seconds=KEY_STALE_SECONDS + ACCESS_TOKEN_CLOCK_SKEW_SECONDS)
-"""Whoever can not read the new keys or peppers uses the old ones for so long."""
+"""A function that can't read new keys or peppers uses the old ones for this time."""
 
 
 def refresh_lifetime(idle_timeout: timedelta, access_token_lifetime: timedelta) -> timedelta:
-    """Say how long a refresh token may be used after the last one of its pepper was made.
+    """Return how long the refresh tokens of a replaced pepper can be valid.
 
-    Its session is over when nobody uses it, or its access token, for the idle timeout.
+    A session ends if neither it nor its access token is used for the idle timeout.
     """
     return idle_timeout + access_token_lifetime + _STALE
 
 
 def link_lifetime(deletion_grace: timedelta) -> timedelta:
-    """Say the same of links: "this was not me", or what restores an account, is good longest."""
+    """Return the same for links: reports and restorations live longest."""
     return max(timedelta(days=OBJECTION_DAYS), deletion_grace) + _STALE
 
 
 @dataclass(frozen=True, slots=True)
 class RotatedPeppers:
-    """Peppers of one kind, and how long one is still needed when a newer one is active."""
+    """Peppers of one kind, and how long one is needed after it was replaced."""
 
     store: PepperStore
     lifetime: timedelta
@@ -69,7 +69,7 @@ class RotatedPeppers:
 class SigningKeys:
     """The flow, and what it needs.
 
-    epoch  no key of an earlier one is trusted any more
+    epoch  keys of an earlier epoch are not trusted
     """
 
     store: SigningKeyStore
@@ -82,26 +82,27 @@ class SigningKeys:
     sleep: Callable[[float], None] = time.sleep
 
     def ensure(self, now: datetime) -> KeyRing:
-        """Create the first key of this epoch and the first peppers unless they are there.
+        """Create the first key of this epoch and the first peppers if they are missing.
 
-        Safe to run any number of times. A deployment that kept its one pepper beside its keys gets
-        it moved; the tokens that it made stay good.
+        Can be repeated. The single pepper of an older deployment is moved, and its tokens stay
+        valid.
 
-        Raises TemporarilyUnavailable while somebody else is at the keys.
+        Raises TemporarilyUnavailable while another invocation changes the keys.
         """
         with self._alone(now):
             return self._ensure(now)
 
     def rotate(self, now: datetime, *, force: bool = False) -> KeyRing:
-        """Add a key when the newest is due to be replaced, and drop those that no token needs.
+        """Add a key if the newest is due to be replaced, and drop unneeded keys.
 
-        A new key becomes active only after every cache without it has run out; an old one is
-        dropped only after the last token that it signed has expired.
+        A new key becomes active after every cache without it has expired. An old key is dropped
+        after
+        the last token that it signed has expired.
 
-        force  add one before it is due; not while the newest is still to become active, and never
-               more than KEYS_MAX
+        force  add one before it is due; not while the newest is still inactive, and at most
+        KEYS_MAX
 
-        Raises TemporarilyUnavailable while somebody else is at the keys.
+        Raises TemporarilyUnavailable while another invocation changes the keys.
         """
         with self._alone(now):
             ring = self._ensure(now)
@@ -125,12 +126,13 @@ class SigningKeys:
     def rotate_peppers(self, now: datetime, *, drop: bool = False) -> dict[str, list[str]]:
         """Add a pepper of each kind before it is due.
 
-        drop  accept nothing that the old ones made: every session ends when its access token
-              does, and every link is void. Else nobody notices
+        drop  refuse everything that the old ones made: every session ends with its access token,
+        and
+              every link is void
 
-        Returns the ids of those that are accepted now, by kind.
+        Returns the ids of the accepted ones, by kind.
 
-        Raises TemporarilyUnavailable while somebody else is at the keys.
+        Raises TemporarilyUnavailable while another invocation changes the keys.
         """
         with self._alone(now):
             self._ensure(now)
@@ -145,15 +147,16 @@ class SigningKeys:
         for kind in self.peppers:
             self._ensure_peppers(kind, unnamed, now)
         if ring is None or ring.epoch < self.epoch:
-            # No token can be made of the peppers alone, and with them every session can go on by
-            # refreshing: they stay.
+            # The peppers alone can't make a token, and sessions need them to refresh, so a new
+            # epoch keeps
+            # them.
             key = new_signing_key(created_at=now, active_at=now)
             ring = KeyRing(keys=(key,), epoch=self.epoch)
             self._replace(ring, now)
         elif unnamed is not None:
             self.store.replace(ring)
         else:
-            # A run that died half way may have published less than the ring has.
+            # A run that crashed may have published less than the key ring has.
             self.store.publish(ring)
         return ring
 
@@ -171,7 +174,7 @@ class SigningKeys:
         self, kind: RotatedPeppers, now: datetime, *, force: bool = False, drop: bool = False
     ) -> list[str]:
         ring = kind.store.read_now()
-        if ring is None:  # `_ensure` has made it
+        if ring is None:  # created by `_ensure`
             raise TemporarilyUnavailable(retry_after_seconds=KEY_LEASE_SECONDS)
         if drop:
             only = new_pepper(ring.next_id(), created_at=now, active_at=now)
@@ -181,7 +184,7 @@ class SigningKeys:
         newest = peppers[-1]
         is_due = force or now - newest.created_at >= timedelta(days=PEPPER_ROTATION_DAYS)
         if is_due and newest.active_at <= now and len(peppers) < PEPPERS_MAX:
-            # As with keys: first every function has it, then the first code is made with it.
+            # As for keys: first every function reads it, then the first code is made with it.
             active_at = now + timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
             pepper = new_pepper(ring.next_id(), created_at=now, active_at=active_at)
             peppers = (*peppers, pepper)
@@ -195,7 +198,7 @@ class SigningKeys:
         kind.store.replace(ring)
 
     def _replace(self, ring: KeyRing, now: datetime) -> None:
-        """Let these keys count; but first say so in the audit trail: no transaction joins them."""
+        """Activate these keys after the audit trail has recorded them."""
         self._tell(Action.SIGNING_KEY_ROTATED, tuple(key.kid for key in ring.keys), now)
         self.store.replace(ring)
 
@@ -213,10 +216,11 @@ class SigningKeys:
 
     @contextlib.contextmanager
     def _alone(self, now: datetime) -> Iterator[None]:
-        """Let nobody else change the keys meanwhile.
+        """Keep other invocations from changing the keys.
 
-        They are two parameters that no transaction joins: of two runs at once, one could publish
-        its own keys over those that the other has just begun to sign with.
+        Two parameters can't be written in one transaction: of two parallel runs, one could publish
+        its
+        keys over those that the other has begun to sign with.
         """
         waited = 0
         while not self._take(now + timedelta(seconds=waited)):
@@ -236,5 +240,5 @@ class SigningKeys:
 
     @property
     def _last_use(self) -> timedelta:
-        """How long after its successor's start a key may still be needed to verify."""
+        """How long a replaced key may still be needed to verify."""
         return self.access_token_lifetime + _STALE

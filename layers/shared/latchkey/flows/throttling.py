@@ -1,8 +1,7 @@
-"""Refusing what is tried too often, before it costs anything.
+"""Rate limits: refuses requests before they cost anything.
 
-A refusal says when to come back; it is never for good. Strangers do not keep an account's owner
-out: the account's own devices have a counter of their own, and a code that was mailed to the owner
-is counted apart from what strangers try (ADR 17).
+A refusal says when to retry, and is never permanent. Attempts of others do not block an account's
+owner: known devices have their own counter, and so have attempts with an emailed code (ADR 17).
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ if TYPE_CHECKING:
 CODE_REQUIRED = Problem(
     "code", ProblemCode.REQUIRED, "Ask for a code by mail, and send it with the password."
 )
-"""What gets the owner past a refusal: `POST /auth/login/code`."""
+"""The field that lets the owner in after a refusal: `POST /auth/login/code`."""
 
 _ROUNDS = 8
-"""Of looking and counting. Whoever loses so many races is one of a crowd that guesses."""
+"""Attempts to read and count. A request that loses more races is one of a crowd."""
 
 _CROWDED_RETRY_AFTER_SECONDS = 1
 _IPV6_SITE_PREFIX = 64
@@ -47,7 +46,7 @@ _HOUR_SECONDS, _DAY_SECONDS = 3600, 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One subject's attempts under one rule."""
+    """The attempts of one subject under one rule."""
 
     backoff: Backoff
     subject: str
@@ -55,7 +54,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """An attempt that has been counted: the counter, and its number with this attempt."""
+    """A counted attempt: the counter, and the attempt's number."""
 
     counter: Counter
     number: int
@@ -63,12 +62,12 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAttempt:
-    """An attempt to sign in that has been counted.
+    """A counted attempt to sign in.
 
     own         in the counter of this network, device or code: a success shows that all of its
                 attempts were the owner's
-    others      in the counters that the attempts of other networks are in as well
-    may_verify  whether the password may be looked at. If not, the answer is that of a wrong one
+    others      in the counters that other networks share
+    may_verify  whether to verify the password. If not, the response is that of a wrong one
     """
 
     own: Counted
@@ -80,7 +79,7 @@ class LoginAttempt:
 class Throttling:
     """The flows, and what they need.
 
-    factor  multiplies every number of requests; 1 but for load tests
+    factor  multiplies every limit; 1 except for load tests
     """
 
     store: RateLimitStore
@@ -89,7 +88,7 @@ class Throttling:
     # Quotas ----------------------------------------------------------------------------------
 
     def count_address(self, quota: Quota, context: RequestContext) -> Standing:
-        """Count a request of the client's address. Raises TooManyAttempts."""
+        """Count a request of the client's network. Raises TooManyAttempts."""
         return self.count(quota, network_of(context.ip_address), context.now)
 
     def count(self, quota: Quota, subject: str, now: datetime) -> Standing:
@@ -107,10 +106,9 @@ class Throttling:
     def count_mail(
         self, kind: str, allowance: Allowance, address: str, now: datetime
     ) -> int | None:
-        """Count a mail to a mailbox; return how many more may follow now, or None to drop it.
+        """Count an email to a mailbox. Returns how many may follow now, or None to drop it.
 
-        kind  what is counted together; mails of another kind have their own allowance, so that
-              nobody can use up the allowance of a password reset with other mails
+        kind  is counted separately, so that other emails can't use up the limit of password resets
         """
         subject = mailbox_of(address)
 
@@ -132,17 +130,19 @@ class Throttling:
     def before_login(
         self, typed: str, whose: str, context: RequestContext, *, known_device_id: str | None
     ) -> LoginAttempt:
-        """Count an attempt to sign in, before the password is looked at.
+        """Count an attempt to sign in before the password is verified.
 
-        typed            a digest of the address or username as it was typed
-        whose            the account's id, or `typed` if nobody has that identifier
-        known_device_id  a device that this account has been signed in on
+        typed            a digest of the typed address or username
+        whose            the account's id, or `typed` for an unknown identifier
+        known_device_id  a known device of this account
 
-        Only counters of what was typed refuse. When the account's own counter is closed because of
-        its other identifier, the attempt goes on without its password: a refusal would tell that
-        the two identifiers belong together. Either way the same requests are made.
+        Only counters of the typed identifier refuse. If the account's counter is closed because of
+        its
+        other identifier, the attempt continues without verifying the password: a refusal would
+        reveal
+        that the two identifiers belong together. The storage requests are the same.
 
-        Raises TooManyAttempts; a code by mail is a way around it.
+        Raises TooManyAttempts. An emailed code is a way around it.
         """
         now, network = context.now, network_of(context.ip_address)
         try:
@@ -160,21 +160,22 @@ class Throttling:
         try:
             (account,) = self._attempt(now, Counter(LOGIN_PER_ACCOUNT, whose))
         except TooManyAttempts:
-            # The write that a counted attempt would have made, to a counter that decides nothing.
+            # The same write as for a counted attempt, to a counter without effect.
             self._add(Counter(LOGIN_PER_ACCOUNT, f"closed|{typed}"), Attempts(), now)
             return LoginAttempt(own=here, others=(everywhere,), may_verify=False)
         return LoginAttempt(own=here, others=(everywhere, account))
 
     def before_login_with_code(self, account_id: str, now: datetime) -> LoginAttempt:
-        """Count an attempt to sign in whose mailed code is right. Raises TooManyAttempts."""
+        """Count an attempt to sign in with a valid emailed code. Raises TooManyAttempts."""
         (counted,) = self._attempt(now, Counter(LOGIN_PER_CODE_HOLDER, account_id))
         return LoginAttempt(own=counted)
 
     def after_login(self, attempt: LoginAttempt, now: datetime) -> None:
-        """Forget the failures that led up to a sign-in, and leave those of other networks.
+        """Remove the failures before a sign-in, except those of other networks.
 
-        What this network has tried was its owner's. The rest was not, and has to keep waiting: else
-        each sign-in of the owner would give strangers new guesses.
+        The attempts of this network were the owner's. The others keep waiting: otherwise each
+        sign-in
+        of the owner would give attackers new attempts.
         """
         forgiven = attempt.own.number
         self._forget(attempt.own.counter)
@@ -183,29 +184,29 @@ class Throttling:
             self.store.take_back(backoff, subject, counted.number, forgiven, now)
 
     def before_own_password(self, account_id: str, now: datetime) -> Counted:
-        """Count a signed-in person's attempt at their own password. Raises TooManyAttempts."""
+        """Count a caller's attempt at their own password. Raises TooManyAttempts."""
         (counted,) = self._attempt(now, Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
         return counted
 
     def after_own_password(self, counted: Counted) -> None:
-        """Forget the failures that led up to a success."""
+        """Remove the failures before a success."""
         self._forget(counted.counter)
 
     def after_password_reset(self, account_id: str) -> None:
-        """Start afresh: what was guessed at is gone.
+        """Remove the failures of the old password after a reset.
 
-        What was tried by the account's identifiers keeps waiting. The owner does not: the device
-        of the reset is a known one.
+        Counters of the identifiers stay. They do not block the owner, whose device is known now.
         """
         self._forget(Counter(LOGIN_PER_ACCOUNT, account_id))
         self._forget(Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
         self._forget(Counter(LOGIN_PER_CODE_HOLDER, account_id))
 
     def _attempt(self, now: datetime, *counters: Counter) -> tuple[Counted, ...]:
-        """Count an attempt under every rule, or under none when one of them refuses it.
+        """Count an attempt under every rule, or under none if one refuses it.
 
-        All are read first: what is refused is not counted, so that retrying makes nothing worse,
-        and an attack on a closed account costs us reads only.
+        All are read first. A refused attempt is not counted, so retries do not extend the wait, and
+        an
+        attack on a closed account costs only reads.
         """
         numbers: dict[Counter, int] = {}
         pending = tuple(Counter(self._scale(c.backoff), c.subject) for c in counters)
@@ -235,9 +236,9 @@ class Throttling:
 
 
 def network_of(ip_address: str) -> str:
-    """Return what counts as one client: an IPv4 address, or the /64 that an IPv6 customer gets.
+    """Return the network of one client: an IPv4 address, or an IPv6 /64.
 
-    One subscriber has 2^64 IPv6 addresses to try from. Source: RFC 6177 section 2.
+    A subscriber has 2^64 IPv6 addresses. Source: RFC 6177 section 2.
     """
     try:
         address = ipaddress.ip_address(ip_address.partition("%")[0])
