@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import PasswordResetRequired
+from latchkey.domain.errors import AccountNotFound, PasswordResetRequired
 from latchkey.domain.limits import MAIL_PER_ADDRESS
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.auth import EmailBody
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     needs=email_address,
     body=EmailBody,
     returns={202: None},
-    errors=(PasswordResetRequired,),
+    errors=(AccountNotFound, PasswordResetRequired),
     limits=(MAIL_PER_ADDRESS,),
 )
 def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:

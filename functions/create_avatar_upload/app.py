@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import TooManyPendingUploads
+from latchkey.domain.errors import AccountNotFound, TooManyPendingUploads
 from latchkey.http.auth import signed_in
 from latchkey.http.bodies.avatars import CreateAvatarUploadBody
 from latchkey.http.endpoint import endpoint
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     body=CreateAvatarUploadBody,
     idempotency_key=True,
     returns={201: AvatarUploadView},
-    errors=(TooManyPendingUploads,),
+    errors=(AccountNotFound, TooManyPendingUploads),
 )
 def handler(request: Request[CreateAvatarUploadBody], flow: Avatars) -> Response:
     """Start an upload of a picture of up to 5 MiB, directly to storage.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import RevocationNotConfirmed
+from latchkey.domain.errors import AccountNotFound, RevocationNotConfirmed
 from latchkey.http.auth import admin
 from latchkey.http.bodies.administration import RevocationBody
 from latchkey.http.endpoint import endpoint
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     body=RevocationBody,
     reason=True,
     returns=RevocationView,
-    errors=(RevocationNotConfirmed,),
+    errors=(AccountNotFound, RevocationNotConfirmed),
 )
 def handler(request: Request[RevocationBody], flow: Administration) -> Response:
     """End the active sessions of any account that match a filter. The current session is kept.

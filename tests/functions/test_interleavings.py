@@ -10,7 +10,7 @@ from latchkey.flows import ending, sign_in
 from latchkey.flows.disowning import Disowning
 from latchkey.flows.password import Password
 from latchkey.flows.sign_in import SignIn
-from latchkey.storage import accounts, changes
+from latchkey.storage import accounts, changes, fences, mailed_codes, single_use_tokens
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.table import EXISTS, Check
 from tests.support import authorization
@@ -129,6 +129,23 @@ def a_reset_that_is_not_seen(monkeypatch):
     monkeypatch.setattr(Disowning, "_find_reported", find_once)
 
 
+def a_link_for_an_account_that_may_be_gone(monkeypatch):
+    for store in (single_use_tokens, mailed_codes):
+        monkeypatch.setattr(store, "put_for_account", lambda table, _, put: table.put(put))
+
+
+def a_message_about_an_account_that_may_be_gone(monkeypatch):
+    monkeypatch.setattr(changes, "not_erasing", lambda _: fences.not_erasing(None))
+
+
+def an_undo_of_what_is_being_erased(monkeypatch):
+    class Status:
+        ERASING = None
+
+    monkeypatch.setattr(ending, "AccountStatus", Status)
+    monkeypatch.setattr(changes, "NOT_ERASING", EXISTS)
+
+
 def a_server_error(monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError
@@ -184,6 +201,27 @@ MISTAKES = [
         "no order explains it",
     ),
     (a_reset_that_is_not_seen, ("active", "not me", "reset"), "no order explains it"),
+    (
+        a_link_for_an_account_that_may_be_gone,
+        ("active", "send_mail reset_password", "erase her to the end"),
+        "nothing_is_left_of_an_erased_account",
+    ),
+    (
+        a_link_for_an_account_that_may_be_gone,
+        ("active", "send_mail login_code", "sign in on a new device"),
+        "what_is_written_for_an_account_depends_on_it",
+    ),
+    (
+        a_message_about_an_account_that_may_be_gone,
+        ("erasing", "ask for a code", "purge"),
+        "nothing_is_left_of_an_erased_account",
+    ),
+    (
+        a_message_about_an_account_that_may_be_gone,
+        ("active", "ask for the next address", "erase her to the end"),
+        "nothing_is_left_of_an_erased_account",
+    ),
+    (an_undo_of_what_is_being_erased, ("erasing", "purge", "undo"), "no order explains it"),
     (a_server_error, ("active", "change the password", "reset"), "no_server_error"),
 ]
 

@@ -8,18 +8,10 @@ from tests.support.interleaved_operations import names
 from tests.support.interleaved_worlds import WORLDS
 from tests.support.interleaving_checks import problems
 
-BEING_ERASED = {"due", "erasing"}
-"""A code by mail that is asked for during an erasure still leaves its message in the outbox."""
-
 
 @pytest.mark.parametrize(
     ("world", "first"),
-    [
-        pytest.param(world, first, marks=pytest.mark.slow if world in BEING_ERASED else ())
-        for world in WORLDS
-        if world != "active"
-        for first in names(world)
-    ],
+    [(world, first) for world in WORLDS if world != "active" for first in names(world)],
 )
 def test_no_interruption_breaks_an_invariant(world, first, record_property):
     count, found = problems(world, first)

@@ -50,12 +50,14 @@ class Operation:
 
     entry_of  the operation's id in the contract, or the function's folder
     worlds    where it can get anywhere
+    pausable  whether it is interrupted as well, and not only an interruption of the others
     """
 
     name: str
     entry_of: str
     worlds: frozenset[str]
     act: Callable[[World], Outcome]
+    pausable: bool = True
 
 
 OPERATIONS: list[Operation] = []
@@ -355,6 +357,18 @@ _add(
     frozenset({"admin"}),
 )
 
+_add(
+    "Ada tries a revocation",
+    "revokeFoundSessions",
+    lambda w: w.request(
+        "POST",
+        "/api/v1/sessions/revocations",
+        {"user_id": w.held["ada id"], "dry_run": True},
+        token="laptop",
+    ),
+    frozenset({"admin"}),
+)
+
 # What no route leads to
 _add(
     "grant her the role",
@@ -363,6 +377,7 @@ _add(
     SETTLED,
 )
 _mail("verify_email", frozenset({"new"}))
+_mail("account_deleted", frozenset({"deleted", "due"}))
 for _kind in ("reset_password", "confirm_new_email", "new_device", "login_code"):
     _mail(_kind, SETTLED | {"suspended", "erasing"})
 _add(
@@ -382,6 +397,22 @@ _add(
     "purge_worker",
     lambda w: w.deliver(Queue.PURGE, w.held["purge message"], "purge_worker"),
     frozenset({"due", "erasing"}),
+)
+
+
+def _erase_to_the_end(world: World) -> Outcome:
+    """Order an erasure and carry it out: nothing that is still under way may write any more."""
+    ada = f"/api/v1/users/{world.held['ada id']}"
+    ordered = world.request("DELETE", ada, token="root", query={"hard": "true"})
+    if ordered.status != 200:
+        return ordered
+    return world.deliver(Queue.PURGE, world.waiting(Queue.PURGE), "purge_worker")
+
+
+OPERATIONS.append(
+    Operation(
+        "erase her to the end", "purge_worker", SETTLED | OUT, _erase_to_the_end, pausable=False
+    )
 )
 for _task in ("relay_overdue", "requeue_exports", "expire_exports", "erase_due_accounts"):
     _add(
@@ -426,7 +457,8 @@ def names(world: str, *, signing_in: bool | None = None) -> list[str]:
     return [
         operation.name
         for operation in operations(world)
-        if signing_in is None or signing_in == (operation.entry_of in SIGNING_IN)
+        if operation.pausable
+        and (signing_in is None or signing_in == (operation.entry_of in SIGNING_IN))
     ]
 
 
@@ -458,6 +490,8 @@ KNOWN = {
     ("revoke what was found", "revoke what was found"): "one confirmation, two answers; one ends",
     ("revoke what was found", "sign in on the phone again"): "ends what was found, not what is new",
     ("purge", "register the address that Ada has left"): "the next delivery erases the rest",
+    ("make the export", "erase her to the end"): "the erasure waits for the worker's lease to end",
+    ("fetch the export", "erase her to the end"): "it is shown as it was, without a link",
     **{(one, f"Ada wants to {other}"): _MUTUAL for one in _ON_HER for other in _ON_ROOT},
     **{(f"Ada wants to {one}", other): _MUTUAL for one in _ON_ROOT[1:] for other in _ON_HER},
 }

@@ -39,7 +39,7 @@ from tests.support.pictures import png
 from tests.support.service import IPHONE, PASSWORD, InProcessService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tests.support.interleaved_operations import Operation
     from tests.support.service import Answer
@@ -127,6 +127,10 @@ class World:
         again = bool(answer["batchItemFailures"])
         return Outcome(200, code="AGAIN" if again else "OK", retry=again)
 
+    def waiting(self, queue: Queue) -> str:
+        """The id of the newest message that waits in a queue."""
+        return waiting(self.table.all_items(), queue)
+
     def invoke(self, function: str, event: Any = None) -> Outcome:
         """Invoke a function that is not behind the API."""
         try:
@@ -209,6 +213,18 @@ def outcome_of(answer: Answer) -> Outcome:
         retry=answer.status == 503 and "retry-after" in answer.headers,
         data=answer.body,
     )
+
+
+def waiting(items: Iterable[Any], queue: Queue, kind: str | None = None) -> str:
+    """The id of the newest message that waits in a queue."""
+    found = [
+        outbox_message(Key(str(i["pk"]), str(i["sk"])))[1]
+        for i in items
+        if str(i["pk"]).startswith(OUTBOX_PREFIX)
+        and str(i["sk"]).startswith(f"{queue}#")
+        and (kind is None or i["body"]["kind"] == kind)
+    ]
+    return max(found)
 
 
 # The state of a service ------------------------------------------------------------------------
@@ -379,14 +395,7 @@ class _Builder:
 
     def waiting(self, queue: Queue, kind: str | None = None) -> str:
         """The id of the newest message that waits."""
-        found = [
-            outbox_message(Key(str(i["pk"]), str(i["sk"])))[1]
-            for i in self.service.table.all_items()  # type: ignore[attr-defined]
-            if str(i["pk"]).startswith(OUTBOX_PREFIX)
-            and str(i["sk"]).startswith(f"{queue}#")
-            and (kind is None or i["body"]["kind"] == kind)
-        ]
-        return max(found)
+        return waiting(self.service.table.all_items(), queue, kind)  # type: ignore[attr-defined]
 
     def people(self) -> None:
         """An administrator, and Ada with a laptop."""

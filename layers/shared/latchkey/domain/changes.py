@@ -116,6 +116,19 @@ class SessionRequired:
     session: Session
 
 
+@dataclass(frozen=True, slots=True)
+class AccountKept:
+    """Nothing of the account changes, but its erasure must not have begun.
+
+    It belongs to each transaction that writes something for an account and changes neither the
+    account nor one of its sessions.
+
+    account_id  None for nobody: never refused, at the same cost
+    """
+
+    account_id: str | None
+
+
 type Change = (
     TokenRedeemed
     | CodeUsed
@@ -127,6 +140,7 @@ type Change = (
     | DeletionScheduled
     | DeletionCancelled
     | SessionRequired
+    | AccountKept
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.changes import DeviceForgotten, TokenRedeemed
 from latchkey.domain.effects import Effects
@@ -72,8 +71,6 @@ class Disowning:
             self.links.require(token, context.now)
             # Again, because a reset may have committed since the link was accepted.
             self._find_reported(token)
-            if account.status is AccountStatus.ERASING:
-                raise no_longer_good()
             row = audit_row(
                 Action.SESSION_DISOWNED,
                 account.audit,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, email_key
 from latchkey.domain.audit import Action, audit_row
-from latchkey.domain.changes import TokenRedeemed
+from latchkey.domain.changes import AccountKept, TokenRedeemed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidCredentials, InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import (
@@ -125,9 +125,8 @@ class EmailAddress:
         the
         registration.
 
-        Raises PasswordResetRequired, TooManyAttempts, and InvalidInput for an invalid address or
-        the
-        caller's current one.
+        Raises PasswordResetRequired, TooManyAttempts, AccountNotFound if the account is erased
+        meanwhile, and InvalidInput for what can't be an address, or is the caller's already.
         """
         new = normalise_email(address)
         account = self.accounts.get(caller.account_id)
@@ -142,7 +141,8 @@ class EmailAddress:
         self.throttling.count(quota, account.id, context.now)
         row = audit_row(Action.EMAIL_CHANGE_REQUESTED, account.audit, context, caller=caller)
         mail = ConfirmNewEmail(account_id=account.id, address=new)
-        self.accounts.record(Effects(audit=(row,), outbox=(mail.message(context),)))
+        effects = Effects(audit=(row,), outbox=(mail.message(context),))
+        self.accounts.record(effects, also=(AccountKept(account.id),))
 
     @link_of_account()
     def undo_change(self, token_text: str, context: RequestContext) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from latchkey.domain.account import AccountStatus
 from latchkey.domain.changes import AccountChange, SessionRequired
-from latchkey.domain.errors import SessionRevoked
+from latchkey.domain.errors import AccountNotFound, SessionRevoked
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class SessionEnding:
 
         Returns the sessions that it ended.
 
-        Raises AccountNotFound, and SessionRevoked and its kind when the caller's own session is
-        not active any more.
+        Raises AccountNotFound if the account is gone or being erased, and SessionRevoked and its
+        kind when the caller's own session is not active any more.
         """
 
         def attempt() -> Sequence[Session] | Conflict:
@@ -80,6 +81,8 @@ class SessionEnding:
                 own = self._require_active(caller, existing, context)
             active = [s for s in existing if s.is_active(context.now, self.idle_timeout)]
             ending = decide(account, active)
+            if account.status is AccountStatus.ERASING:
+                raise AccountNotFound
             kept = [] if own is None or own in ending.sessions else [SessionRequired(own)]
             done = self.sessions.end_many(
                 ending.sessions,

@@ -6,11 +6,13 @@ the password looked at, under a limit of its own that strangers can't reach (ADR
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from latchkey.domain.changes import AccountKept
 from latchkey.domain.effects import Effects
-from latchkey.domain.errors import CodeInvalid
+from latchkey.domain.errors import AccountNotFound, CodeInvalid
 from latchkey.domain.mail import LoginCode
 from latchkey.domain.mailed_code import CodePurpose
 from latchkey.security.mailed_codes import digest_of
@@ -45,8 +47,13 @@ class LoginCodes:
         response nor the storage requests reveal it.
         """
         account = self.identification.find(identifier)
-        mail = LoginCode(account_id=NOBODY if account is None else account.id)
-        self.accounts.record(Effects(outbox=(mail.message(context),)))
+        account_id = None if account is None else account.id
+        mail = LoginCode(account_id=account_id or NOBODY)
+        # An account that is being erased gets no mail, and what names it must not outlive it.
+        with contextlib.suppress(AccountNotFound):
+            self.accounts.record(
+                Effects(outbox=(mail.message(context),)), also=(AccountKept(account_id),)
+            )
 
     def require(self, text: str, found: Identified, now: datetime) -> MailedCode:
         """Return the code for a typed text. Raises CodeInvalid."""

@@ -154,7 +154,12 @@ class Mailing:
             logger.warning("too many mails", kind=kind.value, message_id=message.id)
             return
         language = rendering.language_for(draft.language)
-        values = {name: self._say(value, language, now) for name, value in draft.values.items()}
+        try:
+            values = {name: self._say(v, language, now) for name, v in draft.values.items()}
+        except AccountNotFound:
+            # Its erasure has begun since the draft: no link is left behind, and no mail is sent.
+            logger.info("no mail", kind=kind.value, message_id=message.id)
+            return
         values["last"] = left == 0
         ours = {"service": self.service_name, "support": self.support_contact}
         letter = rendering.write(kind, language, {**ours, **values})

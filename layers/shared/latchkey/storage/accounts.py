@@ -23,6 +23,7 @@ from latchkey.storage.table import (
     ABSENT,
     EXISTS,
     Change,
+    Check,
     Compare,
     ConditionFailed,
     Delete,
@@ -214,17 +215,19 @@ class AccountStore:
     def record(self, effects: Effects, *, also: Sequence[Decided] = ()) -> None:
         """Write the effects of a request that changes no account.
 
-        also  the claim of an idempotency key
+        also  the claim of an idempotency key, and AccountKept for what names an account
 
         Pattern      A6, "forgot", "resend", registration of an address that is taken
         Request      TransactWriteItems
         Cost         2 WRU for each row and message; a transaction, so that it takes as long as one
                      that changes something
-        Raises       IdempotencyKeyReused
+        Raises       IdempotencyKeyReused, AccountNotFound if the account is being erased
         """
         try:
             self._table.transact([*writes_of(also), *self._effects.writes(effects)])
         except ConditionFailed as failed:
+            if isinstance(failed.write, Check):
+                raise AccountNotFound from failed
             raise IdempotencyKeyReused from failed
 
     def verify_email(

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from latchkey.domain.avatar import AvatarUpload
 from latchkey.domain.changes import ChangeRefused, UploadUsed
 from latchkey.domain.clock import to_milliseconds
-from latchkey.domain.errors import TooManyPendingUploads
+from latchkey.domain.errors import AccountNotFound, TooManyPendingUploads
 from latchkey.domain.ids import minted_at
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX
 from latchkey.storage import keys
 from latchkey.storage.changes import upload_used, writes_of
+from latchkey.storage.fences import not_erasing
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
@@ -51,12 +52,15 @@ class AvatarStore:
 
         Pattern      V1, offer an upload
         Request      Query, TransactWriteItems
-        Cost         2 WRU, and 1 RRU
+        Cost         4 WRU, and 1 RRU
         Bounds       AVATAR_UPLOADS_MAX slots, which is what makes the bound hold under races
-        Condition    the slot is free, or what is in it has expired
+        Condition    the slot is free, or what is in it has expired, and the account is not being
+                     erased
         Race         of two that want one slot the second tries the next
-        Raises       TooManyPendingUploads; ChangeRefused when one of `also` could not be written
+        Raises       TooManyPendingUploads, AccountNotFound; ChangeRefused when one of `also` could
+                     not be written
         """
+        check = not_erasing(upload.account_id)
         now = to_milliseconds(upload.created_at)
         taken = {p.slot: p.upload for p in self._pending(upload.account_id)}
         busy = {slot for slot, other in taken.items() if other.expires_at > upload.created_at}
@@ -68,8 +72,10 @@ class AvatarStore:
                 free,
             )
             try:
-                self._table.transact([put, *writes_of(also)])
+                self._table.transact([check, put, *writes_of(also)])
             except ConditionFailed as failed:
+                if failed.write == check:
+                    raise AccountNotFound from failed
                 if failed.write != put:
                     raise ChangeRefused from failed
             else:

@@ -10,6 +10,7 @@ from latchkey.domain.account import email_key
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import IDEMPOTENCY_RETENTION_HOURS, KNOWN_DEVICE_DAYS
 from latchkey.storage import keys
+from latchkey.storage.fences import NOT_ERASING, not_erasing
 from latchkey.storage.records import to_item
 from latchkey.storage.table import (
     ABSENT,
@@ -64,6 +65,8 @@ def _write_of(change: changes.Change) -> Write:  # noqa: C901 - one case for eac
             return Delete(keys.deletion(account_id))
         case changes.SessionRequired(session):
             return still_active(session)
+        case changes.AccountKept(account_id):
+            return not_erasing(account_id)
 
 
 def redeem(token: SingleUseToken) -> Delete:
@@ -129,7 +132,8 @@ def account_changed(change: AccountChange, *, ending: bool = False) -> list[Writ
 
     Cost       2 WRU; 2 more for the number of administrators, and 4 for an address that changes
     Condition  the set of the account's sessions is still the one that the account was read with;
-               one administrator is left; both addresses are the account's own
+               its erasure has not begun; one administrator is left; both addresses are the
+               account's own
     Race       a sign-in that commits in between cancels the transaction: read again, decide again
     """
     return [
@@ -151,7 +155,7 @@ def sessions_changing(
     return Update(
         keys.account(account.id),
         Change(assign=assign or {}, add=add),
-        EXISTS & equals("session_version", account.session_version),
+        NOT_ERASING & equals("session_version", account.session_version),
     )
 
 

@@ -13,7 +13,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
-from latchkey.domain.limits import EXPORT_LINK_SECONDS, S3_PART_BYTES
+from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.limits import (
+    EXPORT_LINK_SECONDS,
+    S3_PART_BYTES,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -129,7 +134,13 @@ class MemoryExportFiles:
 
     def read_staged(self, export_id: str, name: str) -> bytes:
         """See ExportFiles.read_staged."""
-        return self.objects[staged_key(export_id, name)]
+        try:
+            return self.objects[staged_key(export_id, name)]
+        except KeyError:
+            # As S3 answers: its erasure was faster, and the next delivery finds no export.
+            raise TemporarilyUnavailable(
+                retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="NoSuchKey"
+            ) from None
 
     def delete_staged(self, export_id: str) -> None:
         """See ExportFiles.delete_staged."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.mailed_code import MailedCode
 from latchkey.storage import keys
+from latchkey.storage.fences import put_for_account
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import ABSENT, Put
 
@@ -39,10 +40,11 @@ class MailedCodeStore:
     def put_new(self, code: MailedCode) -> None:
         """Issue a code.
 
-        Pattern      N2, when its email is rendered
-        Request      PutItem
-        Cost         1 WRU
-        Condition    there is none of this digest
+        Pattern      N2, when its mail is written
+        Request      TransactWriteItems
+        Cost         4 WRU and 1 for the index: the code and the account's check
+        Condition    there is none of this digest, and the account is not being erased
+        Raises       AccountNotFound
         """
         attributes = {
             **to_item(code),
@@ -51,4 +53,5 @@ class MailedCodeStore:
             "gsi1pk": keys.account_tokens_partition(code.account_id),
             "gsi1sk": code.digest,
         }
-        self._table.put(Put(keys.mailed_code(code.digest), attributes, ABSENT))
+        put = Put(keys.mailed_code(code.digest), attributes, ABSENT)
+        put_for_account(self._table, code.account_id, put)

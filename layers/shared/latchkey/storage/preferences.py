@@ -13,7 +13,8 @@ from latchkey.domain.clock import from_milliseconds, to_milliseconds
 from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.preferences import Preferences
 from latchkey.storage import keys
-from latchkey.storage.table import ABSENT, EXISTS, Check, ConditionFailed, Put, equals
+from latchkey.storage.fences import not_erasing
+from latchkey.storage.table import ABSENT, ConditionFailed, Put, equals
 
 if TYPE_CHECKING:
     from latchkey.domain.effects import Effects
@@ -52,8 +53,8 @@ class PreferenceStore:
         Pattern      F2, replace and reset
         Request      TransactWriteItems
         Cost         6 WRU for a document of under 1 KiB: it, the account's check, the audit row
-        Condition    the account exists, and the stored version is the previous one
-        Race         False if they have changed; an account that is erased meanwhile
+        Condition    the account is not being erased, and the stored version is the one before
+        Race         False if somebody else has changed them; an account that is erased meanwhile
                      leaves nothing behind
         Raises       AccountNotFound
         """
@@ -68,7 +69,7 @@ class PreferenceStore:
             },
             ABSENT if before == 0 else equals("version", before),
         )
-        check = Check(keys.account(account_id), EXISTS)
+        check = not_erasing(account_id)
         try:
             self._table.transact([check, put, *self._effects.writes(effects)])
         except ConditionFailed as failed:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import REVOCATION_CONFIRMATION_SECONDS
 from latchkey.storage import keys
+from latchkey.storage.fences import put_for_account
 from latchkey.storage.table import ABSENT, Delete, Put
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ class RevocationStore:
         """Store the confirmation of a dry run.
 
         Pattern      V1, a dry run
-        Request      PutItem
-        Cost         1 WRU
+        Request      TransactWriteItems
+        Cost         4 WRU: it, and the account's check
+        Condition    the administrator's account is not being erased
+        Raises       AccountNotFound
         """
         expires = now + timedelta(seconds=REVOCATION_CONFIRMATION_SECONDS)
         attributes: dict[str, Value] = {
@@ -36,7 +39,8 @@ class RevocationStore:
             "expires_at": to_milliseconds(expires),
             "ttl": int(expires.timestamp()),
         }
-        self._table.put(Put(keys.revocation(account_id, confirmation), attributes, ABSENT))
+        put = Put(keys.revocation(account_id, confirmation), attributes, ABSENT)
+        put_for_account(self._table, account_id, put)
 
     def is_good(self, account_id: str, confirmation: str, digest: str, now: datetime) -> bool:
         """Return whether this administrator has a valid confirmation of exactly this filter.

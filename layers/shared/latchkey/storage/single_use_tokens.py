@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.single_use import SingleUseToken
 from latchkey.storage import keys
+from latchkey.storage.fences import put_for_account
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
@@ -47,12 +48,13 @@ class SingleUseTokenStore:
     def put_new(self, token: SingleUseToken) -> None:
         """Issue a token.
 
-        Pattern      T2, when the email with its link is rendered
-        Request      PutItem
-        Cost         1 WRU
-        Condition    there is none of this id
+        Pattern      T2, when the mail with its link is written
+        Request      TransactWriteItems
+        Cost         4 WRU and 1 for the index: the token and the account's check
+        Condition    there is none of this id, and the account is not being erased
+        Raises       AccountNotFound
         """
-        self._table.put(issue(token))
+        put_for_account(self._table, token.account_id, issue(token))
 
     def count_password(self, token_id: str) -> int | None:
         """Count a password attempt with a token. None if the token is gone.

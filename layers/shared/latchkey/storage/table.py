@@ -50,7 +50,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Compare(Condition):
-    """An attribute compared with a value; false where the attribute is absent."""
+    """An attribute compared with a value; where it is absent only `<>` is true, as in DynamoDB."""
 
     name: str
     operator: Operator

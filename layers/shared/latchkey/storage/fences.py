@@ -1,0 +1,45 @@
+"""The check that keeps what is written for an account from outliving the account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from latchkey.domain.account import AccountStatus
+from latchkey.domain.errors import AccountNotFound
+from latchkey.storage import keys
+from latchkey.storage.table import ABSENT, EXISTS, Check, Compare, ConditionFailed
+
+if TYPE_CHECKING:
+    from latchkey.storage.table import Put, Table
+
+NOT_ERASING = EXISTS & Compare("status", "<>", AccountStatus.ERASING.value)
+"""Of an account's item: it is there, and its erasure has not begun."""
+
+_NOBODY = "nobody"
+
+
+def not_erasing(account_id: str | None) -> Check:
+    """Make the check that an account is there and is not being erased.
+
+    It belongs to each transaction that writes something for an account and changes neither the
+    account nor one of its sessions: a message, a link, a code, an upload. An erasure lists these
+    after it has fenced the account off, so that it finds all of them.
+
+    account_id  None for nobody: the check always holds and costs the same
+
+    Cost  2 WRU
+    """
+    if account_id is None:
+        return Check(keys.account(_NOBODY), ABSENT)
+    return Check(keys.account(account_id), NOT_ERASING)
+
+
+def put_for_account(table: Table, account_id: str, put: Put) -> None:
+    """Write one item for an account. Raises AccountNotFound if it is gone or being erased."""
+    check = not_erasing(account_id)
+    try:
+        table.transact([check, put])
+    except ConditionFailed as failed:
+        if failed.write == check:
+            raise AccountNotFound from failed
+        raise

@@ -1,0 +1,106 @@
+"""What the loser of a race is told, and what it may still do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.interleaved_worlds import build
+from tests.support.interleaving_checks import BY_NAME
+from tests.support.person import Person
+from tests.support.service import InProcessService
+
+
+def codes(first, second, world="active"):
+    """What the first operation is told, in each interleaving with the second."""
+    runs = build(world).interleavings(BY_NAME[first], BY_NAME[second])
+    return {run.outcomes["first"].code for run in runs}
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "refusal"),
+    [
+        ("sign this device out", "SESSION_REVOKED"),
+        ("suspend her", "ACCOUNT_SUSPENDED"),
+        ("delete her", "ACCOUNT_DELETED"),
+    ],
+)
+def test_a_refresh_that_loses_to_an_ending_is_no_theft(meanwhile, refusal):
+    """It is told why the session has ended; nobody gets a mail about a stolen token."""
+    assert codes("refresh", meanwhile) == {"OK", refusal}
+    for run in build("active").interleavings(BY_NAME["refresh"], BY_NAME[meanwhile]):
+        rows = [item.get("action") for item in run.after.values()]
+        assert "session.ended.by_refresh_token_reuse" not in rows
+
+
+def test_of_two_refreshes_at_once_both_get_the_successor():
+    assert codes("refresh", "refresh") == {"OK"}
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "refusal"),
+    [
+        ("suspend her", "ACCOUNT_SUSPENDED"),
+        ("delete her", "ACCOUNT_DELETED"),
+        ("not me", "PASSWORD_RESET_REQUIRED"),
+        ("change the password", "INVALID_CREDENTIALS"),
+        ("reset", "INVALID_CREDENTIALS"),
+        ("undo", "INVALID_CREDENTIALS"),
+        ("sign all out", "TEMPORARILY_UNAVAILABLE"),
+    ],
+)
+def test_a_sign_in_that_loses_is_told_why(meanwhile, refusal):
+    assert codes("sign in by username", meanwhile) == {"OK", refusal}
+
+
+def test_who_is_signed_out_meanwhile_does_not_sign_the_others_out():
+    """Else "the others" would be everybody, on the word of a device that is out."""
+    refusals = codes("sign the others out", "log out")
+    assert refusals == {"OK", "CURRENT_SESSION_UNKNOWN", "SESSION_REVOKED"}
+
+
+@pytest.mark.parametrize("act", ["delete", "erase", "change the password", "sign all out"])
+def test_who_is_signed_out_meanwhile_does_nothing_that_lasts(act):
+    assert codes(act, "log out") == {"OK", "SESSION_REVOKED"}
+    assert codes(act, "suspend her") == {"OK", "ACCOUNT_SUSPENDED"}
+
+
+def test_who_loses_the_role_meanwhile_does_not_give_it_back_to_themself():
+    told = codes("Ada wants to make herself an administrator", "make her a user", "admin")
+    assert told == {"OK", "ADMINISTRATORS_ONLY"}
+
+
+@pytest.mark.parametrize("order", ["erase", "erase her"])
+def test_what_is_being_erased_is_not_suspended(order):
+    told = codes("suspend her", order)
+    assert told <= {"OK", "ERASURE_STARTED", "ACCOUNT_NOT_FOUND"}
+    for run in build("active").interleavings(BY_NAME["suspend her"], BY_NAME[order]):
+        account = next(i for i in run.after.values() if i.get("username") == "ada")
+        if run.outcomes["second"].code == "OK":
+            assert account["status"] == "erasing"
+
+
+RECORDED = {"account.suspended.by_admin", "account.deleted.by_admin"}
+
+
+@pytest.mark.parametrize("act", ["suspend her", "delete her"])
+def test_what_two_administrators_do_at_once_is_recorded_once(act):
+    for run in build("active").interleavings(BY_NAME[act], BY_NAME[act]):
+        rows = [str(item["action"]) for key, item in run.after.items() if key.table == "audit"]
+        assert sum(row in RECORDED for row in rows) == 1
+
+
+def test_a_reset_lets_the_owner_prove_their_password_again():
+    """Somebody may have used the attempts of the step-up up; they were at another password."""
+    service = InProcessService(RATE_LIMIT_FACTOR="1")
+    ada = Person(service)
+    attempt = {"json_body": {"password": "not the password at all"}}
+    while ada.request("POST", "/api/v1/auth/reauthenticate", **attempt).status != 429:
+        pass
+    service.request("POST", "/api/v1/auth/password/forgot", json_body={"email": ada.email})
+    service.work()
+    new = "quite another password, and long"
+    body = {"token": service.mailbox.last(ada.email).token, "new_password": new}
+    assert service.request("POST", "/api/v1/auth/password/reset", json_body=body).status == 202
+    ada.token = service.login(ada.email, fields={"password": new}).data["access_token"]
+    right = {"json_body": {"password": new}}
+    assert ada.request("POST", "/api/v1/auth/reauthenticate", **right).status == 200
