@@ -108,6 +108,12 @@ def test_accounts(measured, accounts):
     new = an_account(username="ada")
     # The documented 8 are with a username; 2 less without one.
     measured(accounts.put_new, new, some_effects(new))
+    # A first session and its device: 4 more, without the audit row and the indexes.
+    other = an_account(username="grace")
+    session = a_session(other)
+    device = [DeviceSeen(other.id, session.device_id, NOW)]
+    effects = some_effects(other)
+    measured(accounts.put_new, other, effects, session=session, also=device, cost=12)
     measured(accounts.get, new.id)
     assert measured(accounts.find_by_email, new.email) == new
     assert measured(accounts.find_by_username, "ada") == new

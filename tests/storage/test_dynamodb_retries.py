@@ -17,9 +17,12 @@ from botocore.exceptions import (
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.security.sealing import seal
 from latchkey.storage import boto_client
+from latchkey.storage.accounts import AccountStore
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import WRITE_ID, DynamoDBError, DynamoDBTable, from_wire, to_wire
+from latchkey.storage.effects import EffectWriter
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
@@ -33,6 +36,7 @@ from latchkey.storage.table import (
     Update,
     equals,
 )
+from tests.support.builders import a_session, an_account, some_effects
 from tests.support.scripted_dynamodb import (
     TABLE_NAMES,
     ScriptedClient,
@@ -485,6 +489,18 @@ def test_lost_response_to_an_update_returns_the_item(on_the_wire):
 
     table, _ = on_the_wire((500, error_body("InternalServerError")), (400, already_changed))
     assert table.update(Update(KEY, Change(add={"n": 1}), equals("n", 1)))["n"] == 2
+
+
+def test_lost_response_to_a_registration_creates_the_account_and_its_session_once(on_the_wire):
+    table, played = on_the_wire(ReadTimeoutError(endpoint_url=ENDPOINT), (200, {}))
+    account = an_account()
+    store = AccountStore(table, EffectWriter(seal))
+    store.put_new(account, some_effects(account), session=a_session(account))
+    first, second = played.bodies
+    assert first == second
+    assert first["ClientRequestToken"]
+    written = [next(iter(write.values()))["Item"]["sk"]["S"] for write in first["TransactItems"]]
+    assert [sk.partition("#")[0] for sk in written][:3] == ["ACCOUNT", "CLAIM", "SESSION"]
 
 
 def test_cancelled_transaction_is_parsed_from_the_wire_format(on_the_wire):

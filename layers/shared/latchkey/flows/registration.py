@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.config import EmailVerification
 from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.audit import Action, AuditSubject, audit_row
-from latchkey.domain.changes import KeyUsed
+from latchkey.domain.changes import AccountKept, KeyUsed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountNotFound,
@@ -65,7 +65,9 @@ class Registration:
     def register(
         self, new: NewAccount, context: RequestContext, key: IdempotencyKey | None = None
     ) -> SignedIn | None:
-        """Create an account and sign its owner in. None if the address must be verified first.
+        """Create the account and its first session, or neither; return the session's tokens.
+
+        None where the address must be verified first.
 
         In that case a taken address also returns None, in the same time.
 
@@ -105,15 +107,18 @@ class Registration:
             with contextlib.suppress(IdempotencyKeyReused):
                 self._put_quietly(account, effects, context, claims)
             return None
+        first = self.sign_in.first_session(account, context, device_name=new.device_name)
+        effects = replace(effects, audit=(row, first.row))
         try:
-            self.accounts.put_new(account, effects, also=claims)
+            also = [*claims, *first.also]
+            self.accounts.put_new(first.account, effects, session=first.session, also=also)
         except (EmailAlreadyRegistered, UsernameTaken, IdempotencyKeyReused):
             # A parallel request with the same key may have been first.
             created = self._created(key, context)
             if created is None:
                 raise
             return self._again(created, new, context)
-        return self.sign_in.start_session(account, context, device_name=new.device_name)
+        return first.signed_in
 
     def _created(
         self, key: IdempotencyKey | None, context: RequestContext
@@ -160,7 +165,10 @@ class Registration:
             raise UsernameTaken
         if address_owner is not None:
             mail = AddressTaken(account_id=address_owner)
-            self.accounts.record(Effects(outbox=(mail.message(context),)), also=claims)
+            also = [AccountKept(address_owner), *claims]
+            # An owner who is being erased gets no mail, and the address is not free yet.
+            with contextlib.suppress(AccountNotFound):
+                self.accounts.record(Effects(outbox=(mail.message(context),)), also=also)
             return
         # Taken by a parallel registration, whose email is on its way.
         with contextlib.suppress(EmailAlreadyRegistered):

@@ -35,9 +35,10 @@ from latchkey.security.origins import seal_origin
 from latchkey.security.sealing import KEY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from latchkey.domain.audit import AuditRow
     from latchkey.domain.changes import Change
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.request import Location, RequestContext
@@ -66,6 +67,22 @@ class SignedIn:
     access_token: str
     access_token_lifetime: timedelta
     refresh_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstSession:
+    """The session that starts in the transaction that creates its account.
+
+    account    to be created, with the session counted
+    also       what belongs to the session
+    signed_in  what the person gets once the transaction has committed
+    """
+
+    account: Account
+    session: Session
+    also: Sequence[Change]
+    row: AuditRow
+    signed_in: SignedIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +168,24 @@ class SignIn:
             found.typed, found.whose, context, known_device_id=device_id
         )
 
+    def first_session(
+        self, account: Account, context: RequestContext, *, device_name: str | None
+    ) -> FirstSession:
+        """Prepare the session of a person who registers; nothing is written here.
+
+        The tokens are made before the transaction: if a key can't be read, nothing has happened,
+        and the person can register again.
+        """
+        account = replace(account, session_version=account.session_version + 1)
+        session = self._new_session(account, context, device_name)
+        return FirstSession(
+            account=account,
+            session=session,
+            also=_remember_device(session, None),
+            row=self._started(session, account, context),
+            signed_in=self._issue(account, session, context),
+        )
+
     def start_session(
         self,
         account: Account,
@@ -185,16 +220,7 @@ class SignIn:
             nonlocal account, session
             existing = self.sessions.list_by_account(account.id)
             ending = self._superseded_by(session, existing)
-            rows = [
-                audit_row(
-                    Action.SESSION_STARTED,
-                    account.audit,
-                    context,
-                    session_id=session.id,
-                    targets=(session.id,),
-                    device=session.device.name,
-                )
-            ]
+            rows = [self._started(session, account, context)]
             rows += [
                 audit_row(
                     _ACTIONS[reason],
@@ -228,6 +254,16 @@ class SignIn:
             return CONFLICT
 
         return retry_on_conflict(attempt, reason="sign-in contention")
+
+    def _started(self, session: Session, account: Account, context: RequestContext) -> AuditRow:
+        return audit_row(
+            Action.SESSION_STARTED,
+            account.audit,
+            context,
+            session_id=session.id,
+            targets=(session.id,),
+            device=session.device.name,
+        )
 
     def _read_again(self, proven: Account) -> Account:
         """Read the account after a lost race. Raises unless the authentication still counts."""

@@ -19,6 +19,7 @@ from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, listed, redeem, writes_of
 from latchkey.storage.records import from_item, to_item
+from latchkey.storage.sessions import begin
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from latchkey.domain.changes import AccountChange
     from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
+    from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Condition, Item, Key, Table, Value, Write
@@ -125,17 +127,27 @@ class AccountStore:
             owners[item["pk"]] = None if RESERVED_UNTIL in item else str(item["account_id"])
         return owners.pop(address.pk), next(iter(owners.values()), None)
 
-    def put_new(self, account: Account, effects: Effects, *, also: Sequence[Decided] = ()) -> None:
+    def put_new(
+        self,
+        account: Account,
+        effects: Effects,
+        *,
+        session: Session | None = None,
+        also: Sequence[Decided] = (),
+    ) -> None:
         """Create an account together with its claims.
 
-        also  the claim of an idempotency key
+        session  its first one (`flows.sign_in.FirstSession`); None if it starts without
+        also     the claim of an idempotency key, and the device of the session
 
         Pattern      A4, registration
         Request      TransactWriteItems
         Cost         8 WRU: account, e-mail claim and audit row at 2 each, 2 more for a username;
-                     and 1 for each of the account's two indexes
-        Condition    neither claim exists, except one whose reservation has expired
-        Race         of two with the same address or name, one transaction is cancelled
+                     and 1 for each of the account's two indexes. A first session adds 8: session,
+                     device and audit row at 2 each, and 1 for each of the session's two indexes
+        Bounds       9 of 100 items, and less than 10 KiB of 4 MiB
+        Condition    neither claim exists, but for an address whose reservation has run out
+        Race         of two that claim the same address or name, one transaction is cancelled
         Raises       EmailAlreadyRegistered, UsernameTaken, IdempotencyKeyReused
         """
         owner = {"account_id": account.id}
@@ -147,6 +159,8 @@ class AccountStore:
         ]
         if account.username is not None:
             writes.append(Put(keys.username_claim(username_key(account.username)), owner, ABSENT))
+        if session is not None:
+            writes.append(begin(session))
         further = writes_of(also)
         try:
             self._table.transact([*writes, *further, *self._effects.writes(effects)])

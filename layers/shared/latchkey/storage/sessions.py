@@ -108,11 +108,7 @@ class SessionStore:
                 ),
                 equals("status", AccountStatus.ACTIVE) & equals("session_version", session_version),
             ),
-            Put(
-                keys.session(session.account_id, session.id),
-                {**to_item(session), **_listed(session), "ttl": _ttl(session.expires_at)},
-                ABSENT,
-            ),
+            begin(session),
             *(self._end(old, session.created_at, reason) for old, reason in ending),
             *writes_of(also),
         ]
@@ -360,6 +356,15 @@ class SessionStore:
             ),
             EXISTS & Lacks("ended_at"),
         )
+
+
+def begin(session: Session) -> Put:
+    """Make the write that begins a session, for the transaction that creates its account, too.
+
+    Cost  2 WRU, and 1 for each of its two indexes
+    """
+    attributes = {**to_item(session), **_listed(session), "ttl": _ttl(session.expires_at)}
+    return Put(keys.session(session.account_id, session.id), attributes, ABSENT)
 
 
 def _listed(session: Session) -> dict[str, Value]:
