@@ -109,7 +109,7 @@ def test_accounts(measured, accounts):
     # The documented 8 are with a username; 2 less without one.
     measured(accounts.put_new, new, some_effects(new))
     # A first session and its device: 4 more, without the audit row and the indexes.
-    other = an_account(username="grace")
+    other = an_account(username="hopper")
     session = a_session(other)
     device = [DeviceSeen(other.id, session.device_id, NOW)]
     effects = some_effects(other)

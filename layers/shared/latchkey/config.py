@@ -26,11 +26,12 @@ class Config:
     """The configuration of one deployment.
 
     key_prefix       SSM path of the signing keys
-    public_url       the address of the service; empty: the CloudFront domain name
-    edge_secret      the secret that CloudFront sends; empty: viewer headers are ignored
-    direct_access    whether requests that bypass the edge are accepted
-    geoip_database_path  the deployer's GeoIP database in a layer; empty: none
-    rate_limit_factor  multiplies every rate limit, for load tests
+    public_url       where people reach the service; empty: at the name of its CloudFront
+    edge_secret      what our own CloudFront proves itself with; empty: there is none
+    direct_access    whether requests that did not come through the edge are answered
+    geoip_database_path  of places, in a layer of the deployer's; empty: there is none
+    rate_limit_factor  multiplies every limit on attempts: for load tests
+    breached_password_check  base URL of a range service of breached passwords; empty: none
     allowed_origins  browser origins that may use the cookie routes
     media_bucket     set only for functions that use it
     media_url        the address of avatars; empty: the origin of the API
@@ -63,6 +64,7 @@ class Config:
     absolute_timeout: timedelta
     session_limit: int
     password_min_length: int
+    breached_password_check: str
     key_rotation_interval: timedelta
     key_epoch: int
     media_bucket: str
@@ -107,6 +109,7 @@ class Config:
             absolute_timeout=timedelta(seconds=int(env["SESSION_ABSOLUTE_SECONDS"])),
             session_limit=int(env["SESSION_LIMIT"]),
             password_min_length=int(env["PASSWORD_MIN_LENGTH"]),
+            breached_password_check=env.get("BREACHED_PASSWORD_CHECK", ""),
             key_epoch=int(env.get("KEY_EPOCH", "1")),
             key_rotation_interval=timedelta(days=int(env.get("SIGNING_KEY_ROTATION_DAYS", "30"))),
             media_bucket=env.get("MEDIA_BUCKET", ""),

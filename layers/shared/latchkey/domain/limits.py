@@ -168,6 +168,17 @@ PASSWORD_AFFIX_MAX_CHARACTERS = 8
 PASSWORD_KNOWN_MIN_CHARACTERS = 12
 """What must be left for the look-up: a shorter text may be a part of anything."""
 
+BREACH_RANGE_PREFIX_CHARACTERS = 5
+"""Of the 40 hexadecimal characters of a SHA-1 digest: a million ranges. Source: the public range
+service's protocol, https://haveibeenpwned.com/API/v3#PwnedPasswords."""
+
+BREACH_RANGE_TIMEOUT_SECONDS = 1.5
+"""For the whole question. The public service answers in a tenth of it; a person who chooses a
+password waits no longer when it is down."""
+
+BREACH_RANGE_MAX_BYTES = 256 * 1024
+"""Of one answer. The public service's have 800 to 1,000 lines with padding, less than 50 KB."""
+
 # Attempts ------------------------------------------------------------------------------------
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600

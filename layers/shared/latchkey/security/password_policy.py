@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from itertools import pairwise
+from typing import Protocol
 
 from zxcvbn import zxcvbn
 
@@ -59,6 +60,14 @@ _STRANDS_MAX = 5
 """`1qaz2wsx3edc` is four rows, interleaved."""
 
 
+class Passwords(Protocol):
+    """A set of passwords."""
+
+    def __contains__(self, password: str, /) -> bool:
+        """Return whether this one is among them."""
+        ...
+
+
 class PasswordPolicy:
     """Why a password is refused."""
 
@@ -68,15 +77,18 @@ class PasswordPolicy:
         min_length: int,
         common: CommonPasswords,
         service_words: tuple[str, ...] = (),
+        breached: Passwords | None = None,
     ) -> None:
         """Accept passwords of at least this many characters (code points).
 
-        service_words  the name and the domain of the service, which are expected in its passwords
+        service_words  the service's name and domain, which are expected in its passwords
+        breached       passwords that have leaked, if a deployment asks a service for them
         """
         self._min_length = min_length
         self._common = common
         self._service_words = service_words
-        # Eight random letters take 10^8 guesses. A deployment that allows them needs a lower bound.
+        self._breached: Passwords = () if breached is None else breached
+        # Eight random letters take 10^8 guesses: who allows them asks for less than that.
         self._guesses_log10 = min(PASSWORD_GUESSES_LOG10, min_length - 2)
 
     def require_acceptable(self, password: str, *, field: str, known: tuple[str, ...] = ()) -> None:
@@ -93,7 +105,9 @@ class PasswordPolicy:
         if len(normal) > PASSWORD_MAX_CHARACTERS:
             words = f"Use at most {PASSWORD_MAX_CHARACTERS} characters."
             raise WeakPassword(Problem(field, ProblemCode.TOO_LONG, words))
-        if self._is_listed(normal) or is_walk(normal) or self._is_guessed(normal, known):
+        common = self._is_listed(normal) or is_walk(normal) or self._is_guessed(normal, known)
+        # Last, and as it was typed: only a password that is otherwise acceptable is asked for.
+        if common or password in self._breached:
             words = "This password is too common or too easy to guess."
             raise WeakPassword(Problem(field, ProblemCode.TOO_COMMON, words))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
     from latchkey.security.places import Places
+    from latchkey.storage.breached_passwords import BreachedPasswords
     from latchkey.wiring import Services
 
 
@@ -45,7 +46,17 @@ def password_policy(services: Services) -> PasswordPolicy:
         min_length=services.config.password_min_length,
         common=CommonPasswords(),
         service_words=(services.config.service_name, host),
+        breached=breached_passwords(services),
     )
+
+
+@part
+def breached_passwords(services: Services) -> BreachedPasswords | None:
+    if not services.config.breached_password_check:
+        return None
+    from latchkey.storage.breached_passwords import BreachedPasswords
+
+    return BreachedPasswords(services.config.breached_password_check)
 
 
 @part
