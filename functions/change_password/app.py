@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import (
+    AccountNotFound,
     InvalidCredentials,
     PasswordResetRequired,
     TooManyAttempts,
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
     needs=password,
     body=ChangePasswordBody,
     returns=EndedSessionsView,
-    errors=(InvalidCredentials, PasswordResetRequired, TooManyAttempts, WeakPassword),
+    errors=(
+        AccountNotFound,
+        InvalidCredentials,
+        PasswordResetRequired,
+        TooManyAttempts,
+        WeakPassword,
+    ),
 )
 def handler(request: Request[ChangePasswordBody], flow: Password) -> Response:
     """Change your password. Your other devices are signed out."""

@@ -7,6 +7,9 @@ import pytest
 from tests.support.interleaved_operations import names
 from tests.support.interleaving_checks import problems
 
+pytestmark = pytest.mark.timeout(180)
+"""Each tries one operation against all others: up to ten seconds on a quiet processor."""
+
 
 @pytest.mark.parametrize("first", names("active", signing_in=False))
 def test_no_interruption_breaks_an_invariant(first, record_property):

@@ -134,8 +134,9 @@ class Administration:
         found, is_complete = self._find_all(wanted, caller, context)
         confirmation = context.new_id("rev")
         action = Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN
-        self._note_search(action, wanted.names, caller, context)
+        # First: an administrator who is being erased is refused, and has tried nothing.
         self.revocations.put_new(caller.account_id, confirmation, wanted.digest, context.now)
+        self._note_search(action, wanted.names, caller, context)
         return Revocation(
             count=len(found),
             sample=found[:REVOCATION_SAMPLE],
