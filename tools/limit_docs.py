@@ -27,6 +27,9 @@ a refusal would tell which address and which username belong together. A link is
 {limits.PASSWORDS_PER_LINK} wrong passwords. The reasons are in
 [ADR 17](adr/0017-limits-and-codes-by-mail.md).
 
+With `BreachedPasswordCheck` a range service is asked about a new password for at most
+{limits.BREACH_RANGE_TIMEOUT_SECONDS} seconds. Without a response in time the password is accepted.
+
 | operation | verifies | limits | mails |
 |---|---|---|---|
 """

@@ -46,7 +46,7 @@ def password_policy(services: Services) -> PasswordPolicy:
         min_length=services.config.password_min_length,
         common=CommonPasswords(),
         service_words=(services.config.service_name, host),
-        breached=breached_passwords(services),
+        breached=services[breached_passwords],
     )
 
 
