@@ -176,11 +176,9 @@ class RecordedService(InProcessService):
         return self._client.call(operation, request)
 
     @contextlib.contextmanager
-    def interrupted_by(
-        self, interruption: Callable[[], object], *, transaction: int = 1
-    ) -> Iterator[None]:
-        """Let something happen right before the next transaction, or a later one: a race."""
-        self._transactions_until_interruption, self._interruption = transaction, interruption
+    def interrupted_by(self, interruption: Callable[[], object]) -> Iterator[None]:
+        """Run something right before the next transaction: a race."""
+        self._transactions_until_interruption, self._interruption = 1, interruption
         yield
         assert not self._transactions_until_interruption, "no transaction was interrupted"
 
