@@ -26,11 +26,11 @@ class Config:
     """The configuration of one deployment.
 
     key_prefix       SSM path of the signing keys
-    public_url       where people reach the service; empty: at the name of its CloudFront
-    edge_secret      what our own CloudFront proves itself with; empty: there is none
-    direct_access    whether requests that did not come through the edge are answered
-    geoip_database_path  of places, in a layer of the deployer's; empty: there is none
-    rate_limit_factor  multiplies every limit on attempts: for load tests
+    public_url       the address of the service; empty: the CloudFront domain name
+    edge_secret      the secret that CloudFront sends; empty: viewer headers are ignored
+    direct_access    whether requests that bypass the edge are accepted
+    geoip_database_path  the deployer's GeoIP database in a layer; empty: none
+    rate_limit_factor  multiplies every rate limit, for load tests
     breached_password_check  base URL of a range service of breached passwords; empty: none
     allowed_origins  browser origins that may use the cookie routes
     media_bucket     set only for functions that use it

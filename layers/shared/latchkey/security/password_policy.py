@@ -81,14 +81,14 @@ class PasswordPolicy:
     ) -> None:
         """Accept passwords of at least this many characters (code points).
 
-        service_words  the service's name and domain, which are expected in its passwords
-        breached       passwords that have leaked, if a deployment asks a service for them
+        service_words  the name and the domain of the service, which are expected in its passwords
+        breached       leaked passwords, if the deployment names a range service
         """
         self._min_length = min_length
         self._common = common
         self._service_words = service_words
         self._breached: Passwords = () if breached is None else breached
-        # Eight random letters take 10^8 guesses: who allows them asks for less than that.
+        # Eight random letters take 10^8 guesses. A deployment that allows them needs a lower bound.
         self._guesses_log10 = min(PASSWORD_GUESSES_LOG10, min_length - 2)
 
     def require_acceptable(self, password: str, *, field: str, known: tuple[str, ...] = ()) -> None:
