@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tools.template import ROOT
+from tests.support.commands import make
 
 ONLY_ON_AWS = {"transport"}
 
@@ -16,13 +12,13 @@ ONLY_ON_AWS = {"transport"}
 # Every function that it meets starts cold, and on a busy machine that takes seconds each.
 @pytest.mark.timeout(300)
 def test_smoke_passes_on_the_local_stack(stack):
-    done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-m", "tools.smoke", stack.base_url],
-        env={**os.environ, "REGISTER": "1", "EXPORT": "1", "API_URL": stack.api_url},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = make(
+        stack.emulator,
+        "smoke",
+        f"URL={stack.base_url}",
+        f"STACK={stack.deployment.name}",
+        "REGISTER=1",
+        "EXPORT=1",
     )
     lines = [line.split(maxsplit=1) for line in done.stdout.strip().splitlines()[:-2]]
     results = {words.partition(":")[0].strip(): result for result, words in lines}

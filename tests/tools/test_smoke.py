@@ -16,7 +16,7 @@ from tools.smoke.walk import Options, Result, Walk
 
 URL = "https://accounts.test"
 AUDIT_TRAIL = ("SUBJECT#", "REQUESTS#", "CHAIN#")
-OURS = Options(register=True, api_url="https://api.test")
+OURS = Options(register=True, api_url="https://api.test", release="1a", published={"login": "1a"})
 
 
 @pytest.fixture
@@ -269,6 +269,12 @@ def test_api_that_is_open_without_its_cdn_fails(service):
     assert lines["api-without-cdn"].result is Result.FAIL
 
 
+def test_alias_of_an_older_release_is_noticed(service):
+    published = {"login": "1a", "get_me": "0"}
+    code, lines, _ = walked(service, Options(release="1a", published=published))
+    assert (code, lines["release"].words) == (1, "an older release answers for get_me")
+
+
 def test_unreachable_host_fails_without_a_crash(service):
     def gone(request, _answer):
         raise httpx.ConnectError("no such host", request=request)
@@ -295,7 +301,7 @@ def test_retry_after_is_followed(service):
 
 def test_every_check_has_a_service_that_fails_it():
     broken = {check for check, _ in BROKEN.values()}
-    elsewhere = {"api-without-cdn", "revoke", "leave", "register", "sign-in", "export"}
+    elsewhere = {"api-without-cdn", "revoke", "leave", "register", "sign-in", "export", "release"}
     assert set(FRONT) | set(Person("", "").steps) <= broken | elsewhere
 
 

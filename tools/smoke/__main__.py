@@ -56,6 +56,7 @@ def run(walk: Walk) -> int:
 def read_options(environment: Mapping[str, str]) -> Options:
     """Read the options from the environment. A named stack adds the address of its API."""
     stack = environment.get("STACK", "")
+    release, published = _releases(stack)
     return Options(
         api_url=environment.get("API_URL", "") or (_output(stack, "ApiUrl") if stack else ""),
         email=environment.get("SMOKE_EMAIL", ""),
@@ -63,7 +64,25 @@ def read_options(environment: Mapping[str, str]) -> Options:
         mail_token=environment.get("MAIL_TOKEN", ""),
         register=environment.get("REGISTER", "") == "1",
         export=environment.get("EXPORT", "") == "1",
+        release=release,
+        published=published,
     )
+
+
+def _releases(stack: str) -> tuple[str, Mapping[str, str]]:
+    """Read which releases a stack's functions have; nothing where that is not allowed."""
+    if not stack:
+        return "", {}
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - without a stack it needs no AWS
+
+    from tools.stacks import releases  # noqa: PLC0415 - the same
+
+    try:
+        return releases(stack)
+    except ClientError as error:
+        if "AccessDenied" not in error.response["Error"]["Code"]:
+            raise
+        return "", {}
 
 
 def _output(stack: str, *names: str) -> str:

@@ -210,6 +210,16 @@ def api_without_cdn(walk: Walk) -> None:
     expect_status(answer, 403, 404)
 
 
+def release(walk: Walk) -> str:
+    """The aliases name the versions of the deployed release."""
+    published = walk.options.published
+    if not published:
+        raise Skipped("give STACK with credentials that may read its functions")
+    old = sorted(name for name, found in published.items() if found != walk.options.release)
+    expect(not old, f"an older release answers for {', '.join(old)}")
+    return f"{len(published)} functions of release {walk.options.release}"
+
+
 def _page(walk: Walk) -> httpx.Response:
     answer = walk.request("GET", "/")
     if answer.status_code == 404 and "json" in answer.headers.get("content-type", ""):  # noqa: PLR2004
@@ -248,4 +258,5 @@ FRONT: dict[str, Callable[[Walk], str | None]] = {
     "cross-origin": cross_origin,
     "errors-not-cached": errors_not_cached,
     "api-without-cdn": api_without_cdn,
+    "release": release,
 }

@@ -55,6 +55,8 @@ class Options:
     mail_token   the token in the mail that confirms the address
     register     register an account, and erase it at the end
     export       request an export too
+    release      the stack's parameter of that name
+    published    the release of each function that answers through an alias
     """
 
     api_url: str = ""
@@ -63,6 +65,8 @@ class Options:
     mail_token: str = ""
     register: bool = False
     export: bool = False
+    release: str = ""
+    published: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
