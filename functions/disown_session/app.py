@@ -10,26 +10,26 @@ from latchkey.http.auth import public
 from latchkey.http.bodies.auth import TokenBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
-from latchkey.wiring.links import disowning
+from latchkey.wiring.links import sign_in_reports
 
 if TYPE_CHECKING:
-    from latchkey.flows.disowning import Disowning
+    from latchkey.flows.sign_in_reports import SignInReports
     from latchkey.http.request import Request
     from latchkey.http.response import Response
 
 
 @endpoint(
     caller=public(),
-    needs=disowning,
+    needs=sign_in_reports,
     body=TokenBody,
     errors=(SingleUseTokenInvalid,),
     limits=(REDEEM_PER_ADDRESS,),
 )
-def handler(request: Request[TokenBody], flow: Disowning) -> Response:
+def handler(request: Request[TokenBody], flow: SignInReports) -> Response:
     """Report that a sign-in was not yours, with the link of the email about it.
 
     The device is signed out and the password stops working. An email with a link to choose a new
     password follows.
     """
-    flow.disown(request.body.token, request.context)
+    flow.report(request.body.token, request.context)
     return ok(message="The device is signed out. Check your email to choose a new password.")

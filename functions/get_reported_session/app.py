@@ -10,23 +10,23 @@ from latchkey.http.auth import public
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import ok
 from latchkey.http.views.sessions import ReportView
-from latchkey.wiring.links import disowning
+from latchkey.wiring.links import sign_in_reports
 
 if TYPE_CHECKING:
-    from latchkey.flows.disowning import Disowning
+    from latchkey.flows.sign_in_reports import SignInReports
     from latchkey.http.request import Request
     from latchkey.http.response import Response
 
 
 @endpoint(
     caller=public(),
-    needs=disowning,
+    needs=sign_in_reports,
     returns=ReportView,
     errors=(SingleUseTokenInvalid,),
     limits=(REDEEM_PER_ADDRESS,),
     link_token=True,
 )
-def handler(request: Request[None], flow: Disowning) -> Response:
+def handler(request: Request[None], flow: SignInReports) -> Response:
     """Read the sign-in that an email is about, before reporting it as not yours.
 
     The operation changes nothing, so scanners that open emailed links do no harm. The token is in

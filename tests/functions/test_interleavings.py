@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from latchkey.flows import ending, sign_in
-from latchkey.flows.disowning import Disowning
 from latchkey.flows.password import Password
 from latchkey.flows.sign_in import SignIn
+from latchkey.flows.sign_in_reports import SignInReports
 from latchkey.storage import accounts, changes, fences, mailed_codes, single_use_tokens
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.table import EXISTS, Check
@@ -78,12 +78,12 @@ def a_link_that_may_be_gone(monkeypatch):
 
 
 def a_count_without_a_condition(monkeypatch):
-    counted = changes.counted
+    counted = changes.admin_count_update
 
     def unconditional(before, after):
         return [dataclasses.replace(write, when=None) for write in counted(before, after)]
 
-    monkeypatch.setattr(changes, "counted", unconditional)
+    monkeypatch.setattr(changes, "admin_count_update", unconditional)
 
 
 def no_rows_and_no_mails(monkeypatch):
@@ -117,7 +117,7 @@ def a_caller_who_may_be_signed_out(monkeypatch):
 
 
 def a_reset_that_is_not_seen(monkeypatch):
-    find, runs = Disowning._find_reported, []
+    find, runs = SignInReports._find_reported, []
 
     def find_once(self, token):
         run = self.sessions._table.steps
@@ -126,7 +126,7 @@ def a_reset_that_is_not_seen(monkeypatch):
         runs.append(run)
         return find(self, token)
 
-    monkeypatch.setattr(Disowning, "_find_reported", find_once)
+    monkeypatch.setattr(SignInReports, "_find_reported", find_once)
 
 
 def a_link_for_an_account_that_may_be_gone(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from latchkey.domain.account import AccountStatus, Role
 from latchkey.storage import keys
 from latchkey.storage.administrators import Administrators
-from latchkey.storage.changes import counted
+from latchkey.storage.changes import admin_count_update
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import ConditionFailed, Delete
 from tests.support.builders import an_account
@@ -37,10 +37,10 @@ def table(request):
 def test_concurrent_demotions_leave_one_administrator(table, first, second):
     administrators = Administrators(table)
     for _ in range(2):
-        table.transact(counted(dataclasses.replace(ADMIN, role=Role.USER), ADMIN))
+        table.transact(admin_count_update(dataclasses.replace(ADMIN, role=Role.USER), ADMIN))
     # Both have seen two of them.
     assert administrators.count() == 2
-    writes = [counted(ADMIN, GONE[how]) for how in (first, second)]
+    writes = [admin_count_update(ADMIN, GONE[how]) for how in (first, second)]
     table.transact(writes[0])
     with pytest.raises(ConditionFailed):
         table.transact(writes[1])
@@ -49,7 +49,7 @@ def test_concurrent_demotions_leave_one_administrator(table, first, second):
 
 def test_change_of_a_user_does_not_touch_the_count(table):
     user = dataclasses.replace(ADMIN, role=Role.USER)
-    assert counted(user, dataclasses.replace(user, status=AccountStatus.DELETED)) == []
-    assert counted(GONE["suspended"], GONE["deleted"]) == []
-    assert counted(ADMIN, dataclasses.replace(ADMIN, full_name="Another")) == []
+    assert admin_count_update(user, dataclasses.replace(user, status=AccountStatus.DELETED)) == []
+    assert admin_count_update(GONE["suspended"], GONE["deleted"]) == []
+    assert admin_count_update(ADMIN, dataclasses.replace(ADMIN, full_name="Another")) == []
     assert Administrators(table).count() == 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from latchkey.domain import limits
-from latchkey.domain.throttle import Attempts, Backoff, Quota, Standing
+from latchkey.domain.throttle import Attempts, Backoff, Quota, RateLimitStatus
 from latchkey.flows.throttling import network_of
 from latchkey.http.response import limit_headers
 
@@ -62,10 +62,10 @@ def test_an_ipv6_customer_is_one_client(address, network):
 
 
 def test_headers_are_structured_fields():
-    quota = Standing(
+    quota = RateLimitStatus(
         limit=Quota(name="login", amount=10, window_seconds=60), remaining=3, reset_seconds=42
     )
-    backoff = Standing(limit=BACKOFF, remaining=0, reset_seconds=900)
+    backoff = RateLimitStatus(limit=BACKOFF, remaining=0, reset_seconds=900)
     assert limit_headers([quota, backoff]) == {
         "ratelimit-policy": '"login";q=10;w=60, "b";q=3',
         "ratelimit": '"login";r=3;t=42, "b";r=0;t=900',

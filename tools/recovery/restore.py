@@ -30,7 +30,7 @@ from latchkey.domain.request import RequestContext
 from latchkey.security.sealing import seal
 from latchkey.storage import keys
 from latchkey.storage.boto_client import BotoClient
-from latchkey.storage.changes import counted, listed
+from latchkey.storage.changes import admin_count_update, index_attributes
 from latchkey.storage.deletions import claims
 from latchkey.storage.dynamodb import DynamoDBTable, from_wire
 from latchkey.storage.effects import EffectWriter
@@ -199,9 +199,9 @@ class Restoring:
         )
         nobody = dataclasses.replace(after, role=Role.USER)
         writes = [
-            Put(keys.account(after.id), {**to_item(after), **listed(after)}, ABSENT),
+            Put(keys.account(after.id), {**to_item(after), **index_attributes(after)}, ABSENT),
             *(Put(claim, {"account_id": after.id}, ABSENT) for claim in claims(after)),
-            *counted(nobody, after),
+            *admin_count_update(nobody, after),
             *self._effects.writes(Effects(audit=(row,))),
         ]
         try:

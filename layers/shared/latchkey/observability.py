@@ -79,7 +79,7 @@ class Units(threading.local):
 units = Units()
 
 
-class Concern(threading.local):
+class RequestSubject(threading.local):
     """The audit subject of this thread's request, if the authorizer did not set one.
 
     subject_id  their pseudonym in the audit trail
@@ -94,12 +94,12 @@ class Concern(threading.local):
         """Remove the subject of the previous request."""
         self.subject_id = self.session_id = self.origin = None
 
-    def note(self, subject_id: str, *, origin: str, session_id: str | None = None) -> None:
+    def bind(self, subject_id: str, *, origin: str, session_id: str | None = None) -> None:
         """Set the subject as soon as it is known."""
         self.subject_id, self.origin, self.session_id = subject_id, origin, session_id
 
 
-concern = Concern()
+request_subject = RequestSubject()
 
 
 def _metrics() -> EphemeralMetrics:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.throttle import Standing
+    from latchkey.domain.throttle import RateLimitStatus
 
 
 class DomainError(Exception):
@@ -304,7 +304,11 @@ class TooManyAttempts(DomainError):
     code = "TOO_MANY_ATTEMPTS"
 
     def __init__(
-        self, *, retry_after_seconds: int, standing: Standing | None = None, **data: object
+        self,
+        *,
+        retry_after_seconds: int,
+        limit_status: RateLimitStatus | None = None,
+        **data: object,
     ) -> None:
         """Store how long to wait, and the state of the rate limit.
 
@@ -312,7 +316,7 @@ class TooManyAttempts(DomainError):
         """
         super().__init__(**data)
         self.retry_after_seconds = retry_after_seconds
-        self.standing = standing
+        self.limit_status = limit_status
         self.problems: tuple[Problem, ...] = ()
 
 

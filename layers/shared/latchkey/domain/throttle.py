@@ -81,7 +81,7 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RateLimitStatus:
     """The state of one rate limit for a client.
 
     remaining      requests that are still allowed

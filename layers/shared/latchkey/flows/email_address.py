@@ -26,8 +26,8 @@ from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, V
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.ending import Ending
-from latchkey.flows.links import link_of_account, no_longer_good
-from latchkey.observability import concern
+from latchkey.flows.links import invalid_link, link_of_account
+from latchkey.observability import request_subject
 from latchkey.security.addresses import normalise_email
 from latchkey.security.origins import seal_origin
 from latchkey.security.single_use_tokens import state_of
@@ -95,7 +95,7 @@ class EmailAddress:
             device="",
             request_id=context.request_id,
         )
-        concern.note(account.audit.id, origin=origin)
+        request_subject.bind(account.audit.id, origin=origin)
         counted = self.throttling.before_own_password(account.id, context.now)
         tried = self.links.count_password(token)
         if not self.passwords.verify(account.password_hash, password):
@@ -104,14 +104,14 @@ class EmailAddress:
             raise InvalidCredentials
         self.throttling.after_own_password(counted)
         if account.status is not AccountStatus.ACTIVE:
-            raise no_longer_good()
+            raise invalid_link()
         if token.purpose is Purpose.VERIFY_EMAIL:
             done = self._verify(account, token, context)
         else:
             account.require_good_password()
             done = self._change(account, token, context)
         if not done:
-            raise no_longer_good()
+            raise invalid_link()
 
     def request_change(self, caller: Caller, address: str, context: RequestContext) -> None:
         """Email a link that changes the caller's address to this one.
@@ -163,7 +163,7 @@ class EmailAddress:
             self.links.require(token, context.now)
             kept = account.former_email if account.has_former_email(context.now) else None
             if kept != former:
-                raise no_longer_good()
+                raise invalid_link()
             row = audit_row(
                 Action.EMAIL_CHANGE_UNDONE,
                 account.audit,

@@ -25,7 +25,7 @@ from latchkey.domain.limits import (
     EXPORTS_PER_ACCOUNT,
     RECENT_AUTHENTICATION_SECONDS,
 )
-from latchkey.domain.throttle import Standing
+from latchkey.domain.throttle import RateLimitStatus
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.flows.export_worker import export_message
 
@@ -191,7 +191,7 @@ class Exports:
             quota = dataclasses.replace(EXPORTS_PER_ACCOUNT, amount=self.daily_limit)
             raise TooManyAttempts(
                 retry_after_seconds=seconds,
-                standing=Standing(limit=quota, remaining=0, reset_seconds=seconds),
+                limit_status=RateLimitStatus(limit=quota, remaining=0, reset_seconds=seconds),
                 reason=quota.name,
             )
 

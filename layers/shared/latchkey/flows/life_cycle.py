@@ -31,7 +31,7 @@ from latchkey.domain.session import EndReason
 from latchkey.flows.acting import row_by
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.flows.ending import Ending
-from latchkey.flows.links import no_longer_good
+from latchkey.flows.links import invalid_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,7 +128,9 @@ class LifeCycle:
             action = Action.ACCOUNT_RESTORED_BY_ADMIN
             return row_by(caller, account, context, own=action, by_admin=action)
 
-        return self._let_in(account_id, AccountStatus.DELETED, context, after=_restored, row=row)
+        return self._reactivate(
+            account_id, AccountStatus.DELETED, context, after=_restored, row=row
+        )
 
     def restore_by_link(self, token: SingleUseToken, context: RequestContext) -> Account:
         """Restore a deleted account with an emailed link, and redeem the link.
@@ -146,10 +148,10 @@ class LifeCycle:
         def after(before: Account) -> Account:
             is_the_one = token.subject == deletion_of(before)
             if before.status is not AccountStatus.DELETED or not is_the_one:
-                raise no_longer_good()
+                raise invalid_link()
             return _restored(before)
 
-        return self._let_in(
+        return self._reactivate(
             token.account_id,
             AccountStatus.DELETED,
             context,
@@ -213,11 +215,11 @@ class LifeCycle:
                 suspended_at=None,
             )
 
-        return self._let_in(account_id, AccountStatus.SUSPENDED, context, after=after, row=row)
+        return self._reactivate(account_id, AccountStatus.SUSPENDED, context, after=after, row=row)
 
     # What these have in common ---------------------------------------------------------------
 
-    def _let_in(
+    def _reactivate(
         self,
         account_id: str,
         status: AccountStatus,
@@ -230,10 +232,10 @@ class LifeCycle:
         def attempt() -> Account | Conflict:
             before = self._not_erasing(account_id)
             changed = dataclasses.replace(after(before), updated_at=context.now)
-            if not _is_out(before, status):
+            if not _is_deactivated(before, status):
                 return before
             cancelled = status is AccountStatus.DELETED
-            done = self.accounts.change_standing(
+            done = self.accounts.reactivate(
                 AccountChange(before, changed),
                 Effects(audit=(row(before),)),
                 also=[*also, *([DeletionCancelled(account_id)] if cancelled else [])],
@@ -302,7 +304,7 @@ def _restored(before: Account) -> Account:
     )
 
 
-def _is_out(account: Account, status: AccountStatus) -> bool:
+def _is_deactivated(account: Account, status: AccountStatus) -> bool:
     if status is AccountStatus.SUSPENDED:
         return account.suspended_at is not None
     return account.status is status

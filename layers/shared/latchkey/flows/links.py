@@ -37,12 +37,12 @@ class Links:
         presented = parse(text)
         pepper = None if presented is None else self.peppers.find(presented.pepper_id)
         if presented is None or pepper is None:
-            raise no_longer_good()
+            raise invalid_link()
         if not any(is_genuine(presented, purpose, pepper) for purpose in purposes):
-            raise no_longer_good()
+            raise invalid_link()
         token = self.tokens.find(presented.token_id, now)
         if token is None:
-            raise no_longer_good()
+            raise invalid_link()
         return token
 
     def count_password(self, token: SingleUseToken) -> int:
@@ -52,7 +52,7 @@ class Links:
         """
         tried = self.tokens.count_password(token.id)
         if tried is None or tried > PASSWORDS_PER_LINK:
-            raise no_longer_good()
+            raise invalid_link()
         return tried
 
     def give_up(self, token: SingleUseToken) -> None:
@@ -62,7 +62,7 @@ class Links:
     def require(self, token: SingleUseToken, now: datetime) -> None:
         """Raise SingleUseTokenInvalid if the token was used since it was accepted."""
         if self.tokens.find(token.id, now) is None:
-            raise no_longer_good()
+            raise invalid_link()
 
 
 @contextlib.contextmanager
@@ -71,10 +71,10 @@ def link_of_account() -> Iterator[None]:
     try:
         yield
     except AccountNotFound:
-        raise no_longer_good() from None
+        raise invalid_link() from None
 
 
-def no_longer_good() -> SingleUseTokenInvalid:
+def invalid_link() -> SingleUseTokenInvalid:
     """Return the error of an invalid link, for any reason."""
     return SingleUseTokenInvalid(
         Problem("token", ProblemCode.SINGLE_USE_TOKEN_INVALID, "Ask for a new link.")

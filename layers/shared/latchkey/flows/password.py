@@ -15,7 +15,7 @@ from latchkey.domain.mail import PasswordChanged, ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.ending import Ending
-from latchkey.flows.links import link_of_account, no_longer_good
+from latchkey.flows.links import invalid_link, link_of_account
 from latchkey.security.addresses import normalise_email
 from latchkey.security.single_use_tokens import state_of
 
@@ -80,7 +80,7 @@ class Password:
             self.links.require(token, context.now)
             is_usable = account.status is AccountStatus.ACTIVE
             if not is_usable or token.state != state_of(account):
-                raise no_longer_good()
+                raise invalid_link()
             row = audit_row(
                 Action.PASSWORD_RESET,
                 account.audit,

@@ -12,7 +12,7 @@ from latchkey.domain.effects import Effects
 from latchkey.domain.errors import RefreshTokenInvalid, RefreshTokenReused, SessionRevoked
 from latchkey.domain.limits import REFRESH_GRACE_SECONDS, USED_ELSEWHERE_REPEAT_HOURS
 from latchkey.domain.session import EndReason, Use
-from latchkey.observability import concern
+from latchkey.observability import request_subject
 from latchkey.security import refresh_tokens
 from latchkey.security.origins import seal_origin
 
@@ -76,7 +76,7 @@ class Refreshing:
             device=device,
             request_id=context.request_id,
         )
-        concern.note(session.audit.id, origin=origin, session_id=session.id)
+        request_subject.bind(session.audit.id, origin=origin, session_id=session.id)
         session.require_active(context.now, self.idle_timeout)
         use = Use.at(context.ip_address, context.user_agent, context.location)
         if presented.generation == session.generation:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, ErasureStarted
 from latchkey.domain.single_use import Purpose
-from latchkey.flows.links import no_longer_good
+from latchkey.flows.links import invalid_link
 
 if TYPE_CHECKING:
     from latchkey.domain.request import RequestContext
@@ -36,9 +36,9 @@ class SelfRestore:
         deletion, or if the erasure has begun.
         """
         if not self.offered:
-            raise no_longer_good()
+            raise invalid_link()
         token = self.links.accept(token_text, context.now, Purpose.RESTORE_ACCOUNT)
         try:
             self.life_cycle.restore_by_link(token, context)
         except (AccountNotFound, ErasureStarted):
-            raise no_longer_good() from None
+            raise invalid_link() from None

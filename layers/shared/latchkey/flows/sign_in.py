@@ -28,7 +28,7 @@ from latchkey.domain.limits import (
 from latchkey.domain.mail import NewDevice
 from latchkey.domain.session import EndReason, LoginMethod, Session
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
-from latchkey.observability import concern, logger
+from latchkey.observability import logger, request_subject
 from latchkey.security import refresh_tokens
 from latchkey.security.devices import describe
 from latchkey.security.origins import seal_origin
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from latchkey.flows.login_codes import LoginCodes
     from latchkey.flows.throttling import LoginAttempt, Throttling
     from latchkey.security.access_tokens import AccessTokenSigner
+    from latchkey.security.geoip import GeoIpDatabase
     from latchkey.security.passwords import Passwords
-    from latchkey.security.places import Places
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.devices import DeviceStore
     from latchkey.storage.peppers import PepperStore
@@ -102,7 +102,7 @@ class SignIn:
     idle_timeout: timedelta
     absolute_timeout: timedelta
     session_limit: int
-    places: Places | None = None
+    geoip: GeoIpDatabase | None = None
 
     def with_password(
         self,
@@ -140,7 +140,7 @@ class SignIn:
             request_id=context.request_id,
         )
         if account is not None:
-            concern.note(account.audit.id, origin=origin)
+            request_subject.bind(account.audit.id, origin=origin)
         mailed = None if code is None else self.codes().require(code, found, context.now)
         attempt = self._count(found, mailed, context)
         stored_hash = account.password_hash if account and attempt.may_verify else None
@@ -316,7 +316,7 @@ class SignIn:
         )
 
     def _place(self, ip_address: str) -> Location | None:
-        return None if self.places is None else self.places.find(ip_address)
+        return None if self.geoip is None else self.geoip.find(ip_address)
 
     def _superseded_by(
         self, session: Session, existing: list[Session]

@@ -22,7 +22,7 @@ from latchkey.domain.limits import (
     PASSWORD_PER_SESSION_HOLDER,
 )
 from latchkey.domain.mailbox import mailbox_of
-from latchkey.domain.throttle import Attempts, Backoff, Quota, Standing
+from latchkey.domain.throttle import Attempts, Backoff, Quota, RateLimitStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -87,21 +87,23 @@ class Throttling:
 
     # Quotas ----------------------------------------------------------------------------------
 
-    def count_address(self, quota: Quota, context: RequestContext) -> Standing:
+    def count_address(self, quota: Quota, context: RequestContext) -> RateLimitStatus:
         """Count a request of the client's network. Raises TooManyAttempts."""
         return self.count(quota, network_of(context.ip_address), context.now)
 
-    def count(self, quota: Quota, subject: str, now: datetime) -> Standing:
+    def count(self, quota: Quota, subject: str, now: datetime) -> RateLimitStatus:
         """Count a request of a subject. Raises TooManyAttempts."""
         quota = dataclasses.replace(quota, amount=quota.amount * self.factor)
         counted = self.store.count(quota, subject, now)
         reset = quota.window_seconds - int(now.timestamp()) % quota.window_seconds
-        standing = Standing(
+        limit_status = RateLimitStatus(
             limit=quota, remaining=max(0, quota.amount - counted), reset_seconds=reset
         )
         if counted > quota.amount:
-            raise TooManyAttempts(retry_after_seconds=reset, standing=standing, reason=quota.name)
-        return standing
+            raise TooManyAttempts(
+                retry_after_seconds=reset, limit_status=limit_status, reason=quota.name
+            )
+        return limit_status
 
     def count_mail(
         self, kind: str, allowance: Allowance, address: str, now: datetime
@@ -256,5 +258,7 @@ def _require_open(backoff: Backoff, attempts: Attempts, now: datetime) -> None:
     if not wait:
         return
     seconds = math.ceil(wait.total_seconds())
-    standing = Standing(limit=backoff, remaining=0, reset_seconds=seconds)
-    raise TooManyAttempts(retry_after_seconds=seconds, standing=standing, reason=backoff.name)
+    limit_status = RateLimitStatus(limit=backoff, remaining=0, reset_seconds=seconds)
+    raise TooManyAttempts(
+        retry_after_seconds=seconds, limit_status=limit_status, reason=backoff.name
+    )

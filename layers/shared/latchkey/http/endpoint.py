@@ -22,14 +22,14 @@ from latchkey.http.parameters import REASON, read_query
 from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import parse_event, read_json, read_link_token
 from latchkey.http.response import limit_headers, render
-from latchkey.observability import REQUEST_LINE, concern, logger, record_request, units
+from latchkey.observability import REQUEST_LINE, logger, record_request, request_subject, units
 from latchkey.wiring import resolve, services
 from latchkey.wiring.storage import clock, throttling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from latchkey.domain.throttle import Quota, Standing
+    from latchkey.domain.throttle import Quota, RateLimitStatus
     from latchkey.http.bodies.validation import Body
     from latchkey.http.forms import Form
     from latchkey.http.parameters import Parameter
@@ -103,30 +103,30 @@ class Endpoint:
         del lambda_context
         started = time.perf_counter()
         units.reset()
-        concern.reset()
+        request_subject.reset()
         request_id = event["requestContext"]["requestId"]
         problem_json, language = False, Language.ENGLISH
         outcome, reason = "OK", None
-        standings: list[Standing] = []
+        limit_statuses: list[RateLimitStatus] = []
         try:
             config, now = services().config, services()[clock].now()
             request = parse_event(event, now=now, edge_secret=config.edge_secret)
             problem_json = request.wants_problem_json
             language = choose_language(request.languages)
             _require_edge(request, direct_access=config.direct_access)
-            answer = render(self._answer(request, standings), request_id)
+            answer = render(self._answer(request, limit_statuses), request_id)
         except Exception as error:  # noqa: BLE001 - the last resort: nothing may leave unenveloped
             outcome, reason = _outcome(error)
             answer = render_error(error, request_id, problem_json=problem_json, language=language)
-            if isinstance(error, TooManyAttempts) and error.standing is not None:
-                standings.append(error.standing)
-        answer["headers"].update(limit_headers(standings))
+            if isinstance(error, TooManyAttempts) and error.limit_status is not None:
+                limit_statuses.append(error.limit_status)
+        answer["headers"].update(limit_headers(limit_statuses))
         self._log(
             event, answer["statusCode"], outcome, reason, (time.perf_counter() - started) * 1000
         )
         return answer
 
-    def _answer(self, request: Request[Any], standings: list[Standing]) -> Response:
+    def _answer(self, request: Request[Any], limit_statuses: list[RateLimitStatus]) -> Response:
         if self.spec.caller.authorizer:
             caller = authenticate(request.event, self.spec.caller)
             self.spec.caller.require(caller, request.context.now, request.path)
@@ -145,7 +145,7 @@ class Endpoint:
         if self.spec.link_token:
             request.link_token = read_link_token(request)
         # Malformed requests are not counted. From here on the request counts.
-        standings += [
+        limit_statuses += [
             services()[throttling].count_address(quota, request.context)
             for quota in self.spec.limits
         ]
@@ -171,9 +171,9 @@ class Endpoint:
             "ms": round(milliseconds, 1),
             "read_units": units.read,
             "write_units": units.write,
-            "session_id": authorizer.get("session_id") or concern.session_id,
-            "subject": authorizer.get("audit_subject") or concern.subject_id,
-            "origin": authorizer.get("origin") or concern.origin,
+            "session_id": authorizer.get("session_id") or request_subject.session_id,
+            "subject": authorizer.get("audit_subject") or request_subject.subject_id,
+            "origin": authorizer.get("origin") or request_subject.origin,
         }
         write = logger.error if status >= _SERVER_ERROR else logger.info
         write(REQUEST_LINE, **line)

@@ -13,7 +13,7 @@ from latchkey.domain.throttle import Quota
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from latchkey.domain.throttle import Standing
+    from latchkey.domain.throttle import RateLimitStatus
     from latchkey.http.request import Event
 
 
@@ -109,19 +109,19 @@ def render_json(
     return event
 
 
-def limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
+def limit_headers(limit_statuses: Iterable[RateLimitStatus]) -> dict[str, str]:
     """Return the rate limit headers, so that clients know the state of a limit.
 
     Source: draft-ietf-httpapi-ratelimit-headers-11, sections 3 and 4.
     """
     policies, states = [], []
-    for standing in standings:
-        limit = standing.limit
+    for limit_status in limit_statuses:
+        limit = limit_status.limit
         if isinstance(limit, Quota):
             policies.append(f'"{limit.name}";q={limit.amount};w={limit.window_seconds}')
         else:
             policies.append(f'"{limit.name}";q={limit.free}')
-        states.append(f'"{limit.name}";r={standing.remaining};t={standing.reset_seconds}')
+        states.append(f'"{limit.name}";r={limit_status.remaining};t={limit_status.reset_seconds}')
     if not states:
         return {}
     return {"ratelimit-policy": ", ".join(policies), "ratelimit": ", ".join(states)}

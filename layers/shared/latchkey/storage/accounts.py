@@ -17,7 +17,7 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
-from latchkey.storage.changes import account_changed, listed, redeem, writes_of
+from latchkey.storage.changes import account_changed, index_attributes, redeem, writes_of
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.sessions import begin
 from latchkey.storage.table import (
@@ -154,7 +154,9 @@ class AccountStore:
         free = ABSENT | _reservation_is_over(account.created_at)
         email_claim = Put(keys.email_claim(email_key(account.email)), owner, free)
         writes: list[Write] = [
-            Put(keys.account(account.id), {**to_item(account), **listed(account)}, ABSENT),
+            Put(
+                keys.account(account.id), {**to_item(account), **index_attributes(account)}, ABSENT
+            ),
             email_claim,
         ]
         if account.username is not None:
@@ -171,7 +173,7 @@ class AccountStore:
                 raise IdempotencyKeyReused from failed
             raise UsernameTaken from failed
 
-    def change_standing(
+    def reactivate(
         self, change: AccountChange, effects: Effects, *, also: Sequence[Decided] = ()
     ) -> bool:
         """Restore or unsuspend an account. No session has to end.
@@ -314,7 +316,7 @@ class AccountStore:
 
 
 def _account_update(old: Account, new: Account) -> Update:
-    before, after = to_item(old) | listed(old), to_item(new) | listed(new)
+    before, after = to_item(old) | index_attributes(old), to_item(new) | index_attributes(new)
     change = Change(
         assign={name: value for name, value in after.items() if before.get(name) != value},
         drop=[name for name in before if name not in after],
@@ -356,7 +358,7 @@ def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
         "email": address,
         "is_verified": True,
         "updated_at": to_milliseconds(at),
-        **listed(dataclasses.replace(account, email=address)),
+        **index_attributes(dataclasses.replace(account, email=address)),
     }
     if account.has_former_email(at):
         leave: Write = Delete(present, own)

@@ -1,4 +1,4 @@
-"""The number of active administrators. `changes.counted` updates it and keeps one."""
+"""The number of active administrators. `changes.admin_count_update` updates it and keeps one."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def account_changed(change: AccountChange, *, ending: bool = False) -> list[Writ
     """
     return [
         sessions_changing(change.before, _difference(change), ending=ending),
-        *counted(change.before, change.after),
+        *admin_count_update(change.before, change.after),
         *_addresses_swapped(change),
     ]
 
@@ -159,7 +159,7 @@ def sessions_changing(
     )
 
 
-def listed(account: Account) -> dict[str, Value]:
+def index_attributes(account: Account) -> dict[str, Value]:
     """Return an account's attributes in the indexes: by state, and by address.
 
     Cost  1 WRU for each index, where it changes
@@ -173,7 +173,7 @@ def listed(account: Account) -> dict[str, Value]:
     }
 
 
-def counted(before: Account, after: Account) -> list[Write]:
+def admin_count_update(before: Account, after: Account) -> list[Write]:
     """Keep the number of administrators who can work.
 
     Cost       2 WRU, and nothing when the change concerns no administrator
@@ -189,8 +189,8 @@ def counted(before: Account, after: Account) -> list[Write]:
 
 def _difference(change: AccountChange) -> Item:
     """Return the attributes that differ; a field that is cleared becomes null."""
-    old = to_item(change.before) | listed(change.before)
-    new = to_item(change.after) | listed(change.after)
+    old = to_item(change.before) | index_attributes(change.before)
+    new = to_item(change.after) | index_attributes(change.after)
     return {name: new.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
 
 

@@ -378,7 +378,7 @@ class DynamoDBTable:
             try:
                 self._client.call("TransactWriteItems", request)
             except DynamoDBError as error:
-                _raise_unless_passing(error, writes)
+                _raise_unless_transient(error, writes)
             else:
                 units.write += sum(2 * _write_units(item_bytes(self._stored(w))) for w in writes)
                 return
@@ -468,7 +468,7 @@ class DynamoDBTable:
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
-def _raise_unless_passing(error: DynamoDBError, writes: Sequence[Write]) -> None:
+def _raise_unless_transient(error: DynamoDBError, writes: Sequence[Write]) -> None:
     """Raise the reason of a cancelled transaction, unless it can be retried."""
     if error.code == "TransactionInProgressException":
         return

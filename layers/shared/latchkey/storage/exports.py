@@ -273,7 +273,7 @@ class ExportStore:
                 "sha256": sha256,
                 "ready_at": to_milliseconds(now),
                 "expires_at": to_milliseconds(expires_at),
-                **_listed(keys.EXPORT_DUE, expires_at, export.id),
+                **_index_attributes(keys.EXPORT_DUE, expires_at, export.id),
             },
             drop=_CHECKPOINT,
         )
@@ -295,7 +295,7 @@ class ExportStore:
                 "status": ExportStatus.FAILED.value,
                 "failure": reason.value,
                 "failed_at": to_milliseconds(now),
-                **_listed(keys.EXPORT_FAILED, now, export.id),
+                **_index_attributes(keys.EXPORT_FAILED, now, export.id),
             },
             drop=[name for name in _CHECKPOINT if name != "lease_until"],
         )
@@ -451,8 +451,8 @@ def _is_version(version: int) -> Condition:
 def _due_after(export_id: str, since: datetime) -> dict[str, Value]:
     """Return the index attributes that make cleanup check the export at this time."""
     at = since + timedelta(seconds=EXPORT_REQUEUE_AFTER_SECONDS)
-    return _listed(keys.EXPORT_DUE, at, export_id)
+    return _index_attributes(keys.EXPORT_DUE, at, export_id)
 
 
-def _listed(partition: str, at: datetime, export_id: str) -> dict[str, Value]:
+def _index_attributes(partition: str, at: datetime, export_id: str) -> dict[str, Value]:
     return {"gsi1pk": partition, "gsi1sk": keys.due(to_milliseconds(at), export_id)}

@@ -363,11 +363,11 @@ def begin(session: Session) -> Put:
 
     Cost  2 WRU, and 1 for each of its two indexes
     """
-    attributes = {**to_item(session), **_listed(session), "ttl": _ttl(session.expires_at)}
+    attributes = {**to_item(session), **_index_attributes(session), "ttl": _ttl(session.expires_at)}
     return Put(keys.session(session.account_id, session.id), attributes, ABSENT)
 
 
-def _listed(session: Session) -> dict[str, Value]:
+def _index_attributes(session: Session) -> dict[str, Value]:
     """Return the index attributes of a session, which never change."""
     attributes: dict[str, Value] = {
         "gsi1pk": keys.SESSIONS,

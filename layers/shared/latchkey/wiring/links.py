@@ -10,11 +10,11 @@ from latchkey.wiring.storage import account_store, session_store, table, throttl
 from latchkey.wiring.tokens import link_peppers
 
 if TYPE_CHECKING:
-    from latchkey.flows.disowning import Disowning
     from latchkey.flows.email_address import EmailAddress
     from latchkey.flows.links import Links
     from latchkey.flows.password import Password
     from latchkey.flows.self_restore import SelfRestore
+    from latchkey.flows.sign_in_reports import SignInReports
     from latchkey.storage.single_use_tokens import SingleUseTokenStore
     from latchkey.wiring import Services
 
@@ -63,10 +63,10 @@ def password(services: Services) -> Password:
 
 
 @part
-def disowning(services: Services) -> Disowning:
-    from latchkey.flows.disowning import Disowning
+def sign_in_reports(services: Services) -> SignInReports:
+    from latchkey.flows.sign_in_reports import SignInReports
 
-    return Disowning(
+    return SignInReports(
         sessions=services[session_store], links=services[links], ending=services[session_ending]
     )
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from latchkey.flows.login_codes import LoginCodes
     from latchkey.flows.registration import Registration
     from latchkey.flows.sign_in import SignIn
+    from latchkey.security.geoip import GeoIpDatabase
     from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
-    from latchkey.security.places import Places
     from latchkey.storage.breached_passwords import BreachedPasswords
     from latchkey.wiring import Services
 
@@ -60,12 +60,12 @@ def breached_passwords(services: Services) -> BreachedPasswords | None:
 
 
 @part
-def places(services: Services) -> Places | None:
+def geoip(services: Services) -> GeoIpDatabase | None:
     if not services.config.geoip_database_path:
         return None
-    from latchkey.security.places import Places
+    from latchkey.security.geoip import GeoIpDatabase
 
-    return Places(services.config.geoip_database_path)
+    return GeoIpDatabase(services.config.geoip_database_path)
 
 
 @part
@@ -106,7 +106,7 @@ def sign_in(services: Services) -> SignIn:
         idle_timeout=config.idle_timeout,
         absolute_timeout=config.absolute_timeout,
         session_limit=config.session_limit,
-        places=services[places],
+        geoip=services[geoip],
     )
 
 

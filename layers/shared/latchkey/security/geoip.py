@@ -12,7 +12,7 @@ from latchkey.domain.request import Location
 from latchkey.observability import logger
 
 
-class Places:
+class GeoIpDatabase:
     """The database, opened at the first lookup."""
 
     def __init__(self, path: str) -> None:
@@ -44,7 +44,7 @@ class Places:
         try:
             return maxminddb.open_database(self._path)
         except (OSError, ValueError, maxminddb.InvalidDatabaseError):
-            logger.warning("the database of places can't be opened")
+            logger.warning("the GeoIP database can't be opened")
             return None
 
 

@@ -12,7 +12,7 @@ from latchkey.domain.mail import ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.ending import Ending
-from latchkey.flows.links import link_of_account, no_longer_good
+from latchkey.flows.links import invalid_link, link_of_account
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disowning:
+class SignInReports:
     """The flow and its parts."""
 
     sessions: SessionStore
@@ -43,7 +43,7 @@ class Disowning:
         return self._accept(token_text, context)[1]
 
     @link_of_account()
-    def disown(self, token_text: str, context: RequestContext) -> None:
+    def report(self, token_text: str, context: RequestContext) -> None:
         """Sign the reported device out and void the password.
 
         Somebody else knows the password. It stops working until it is replaced by email, which ends
@@ -99,5 +99,5 @@ class Disowning:
         reported = self.sessions.find(token.account_id, token.subject or "")
         # A reset has ended all sessions. The link must not void the new password.
         if reported is not None and reported.end_reason is EndReason.PASSWORD_RESET:
-            raise no_longer_good()
+            raise invalid_link()
         return reported
