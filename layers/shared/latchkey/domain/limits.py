@@ -1,6 +1,6 @@
-"""Every number the service decides by: its unit, its reason, where it comes from.
+"""All numbers of the rules, with unit, reason and source.
 
-What a deployer may change is a parameter of the template and arrives through `config.py`.
+Numbers that a deployer may change are parameters of the template, in `config.py`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ ACCESS_TOKEN_CLOCK_SKEW_SECONDS = 30
 """Leeway between two servers' clocks. Source: RFC 8725 practice, "a few tens of seconds"."""
 
 AUTHORIZATION_HEADER_MAX_CHARACTERS = 4096
-"""Our longest access token has under 800; API Gateway passes 10,240 bytes of headers."""
+"""Our longest access token has under 800. API Gateway forwards 10,240 bytes of headers."""
 
 USED_ELSEWHERE_REPEAT_HOURS = 24
-"""A person is told at most so often that a session is used elsewhere. Our choice."""
+"""The minimum time between emails about use of a session elsewhere. Our choice."""
 
 USED_ELSEWHERE_REPEAT_HOURS = 24
-"""A person is told at most so often that a session is used elsewhere. Our choice."""
+"""The minimum time between emails about use of a session elsewhere. Our choice."""
 
 REFRESH_GRACE_SECONDS = 30
-"""Two tabs, a lost answer and an SDK's retry all fall within it. SuperTokens' default."""
+"""Covers two tabs, a lost response and an SDK's retry. SuperTokens' default."""
 
 LAST_ACTIVITY_INTERVAL_SECONDS = 60
 """One write a minute and session: at 20 requests a minute, 1/20 of a write unit each."""
@@ -31,7 +31,7 @@ SESSION_LIMIT_MAX = 90
 """Ending them all is one transaction of 100 actions: sessions, the account, audit, mail."""
 
 ENDED_SESSION_RETENTION_DAYS = 30
-"""How long a person can still see a device that was signed out. As Google's device page."""
+"""How long a signed-out device is listed. As Google's device page."""
 
 TTL_GRACE_DAYS = 2
 """DynamoDB removes an expired item "within a few days". Source: DynamoDB Developer Guide, TTL."""
@@ -40,30 +40,30 @@ OVERDUE_SESSIONS_A_RUN = 100
 """Removed in one run of cleanup: one BatchGetItem. TTL leaves next to none."""
 
 ENDED_SESSIONS_KEPT = 50
-"""Bounds the partition that every sign-in and listing reads: active ones and as many ended."""
+"""Limits the partition that every sign-in and list reads: active ones and as many ended."""
 
 RECENT_AUTHENTICATION_SECONDS = 300
-"""What "re-authenticated" means for U+ operations. As allauth; Clerk allows 600."""
+"""The maximum age of a recent authentication. As allauth; Clerk allows 600."""
 
 KNOWN_DEVICE_DAYS = 400
 """As long as a browser keeps its device cookie. Source: RFC 6265bis 5.6.2."""
 
 DEVICE_SEEN_INTERVAL_SECONDS = 24 * 3600
-"""A known device is written again at most once a day: it only has to outlive its cookie."""
+"""A known device is written at most once a day. It only has to outlive its cookie."""
 
 # Input ---------------------------------------------------------------------------------------
 
 BODY_MAX_BYTES = 64 * 1024
-"""The largest legitimate body, 16 KiB of preferences, four times over."""
+"""Four times the largest legitimate body, 16 KiB of preferences."""
 
 JSON_MAX_DEPTH = 32
-"""No model of ours nests deeper than four; a parser bomb does."""
+"""Our models nest at most four levels. A parser bomb nests deeper."""
 
 EMAIL_MAX_CHARACTERS = 254
 """RFC 5321 4.5.3.1.3, less the angle brackets."""
 
 EMAIL_LOCAL_PART_MAX_CHARACTERS = 64
-"""RFC 5321 4.5.3.1.1: servers need not take more, so it could not be mailed."""
+"""RFC 5321 4.5.3.1.1: servers need not accept more."""
 
 NAME_MAX_CHARACTERS = 100
 """Full names, display names, occupations, places. Our choice."""
@@ -82,10 +82,10 @@ USER_AGENT_MAX_CHARACTERS = 512
 """Parsing 4,000 characters took 17 ms; no browser sends more than 300."""
 
 AGE_MAX_YEARS = 150
-"""Nobody has lived so long; the oldest person on record reached 122."""
+"""The oldest person on record reached 122."""
 
 AVATAR_MAX_BYTES = 5 * 1024 * 1024
-"""A photograph of a phone; through S3, as it would not fit into a Lambda's 6 MB of base64."""
+"""A photograph of a phone. Through S3, because base64 of it exceeds Lambda's 6 MB."""
 
 AVATAR_FORM_MAX_BYTES = 4 * 1024 * 1024
 """Of a picture in a form: 5.6 MB as base64, so that it and the other fields stay under 6 MB."""
@@ -94,9 +94,9 @@ FORM_PARTS_MAX = 32
 """Our largest form has eleven fields."""
 
 AVATAR_PIXELS_MAX = 25_000_000
-"""What phones take without being asked to (5712 by 4284); 100 MB when decoded.
+"""The default of phones (5712 by 4284). 100 MB when decoded.
 
-libwebp's decoder holds the picture four times: 0.9 s and 440 MiB, of the function's 1,769.
+libwebp's decoder needs four times that: 0.9 s and 440 MiB of the function's 1,769.
 """
 
 AVATAR_JPEG_SCANS_MAX = 100
@@ -109,64 +109,64 @@ AVATAR_WEBP_QUALITY = 85
 """About 40 KB for a photograph; artefacts show below 80. Our choice."""
 
 AVATAR_UPLOAD_SECONDS = 300
-"""How long the form can be sent: enough to start on a slow line, too short to pass around."""
+"""How long the form is valid: enough to start on a slow line, too short to share."""
 
 AVATAR_UPLOAD_FINISH_SECONDS = 900
 """5 MiB at 64 kbit/s take eleven minutes."""
 
 AVATAR_UPLOADS_MAX = 3
-"""Pending at once and person: bounds what anybody can store before we have looked at it."""
+"""Pending uploads per person. Limits unprocessed storage."""
 
 AVATAR_UNSHOWN_GRACE_SECONDS = 3600
-"""A change of an avatar takes seconds, and a function is ended after thirty."""
+"""A change of an avatar takes seconds, and a function stops after thirty."""
 
 IDEMPOTENCY_RETENTION_HOURS = 24
 """As Stripe: longer than any client retries."""
 
 LINK_TOKEN_MAX_CHARACTERS = 128
-"""A mail's token has 74."""
+"""A token in an email has 74."""
 
 IDEMPOTENCY_KEY_MAX_CHARACTERS = 255
 """A UUID has 36. As Stripe."""
 
 PREFERENCES_MAX_BYTES = 16 * 1024
-"""Of JSON. Room for every choice that a form can offer; four read units. Our choice."""
+"""Of JSON. Enough for every choice of a form; four read units. Our choice."""
 
 ACCEPT_LANGUAGE_MAX_TAGS = 20
-"""Browsers send up to a dozen; what comes after is not looked at."""
+"""Browsers send up to a dozen. Others are ignored."""
 
 PAGE_DEFAULT_ITEMS = 50
 PAGE_MAX_ITEMS = 100
 """A page of our largest rows, 1 KiB each, is 25 read units and 100 KB of JSON. Our choice."""
 
 CURSOR_MAX_CHARACTERS = 2048
-"""Ours have under 300; the bound is on what is decoded before anything is known of it."""
+"""Ours have under 300. Limits untrusted input that is decoded."""
 
 # Passwords -----------------------------------------------------------------------------------
 
 PASSWORD_MIN_CHARACTERS = 8
-"""The least that a deployment may ask for. Source: NIST SP 800-63B 3.1.1.2."""
+"""The lowest value of the parameter. Source: NIST SP 800-63B 3.1.1.2."""
 
 PASSWORD_MAX_CHARACTERS = 128
-"""Above the 64 that NIST 800-63B asks for; a bound, because hashing costs what is sent."""
+"""Above the 64 of NIST 800-63B. Limited, because the cost of hashing grows with the length."""
 
 ARGON2_MEMORY_KIB = 19 * 1024
 ARGON2_ITERATIONS = 2
 ARGON2_PARALLELISM = 1
-"""OWASP Password Storage Cheat Sheet, argon2id, second line; one lane, as Lambda has one core."""
+"""OWASP Password Storage Cheat Sheet, argon2id, second option. One lane: Lambda has one core."""
 
 PASSWORD_GUESSES_LOG10 = 10
 """Of zxcvbn's estimate: its highest grade, "very unguessable". No random phrase of four words is
 below, and a third of the leaked passwords that are in no list (ADR 18)."""
 
 PASSWORD_OWN_MIN_CHARACTERS = 8
-"""What must be left of a password without the words that are expected of this person here."""
+"""Characters that must remain without the words of the service and the person."""
 
 PASSWORD_AFFIX_MAX_CHARACTERS = 8
-"""How many at either end are taken off before a password is looked up: a date, `2025!!!!`."""
+"""Characters removed at either end before the lookup: a date, `2025!!!!`."""
 
 PASSWORD_KNOWN_MIN_CHARACTERS = 12
-"""What must be left for the look-up: a shorter text may be a part of anything."""
+"""Characters that must remain for the lookup: a shorter text is part of many words."""
 
 BREACH_RANGE_PREFIX_CHARACTERS = 5
 """Of the 40 hexadecimal characters of a SHA-1 digest: a million ranges. Source: the public range
@@ -184,8 +184,8 @@ BREACH_RANGE_MAX_BYTES = 256 * 1024
 _MINUTE, _HOUR, _DAY = 60, 3600, 24 * 3600
 
 LOGIN_PER_ADDRESS = Quota(name="login-address", amount=30, window_seconds=_MINUTE)
-"""An office behind one address signs in at nine; a list of stolen passwords needs thousands. The
-window is short, so that whoever shares an address with an attacker waits seconds. Our choice."""
+"""Enough for an office behind one address; a list of stolen passwords needs thousands. The window
+is short, so that people who share an address with an attacker wait seconds. Our choice."""
 
 LOGIN_PER_ACCOUNT = Backoff(
     name="login-account",
@@ -194,9 +194,9 @@ LOGIN_PER_ACCOUNT = Backoff(
     longest_wait_seconds=_DAY,
     remembered_seconds=7 * _DAY,
 )
-"""From all unknown devices together, whatever was typed: 5 guesses in the first 15 minutes, and 100
-take three months. The account's own devices and codes by mail are not counted here, so that it
-locks nobody out. Source: ASVS 5.0 6.3.1; NIST SP 800-63B-4 3.2.2, at most 100 failures in a row."""
+"""For all unknown devices and both identifiers: 5 attempts in the first 15 minutes, and 100 take
+three months. Known devices and emailed codes are not counted here, so that nobody is locked out.
+Source: ASVS 5.0 6.3.1; NIST SP 800-63B-4 3.2.2, at most 100 failures in a row."""
 
 LOGIN_PER_IDENTIFIER = Backoff(
     name="login-identifier",
@@ -205,9 +205,9 @@ LOGIN_PER_IDENTIFIER = Backoff(
     longest_wait_seconds=LOGIN_PER_ACCOUNT.longest_wait_seconds,
     remembered_seconds=LOGIN_PER_ACCOUNT.remembered_seconds,
 )
-"""As LOGIN_PER_ACCOUNT, for the address or username as it was typed. A refusal is told from this
-one alone: an account's counter is shared by its address and its username, and would tell whoever
-knows the one which account has the other."""
+"""As LOGIN_PER_ACCOUNT, for the typed address or username. Only this counter leads to a 429: the
+account's counter is shared by its address and its username, and would reveal that they belong
+together."""
 
 LOGIN_PER_IDENTIFIER_AND_ADDRESS = Backoff(
     name="login-identifier-address",
@@ -216,11 +216,11 @@ LOGIN_PER_IDENTIFIER_AND_ADDRESS = Backoff(
     longest_wait_seconds=_DAY,
     remembered_seconds=7 * _DAY,
 )
-"""Stricter than the two above, so that one address alone uses up slowly what all share.
+"""Stricter than the two above, so that one address uses up the shared limit slowly.
 
-An attempt counts before its password is looked at, and a right one takes its count back: to count
-afterwards would let guesses through side by side. So of many right ones at the same moment, on
-devices that are not known, those beyond the free ones are asked to wait as well."""
+An attempt is counted before its password is verified, and a success removes its count. Counting
+afterwards would allow parallel attempts. Parallel correct sign-ins on unknown devices beyond the
+free attempts therefore also have to wait."""
 
 LOGIN_PER_CODE_HOLDER = Backoff(
     name="login-code",
@@ -229,8 +229,8 @@ LOGIN_PER_CODE_HOLDER = Backoff(
     longest_wait_seconds=_DAY,
     remembered_seconds=_DAY,
 )
-"""Passwords that came with a code that is right, so only whoever reads the account's mail is
-counted here. As LOGIN_PER_ACCOUNT."""
+"""Passwords with a valid emailed code, so only people with access to the mailbox are counted here.
+As LOGIN_PER_ACCOUNT."""
 
 LOGIN_PER_KNOWN_DEVICE = Backoff(
     name="login-device",
@@ -239,7 +239,7 @@ LOGIN_PER_KNOWN_DEVICE = Backoff(
     longest_wait_seconds=_HOUR,
     remembered_seconds=_DAY,
 )
-"""A device that the account was signed in on before: its owner mistypes, a thief guesses."""
+"""For a known device: its owner may mistype, a thief may guess."""
 
 PASSWORD_PER_SESSION_HOLDER = Backoff(
     name="own-password",
@@ -248,23 +248,23 @@ PASSWORD_PER_SESSION_HOLDER = Backoff(
     longest_wait_seconds=_HOUR,
     remembered_seconds=_DAY,
 )
-"""Whoever holds a session and guesses at its password, by reauthenticating or by changing it.
-Apart from signing in, so that a stolen session does not keep its owner out."""
+"""Password attempts during a session, by a step-up or a change. Separate from sign-in, so that a
+stolen session does not lock the owner out."""
 
 REGISTER_PER_ADDRESS = Quota(name="register", amount=20, window_seconds=_HOUR)
-"""A class of pupils opens accounts; each costs a hash, 8 write units and a mail. Our choice."""
+"""Enough for a school class. Each costs a hash, 8 write units and an email. Our choice."""
 
 REFRESH_PER_ADDRESS = Quota(name="refresh", amount=600, window_seconds=_MINUTE)
 """A session refreshes once in 10 minutes: 6,000 of them behind one address. Our choice."""
 
 MAIL_PER_ADDRESS = Quota(name="mail-address", amount=10, window_seconds=15 * _MINUTE)
-"""Requests that mail somebody: forgot, resend, a new address. Our choice."""
+"""Requests that send an email: forgot, resend, a new address. Our choice."""
 
 EXPORTS_PER_ACCOUNT = Quota(name="exports", amount=3, window_seconds=_DAY)
 """The default of the parameter `ExportsPerDay`, which replaces the amount. Within any 24 hours."""
 
 EMAIL_CHANGE_PER_ACCOUNT = Quota(name="email-change", amount=5, window_seconds=_DAY)
-"""Other people's mailboxes that one account can write to in a day. Our choice."""
+"""Emails to other mailboxes that one account can cause per day. Our choice."""
 
 EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT = Quota(
     name="email-change-unverified", amount=2, window_seconds=_DAY
@@ -273,39 +273,39 @@ EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT = Quota(
 to send spam from throw-away accounts. Our choice."""
 
 LOGIN_CODE_MINUTES = 60
-"""As long as the window in which mails with codes are counted: whoever can't get another, because
-strangers have used the mailbox's allowance up, was mailed one that still works. Codes of six digits
-must not live that long; ours has 50 bits, and opens nothing without the password."""
+"""The window of the mailbox's limit of codes: if others have used the limit up, an emailed code
+still works. Codes of six digits must not be valid for that long. Ours have 50 bits, and are not
+enough without the password."""
 
 LOGIN_CODE_CHARACTERS = 10
-"""Of 32 letters and digits each, 50 bits. No counter stands before a code, for strangers would use
-it up. A million addresses that guess for an hour at LOGIN_PER_ADDRESS find one of four codes with a
-probability of 1 in 150,000, and have then a single guess at the password."""
+"""Of 32 letters and digits each, 50 bits. Codes have no counter, because others would use it up. A
+million addresses that guess for an hour at LOGIN_PER_ADDRESS find one of four codes with a
+probability of 1 in 150,000, and then have one attempt at the password."""
 
 LOGIN_CODE_SCRYPT_COST = 2**12
-"""4 MiB and about 10 ms for each try at a code. All 2^50 codes take a hundred thousand processors
-three years, and a code lives an hour."""
+"""4 MiB and about 10 ms per attempt at a code. All 2^50 codes take a hundred thousand processors
+three years, and a code is valid for an hour."""
 
 LOGIN_CODE_TEXT_MAX_CHARACTERS = 32
-"""What is typed: the code, with hyphens and spaces."""
+"""The length of a typed code, with hyphens and spaces."""
 
 PASSWORDS_PER_LINK = 5
 """Wrong passwords sent with one link before the link is void. As many as a sign-in has free."""
 
 REQUESTED_MAIL = Allowance(per_hour=4, per_day=10, steady=True)
-"""Mails that a stranger can cause: links to confirm an address or to choose a password. Beyond the
-allowance the answer is the same and no mail goes out. Source: OWASP Forgot Password Cheat Sheet."""
+"""Emails that anybody can cause: links to confirm an address or to choose a password. Above the
+limit the response is the same and no email is sent. Source: OWASP Forgot Password Cheat Sheet."""
 
 LOGIN_CODE_MAIL = Allowance(per_hour=2, per_day=6, steady=True)
-"""Mails with a code to sign in, that a stranger can cause, too. Our choice."""
+"""Emails with a sign-in code, which anybody can cause. Our choice."""
 
 NOTICE_MAIL = Allowance(per_hour=6, per_day=20)
-"""Mails that tell of a change. The first of them tell the owner; further ones are in the history
-only, so that a client in a loop does not cost the sender's reputation. Our choice."""
+"""Emails about changes. Further changes are only in the history, so that a client in a loop does
+not harm the sender's reputation. Our choice."""
 
 NEW_DEVICE_MAIL = Allowance(per_hour=3, per_day=10)
-"""One device an hour is usual. Not 1: a thief could sign in unannounced after the owner did. The
-last mail of an hour or day says that further sign-ins are in the history only. Our choice."""
+"""One device per hour is usual. Not 1: a thief could sign in unreported after the owner. The last
+email of an hour or day says that further sign-ins are only in the history. Our choice."""
 
 REDEEM_PER_ADDRESS = Quota(name="redeem", amount=60, window_seconds=15 * _MINUTE)
 """Links that are redeemed: their tokens can't be guessed, but looking one up costs a read."""
