@@ -125,3 +125,16 @@ def test_every_change_leaves_its_audit_row(service):
         "sessions.revoked.by_owner",
     ]
     assert "203.0.113.7" not in repr(rows)
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH"])
+def test_session_after_its_idle_timeout_is_not_found(method):
+    service = InProcessService(SESSION_IDLE_SECONDS="3600")
+    service.register()
+    phone = service.login(user_agent=IPHONE).data["session"]["id"]
+    service.clock.advance(minutes=59)
+    token = service.login().data["access_token"]
+    service.clock.advance(minutes=1)
+    body = {"device_name": "My phone"} if method == "PATCH" else None
+    answer = service.request(method, f"{SESSIONS}/{phone}", token=token, json_body=body)
+    assert (answer.status, answer.code) == (404, "SESSION_NOT_FOUND")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from latchkey.security import refresh_tokens
+from latchkey.security.sealing import seal
+from latchkey.storage.effects import EffectWriter
+from latchkey.storage.sessions import SessionStore
 from tests.support.service import IPHONE, PASSWORD, InProcessService
 
 REFRESH = "/api/v1/auth/refresh"
@@ -210,3 +216,16 @@ def test_reauthentication_gives_a_token_with_a_fresh_auth_time(service):
     wrong = {"password": "incorrect horse battery staple"}
     refused = service.request("POST", "/api/v1/auth/reauthenticate", token=token, json_body=wrong)
     assert (refused.status, refused.code) == (401, "INVALID_CREDENTIALS")
+
+
+def test_token_of_a_generation_that_was_not_issued_yet_ends_the_session(service):
+    """A copy of the session's secret and the pepper can mint it. It is no next token."""
+    data = service.register().data
+    account_id = data["user"]["id"]
+    session = SessionStore(service.table, EffectWriter(seal)).find(
+        account_id, data["session"]["id"]
+    )
+    pepper = service.refresh_peppers.current(service.clock.now())
+    ahead = dataclasses.replace(session, generation=session.generation + 1)
+    assert refresh(service, refresh_tokens.mint(ahead, pepper)).code == "REFRESH_TOKEN_REUSED"
+    assert refresh(service, data["refresh_token"]).code == "SESSION_REVOKED"

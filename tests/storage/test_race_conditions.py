@@ -74,12 +74,14 @@ def change(table, account, **attributes):
 
 
 @pytest.mark.parametrize(
-    "at", [NOW + timedelta(days=90), NOW + IDLE], ids=["absolute timeout", "idle timeout"]
+    ("at", "idle"),
+    [(NOW + timedelta(days=90), timedelta(days=365)), (NOW + IDLE, IDLE)],
+    ids=["absolute timeout", "idle timeout"],
 )
-def test_a_session_that_has_just_expired_is_not_rotated(sessions, start, account, at):
+def test_a_session_that_has_just_expired_is_not_rotated(sessions, start, account, at, idle):
     session = start(account)
-    assert sessions.rotate(session, at, IDLE, USE) == (session, False)
-    assert sessions.rotate(session, at - timedelta(milliseconds=1), timedelta(days=91), USE)[1]
+    assert sessions.rotate(session, at, idle, USE) == (session, False)
+    assert sessions.rotate(session, at - timedelta(milliseconds=1), idle, USE)[1]
 
 
 def test_a_session_that_has_just_ended_is_neither_rotated_nor_used(sessions, start, account):
