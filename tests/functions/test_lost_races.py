@@ -1,4 +1,4 @@
-"""What the loser of a race is told, and what it may still do."""
+"""Errors and effects of a request that loses a race."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def codes(first, second, world="active"):
         ("delete her", "ACCOUNT_DELETED"),
     ],
 )
-def test_a_refresh_that_loses_to_an_ending_is_no_theft(meanwhile, refusal):
+def test_refresh_of_a_session_that_just_ended_is_not_reported_as_theft(meanwhile, refusal):
     """It is told why the session has ended; nobody gets a mail about a stolen token."""
     assert codes("refresh", meanwhile) == {"OK", refusal}
     for run in build("active").interleavings(BY_NAME["refresh"], BY_NAME[meanwhile]):
@@ -32,7 +32,7 @@ def test_a_refresh_that_loses_to_an_ending_is_no_theft(meanwhile, refusal):
         assert "session.ended.by_refresh_token_reuse" not in rows
 
 
-def test_of_two_refreshes_at_once_both_get_the_successor():
+def test_two_parallel_refreshes_both_succeed():
     assert codes("refresh", "refresh") == {"OK"}
 
 
@@ -48,29 +48,29 @@ def test_of_two_refreshes_at_once_both_get_the_successor():
         ("sign all out", "TEMPORARILY_UNAVAILABLE"),
     ],
 )
-def test_a_sign_in_that_loses_is_told_why(meanwhile, refusal):
+def test_sign_in_that_loses_a_race_gets_the_reason(meanwhile, refusal):
     assert codes("sign in by username", meanwhile) == {"OK", refusal}
 
 
-def test_who_is_signed_out_meanwhile_does_not_sign_the_others_out():
+def test_device_that_was_just_signed_out_can_not_sign_out_the_others():
     """Else "the others" would be everybody, on the word of a device that is out."""
     refusals = codes("sign the others out", "log out")
     assert refusals == {"OK", "CURRENT_SESSION_UNKNOWN", "SESSION_REVOKED"}
 
 
 @pytest.mark.parametrize("act", ["delete", "erase", "change the password", "sign all out"])
-def test_who_is_signed_out_meanwhile_does_nothing_that_lasts(act):
+def test_device_that_was_just_signed_out_changes_nothing(act):
     assert codes(act, "log out") == {"OK", "SESSION_REVOKED"}
     assert codes(act, "suspend her") == {"OK", "ACCOUNT_SUSPENDED"}
 
 
-def test_who_loses_the_role_meanwhile_does_not_give_it_back_to_themself():
+def test_demoted_administrator_can_not_take_the_role_back():
     told = codes("Ada wants to make herself an administrator", "make her a user", "admin")
     assert told == {"OK", "ADMINISTRATORS_ONLY"}
 
 
 @pytest.mark.parametrize("order", ["erase", "erase her"])
-def test_what_is_being_erased_is_not_suspended(order):
+def test_account_that_is_being_erased_is_not_suspended(order):
     told = codes("suspend her", order)
     assert told <= {"OK", "ERASURE_STARTED", "ACCOUNT_NOT_FOUND"}
     for run in build("active").interleavings(BY_NAME["suspend her"], BY_NAME[order]):
@@ -83,13 +83,13 @@ RECORDED = {"account.suspended.by_admin", "account.deleted.by_admin"}
 
 
 @pytest.mark.parametrize("act", ["suspend her", "delete her"])
-def test_what_two_administrators_do_at_once_is_recorded_once(act):
+def test_same_act_of_two_administrators_is_recorded_once(act):
     for run in build("active").interleavings(BY_NAME[act], BY_NAME[act]):
         rows = [str(item["action"]) for key, item in run.after.items() if key.table == "audit"]
         assert sum(row in RECORDED for row in rows) == 1
 
 
-def test_a_reset_lets_the_owner_prove_their_password_again():
+def test_reset_removes_the_failures_of_the_step_up():
     """Somebody may have used the attempts of the step-up up; they were at another password."""
     service = InProcessService(RATE_LIMIT_FACTOR="1")
     ada = Person(service)

@@ -86,7 +86,7 @@ NONE, BOTH = (0, 0, 0, 0), (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("loses_answer", [False, True], ids=["fails", "loses its answer"])
-def test_whichever_call_fails_there_is_an_account_with_a_session_or_nothing(loses_answer):
+def test_failed_call_leaves_an_account_with_a_session_or_nothing(loses_answer):
     seen = set()
     for at in range(number_of_calls()):
         service = InProcessService(table=FailingTable())
