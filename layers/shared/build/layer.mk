@@ -10,7 +10,7 @@
 PYTHON  ?= python3.13
 COMPILE := $(PYTHON) -m compileall -q -j 0 --invalidation-mode unchecked-hash
 
-# Wheels for Amazon Linux 2023 (glibc 2.34), whatever machine builds. The local stack runs the layer
+# Wheels for Amazon Linux 2023 (glibc 2.34), on any build machine. The local stack runs the layer
 # on the developer's own machine instead, and says so with LAYER_FOR=this-machine.
 PLATFORMS := manylinux_2_34 manylinux_2_28 manylinux_2_17 manylinux2014
 ifneq ($(LAYER_FOR),this-machine)

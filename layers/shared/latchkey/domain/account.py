@@ -38,25 +38,25 @@ class Role(StrEnum):
 class Account:
     """One account. Fields that are None were never set, or were cleared by their owner.
 
-    session_version counts the changes to the set of the account's sessions: a sign-in, and
-    whatever ends them all, is conditional on it, so that neither can miss the other.
+    session_version counts changes to the set of the account's sessions. A sign-in, and every change
+    that ends all sessions, is conditional on it, so that neither can miss the other.
 
     sign_in_epoch counts the events that end the account's sessions: a new password, a suspension,
     "sign out everywhere". A sign-in that was verified in an earlier epoch starts no session.
 
-    version counts the changes to the rest. It is the account's ETag, so whoever changes something
-    that its owner can see adds one to it.
+    version counts the changes to the rest. It is the account's ETag, so every change that the owner
+    can see increments it.
 
-    suspended_at is set for as long as the account is suspended, also while it is deleted: what is
-    restored is as it was.
+    suspended_at is set while the account is suspended, also while it is deleted: a restored account
+    is still suspended.
 
-    avatar_id names the one picture that is shown; `storage.media` keeps it under that name.
+    avatar_id is the id of the avatar, and its name in `storage.media`.
 
-    former_email is kept for its owner until former_email_until, in case the change to the present
-    one has to be undone: nobody else can register it so long.
+    former_email is reserved for its owner until former_email_until, to undo a change of address.
+    Nobody else can register it until then.
 
-    must_reset_password is set when its owner has said that a sign-in was not theirs: whoever it was
-    knows the password, so it is good for nothing until it is replaced by mail.
+    must_reset_password is set when the owner has reported a sign-in. Somebody else knows the
+    password, so it stops working until it is reset by email.
     """
 
     id: str

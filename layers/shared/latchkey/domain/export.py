@@ -64,17 +64,17 @@ class Segment:
 class Export:
     """One export.
 
-    progress      per cent; it never goes back
-    step          what is being done: a part's name, or one of the words below
-    attempts      claims since something was last achieved
-    links_issued  how many download links were made
+    progress      in percent; it never decreases
+    step          the current step: the name of a part, or one of the steps below
+    attempts      claims since the last progress
+    links_issued  the number of download links
 
-    The checkpoint, from which another worker goes on:
-    collected     the parts that are complete
-    after         the last row of the part that is not, which is the first one not in `collected`
-    segments      what is staged, in the archive's order
-    packed_at     when everything was staged. From then on the archive is a function of this
-                  record alone: whoever packs it, and however often, writes the same bytes
+    The checkpoint, from which another worker continues:
+    collected     the complete parts
+    after         the last row of the next part, which is the first one not in `collected`
+    segments      the staged segments, in the archive's order
+    packed_at     when everything was staged. From then on the archive depends only on this record:
+                  every packing writes the same bytes
     """
 
     id: str

@@ -1,7 +1,7 @@
 """Emailed codes that let the owner sign in after too many wrong passwords of others.
 
-Whoever sends a code shows that they read the account's mail. It opens nothing alone: it only has
-the password looked at, under a limit of its own that strangers can't reach (ADR 17).
+A code proves access to the account's mailbox. It is not enough alone: it only allows the password
+to be verified, under a separate limit that others can't use up (ADR 17).
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Authorizer:
         except DomainError as error:
             outcome = error.code
             answer = refuse(error, typed=typed)
-        except Exception:  # noqa: BLE001 - the last resort: whatever happens, the door stays shut
+        except Exception:  # noqa: BLE001 - the last resort: an error never grants access
             logger.exception("unexpected error")
             failure = TemporarilyUnavailable(retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS)
             outcome = failure.code

@@ -49,7 +49,7 @@ def to_avatar(content: bytes) -> bytes:
             return _encode(_decode(content))
     except UnusablePicture:
         raise
-    except Exception as error:  # decoders raise whatever they stumble over; all mean one thing
+    except Exception as error:  # decoders raise many types of errors, which all mean the same
         raise UnusablePicture(reason=type(error).__name__) from error
 
 

@@ -280,15 +280,15 @@ class AccountStore:
     ) -> bool:
         """Change the account's address to a verified one.
 
-        The present one is reserved for OBJECTION_DAYS, so that the change can be undone whatever
-        happens. Only one address is reserved at a time: a thief who changes the address twice
-        does not get the second one reserved.
+        The current one is reserved for OBJECTION_DAYS, so that the change can be undone. Only one
+        address is reserved at a time: a thief who changes the address twice does not get the second
+        one reserved.
 
-        Pattern      A8, the link of a mail to the new address
+        Pattern      A8, the emailed link to the new address
         Request      TransactWriteItems
         Cost         12 WRU: account, two claims, token, audit row and mail; and 1 for the index of
                      addresses
-        Condition    the token is still there; nobody has the new address; the account has the
+        Condition    the token is valid; nobody has the new address; the account has the
                      address, the password and the state that it was read with, and its password
                      has not become void
         Race         of two that use the token one gets True

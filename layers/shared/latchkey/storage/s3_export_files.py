@@ -81,7 +81,7 @@ class S3ExportFiles:
     def link(self, export_id: str, *, file_name: str, now: datetime) -> tuple[str, int]:
         """See ExportFiles.link.
 
-        A presigned link expires with the credentials that signed it, whatever its own expiry, so
+        A presigned link expires with the credentials that signed it at the latest, so
         its own is never later. Source: boto3 issues 2392 and 3079.
         """
         seconds = EXPORT_LINK_SECONDS
