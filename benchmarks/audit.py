@@ -53,7 +53,7 @@ MIX = {"reads": 0.95, "refusals": 0.03, "changes": 0.02}
 
 
 def row_dollars(rows: list[Item], *, transacted: bool) -> float:
-    """Say what writing such a row costs on average, its indexes of keys included."""
+    """Return what writing such a row costs on average, its indexes of keys included."""
     units = 0
     for row in rows:
         size = math.ceil(item_bytes(row) / 1024)

@@ -102,7 +102,7 @@ def leaving(api: Api, stack: LocalStack, email: str) -> None:
 
 
 def link(stack: LocalStack, address: str, page: str) -> str:
-    """Wait for a mail with a link to a page; return the link's token."""
+    """Wait for a mail with a link to a page. Returns the link's token."""
     deadline = time.monotonic() + MAIL_SECONDS
     while time.monotonic() < deadline:
         for mail in stack.mails():

@@ -1,7 +1,7 @@
-"""Nothing that is stored of a person can be forgotten, and no secret can slip in.
+"""Exports have all stored data of a person and no secrets.
 
-Whoever adds a key to `storage/keys.py`, or a field to what is stored, has to say here whether the
-person gets it: in `flows/export_parts.py`.
+A new key in `storage/keys.py`, or a new stored field, must be added to `flows/export_parts.py`, as
+exported or as left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""One operation, one word, everywhere: folder, template, event, contract.
+"""An operation has the same name in folder, template, event and contract.
 
-Each forgotten step of a new endpoint fails here, with a sentence.
+Each missing step of a new endpoint fails here with a message.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def test_default_authorizer_requires_a_session():
 def test_handler_imports_only_allowed_modules(name):
     """HTTP, events, wiring, the domain; of flows their data, and types for annotations.
 
-    No storage, no security, no library: whatever a handler needs of those is a flow's to do.
+    No storage, no security, no library. Flows use these.
     """
     tree = ast.parse((ROOT / "functions" / name / "app.py").read_text())
     for node in ast.walk(tree):

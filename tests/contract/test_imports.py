@@ -1,4 +1,4 @@
-"""What a cold start loads: counted, not timed, so that a slow machine can't hide a heavy import.
+"""The imports of a cold start: counted instead of timed, so that they do not depend on the machine.
 
 Each handler is imported as Lambda does while it initialises: with what it `needs`. The stopwatch is
 in benchmarks/.
@@ -40,7 +40,7 @@ WATCHED = {
     "user_agents",
     "zxcvbn",
 }
-"""Whatever costs more than a few milliseconds, or must not be there."""
+"""Packages that take more than a few milliseconds, or must not be loaded."""
 
 AWS = {"botocore.client"}
 SEALING = {"cryptography"}

@@ -30,7 +30,7 @@ MAY_READ = {
 
 
 def may(action: str, parameter: str) -> set[str]:
-    """Tell which functions IAM lets do this, by the roles of the transformed template."""
+    """Return which functions IAM lets do this, by the roles of the transformed template."""
     resource = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/latchkey/test/{parameter}"
     return {
         folder(properties)

@@ -1,4 +1,4 @@
-"""Every alarm reaches somebody, and whatever stops is noticed.
+"""Every alarm has an action, and stopped functions are detected.
 
 Each rule is a function of a template that returns what is wrong with it, so that it can be shown to
 fail on a template that breaks it.

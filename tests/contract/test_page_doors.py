@@ -1,4 +1,4 @@
-"""The page's doors, held against the mails that lead to them and against what they ask for."""
+"""The paths of the page match the emailed links and the operations of the contract."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MESSAGES = {
 }
 DOORS = dict(re.findall(r'^  "/([\w-]*)": \{ (.+) \},$', SOURCE, re.MULTILINE))
 INSIDE = {"exports"}
-"""Pages for whoever is signed in."""
+"""Pages for signed-in people."""
 
 
 def test_every_emailed_link_has_a_page():

@@ -1,4 +1,4 @@
-"""Least privilege: what each function is granted is what it does, no more and no less."""
+"""Least privilege: each role grants exactly the recorded calls of its function."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def exports(service):
 
 
 def work(service, seconds=120.0, *, times=100):
-    """Let the export worker work on what waits; return the messages that it did not get done."""
+    """Let the export worker work on what waits. Returns the messages that it did not get done."""
     failed = []
     for _ in range(times):
         waiting = waiting_exports(service)
@@ -267,12 +267,12 @@ def audit(service):
     person, session = {"user_id": admin.id}, {"session_id": admin.session_id}
     for query in ({}, person, session, {"action": "session.started"}):
         assert admin.get("/api/v1/audit", query=query).data["rows"]
-    # The key is published by whoever comes first, and found by whoever comes later.
+    # The first invocation publishes the key, and later ones find it.
     service.invoke("anchor_audit", {"RequestType": "Create"})
     service.invoke("anchor_audit", {"RequestType": "Update"})
     for name in ("record_requests", "chain_audit"):
         service.invoke(name, json.loads((ROOT / "events" / f"{name}.json").read_text()))
-    # A request of a person whom nobody knows is in another partition.
+    # A request without an account is in another partition.
     service.invoke("record_requests", log_event([json.dumps(request_of_nobody(service))]))
     found = service._keys_of("REQUESTS#", "AuditTable")
     rows = [service.table.get(key) or {} for key in found]

@@ -1,4 +1,4 @@
-"""Every answer that a test gets here is held against the contract, whatever the test is about."""
+"""Validates every response in these tests against the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the audit trail promises, at length: small here, in full where it is marked slow."""
+"""Campaigns of the audit trail: small ones here, complete ones marked slow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOBODY = f"ses_{'0' * 26}"
 
 
 def mixed_requests(service, count, seed):
-    """Send requests of every kind, valid and not, and whatever signs in again in between."""
+    """Send valid and invalid requests of every kind, and sign in again in between."""
     chance = random.Random(seed)
     token = service.register().data["access_token"]
     wrong = {"email": "ada@example.com", "password": "wrong horse battery staple"}

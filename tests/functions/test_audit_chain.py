@@ -1,4 +1,4 @@
-"""The audit trail proves itself: chained once, signed, anchored, archived, and verified offline."""
+"""The audit trail: chained once, signed, anchored, archived, and verified offline."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_erasure_keeps_the_chain_valid_and_makes_rows_unreadable(service):
 
 
 def holders(service, key):
-    """Whatever has a key in it."""
+    """Every stored value with a key."""
     return [item for item in service.table.all_items() if repr(key)[2:-1] in repr(item)]
 
 
@@ -210,7 +210,7 @@ def test_archiving_names_a_changed_row_and_continues(service):
     assert service._handler("archive_audit")({}, None) == {"rows": 15, "wrong": [row["sk"]]}
 
 
-# Whoever can write the tables tries to stop the chain --------------------------------------------
+# An attacker with the tables tries to stop the chain ---------------------------------------------
 
 ODD_ROWS = [
     {},
@@ -447,7 +447,7 @@ def trail():
 
 
 def attacked(trail, attack, seed):
-    """Attack a copy; return what should be found, and what an auditor is told."""
+    """Attack a copy. Returns what should be found, and what an auditor is told."""
     lines, anchors, jwks = trail
     lines = copy.deepcopy(lines)
     wanted = attack(lines, random.Random(seed))
@@ -455,7 +455,7 @@ def attacked(trail, attack, seed):
 
 
 def unnoticed(trail, attack, seed):
-    """Say whether an attack was missed, or told of another row than the one that it was on."""
+    """Return whether an attack was missed, or told of another row than the one that it was on."""
     wanted, told = attacked(trail, attack, seed)
     named = [any(line.startswith(f"{kind}: {name}") for line in told) for kind, name in wanted]
     alone = attack not in ON_ROWS or len(told) == len(wanted)

@@ -1,4 +1,4 @@
-"""Who may do what: every operation of the contract, for every kind of caller, on own and others'.
+"""The authorization matrix: every operation, every kind of caller, own and other people's objects.
 
 The operations are read from `openapi.json`; what happens, from the handlers behind the authorizer.
 """
@@ -128,7 +128,7 @@ def test_wrong_rule_is_detected(world, monkeypatch, operation_id, rule):
 
 BY_ADMINISTRATORS = [name for name, rule in RULES.items() if rule in {"admin", "owner"}]
 WHOSE = {"unsuspendUser": "suspended", "restoreUser": "deleted"}
-"""Where it is done to somebody to whom there is something to do."""
+"""Operations on an account that has the required state."""
 BODY_OF = {
     "replaceUser": {"full_name": "Somebody Else"},
     "replacePreferencesAtUsersUserIdPreferences": {"wifi": True},

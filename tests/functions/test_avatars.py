@@ -445,8 +445,8 @@ def test_crash_during_removal_shows_the_avatar_or_none(service, ada, step):
 def test_parallel_uses_of_one_upload_succeed_once(service, ada, step, conditional):
     """The second comes when the first has found its upload, or has written its file.
 
-    It takes the uploaded file away, or changes the account, under the first; who lost is told the
-    same, and the same as whoever comes later.
+    It deletes the uploaded file, or changes the account, before the first one. The loser gets the
+    same error in both cases, and the same as a later request.
     """
     upload_id = upload(ada, png())
     options = {"headers": {"if-match": ada.get().headers["etag"]}} if conditional else {}

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a 4xx in the envelope that names the field; never a 5xx."""
+"""Invalid input gets a 4xx in the envelope that names the field, and never a 5xx."""
 
 from __future__ import annotations
 

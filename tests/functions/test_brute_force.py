@@ -1,4 +1,4 @@
-"""Guessing at passwords: how far an attacker gets, and that the owner does not suffer for it."""
+"""Password guessing: the attacker is limited and the owner is not affected."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_both_identifiers_of_an_account_share_one_limit(service):
 
 @pytest.mark.parametrize("guesses_before", [0, 5, 10])
 def test_a_known_and_an_unknown_identifier_make_the_same_requests(guesses_before):
-    """Whatever state the counters are in: of the address, and of the account's username."""
+    """In every state of the counters of the address and the username."""
     table = RecordingTable()
     service = InProcessService(table=table, RATE_LIMIT_FACTOR="1")
     service.put_in_place({passwords: CountingPasswords()})

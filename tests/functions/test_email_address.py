@@ -39,7 +39,7 @@ def undo(service, token):
 
 
 def change(service, email=NEW, *, access_token=None):
-    """Change Ada's address all the way; return the token of the link that undoes it."""
+    """Change Ada's address all the way. Returns the token of the link that undoes it."""
     access_token = access_token or service.register().data["access_token"]
     before = service.request("GET", "/api/v1/users/me", token=access_token).data["email"]
     assert ask_for(service, access_token, email).status == 202

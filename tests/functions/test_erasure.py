@@ -1,4 +1,4 @@
-"""Erasing somebody: nothing of them is left, whoever dies when; and a receipt says so."""
+"""An erasure removes all data, also after crashes, and has a receipt."""
 
 from __future__ import annotations
 

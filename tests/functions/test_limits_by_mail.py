@@ -1,4 +1,4 @@
-"""Mails that anybody can ask for, links that anybody can try, and passwords guessed from within."""
+"""Limits of emails, of attempts at links, and of password attempts during a session."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_mailbox_limit_applies_and_is_not_revealed(service, path):
 
 @pytest.mark.parametrize("path", MAILING)
 def test_mailbox_gets_a_daily_limit_of_links_then_one_per_hour(service, path):
-    """So whoever the strangers keep out of new links always has one that works."""
+    """The owner always has a working link, even if others use up the limit."""
     service.register()
     per_hour = []
     for hour in range(20):

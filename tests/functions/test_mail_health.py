@@ -1,4 +1,4 @@
-"""Bounces and complaints stop the mails to an address, once, and whoever it is can see it."""
+"""Bounces and complaints stop emails to an address, and its owner can see it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def happened(service, kind="Bounce", address=ADA, **details):
 
 
 def deliver(service, *contents):
-    """Deliver a batch; return the numbers of those that have to come again."""
+    """Deliver a batch. Returns the numbers of those that have to come again."""
     records = [
         {"messageId": str(number), "body": c if isinstance(c, str) else json.dumps(c)}
         for number, c in enumerate(contents)
@@ -56,7 +56,7 @@ def handler():
 
 
 def mailed(service, address=ADA):
-    """Ask for a mail, and tell whether it was sent."""
+    """Request an email and return whether it was sent."""
     service.mailbox.sent.clear()
     service.request("POST", FORGOT, json_body={"email": address})
     assert service.work() == []

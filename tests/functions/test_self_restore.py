@@ -27,7 +27,7 @@ def restore(service, token):
 
 
 def leave(service, person, **options):
-    """Delete the account; return the token of the mail's link."""
+    """Delete the account. Returns the token of the mail's link."""
     assert person.request("DELETE", ME, **options).status == 200
     service.work()
     return service.mailbox.last(person.email).token

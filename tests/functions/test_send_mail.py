@@ -1,4 +1,4 @@
-"""The mail worker: one mail for one message, whatever SQS and SES do."""
+"""The mail worker sends one email per message, for all failures of SQS and SES."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the time of a refused sign-in tells: nothing, not even to who measures it in the function.
+"""The time of a refused sign-in reveals nothing, even if it is measured in the function.
 
 Real argon2, and a processor's own time, without the noise of networks and neighbours that would
 hide a difference from this test, but not from an attacker who measures often enough.
@@ -29,7 +29,7 @@ SAMPLES = 1000
 
 @pytest.fixture
 def service():
-    """People in every state, of whom `unknown` is none."""
+    """Accounts in every state, and an unknown address."""
     service = InProcessService(RATE_LIMIT_FACTOR="1000")
     service.put_in_place({passwords: Passwords()})
     people = {kind: Person(service, address_of(kind)) for kind in KINDS[1:]}

@@ -117,7 +117,7 @@ def recorded(stack):
 
 
 def not_recorded(stack, sent, seconds=SECONDS):
-    """Wait until all of them are rows; return those that are not in time."""
+    """Wait until all of them are rows. Returns those that are not in time."""
     deadline, missing, looked = time.monotonic() + seconds, sent, 0.2
     while missing and time.monotonic() < deadline:
         # Looking at thousands of rows keeps the emulator from recording the others.
@@ -146,7 +146,7 @@ def audit_tool(stack, *arguments):
 
 
 def audit(stack, directory):
-    """Fetch a copy and verify it; return its findings and the last line."""
+    """Fetch a copy and verify it. Returns its findings and the last line."""
     fetched = audit_tool(stack, "fetch", directory, "--stack", stack.deployment.name)
     assert fetched.returncode == 0, fetched.stderr
     keys = directory / "public-keys.json"
@@ -159,7 +159,7 @@ def audit(stack, directory):
 
 
 def chained(stack, tmp_path):
-    """Wait until every row is chained, and anchor it; return what the auditor says."""
+    """Wait until every row is chained, and anchor it. Returns what the auditor says."""
     deadline, copies = time.monotonic() + SECONDS, itertools.count()
     while True:
         stack.invoke("anchor_audit", {})

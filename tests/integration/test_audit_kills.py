@@ -118,7 +118,7 @@ class Campaign:
         assert {found[request_id] for request_id in wanted} == {1}
 
     def verify(self):
-        """Chain what is left and anchor it; return what an auditor says, and how many rows."""
+        """Chain what is left and anchor it. Returns what an auditor says, and how many rows."""
         items = self._trail()
         event = {"Records": [_record(item) for item in items]}
         assert run_worker(self.environment, "chain_audit", event) == 0

@@ -1,4 +1,4 @@
-"""Who may do what, over HTTP: the matrix of `tests/support/authorization.py` on the real stack.
+"""The authorization matrix of `tests/support/authorization.py` over HTTP on the real stack.
 
 First everything that has to be refused, of everybody, on people who must be as they were
 afterwards. Then what is allowed, on people of its own for each operation.
@@ -189,7 +189,7 @@ def test_allowed_changes_succeed(wide_api, stack):
 
 @pytest.mark.timeout(300)
 def test_first_administrator_is_granted_by_iam_and_the_last_one_stays(world):
-    """Whoever may invoke the function is who may; no route leads to it."""
+    """IAM authorizes the invocation. The function has no route."""
     wide_api, stack = world.api, world.stack
     routes = stack.client("apigatewayv2").get_routes(
         ApiId=stack.deployment.outputs["ApiId"], MaxResults="500"
@@ -227,5 +227,5 @@ def test_first_administrator_is_granted_by_iam_and_the_last_one_stays(world):
     assert stack.invoke("grant_admin", {"email": other.email})["role"] == "admin"
     assert demote(admin.id).status_code == 200
     assert error_code(wide_api.call("GET", USERS, token=token)) == "ADMINISTRATORS_ONLY"
-    # Whom the other tests need.
+    # The other tests need these.
     assert stack.invoke("grant_admin", {"email": world.people["admin"].email})["role"] == "admin"

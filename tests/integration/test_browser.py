@@ -30,7 +30,7 @@ SUITES = sorted((WEB / "tests").glob("*.test.mjs"))
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    """Say what is missing instead of passing without it."""
+    """Return what is missing instead of passing without it."""
     assert PAGE.exists(), "The page is not built: make page"
     built = PAGE.stat().st_mtime
     sources = (WEB / "src", ROOT / "clients/typescript/src")

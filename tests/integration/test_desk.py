@@ -1,4 +1,4 @@
-"""The administrators' desk on the deployed stack: attacked by somebody with an admin's token."""
+"""Operations of administrators on the deployed stack, attacked with an administrator's token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_CONFIRMED = "REVOCATION_NOT_CONFIRMED"
 
 
 def make_admin(stack, email):
-    """`make admin`, as whoever may invoke the function by IAM does it."""
+    """Run `make admin`, with permission to invoke the function."""
     command = [sys.executable, "-m", "tools.invoke", stack.deployment.name, "GrantAdminFunction"]
     environment = {**os.environ, **stack.emulator.environment}
     return subprocess.run(  # noqa: S603 - our own tool

@@ -36,7 +36,7 @@ EACH = 4
 
 @dataclass
 class Canary:
-    """Somebody of whom every word can be found again."""
+    """A person with unique values that can be searched."""
 
     api: Api
     stack: LocalStack
@@ -133,7 +133,7 @@ class Canary:
         return [mail for mail in self.stack.mails() if mail["To"] == [self.email]]
 
     def leave(self) -> float:
-        """Have everything erased; return the seconds until it was."""
+        """Have everything erased. Returns the seconds until it was."""
         began = time.perf_counter()
         assert self.call("DELETE", ME, params={"hard": "true"}).status_code == 200
         assert self.call("GET", ME).status_code == 401

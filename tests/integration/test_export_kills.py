@@ -51,7 +51,7 @@ def campaign(environment):
 
 
 def kill_and_redeliver(campaign, environment, point, rows, nth):
-    """Kill the first worker; return how many redeliveries the export took."""
+    """Kill the first worker. Returns how many redeliveries the export took."""
     # Hex packs to half of its size, and is four times in the file: two parts of 8 MiB, and a rest.
     big = point == "part_uploaded"
     asked = campaign.ask(80, row_bytes=120_000) if big else campaign.ask(rows)

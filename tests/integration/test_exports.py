@@ -82,7 +82,7 @@ class Owner:
         return until_available(lambda: self.api.call("GET", path, token=token or self.token))
 
     def wait(self, export_id: str, status: str = "ready") -> list[dict[str, Any]]:
-        """Watch until it has a status; return everything that was seen on the way."""
+        """Watch until it has a status. Returns everything that was seen on the way."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         seen = [self.look(export_id).json()["data"]]
         while seen[-1]["status"] != status:

@@ -1,4 +1,4 @@
-"""Limits over HTTP: what a client is told, and that it is one client whatever it says it is."""
+"""Rate limits over HTTP: headers, and forged client addresses."""
 
 from __future__ import annotations
 

@@ -38,8 +38,7 @@ def test_parallel_registrations_in_ten_spellings_are_one_account(wide_api, edge,
         created = [answer.json()["data"] for answer in answers if answer.status_code == 201]
         refused = [error_code(answer) for answer in answers if answer.status_code != 201]
         assert Counter(refused) == {"EMAIL_ALREADY_REGISTERED": ways - len(created)}
-        # Whoever was refused has an account all the same: the one that there is. Nobody is told 201
-        # if a 503 came between the account and its session, and the request was repeated.
+        # The account of a refused registration exists, so every spelling signs in to it.
         logins = [wide_api.login(spelling).json()["data"] for spelling in written]
         assert len({data["user"]["id"] for data in [*created, *logins]}) == 1
         assert len(created) <= 1

@@ -43,7 +43,7 @@ def succeeded(done):
 
 
 def a_person(api):
-    """Register somebody; return their address and tokens."""
+    """Register somebody. Returns their address and tokens."""
     address = a_fresh_address()
     return address, until_available(lambda: api.register(address)).json()["data"]
 
@@ -167,7 +167,7 @@ def test_keys_are_copied_to_another_region(stack):
 
 
 def copy_of(stack, table):
-    """Restore a table as it is now to a new one; return its name and the time."""
+    """Restore a table as it is now to a new one. Returns its name and the time."""
     name = f"latchkey-copy-{secrets.token_hex(4)}"
     stack.client("dynamodb").restore_table_to_point_in_time(
         SourceTableName=table,

@@ -1,4 +1,4 @@
-"""The number of administrators: the last one can't be lost, whoever writes at the same time."""
+"""The number of administrators: concurrent writes can't remove the last one."""
 
 from __future__ import annotations
 

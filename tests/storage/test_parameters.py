@@ -1,4 +1,4 @@
-"""SSM throttled and gone: what a function has it uses, and it asks no more than it must."""
+"""SSM throttles or fails: functions use cached values and limit their reads."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_cached_keys_are_used_for_a_day_while_ssm_fails(ssm, store, failure, key
     while ssm.now < end:
         assert read() == content
         ssm.now += 7
-    # Back-off: about one read in two minutes, whatever the number of requests.
+    # Back-off: about one read in two minutes, for any number of requests.
     assert ssm.reads - started < 2.1 * KEY_STALE_SECONDS / KEY_RETRY_MAX_SECONDS
     ssm.now = end + 20
     with pytest.raises(TemporarilyUnavailable) as caught:

@@ -110,7 +110,7 @@ def test_outdated_read_gives_no_extra_attempt(store, seen):
 @pytest.mark.parametrize("seen", range(1, BACKOFF.free + 1))
 @pytest.mark.parametrize("really", range(1, BACKOFF.free + 2))
 def test_outdated_count_gives_no_extra_attempt(store, seen, really):
-    """Whatever was read, the attempt that counts is free, or is the first after the last one."""
+    """For any outdated read, a counted attempt is free, or the first after the last wait."""
     for number in range(really):
         assert store.add_attempt(BACKOFF, "s", Attempts(count=number), NOW)
     added = store.add_attempt(BACKOFF, "s", Attempts(count=seen), NOW)

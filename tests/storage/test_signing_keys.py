@@ -1,4 +1,4 @@
-"""The signing keys' life: whatever interleaves or dies, no token is signed that nobody verifies."""
+"""Rotation of signing keys: every issued token can be verified, also after races and crashes."""
 
 from __future__ import annotations
 

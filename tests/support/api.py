@@ -1,4 +1,4 @@
-"""The deployed API as a client sees it."""
+"""A client of the deployed API."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 PASSWORD = "plum kettle orbits a quiet lake"
 UNANSWERED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
 TIMEOUT_SECONDS = 300
-"""Generous: a hundred cold functions share two cores."""
+"""Long, because a hundred cold functions share two cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
     """One deployment.
 
-    host     the Host header, where no name server knows the name
-    headers  what else every request brings
+    host     the Host header, if the name has no DNS record
+    headers  additional headers of every request
     """
 
     base_url: str
@@ -51,7 +51,7 @@ class Api:
         )
 
     def register(self, email: str | None = None, **fields: Any) -> Any:
-        """Open an account of a fresh address, unless one is given."""
+        """Register an account, by default with a new address."""
         body = {"email": email or a_fresh_address(), "password": PASSWORD, **fields}
         return self.call("POST", "/api/v1/auth/register", json=body)
 
@@ -87,7 +87,7 @@ def all_at_once(ways: int, attempt: Callable[[int], Any]) -> list[Any]:
 
 
 def until_available(attempt: Callable[[], Any], *, attempts: int = 20) -> Any:
-    """Repeat what the service (503) or the gateway (502) could not answer, as a client does.
+    """Retry a 503 of the service or a 502 of the gateway, as a client does.
 
     A hundred functions that start at once on two cores make the emulator slow enough for both.
     """
@@ -100,6 +100,6 @@ def until_available(attempt: Callable[[], Any], *, attempts: int = 20) -> Any:
 
 
 def error_code(answer: Any) -> str | None:
-    """The envelope's error code; None for a success."""
+    """The envelope's error code, or None for a success."""
     body = answer.json()
     return None if body["success"] else str(body["error"]["code"])

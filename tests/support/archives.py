@@ -1,4 +1,4 @@
-"""Reading an export as its owner would: unpack, compare with the manifest, look inside."""
+"""Reads exports: unpacks them and compares them with the manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail in process: its stream, its vault and its key, and what an auditor does."""
+"""The audit trail in process: its stream, vault and key, and the auditor's steps."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _hear(hears: Connection, word: str | None) -> None:
 
 
 def _tell_of_requests(tells: Connection) -> None:
-    """Say which request to the table is being sent, from the moment on in which it is."""
+    """Return which request to the table is being sent, from the moment on in which it is."""
 
     def tell(**event: Any) -> None:
         target = event["request"].headers["X-Amz-Target"]

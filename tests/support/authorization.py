@@ -1,7 +1,6 @@
-"""Who may do what: every operation of the contract, every kind of caller, whose object.
+"""The authorization matrix: every operation of the contract, every kind of caller, every owner.
 
-The operations are the contract's. Who may call one is said here, by hand, a second time: whoever
-adds an operation, or opens one to more people, has to say so in two places.
+The rules are repeated here by hand, so that a new or wider permission needs a change in two places.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ NOT_FOUND = {
     "export_id": "EXPORT_NOT_FOUND",
 }
 BODIES = {"renameSession": {"device_name": "Mine"}}
-"""Where whose it is comes to light only behind a body that is accepted."""
+"""Operations that check ownership only after a valid body."""
 
 MAY_BE_DONE_TWICE = {"logout"}
 """Operations that an ended session may repeat."""
@@ -88,7 +87,7 @@ def codes(operation: Any) -> set[str]:
 
 
 def kind_of_contract(operation_id: str) -> str:
-    """Say who may call an operation, by what the contract says."""
+    """Return who may call an operation, by what the contract says."""
     _, path, operation = OPERATIONS[operation_id]
     if not operation.get("security", CONTRACT.get("security")):
         return "public"
@@ -98,7 +97,7 @@ def kind_of_contract(operation_id: str) -> str:
 
 
 def expected_refusal(operation_id: str, caller: str, owner: str) -> tuple[int, str] | None:
-    """Say how the rules refuse this, or None if they let it pass."""
+    """Return how the rules refuse this, or None if they let it pass."""
     _, path, _ = OPERATIONS[operation_id]
     rule = RULES[operation_id]
     if rule == "public":
@@ -118,7 +117,7 @@ def expected_refusal(operation_id: str, caller: str, owner: str) -> tuple[int, s
 
 
 def owners(operation_id: str, caller: str) -> tuple[str, ...]:
-    """Say whose objects a caller tries an operation on: their own ones and others'."""
+    """Return whose objects a caller tries an operation on: their own ones and others'."""
     if "{" not in OPERATIONS[operation_id][1]:
         return ("a",)  # it names no object: the caller's own is meant
     return tuple(dict.fromkeys(("a", "b", *({caller} - {"anonymous"}))))
@@ -135,7 +134,7 @@ CELLS = [
 def request_of(
     operation_id: str, objects: Mapping[str, str]
 ) -> tuple[str, str, dict[str, Any] | None]:
-    """Say how an operation is asked for on somebody's objects: method, path and body."""
+    """Return how an operation is asked for on somebody's objects: method, path and body."""
     method, path, operation = OPERATIONS[operation_id]
     for name, value in objects.items():
         path = path.replace("{" + name + "}", value)
@@ -143,7 +142,7 @@ def request_of(
 
 
 def lets_pass(operation_id: str, status: int, code: str | None) -> bool:
-    """Tell whether an answer is one to somebody who may: whatever it says, it is no refusal."""
+    """Return whether a response is not a refusal."""
     if RULES[operation_id] == "public":
         return status != 500 and code not in {"TOKEN_MISSING", "ADMINISTRATORS_ONLY", *OUT.values()}
     return not (status in {401, 403, 500} or code in NOT_FOUND.values())

@@ -1,6 +1,6 @@
-"""What people, and attackers, send that is no profile and no preferences: what is refused, and how.
+"""Invalid profiles and preferences of people and attackers, and how each is refused.
 
-Each is shown twice: in process, against everything that is kept, and over HTTP.
+Each is tested in process, with a comparison of all stored data, and over HTTP.
 """
 
 from __future__ import annotations

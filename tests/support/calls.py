@@ -1,4 +1,4 @@
-"""Which requests a flow makes to storage, in order: what a timing attack would see."""
+"""Records the storage requests of a flow in order, which a timing attack could observe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that a test turns by hand."""
+"""A manual clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class ManualClock:
-    """Stands still until it is told to go on."""
+    """A clock that only moves when a test advances it."""
 
     def __init__(self) -> None:
         """Start at a fixed instant."""

@@ -1,4 +1,4 @@
-"""Answers held against the contract: status, media type, body and error codes."""
+"""Validates responses against the contract: status, media type, body and error codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _contract() -> dict[str, Any]:
 
 
 def require_documented(method: str, path: str, status: int, media_type: str, body: Any) -> None:
-    """Fail unless the contract says that this route may answer so.
+    """Fail unless the contract allows this response of the route.
 
     path  as the template has it, with {parameters}
     """

@@ -1,4 +1,4 @@
-"""What administrators, or somebody with their token, may send to the desk and must not."""
+"""Valid and hostile requests to the operations of administrators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An erasure's worker in a process of its own, which can be killed at any point that it passes.
+"""Runs the worker of an erasure in a process that can be killed at each step.
 
 The real handler, wired as in production, on an emulator; as `tests/support/export_process.py`.
 """
@@ -40,7 +40,7 @@ def deliver(
     nth: int = 1,
     shift: timedelta = timedelta(0),
 ) -> int:
-    """Deliver a message to a worker; return its exit code: -9 when it was killed."""
+    """Deliver a message to a worker. Returns its exit code: -9 when it was killed."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     process = context.Process(

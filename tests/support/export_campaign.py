@@ -1,4 +1,4 @@
-"""People with long histories on an emulator, and what must hold of each of their exports."""
+"""People with long histories on an emulator, and the checks of their exports."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""An export worker in a process of its own, which can be killed at any point that it passes.
+"""Runs the export worker in a process that can be killed at each step.
 
-The real handler, wired as in production, on an emulator. What kills it comes from outside: the
-package itself has no setting for it.
+The real handler, wired as in production, on an emulator. The kill comes from outside: the package
+has no setting for it.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def deliver(
     shift: timedelta = timedelta(0),
     looks: int | None = None,
 ) -> int:
-    """Deliver a message to a worker; return its exit code: -9 when it was killed."""
+    """Deliver a message to a worker. Returns its exit code: -9 when it was killed."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     process = context.Process(

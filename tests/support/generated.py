@@ -1,8 +1,8 @@
-"""Requests that are generated from the contract, and what the service must make of them.
+"""Sends requests that are generated from the contract, and checks the responses.
 
-What the contract calls valid must be understood: it may be refused for what no schema can say, such
-as an account that is not there, but never as malformed. What the contract calls invalid must be
-refused. Every answer must be one that the contract describes.
+The service may refuse a valid request only for reasons outside the schema, such as a missing
+account, and never as malformed. It must refuse an invalid one. The contract must describe every
+response.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MEANING = {
     "UNCHANGED",
     "USER_REQUIRED",
 }
-"""What a valid request may be refused for: two fields that do not go together, a size in bytes."""
+"""Reasons to refuse a valid request: contradicting fields, a size in bytes."""
 
 SIGNED_OUT = 401
 
@@ -58,7 +58,7 @@ _times = st.datetimes(datetime(2000, 1, 2), datetime(9000, 12, 30))  # noqa: DTZ
 
 
 def register_formats() -> None:
-    """Teach the generator what our formats stand for."""
+    """Register our formats with the generator."""
     known = {
         TEXT_FORMAT: _texts.filter(lambda text: is_readable(to_kept_form(text))),
         LANGUAGE_FORMAT: st.sampled_from(["pt-BR", "de", "zh-Hant-TW"]),
@@ -172,7 +172,7 @@ class Campaign:
         return answer
 
     def _is_valid_body(self, method: str, path: str, body: Any) -> bool:
-        """Tell whether a body is one that the contract describes; no body is judged as none."""
+        """Return whether a body is one that the contract describes; no body is judged as none."""
         described = self._document["paths"][path][method.lower()].get("requestBody")
         if described is None or body is None:
             return True

@@ -1,4 +1,4 @@
-"""A table that refuses a function what its role does not grant.
+"""A table that refuses ungranted actions of a function.
 
 Every test that runs a function in process runs it under its own role: a path that
 `tests/contract/test_permissions.py` does not walk would otherwise be denied on AWS only.
@@ -31,14 +31,14 @@ _ACTIONS = {
 _NAMES = {"Table": "main", "AuditTable": "audit"}
 
 _running: ContextVar[tuple[str, list[str]] | None] = ContextVar("running", default=None)
-"""The function that runs in this thread, and what it was denied."""
+"""The function that runs in this thread, and its denied actions."""
 
 
 @contextmanager
 def running(function: str) -> Iterator[None]:
     """Apply the role of the function in this folder to what a GrantedTable is asked meanwhile.
 
-    Raises NotGrantedError in the end for what was denied, also if the function answered it.
+    Raises NotGrantedError at the end if an action was denied, even if the function hid it.
     """
     denied: list[str] = []
     token = _running.set((function, denied))
@@ -51,11 +51,11 @@ def running(function: str) -> Iterator[None]:
 
 
 class NotGrantedError(AssertionError):
-    """A function asked the table for something that its role does not grant."""
+    """The role of a function does not grant an action on the table."""
 
 
 class GrantedTable:
-    """The Table port on another table. What no function asks, such as a test, it lets pass."""
+    """The Table port on another table. Requests of tests are allowed."""
 
     def __init__(self, table: Table) -> None:
         """Pass on to this table what is granted."""

@@ -1,4 +1,4 @@
-"""What the deployed roles are granted: the transformed template, in the stack of our tests."""
+"""The statements of the deployed roles, from the transformed template of the test stack."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Decides requests by identity policies, as IAM documents it ("Policy evaluation logic").
 
-It knows what our policies use. For anything else it raises, so that no policy is judged by a part
-of it only.
+It supports what our policies use, and raises for anything else.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _KNOWN = {"Sid", "Effect", "Action", "Resource", "Condition"}
 def allows(
     statements: Iterable[Mapping[str, Any]], action: str, resource: str, context: Context
 ) -> bool:
-    """Tell whether a request is allowed: some statement allows it, and none denies it."""
+    """Return whether a request is allowed: some statement allows it, and none denies it."""
     effects = {
         statement["Effect"]
         for statement in statements
@@ -29,7 +28,7 @@ def allows(
 
 
 def matches(statement: Mapping[str, Any], action: str, resource: str, context: Context) -> bool:
-    """Tell whether a statement is about a request."""
+    """Return whether a statement is about a request."""
     if unknown := statement.keys() - _KNOWN:
         raise NotImplementedError(f"statements with {sorted(unknown)}")
     return (

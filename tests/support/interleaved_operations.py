@@ -1,9 +1,9 @@
-"""Every operation that changes something, as it is tried in interleavings.
+"""The operations of interleavings: all that change something.
 
-A new operation of the contract, and a new function that no route leads to, needs an entry here:
-`test_interleavings.py` says so. An entry is a name, what it is an entry of, and a function that
-does it in a `World` and returns an `Outcome`. One operation may have several entries, where another
-caller, another object or another link takes another way through it.
+A new operation of the contract, and a new function without a route, needs an entry here.
+`test_interleavings.py` checks that. An entry is a name, its operation, and a function that runs it
+in a `World` and returns an `Outcome`. An operation may have several entries for different code
+paths.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OUT = frozenset({"suspended", "deleted", "due", "erasing"})
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One way to do something.
+    """An entry.
 
     entry_of  the operation's id in the contract, or the function's folder
     worlds    where it can get anywhere
@@ -86,7 +86,7 @@ def _public(
 def _own(
     name: str, entry_of: str, method: str, path: str, body: Any = None, **options: Any
 ) -> None:
-    """Something that Ada does on her laptop."""
+    """An operation by Ada on her laptop."""
 
     def act(world: World) -> Outcome:
         sent = body(world) if callable(body) else body
@@ -104,7 +104,7 @@ def _by_root(  # noqa: PLR0917 - a table's columns
     worlds: frozenset[str] = SETTLED | OUT,
     **options: Any,
 ) -> None:
-    """Something that the administrator does to Ada."""
+    """An operation by the administrator on Ada's account."""
 
     def act(world: World) -> Outcome:
         sent = body(world) if callable(body) else body
@@ -495,7 +495,7 @@ KNOWN = {
     **{(one, f"Ada wants to {other}"): _MUTUAL for one in _ON_HER for other in _ON_ROOT},
     **{(f"Ada wants to {one}", other): _MUTUAL for one in _ON_ROOT[1:] for other in _ON_HER},
 }
-"""Pairs, first and second, that no order explains, and why that is good enough.
+"""Pairs of first and second whose result no order explains, with the reason why it is acceptable.
 
 All invariants hold for them, too.
 """

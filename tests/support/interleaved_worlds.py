@@ -1,4 +1,4 @@
-"""The worlds in which operations are interleaved: a service, its people, and what they hold."""
+"""The worlds of interleavings: a service, its people and their tokens."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class AnyPassword:
 class World:
     """A service in a state, to which it returns before each run.
 
-    held  what people hold in their hands: access and refresh tokens, the tokens of links, ids
+    held  access and refresh tokens, tokens of links, and ids of the people
     """
 
     def __init__(self, name: str, service: InProcessService, held: dict[str, str]) -> None:
@@ -177,7 +177,7 @@ class World:
             at += conflicting + 1
 
     def run(self, first: Operation, second: Operation | None, pause_before: int) -> Run:
-        """Go back to the beginning and run both."""
+        """Reset the world and run both."""
         _restore(self.service, self._saved)
         wiring.use(self.service.services)
         run = Run(
@@ -205,7 +205,7 @@ class World:
 
 
 def outcome_of(answer: Answer) -> Outcome:
-    """Say how a request ended."""
+    """Return how a request ended."""
     code = "OK" if answer.status < 400 else answer.code
     return Outcome(
         answer.status,

@@ -1,4 +1,4 @@
-"""Two operations, interleaved: one is paused between two of its steps while the other one runs.
+"""Interleaves two operations: one is paused between two of its steps while the other runs.
 
 A step is a read or a write of the table, or a use of the files, pictures or keys beside it. The
 second operation runs to its end inside the pause, so that everything is deterministic and in one

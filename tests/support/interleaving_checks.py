@@ -17,7 +17,7 @@ BY_NAME = {operation.name: operation for operation in OPERATIONS}
 def problems(
     world_name: str, first: str, *, only: str | None = None, excused: bool = True
 ) -> tuple[int, list[str]]:
-    """Interleave an operation with every other one; return how many runs, and what was wrong.
+    """Interleave an operation with every other one. Returns how many runs, and what was wrong.
 
     only     the one operation to interleave it with
     excused  whether what is `KNOWN` counts for nothing

@@ -1,4 +1,4 @@
-"""What is true of the product whatever happens at the same time: one place for all of it.
+"""The invariants of the service under concurrency.
 
 Each invariant takes a `Run`, two operations interleaved, and yields a sentence for each violation.
 `violations` asks all of them. They judge by what was stored and in which order, so that they know
@@ -97,7 +97,7 @@ ERASERS = {"purge", "erase her to the end"}
 
 
 def violations(run: Run) -> list[str]:
-    """Ask every invariant; say what is violated, and by which."""
+    """Check every invariant. Yields each violation with the name of its invariant."""
     return [
         f"{run}: {invariant.__name__}: {found}"
         for invariant in INVARIANTS
@@ -109,7 +109,7 @@ def violations(run: Run) -> list[str]:
 
 
 def no_server_error(run: Run) -> Iterator[str]:
-    """Nobody gets a 5xx but a 503 that says when to come back, and no exception is unexpected."""
+    """Responses have no 5xx except a 503 with Retry-After, and no exception is unexpected."""
     for actor, outcome in run.outcomes.items():
         if outcome.status >= 500 and not outcome.retry:
             yield f"{actor} {outcome.status} {outcome.code}"
@@ -121,7 +121,7 @@ def no_server_error(run: Run) -> Iterator[str]:
 
 
 def no_session_outlives_what_ended_it(run: Run) -> Iterator[str]:
-    """What ends the sessions of an account leaves none but the caller's own, where that is said."""
+    """An operation that ends an account's sessions leaves none but the documented ones."""
     for _, actor, commit, state in _states(run):
         for row in _rows(commit):
             if row["action"] not in ENDING - ENDING_SOME:
@@ -259,7 +259,7 @@ def each_claim_has_its_account(run: Run) -> Iterator[str]:
 
 
 def the_administrators_are_counted(run: Run) -> Iterator[str]:
-    """There is an administrator who can work, and the number of them is right."""
+    """At least one administrator is active, and their number is correct."""
     working = sum(
         account.get("role") == "admin" and account.get("status") == "active"
         for _, account in _accounts(run.after)
@@ -270,7 +270,7 @@ def the_administrators_are_counted(run: Run) -> Iterator[str]:
 
 
 def a_change_of_the_account_counts(run: Run) -> Iterator[str]:
-    """Whoever changes password, role, state or void password counts `session_version` as well.
+    """A change of password, role, status or `must_reset_password` increments `session_version`.
 
     Sign-ins are conditional on that number and on nothing else that could show it.
     """
@@ -285,7 +285,7 @@ def a_change_of_the_account_counts(run: Run) -> Iterator[str]:
 
 
 def nothing_is_left_of_an_erased_account(run: Run) -> Iterator[str]:
-    """When an account is gone, so is all that names it, but for its receipt and last mail."""
+    """After an erasure nothing names the account, except its receipt and last email."""
     gone = [
         (key.pk, account)
         for key, account in _accounts(run.before)
@@ -313,7 +313,7 @@ owed follows from a change of the account."""
 
 
 def what_is_written_for_an_account_depends_on_it(run: Run) -> Iterator[str]:
-    """What is new and names an account is written on the condition that the account is there.
+    """A new item that names an account is written on the condition that the account exists.
 
     The condition is of the account's item, or of another one in its partition, such as a session,
     that is there as long as nothing is being erased. So no erasure misses what is in flight.
@@ -429,7 +429,7 @@ INVARIANTS: tuple[Callable[[Run], Iterator[str]], ...] = (
 
 
 def anomalies(runs: Sequence[Run], alone: Mapping[str, Run]) -> list[str]:
-    """Say what no order explains, of all interleavings of two operations.
+    """Return what no order explains, of all interleavings of two operations.
 
     What is left after a run must be what one order leaves, in which nobody is refused who was told
     that it is done; or what one operation leaves that runs alone, where the other one was refused.
@@ -537,7 +537,7 @@ _TECHNICAL = {
 
 
 def _is_kept(key: Key) -> bool:
-    """Whether an item says something of somebody, and not how often or by whom it was asked."""
+    """Return whether an item has data of a person, and is not a counter or a lease."""
     passing = ("LIMIT#", "TASK#", OUTBOX_PREFIX)
     return key.table == "main" and not key.pk.startswith(passing)
 

@@ -1,4 +1,4 @@
-"""Mails that would have been sent, and what a person does with them."""
+"""Captured emails, and how people use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """A mail in somebody's inbox."""
+    """A captured email."""
 
     to: str
     letter: Letter
@@ -24,7 +24,7 @@ class SentMail:
 
 
 def token_in(text: str) -> str:
-    """Find the token in a mail's text, as a person who has only curl would."""
+    """Return the token in the text of an email."""
     match = re.search(r"#token=(\S+)", text)
     assert match is not None, text
     return match[1]

@@ -1,4 +1,4 @@
-"""What lies between a transaction and the work that follows from it, in one process.
+"""The way from a transaction to its background work, in one process.
 
 The table's stream, the queues and their event sources: as AWS has them, with the template's own
 mapping of queues to functions, and duplicates on request.
@@ -52,7 +52,7 @@ class OutboxPump:
         self._handler = handler
 
     def run(self, *, copies: int = 1) -> list[str]:
-        """Relay and deliver until nothing new appears; return what the workers did not get done."""
+        """Relay and deliver until nothing new appears. Returns the rest."""
         seen: set[str] = set()
         failed: list[str] = []
         while records := [r for r in self.stream_records() if r["eventID"] not in seen]:

@@ -1,4 +1,4 @@
-"""The service in this process as an HTTP client meets it: with a page, and a CDN if asked for."""
+"""Serves the in-process service over HTTP, with a page and optionally a CDN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords that cost next to nothing, and passwords that count, for tests of what comes after."""
+"""Cheap and counting password hashing for tests."""
 
 from __future__ import annotations
 

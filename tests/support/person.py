@@ -1,4 +1,4 @@
-"""Somebody who is signed in, and what is kept of everybody."""
+"""A signed-in person, and snapshots of all stored data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ME = "/api/v1/users/me"
 
 
 class Person:
-    """Somebody with an account and one device."""
+    """A person with an account and one device."""
 
     def __init__(
         self, service: InProcessService, email: str = "ada@example.com", **fields: Any

@@ -184,7 +184,7 @@ def _decode(path: Path, to_avatar: object) -> int:
     except UnusablePicture as error:
         # What the kernel refused is not a picture that was refused.
         return _CRASHED if isinstance(error.__cause__, MemoryError) else _REFUSED
-    except BaseException:  # noqa: BLE001 - whatever it is, it is what is looked for
+    except BaseException:  # noqa: BLE001 - any error is a finding
         return _CRASHED
     return _TAKEN if made[8:12] == b"WEBP" else _CRASHED
 

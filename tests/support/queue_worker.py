@@ -52,7 +52,7 @@ class QueueWorker:
         return url
 
     def waiting(self, logical_id: str) -> int:
-        """Tell how many messages are visible in a queue."""
+        """Return how many messages are visible in a queue."""
         attribute = "ApproximateNumberOfMessages"
         answer = self.stack.client("sqs").get_queue_attributes(
             QueueUrl=self.queue(logical_id), AttributeNames=[attribute]
@@ -110,7 +110,7 @@ class QueueWorker:
 
 
 def outcomes(stack: LocalStack, operation: str, message_id: str) -> Counter[str]:
-    """Tell how a message's deliveries to a function ended, by its log."""
+    """Return how a message's deliveries to a function ended, by its log."""
     lines = [json.loads(line) for line in stack.logs(message_id)]
     return Counter(
         line["outcome"] for line in lines if "outcome" in line and line["operation"] == operation

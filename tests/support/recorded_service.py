@@ -318,7 +318,7 @@ def create_media() -> MediaBucket:
 
 
 def create_queues() -> dict[str, str]:
-    """Create the queues that the relay sends to; return its variables with their addresses."""
+    """Create the queues that the relay sends to. Returns its variables with their addresses."""
     variables = functions()["RelayOutboxFunction"]["Environment"]["Variables"]
     client = aws_client("sqs")
     return {
@@ -345,7 +345,7 @@ def create_tables() -> None:
 
 
 def _table_calls(operation: str, request: Wire) -> Iterator[Call]:
-    """Say what IAM checks: in a transaction, each member by its own action and its own key."""
+    """Return what IAM checks: in a transaction, each member by its own action and its own key."""
     match operation:
         case "TransactWriteItems":
             for item in request["TransactItems"]:

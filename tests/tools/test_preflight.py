@@ -59,7 +59,7 @@ def plan(values=None, *, state=None, size=1000):
 
 
 def found(check, answers=None, **of_plan):
-    """Run one check; return its verdicts and all that it says."""
+    """Run one check. Returns its verdicts and all that it says."""
     aws = RecordedAws(answers or {})
     findings = list(check(Account("eu-west-1", aws.client), plan(**of_plan)))
     return [finding.verdict for finding in findings], " ".join(f.sentence for f in findings)

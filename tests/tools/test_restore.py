@@ -49,7 +49,7 @@ class Disaster:
                 self.service.table.delete_many([Key(str(item["pk"]), str(item["sk"]))])
 
     def lose_the_audit_trail(self):
-        """Lose the audit table; return a copy of it."""
+        """Lose the audit table. Returns a copy of it."""
         trail = MemoryTable()
         for item in self.service.table.all_items():
             if not _is_main(item):

@@ -1,4 +1,4 @@
-"""Access tokens: ours are believed, everything else is TOKEN_INVALID and nothing more."""
+"""Access tokens: valid ones are accepted, everything else is TOKEN_INVALID."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def signed(claims=CLAIMS, key=KEY.private_pem, algorithm="ES256", **header):
 
 
 def resigned(signing_input):
-    """Sign any text with our key, as whoever has it can."""
+    """Sign any text with the service's key, as an attacker with the key can."""
     private = load_pem_private_key(KEY.private_pem.encode(), None)
     raw = ES256.sign(signing_input.encode(), private)
     return f"{signing_input}.{encode(raw)}"

@@ -65,7 +65,7 @@ class Registration:
     def register(
         self, new: NewAccount, context: RequestContext, key: IdempotencyKey | None = None
     ) -> SignedIn | None:
-        """Create the account and its first session, or neither; return the session's tokens.
+        """Create the account and its first session, or neither. Returns the session's tokens.
 
         None where the address must be verified first.
 
