@@ -1,4 +1,4 @@
-"""The documents: what they point at is there, and every decision can be found."""
+"""Links in documents work, and every decision is listed."""
 
 from __future__ import annotations
 

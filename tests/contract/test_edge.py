@@ -1,4 +1,4 @@
-"""The template's CloudFront: what it passes on, what it keeps, and what it adds."""
+"""The template's CloudFront: forwarded headers, caching, and added headers."""
 
 from __future__ import annotations
 

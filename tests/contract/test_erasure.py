@@ -1,4 +1,4 @@
-"""What the template promises of erasing: who follows a dead worker, and that no copy is kept."""
+"""The template's part of erasures: redelivery to another worker, and no old versions of objects."""
 
 from __future__ import annotations
 

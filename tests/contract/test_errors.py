@@ -1,4 +1,4 @@
-"""Error codes: one table, each once, stable for ever."""
+"""Error codes: one table, unique and never renamed."""
 
 from __future__ import annotations
 

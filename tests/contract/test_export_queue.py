@@ -1,4 +1,4 @@
-"""What the template promises of exports: how long a message is hidden, how long a file is kept."""
+"""The template's part of exports: timeouts of messages and lifetimes of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read which secret, as IAM evaluates the roles of the transformed template."""
+"""Access to secrets, as IAM evaluates the roles of the transformed template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operation that verifies a secret or causes a mail has its limits, and they hold."""
+"""Every operation that verifies a secret or causes an email has its limits, and they work."""
 
 from __future__ import annotations
 

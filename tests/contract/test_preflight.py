@@ -1,4 +1,4 @@
-"""Preflight reads parameters by name: a name that the template loses would pass as empty."""
+"""Preflight reads parameters by name: a renamed one would count as empty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles: one word that no command line can lose, and rules that refuse what does not fit it."""
+"""Profiles: one required parameter, and rules that refuse contradicting values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where people reach the service: every link leads there, after one deploy, on every profile."""
+"""The public address: every link uses it, after one deploy, for every profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What README, operations and runbooks tell an operator to type exists, and takes those words."""
+"""The commands of README, operations and runbooks exist and accept the documented arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/operations.md says which line of smoke shows what, and tools/smoke has these lines."""
+"""The lines of smoke that docs/operations.md names exist in tools/smoke."""
 
 from __future__ import annotations
 

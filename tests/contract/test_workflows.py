@@ -1,4 +1,4 @@
-"""GitHub's workflows: pinned, least privileged, and calling what there is."""
+"""GitHub's workflows: pinned actions, least privilege, and existing commands."""
 
 from __future__ import annotations
 

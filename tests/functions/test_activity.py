@@ -1,4 +1,4 @@
-"""A person's own history."""
+"""The history of the caller's account."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_history_is_in_the_language_of_the_person(service):
         "Signed out Safari on iOS from Chrome on Windows",
         "Signed in on Safari on iOS",
         "Signed in on Chrome on Windows",
-        "Opened the account",
+        "Created the account",
     ]
     newest = answer.data["activity"][0]
     assert newest["action"] == "session.revoked.by_owner"

@@ -1,4 +1,4 @@
-"""The administrators' desk: finding people and sessions, ending them, and who may."""
+"""Operations of administrators: searches, ending sessions, roles, and access."""
 
 from __future__ import annotations
 

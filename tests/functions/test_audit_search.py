@@ -1,4 +1,4 @@
-"""Administrators search the trail, by its keys, and leave a row of it each time."""
+"""Searches of administrators in the audit trail, each of which adds a row."""
 
 from __future__ import annotations
 

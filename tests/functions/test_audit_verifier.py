@@ -1,4 +1,4 @@
-"""The offline verifier against copies that an attacker has written: findings, never a traceback."""
+"""The offline verifier with forged and damaged copies: findings, never a traceback."""
 
 from __future__ import annotations
 

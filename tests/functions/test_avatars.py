@@ -1,4 +1,4 @@
-"""Avatars: only pictures, only one's own, and whole at every instant."""
+"""Avatars: only valid pictures, only one's own, and consistent at any time."""
 
 from __future__ import annotations
 

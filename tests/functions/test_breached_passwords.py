@@ -1,4 +1,4 @@
-"""New passwords that a range service of breached passwords knows, where a deployment asks one."""
+"""New passwords that a range service of breached passwords knows, if one is configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cleanup: every task on its own, one run at a time, and right to run again."""
+"""Cleanup: independent tasks, one run at a time, and safe to repeat."""
 
 from __future__ import annotations
 

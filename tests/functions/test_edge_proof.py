@@ -1,4 +1,4 @@
-"""The edge's proof: what it is needed for, and what is never taken for it."""
+"""The edge's secret: where it is required, and what does not replace it."""
 
 from __future__ import annotations
 

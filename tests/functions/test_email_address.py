@@ -1,4 +1,4 @@
-"""An address is confirmed by who reads its mail and knows the password; a change can be undone."""
+"""Confirmation requires the mailbox and the password; a change can be undone."""
 
 from __future__ import annotations
 

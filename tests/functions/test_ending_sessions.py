@@ -1,4 +1,4 @@
-"""Ending sessions: one, the others, all, by limit, by superseding; felt on the next request."""
+"""Ending sessions: one, the others, all, by the limit, by replacement."""
 
 from __future__ import annotations
 

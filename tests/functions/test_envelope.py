@@ -1,4 +1,4 @@
-"""What every answer has in common."""
+"""Common parts of all responses."""
 
 from __future__ import annotations
 

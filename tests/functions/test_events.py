@@ -1,4 +1,4 @@
-"""Every function answers its own event of `events/`, as the contract says it does."""
+"""Every function handles its own event of `events/` as the contract says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in an export: all that is stored of its owner, nothing of anybody else, and no secret."""
+"""The content of an export: all data of its owner, no data of others, and no secrets."""
 
 from __future__ import annotations
 

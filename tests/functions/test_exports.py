@@ -1,4 +1,4 @@
-"""Taking your data with you: from the request to the file, and every way it can go wrong."""
+"""Exports: from the request to the file, and every failure."""
 
 from __future__ import annotations
 

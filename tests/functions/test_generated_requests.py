@@ -1,4 +1,4 @@
-"""The contract and the service agree, for thousands of requests that nobody thought of."""
+"""The contract and the service agree for thousands of generated requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions in process are held to their roles: the table refuses what is not granted."""
+"""In-process functions run under their roles: the table refuses ungranted actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heartbeats: on a stack that nobody uses, every consumer of a stream has something to do."""
+"""Heartbeats: on an idle stack every consumer of a stream is invoked."""
 
 from __future__ import annotations
 

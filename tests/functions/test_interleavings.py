@@ -1,4 +1,4 @@
-"""That the interleavings leave no operation out, and that they find what they are for."""
+"""The interleavings cover every operation, and detect mistakes."""
 
 from __future__ import annotations
 

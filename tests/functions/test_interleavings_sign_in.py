@@ -1,4 +1,4 @@
-"""Signing in, proving and refreshing, interrupted by every other operation on the account."""
+"""Sign-in, step-up and refresh, interrupted by every other operation on the account."""
 
 from __future__ import annotations
 

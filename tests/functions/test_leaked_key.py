@@ -1,4 +1,4 @@
-"""A signing key that leaked: what its holder can sign is still bounded by what we would sign."""
+"""A leaked signing key: forged tokens are limited to what the service would sign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaving, being suspended, coming back: what holds the moment the answer leaves."""
+"""Deletion, suspension and restoration, complete before the response."""
 
 from __future__ import annotations
 

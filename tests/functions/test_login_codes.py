@@ -1,4 +1,4 @@
-"""Strangers who guess at a password do not keep its owner out: a code by mail lets the owner in."""
+"""Wrong passwords of others do not lock the owner out: an emailed code lets the owner in."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def test_complaint_replaces_a_bounce_but_not_the_reverse(service):
 def test_person_sees_why_emails_stopped(service):
     deliver(service, happened(service))
     entries = service.request("GET", ACTIVITY, token=service.ada.token).data
-    assert "Stopped sending e-mail" in json.dumps(entries)
+    assert "Stopped sending email" in json.dumps(entries)
 
 
 def test_other_addresses_of_the_domain_still_get_emails(service):

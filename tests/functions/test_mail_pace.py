@@ -1,4 +1,4 @@
-"""Mail goes at the pace that SES allows: what exceeds it waits, and waiting uses up no delivery."""
+"""Emails above the limits of SES wait, and waiting does not count as a failed delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sign-in on a device that is new: its owner hears of it, and can say that it was not theirs."""
+"""A sign-in on a new device: the owner gets an email and can report it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One structured line and one embedded metric for each request, and nothing in them but ours."""
+"""Each request writes one log line and one metric, without content of the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the table's stream to a worker: at least once delivered, once done."""
+"""From the table's stream to a worker: delivered at least once, processed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A password is changed by who knows it, and replaced by who reads the account's mail."""
+"""Changes of a password by its owner, and resets by email."""
 
 from __future__ import annotations
 

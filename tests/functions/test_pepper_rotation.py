@@ -1,4 +1,4 @@
-"""A pepper is rotated while people are signed in: nobody notices, unless the old one is dropped."""
+"""Rotation of peppers does not affect signed-in people, unless the old one is dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a sign-in came from: from our own edge, else from a deployer's database, else unknown."""
+"""The location of a sign-in: from the edge, else from the GeoIP database, else unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preferences: a document a person, bounded, theirs alone."""
+"""Preferences: one document per person, limited in size, and private."""
 
 from __future__ import annotations
 

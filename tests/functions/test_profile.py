@@ -1,4 +1,4 @@
-"""The profile: changed field by field, never half, never blindly, never by the wrong person."""
+"""The profile: partial changes, atomic, conditional, and authorized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What "re-authenticated within five minutes" means, to the second."""
+"""The age limit of a recent authentication, to the second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refreshing: one rotation, one successor, and theft that ends the session and no other."""
+"""Refresh: one rotation, one new token pair, and theft ends only its session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PATCH /api/v1/users/me/sessions/{session_id}: a name that its owner knows the device by."""
+"""PATCH /api/v1/users/me/sessions/{session_id}: rename a device."""
 
 from __future__ import annotations
 

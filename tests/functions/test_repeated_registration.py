@@ -1,4 +1,4 @@
-"""A registration that is sent again with the same Idempotency-Key, because its answer was lost."""
+"""Repeated registrations with the same Idempotency-Key, after a lost response."""
 
 from __future__ import annotations
 

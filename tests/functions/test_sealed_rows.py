@@ -1,4 +1,4 @@
-"""What is sealed in a row opens there and nowhere else: no row lends another its origin."""
+"""Sealed data opens only in its own row."""
 
 from __future__ import annotations
 

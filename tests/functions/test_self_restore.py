@@ -1,4 +1,4 @@
-"""Coming back by the link of the deletion's mail, where the deployment offers it."""
+"""Restoring an account with the link of the deletion email, if enabled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sign-ins that are in flight while the account changes: the password is right, no session yet."""
+"""Sign-ins in flight while the account changes: the password is verified, no session yet."""
 
 from __future__ import annotations
 

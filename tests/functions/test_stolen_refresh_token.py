@@ -1,4 +1,4 @@
-"""A thief with a copy of a refresh token, who is patient and never uses it twice."""
+"""A patient thief with a copied refresh token, who never uses it twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story that the service is for, told by its handlers: two devices, one signs the other out."""
+"""The main story, with handlers in process: one device signs the other out."""
 
 from __future__ import annotations
 

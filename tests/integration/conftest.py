@@ -1,4 +1,4 @@
-"""One stack for the whole session: the real template in an emulator that nobody else uses."""
+"""One stack for the test session: the real template in a private emulator."""
 
 from __future__ import annotations
 

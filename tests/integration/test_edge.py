@@ -1,4 +1,4 @@
-"""The edge over HTTP: nobody walks round it, it keeps what it may, and no error."""
+"""The edge over HTTP: it can't be bypassed, and caches no errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erasing a person on the deployed stack: from the order to nothing left anywhere, and how long."""
+"""Erasing a person on the deployed stack: nothing is left anywhere, and the duration."""
 
 from __future__ import annotations
 

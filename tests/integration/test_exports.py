@@ -1,4 +1,4 @@
-"""Taking your data with you, on the deployed stack: API, outbox, queue, worker, S3, mail."""
+"""Exports on the deployed stack: API, outbox, queue, worker, S3, email."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails and their links, on the deployed stack: outbox, stream, queue, worker, SES."""
+"""Emails and their links on the deployed stack: outbox, stream, queue, worker, SES."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile on the deployed stack: pictures by bucket and edge, and who may see what."""
+"""The profile on the deployed stack: pictures through bucket and edge, and access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signing keys on the deployed stack: rotated under load, and retired all at once."""
+"""Signing keys on the deployed stack: rotated under load, and invalidated at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make smoke` against the deployed stack, as somebody would run it."""
+"""`make smoke` on the deployed stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service is for, over HTTP on the deployed stack."""
+"""The main story, over HTTP on the deployed stack."""
 
 from __future__ import annotations
 

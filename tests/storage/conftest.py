@@ -1,4 +1,4 @@
-"""The template's tables in moto, and a client that remembers what it was asked."""
+"""The template's tables in moto, and a client that records its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every store method does what its docstring says: the requests, and what they cost."""
+"""Every store method makes the requests of its docstring, at the documented cost."""
 
 from __future__ import annotations
 

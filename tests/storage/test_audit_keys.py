@@ -1,4 +1,4 @@
-"""The audit key in Parameter Store and in KMS: both sign what an auditor can verify."""
+"""The audit key in Parameter Store and in KMS: an auditor can verify both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cursors: they continue their own listing, and are refused by any other."""
+"""Cursors continue their own list, and other lists refuse them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The export's state machine, where every arrow is one conditional write; and its files."""
+"""The state machine of exports, in conditional writes, and their files."""
 
 from __future__ import annotations
 

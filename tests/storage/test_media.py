@@ -1,4 +1,4 @@
-"""The media bucket: what the fake in memory does, S3 does as well."""
+"""The media bucket: the fake in memory behaves like S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox's store: claimed by one, settled once, found again when it was lost."""
+"""The outbox's store: claimed by one worker, settled once, found again if lost."""
 
 from __future__ import annotations
 

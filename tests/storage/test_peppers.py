@@ -1,4 +1,4 @@
-"""Peppers: made, moved from where they were, rotated without anybody noticing, dropped at once."""
+"""Peppers: creation, migration, rotation and removal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions that only a race can fail: each store is asked with what was true a moment ago."""
+"""Conditions that only a race can fail, with outdated input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counters under many hands."""
+"""Counters under concurrency."""
 
 from __future__ import annotations
 

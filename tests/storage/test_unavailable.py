@@ -1,4 +1,4 @@
-"""An AWS that is gone, or that hangs: we notice in time to answer 503 ourselves."""
+"""If AWS fails or hangs, the service notices in time for a 503."""
 
 from __future__ import annotations
 

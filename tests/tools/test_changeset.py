@@ -1,4 +1,4 @@
-"""The change set that somebody looks at, and that is executed and no other."""
+"""Exactly the approved change set is executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make deploy`: its steps in order, with the values given, and nothing after a failure."""
+"""`make deploy`: its steps in order, with the given values, and none after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local stack grants what the template grants: translations add nothing to it."""
+"""The local stack grants what the template grants: translations add nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the local stack switches on because the emulator's CloudFormation does not."""
+"""Table settings that the emulator's CloudFormation ignores are enabled."""
 
 from __future__ import annotations
 

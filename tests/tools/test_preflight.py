@@ -1,4 +1,4 @@
-"""`make preflight` against recorded answers: each check finds what is wrong, and nothing else."""
+"""`make preflight` with recorded responses: each check finds its problem and no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""samconfig.toml's profiles: values on the command line are added, and none is reset."""
+"""samconfig.toml's profiles: values of the command line are added, and none is reset."""
 
 from __future__ import annotations
 

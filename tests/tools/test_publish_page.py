@@ -1,4 +1,4 @@
-"""Publishing the page: what the cache may keep, in which order, and once."""
+"""Publishing the page: cache headers, order, and repetition."""
 
 from __future__ import annotations
 

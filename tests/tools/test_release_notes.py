@@ -1,4 +1,4 @@
-"""Release notes come from the CHANGELOG, and a tag that it does not describe is refused."""
+"""Release notes come from the CHANGELOG, which must describe the tag."""
 
 from __future__ import annotations
 

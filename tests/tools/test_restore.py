@@ -1,4 +1,4 @@
-"""A restored copy brings people back, and nobody who was erased since."""
+"""A restored copy restores accounts, except those erased since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make smoke` passes on a service that keeps its promises, and notices each that is broken."""
+"""`make smoke` passes on a healthy service, and detects every defect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys are in no backup of AWS: kept in a file that opens with its passphrase alone."""
+"""Backups of keys: a file that only its passphrase opens."""
 
 from __future__ import annotations
 

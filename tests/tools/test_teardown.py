@@ -1,4 +1,4 @@
-"""Tear-down: it names what is left, removes it when told to, and nothing of another stack."""
+"""Tear-down lists what remains, deletes it when confirmed, and nothing of another stack."""
 
 from __future__ import annotations
 

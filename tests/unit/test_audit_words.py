@@ -1,4 +1,4 @@
-"""The words of the audit trail."""
+"""The texts of the audit trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the environment tells a function about itself."""
+"""The configuration from the environment."""
 
 from __future__ import annotations
 

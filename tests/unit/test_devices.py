@@ -1,4 +1,4 @@
-"""What real devices say of themselves, and what we make of it; nothing is invented."""
+"""Descriptions of real devices, without invented details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluator of policies decides as IAM documents it: "Policy evaluation logic"."""
+"""The policy evaluator decides as IAM documents it: "Policy evaluation logic"."""
 
 from __future__ import annotations
 

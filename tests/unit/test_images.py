@@ -1,4 +1,4 @@
-"""Pictures: only their pixels come through, the right way up."""
+"""Pictures: only their pixels are kept, in the right orientation."""
 
 from __future__ import annotations
 

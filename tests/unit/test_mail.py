@@ -1,4 +1,4 @@
-"""Mails on their way through the outbox."""
+"""Emails in the outbox."""
 
 from __future__ import annotations
 

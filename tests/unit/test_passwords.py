@@ -1,4 +1,4 @@
-"""Passwords as they are kept: no byte of them is lost."""
+"""Stored passwords: no byte of them is ignored."""
 
 from __future__ import annotations
 

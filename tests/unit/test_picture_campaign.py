@@ -1,4 +1,4 @@
-"""No file crashes the decoder, holds it for long, or fills the function's memory."""
+"""No file crashes the decoder, blocks it for long, or exhausts the memory."""
 
 from __future__ import annotations
 

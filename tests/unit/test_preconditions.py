@@ -1,4 +1,4 @@
-"""If-Match, as RFC 9110 13.1.1 has it."""
+"""If-Match as in RFC 9110 13.1.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that people read: real names pass, blank and deceptive ones do not."""
+"""Text for people: real names are accepted, blank and deceptive ones are not."""
 
 from __future__ import annotations
 

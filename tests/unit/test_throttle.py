@@ -1,4 +1,4 @@
-"""The arithmetic of limits, and how they are told."""
+"""The calculation of limits, and their headers."""
 
 from __future__ import annotations
 

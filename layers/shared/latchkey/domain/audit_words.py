@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One sentence in each language.
+    """The text of an action in each language.
 
-    `{device}` is the device acted on, `{devices}` how many there were, and `{ended}` says that they
-    were signed out, too, if any were.
+    `{device}` is the affected device, `{devices}` their number, and `{ended}` adds that devices
+    were signed out.
     """
 
     en: str
@@ -29,12 +29,12 @@ class Words:
 
 
 WORDS: dict[Action, Words] = {
-    Action.ACCOUNT_REGISTERED: Words("Opened the account", "Konto eröffnet"),
+    Action.ACCOUNT_REGISTERED: Words("Created the account", "Konto eröffnet"),
     Action.ACCOUNT_DELETED: Words("Deleted the account", "Konto gelöscht"),
     Action.ACCOUNT_DELETED_BY_ADMIN: Words("Deleted the account", "Konto gelöscht"),
     Action.ACCOUNT_RESTORED_BY_ADMIN: Words("Restored the account", "Konto wiederhergestellt"),
     Action.ACCOUNT_RESTORED_BY_LINK: Words(
-        "Restored the account with a link from an e-mail",
+        "Restored the account with a link from an email",
         "Konto über den Link einer E-Mail wiederhergestellt",
     ),
     Action.ACCOUNT_RECOVERED_BY_OPERATOR: Words(
@@ -43,28 +43,28 @@ WORDS: dict[Action, Words] = {
     Action.ACCOUNT_SUSPENDED_BY_ADMIN: Words("Suspended the account", "Konto gesperrt"),
     Action.ACCOUNT_UNSUSPENDED_BY_ADMIN: Words("Lifted the suspension", "Konto entsperrt"),
     Action.ACCOUNT_ERASURE_ORDERED: Words(
-        "Asked for all data to be erased", "Löschung aller Daten verlangt"
+        "Requested the erasure of all data", "Löschung aller Daten verlangt"
     ),
     Action.ACCOUNT_ERASURE_ORDERED_BY_ADMIN: Words(
-        "Asked for all data to be erased", "Löschung aller Daten verlangt"
+        "Requested the erasure of all data", "Löschung aller Daten verlangt"
     ),
     Action.ACCOUNT_ERASURE_STARTED: Words(
-        "Began to erase all data", "Löschung aller Daten begonnen"
+        "Started to erase all data", "Löschung aller Daten begonnen"
     ),
     Action.ACCOUNT_ERASED: Words("Erased all data", "Alle Daten gelöscht"),
     Action.ROLE_CHANGED_BY_ADMIN: Words("Changed the role", "Rolle geändert"),
     Action.ROLE_CHANGED_BY_OPERATOR: Words("Changed the role", "Rolle geändert"),
-    Action.PROFILE_READ_BY_ADMIN: Words("Looked at the profile", "Profil angesehen"),
+    Action.PROFILE_READ_BY_ADMIN: Words("Viewed the profile", "Profil angesehen"),
     Action.USERS_LISTED_BY_ADMIN: Words("Searched the users", "Benutzer durchsucht"),
-    Action.SESSIONS_READ_BY_ADMIN: Words("Looked at the devices", "Geräte angesehen"),
+    Action.SESSIONS_READ_BY_ADMIN: Words("Viewed the devices", "Geräte angesehen"),
     Action.SESSIONS_SEARCHED_BY_ADMIN: Words("Searched devices", "Geräte durchsucht"),
     Action.SESSIONS_REVOKED_BY_ADMIN: Words("Signed out {devices}", "{devices} abgemeldet"),
     Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN: Words(
-        "Looked up which devices to sign out", "Abzumeldende Geräte ermittelt"
+        "Searched devices to sign out", "Abzumeldende Geräte ermittelt"
     ),
     Action.PROFILE_CHANGED: Words("Changed the profile", "Profil geändert"),
     Action.PROFILE_CHANGED_BY_ADMIN: Words("Changed the profile", "Profil geändert"),
-    Action.PREFERENCES_READ_BY_ADMIN: Words("Looked at the preferences", "Einstellungen angesehen"),
+    Action.PREFERENCES_READ_BY_ADMIN: Words("Viewed the preferences", "Einstellungen angesehen"),
     Action.PREFERENCES_CHANGED: Words("Changed the preferences", "Einstellungen geändert"),
     Action.PREFERENCES_CHANGED_BY_ADMIN: Words("Changed the preferences", "Einstellungen geändert"),
     Action.PREFERENCES_RESET: Words("Reset the preferences", "Einstellungen zurückgesetzt"),
@@ -75,32 +75,32 @@ WORDS: dict[Action, Words] = {
         "Refused a sign-in with a wrong password on {device}",
         "Anmeldung mit falschem Passwort abgelehnt: {device}",
     ),
-    Action.EMAIL_VERIFIED: Words("Confirmed the e-mail address", "E-Mail-Adresse bestätigt"),
+    Action.EMAIL_VERIFIED: Words("Confirmed the email address", "E-Mail-Adresse bestätigt"),
     Action.EMAIL_CHANGE_REQUESTED: Words(
-        "Asked to change the e-mail address", "Änderung der E-Mail-Adresse angefordert"
+        "Requested a change of the email address", "Änderung der E-Mail-Adresse angefordert"
     ),
-    Action.EMAIL_CHANGED: Words("Changed the e-mail address", "E-Mail-Adresse geändert"),
+    Action.EMAIL_CHANGED: Words("Changed the email address", "E-Mail-Adresse geändert"),
     Action.EMAIL_CHANGE_UNDONE: Words(
-        "Undid the change of the e-mail address{ended}",
+        "Undid the change of the email address{ended}",
         "Änderung der E-Mail-Adresse rückgängig gemacht{ended}",
     ),
     Action.MAIL_BOUNCED: Words(
-        "Stopped sending e-mail: the address does not take any",
+        "Stopped sending email: the address does not accept any",
         "E-Mails eingestellt: Die Adresse nimmt keine an",
     ),
     Action.MAIL_REPORTED: Words(
-        "Stopped sending e-mail: one was reported as spam",
+        "Stopped sending email: an email was reported as spam",
         "E-Mails eingestellt: Eine wurde als Spam gemeldet",
     ),
-    Action.MAIL_ALLOWED_BY_OPERATOR: Words("Sends e-mail again", "Versendet wieder E-Mails"),
+    Action.MAIL_ALLOWED_BY_OPERATOR: Words("Allowed email again", "Versendet wieder E-Mails"),
     Action.PASSWORD_CHANGED: Words("Changed the password{ended}", "Passwort geändert{ended}"),
     Action.PASSWORD_RESET: Words(
-        "Set a new password with a link from an e-mail{ended}",
+        "Set a new password with a link from an email{ended}",
         "Neues Passwort über den Link einer E-Mail gesetzt{ended}",
     ),
     Action.SESSION_STARTED: Words("Signed in on {device}", "Angemeldet: {device}"),
     Action.SESSION_DISOWNED: Words(
-        "Said that the sign-in on {device} was somebody else's",
+        "Reported the sign-in on {device} as not theirs",
         "Anmeldung als fremd gemeldet: {device}",
     ),
     Action.SESSION_REVOKED_BY_OWNER: Words("Signed out {device}", "Abgemeldet: {device}"),
@@ -127,13 +127,13 @@ WORDS: dict[Action, Words] = {
     Action.SESSION_REAUTHENTICATED: Words(
         "Entered the password again on {device}", "Passwort erneut eingegeben: {device}"
     ),
-    Action.EXPORT_REQUESTED: Words("Asked for a data export", "Datenexport angefordert"),
+    Action.EXPORT_REQUESTED: Words("Requested a data export", "Datenexport angefordert"),
     Action.EXPORT_COMPLETED: Words("Finished a data export", "Datenexport fertiggestellt"),
     Action.EXPORT_FAILED: Words("A data export failed", "Datenexport fehlgeschlagen"),
     Action.EXPORT_EXPIRED: Words(
         "Removed the file of a data export", "Datei eines Datenexports entfernt"
     ),
-    Action.EXPORT_REDRIVEN: Words("Started a data export again", "Datenexport neu begonnen"),
+    Action.EXPORT_REDRIVEN: Words("Restarted a data export", "Datenexport neu begonnen"),
     Action.EXPORT_LINK_ISSUED: Words(
         "Got a download link for a data export",
         "Link zum Herunterladen eines Datenexports erhalten",
@@ -144,7 +144,7 @@ WORDS: dict[Action, Words] = {
         "Renewed the secrets of tokens and links", "Geheimnisse von Token und Links erneuert"
     ),
     Action.AUDIT_READ_BY_ADMIN: Words("Read this history", "Diesen Verlauf gelesen"),
-    Action.REQUEST_SERVED: Words("Looked something up", "Etwas nachgesehen"),
+    Action.REQUEST_SERVED: Words("Read data", "Daten gelesen"),
     Action.REQUEST_REFUSED: Words("A request was refused", "Eine Anfrage wurde abgelehnt"),
     Action.REQUEST_FAILED: Words("A request failed", "Eine Anfrage ist fehlgeschlagen"),
 }
@@ -162,9 +162,9 @@ _ENDED = Words(" and signed out {devices}", ", {devices} abgemeldet")
 
 
 def describe_row(row: AuditRecord, personal: Mapping[str, str], language: Language) -> str:
-    """Say in one sentence what a row records, to the person that it is about.
+    """Return a sentence about a row, for the person it is about.
 
-    personal  what was sealed in the row; empty where it can't be read
+    personal  the opened data of the row; empty if it can't be opened
     """
     device = personal.get("device") or _in(_A_DEVICE, language)
     counted = {0: _NO_DEVICE, 1: _ONE_DEVICE}.get(len(row.targets), _DEVICES)

@@ -80,7 +80,7 @@ def _mail_event(content: Any) -> MailEvent | None:
             return _mail_event(json.loads(message))
         case {"eventType": str(kind)} | {"notificationType": str(kind)}:
             return _read(kind, content)
-    msg = "no event of SES"
+    msg = "not an event of SES"
     raise ValueError(msg)
 
 

@@ -46,7 +46,7 @@ class AuditFilter:
                 *(Problem(name, ProblemCode.ONE_FILTER_ONLY, words) for name in given)
             )
         if self.requests and self.user_id is None:
-            words = "Requests that were served are listed by user_id."
+            words = "Successful requests are listed only by user_id."
             raise InvalidInput(Problem("kind", ProblemCode.USER_REQUIRED, words))
         if self.since >= self.until:
             words = "The period ends before it begins."

@@ -132,7 +132,7 @@ class EmailAddress:
         account = self.accounts.get(caller.account_id)
         if email_key(new) == email_key(account.email):
             raise InvalidInput(
-                Problem("email", ProblemCode.UNCHANGED, "This is your address already.")
+                Problem("email", ProblemCode.UNCHANGED, "This is already your address.")
             )
         account.require_good_password()
         quota = EMAIL_CHANGE_PER_ACCOUNT

@@ -107,7 +107,7 @@ class _Packer:
         self._files: list[_File] = []
 
     def add_readme(self) -> None:
-        self._add("README.html", "text/html", "What this archive is.", [self._readme()])
+        self._add("README.html", "text/html", "About this archive.", [self._readme()])
 
     def add_part(self, part: Part) -> None:
         segments = self._segments(part)
@@ -128,7 +128,7 @@ class _Packer:
                     self._add(row["name"], row["media_type"], about, [content])
 
     def finish(self) -> None:
-        about = "This list: every other file, with its size and SHA-256."
+        about = "Every other file, with its size and SHA-256."
         self._add("manifest.json", _JSON, about, [self._manifest()])
         self._zip.close()
 
@@ -245,7 +245,7 @@ class _Packer:
         rows = sum(segment.rows for segment in segments)
         if part.form is Form.FILE:
             names = [str(row["name"]) for row in self._rows(segments)]
-            count = "" if names else "There is none."
+            count = "" if names else "None."
         else:
             names = [f"{part.name}.{suffix}" for suffix in _SUFFIXES[part.form]]
             entries = "1 entry." if rows == 1 else f"{rows:,} entries."
@@ -366,15 +366,15 @@ def _words(name: str) -> str:
 
 _LABELS = {
     "id": "Account ID",
-    "email": "E-mail address",
-    "is_verified": "E-mail address is confirmed",
-    "must_reset_password": "Password has to be replaced",
+    "email": "Email address",
+    "is_verified": "Email address confirmed",
+    "must_reset_password": "Password must be reset",
     "avatar_id": "Picture's ID",
-    "transactional_consent": "Messages about what you do here",
+    "transactional_consent": "Messages about your activity",
     "marketing_consent": "News and offers",
     "updated_at": "Changed at",
-    "purge_at": "To be erased at",
-    "former_email": "Former e-mail address",
-    "former_email_until": "Former e-mail address is kept until",
+    "purge_at": "Erased at",
+    "former_email": "Former email address",
+    "former_email_until": "Former email address reserved until",
 }
 """Explanations of profile fields with unclear names."""

@@ -124,7 +124,7 @@ PROFILE_FIELDS = (
 PROFILE_WITHHELD = {
     "password_hash": "a secret",
     "audit": "the key that seals the security history, and its pseudonym",
-    "session_version": "a counter that says nothing of the person",
+    "session_version": "a counter without personal data",
     "sign_in_epoch": "as `session_version`",
     "version": "as `session_version`",
 }
@@ -175,9 +175,9 @@ PLACE_FIELDS = ("location", "last_ip_address", "last_location")
 SESSION_WITHHELD = {
     "account_id": "the same as in the profile",
     "secret": "a secret",
-    "device_id": "the device's own: who has it is taken for that device",
+    "device_id": "a credential of the device",
     "audit": "as in the profile",
-    "generation": "counts the refresh token's rotations, and so tells which one is next",
+    "generation": "counts the rotations of the refresh token, and so identifies the next one",
     "used_generation": "as `generation`",
     "rotated_at": "as `generation`",
     "told_elsewhere_at": "the history has a row for each time",
@@ -323,7 +323,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="profile",
         title="Profile",
-        about="Your account: what you told us about yourself, and its state.",
+        about="Your account: your profile and its status.",
         form=Form.DOCUMENT,
         holds=("account",),
         columns=PROFILE_FIELDS,
@@ -332,7 +332,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="preferences",
         title="Preferences",
-        about="How you like the places where you work to be, if you ever said.",
+        about="Your preferences, if you have set any.",
         form=Form.DOCUMENT,
         holds=("preferences",),
         columns=PREFERENCES_FIELDS,
@@ -341,7 +341,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="consents",
         title="Consents",
-        about="What you agreed to and what you withdrew: when, where, and in which wording.",
+        about="Your consents, given and withdrawn: when, on which device, and in which wording.",
         form=Form.TABLE,
         holds=("consent",),
         columns=CONSENT_FIELDS,
@@ -350,7 +350,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="sessions",
         title="Devices and sessions",
-        about="Every device that is signed in, or was within the last 30 days.",
+        about="Every device that is signed in, or was in the last 30 days.",
         form=Form.TABLE,
         holds=("session",),
         columns=(*SESSION_FIELDS, *(f"device_{name}" for name in DEVICE_FIELDS), *PLACE_FIELDS),
@@ -359,7 +359,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="security-history",
         title="Security history",
-        about="What was done with your account, when, and from where.",
+        about="What happened to your account, when, and from where.",
         form=Form.LONG_TABLE,
         holds=("audit_row",),
         columns=HISTORY_COLUMNS,
@@ -368,7 +368,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="avatar",
         title="Picture",
-        about="The picture that others see of you.",
+        about="Your picture.",
         form=Form.FILE,
         holds=(),
         columns=("name", "media_type", "base64"),
@@ -377,7 +377,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="suppressed-mail",
         title="Stopped mail",
-        about="Your addresses that get no e-mail from us, because it bounced or was reported.",
+        about="Your addresses that get no email, after a bounce or a spam report.",
         form=Form.TABLE,
         holds=("mail_suppression",),
         columns=MAIL_SUPPRESSION_FIELDS,
@@ -386,7 +386,7 @@ PARTS: tuple[Part, ...] = (
     Part(
         name="exports",
         title="Exports",
-        about="When you took your data with you, this time included.",
+        about="Your data exports, including this one.",
         form=Form.TABLE,
         holds=("export",),
         columns=EXPORT_FIELDS,
@@ -395,24 +395,24 @@ PARTS: tuple[Part, ...] = (
 )
 
 LEFT_OUT = {
-    "export_ledger": "which export is under way; the exports say it",
-    "email_claim": "the address again, which the profile shows",
-    "username_claim": "the username again, which the profile shows",
-    "avatar_upload": "leave to upload a picture: gone within a quarter of an hour",
-    "mailed_code": "a secret, good for an hour; the history says that one was asked for",
-    "idempotency": "that a request was made: the thing that it created is there",
-    "unshown_avatar": "names of files that are about to be deleted, of nobody in particular",
-    "single_use_token": "a link that was mailed: gone within days, and found by the link alone",
-    "outbox": "a message on its way: gone within seconds",
-    "audit_block": "proof that the trail was not edited: hashes of rows, about nobody",
-    "revocation": "what an administrator was about to end: gone within minutes",
-    "deletion": "that the account is to be erased, and when: the profile says it",
-    "receipt": "of accounts that are gone, and names nobody",
+    "export_ledger": "the running export, which the exports show",
+    "email_claim": "the address, which the profile shows",
+    "username_claim": "the username, which the profile shows",
+    "avatar_upload": "a pending upload of a picture: deleted within 15 minutes",
+    "mailed_code": "a secret that is valid for an hour; the history shows its request",
+    "idempotency": "the key of a request; its result is exported",
+    "unshown_avatar": "names of files to delete, without an owner",
+    "single_use_token": "an emailed link: deleted within days, and found only with the link",
+    "outbox": "a message in transit: deleted within seconds",
+    "audit_block": "hashes of rows that detect edits, without personal data",
+    "revocation": "an administrator's pending confirmation: deleted within minutes",
+    "deletion": "the time of the erasure, which the profile shows",
+    "receipt": "of erased accounts, without personal data",
     "administrators": "a number",
-    "device": "that a device is known; the sessions and the history say which and when",
-    "quota_window": "how often something was asked for: a number, gone within a day",
-    "attempts": "how often something was tried in vain: a number, gone within a day",
-    "heartbeat": "a sign of life of the service; says nothing of the person",
+    "device": "known devices, which the sessions and the history show",
+    "quota_window": "a number of requests: deleted within a day",
+    "attempts": "a number of failed attempts: deleted within a day",
+    "heartbeat": "a heartbeat of the service, without personal data",
     "task_lease": "of the service's own schedule",
 }
 """Items of `storage/keys.py` that are not exported, with the reason."""

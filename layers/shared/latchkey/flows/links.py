@@ -77,5 +77,5 @@ def link_of_account() -> Iterator[None]:
 def invalid_link() -> SingleUseTokenInvalid:
     """Return the error of an invalid link, for any reason."""
     return SingleUseTokenInvalid(
-        Problem("token", ProblemCode.SINGLE_USE_TOKEN_INVALID, "Ask for a new link.")
+        Problem("token", ProblemCode.SINGLE_USE_TOKEN_INVALID, "Request a new link.")
     )

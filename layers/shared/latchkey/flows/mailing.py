@@ -151,7 +151,7 @@ class Mailing:
             return
         left = self._count(message, mail, draft, now)
         if left is None:
-            logger.warning("too many mails", kind=kind.value, message_id=message.id)
+            logger.warning("too many emails", kind=kind.value, message_id=message.id)
             return
         language = rendering.language_for(draft.language)
         try:

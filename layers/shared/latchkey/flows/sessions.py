@@ -96,7 +96,9 @@ class Sessions:
             if caller.session_id not in {session.id for session in active}:
                 raise CurrentSessionUnknown(
                     Problem(
-                        "scope", ProblemCode.CURRENT_SESSION_UNKNOWN, "Sign in again, or send all."
+                        "scope",
+                        ProblemCode.CURRENT_SESSION_UNKNOWN,
+                        "Sign in again, or send scope=all.",
                     )
                 )
             return [session for session in active if session.id != caller.session_id]

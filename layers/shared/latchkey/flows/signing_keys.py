@@ -226,7 +226,8 @@ class SigningKeys:
         while not self._take(now + timedelta(seconds=waited)):
             if waited >= KEY_WAIT_SECONDS:
                 raise TemporarilyUnavailable(
-                    retry_after_seconds=KEY_LEASE_SECONDS, reason="somebody else is at the keys"
+                    retry_after_seconds=KEY_LEASE_SECONDS,
+                    reason="another invocation changes the keys",
                 )
             self.sleep(1)
             waited += 1

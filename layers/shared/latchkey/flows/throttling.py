@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from latchkey.storage.rate_limits import RateLimitStore
 
 CODE_REQUIRED = Problem(
-    "code", ProblemCode.REQUIRED, "Ask for a code by mail, and send it with the password."
+    "code", ProblemCode.REQUIRED, "Request a code by email, and send it with the password."
 )
 """The field that lets the owner in after a refusal: `POST /auth/login/code`."""
 

@@ -238,7 +238,7 @@ def read_link_token(request: Request[Any]) -> str:
     """
     token = request.headers.get("latchkey-token", "")
     if not token:
-        words = "Send what the mail's link has behind #token=."
+        words = "Send the text behind #token= of the emailed link."
         raise InvalidInput(Problem("Latchkey-Token", ProblemCode.REQUIRED, words))
     if len(token) > LINK_TOKEN_MAX_CHARACTERS:
         words = f"Send at most {LINK_TOKEN_MAX_CHARACTERS} characters."

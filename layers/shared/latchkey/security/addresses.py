@@ -30,7 +30,7 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     candidate = unicodedata.normalize("NFKC", text).strip(" ")
     if len(candidate) > EMAIL_MAX_CHARACTERS:
         raise InvalidInput(
-            Problem(field, ProblemCode.TOO_LONG, "An e-mail address is shorter than this.")
+            Problem(field, ProblemCode.TOO_LONG, "An email address is shorter than this.")
         )
     try:
         valid = validate_email(candidate, check_deliverability=False, allow_smtputf8=False)
@@ -56,5 +56,5 @@ def _mixes_scripts(label: str) -> bool:
 
 
 def _not_an_address(field: str) -> InvalidInput:
-    words = "This is not an e-mail address that can be mailed."
+    words = "This is not an email address that can receive email."
     return InvalidInput(Problem(field, ProblemCode.INVALID_EMAIL, words))

@@ -85,7 +85,7 @@ class AccountStore:
     def find_by_email(self, address_key: str) -> Account | None:
         """Find the account of an address.
 
-        Pattern      A2, sign-in by e-mail
+        Pattern      A2, sign-in by email
         Request      GetItem, GetItem
         Consistency  strong: a new account can sign in immediately
         Cost         2 RRU, also if there is none: the time must not reveal it
@@ -142,7 +142,7 @@ class AccountStore:
 
         Pattern      A4, registration
         Request      TransactWriteItems
-        Cost         8 WRU: account, e-mail claim and audit row at 2 each, 2 more for a username;
+        Cost         8 WRU: account, email claim and audit row at 2 each, 2 more for a username;
                      and 1 for each of the account's two indexes. A first session adds 8: session,
                      device and audit row at 2 each, and 1 for each of the session's two indexes
         Bounds       9 of 100 items, and less than 10 KiB of 4 MiB
