@@ -62,9 +62,10 @@ fmt: $(VENV) ## Format the code and apply the fixes of ruff
 ##@ Generators
 
 .PHONY: endpoint
-endpoint: $(VENV) ## Create the files of a new endpoint (NAME=verb_noun)
-	@test -n "$(NAME)" || { echo "usage: make endpoint NAME=verb_noun" >&2; exit 2; }
-	$(BIN)/python -m tools.new_endpoint $(NAME)
+endpoint: $(VENV) $(CLIENT) ## Write a new endpoint (NAME=verb_noun ROUTE="GET /api/v1/…" CALLER=signed_in)
+	@$(BIN)/python -m tools.new_endpoint "$${NAME:-}" "$${ROUTE:-}" "$${CALLER:-}"
+	@$(BIN)/python -m tools.openapi
+	@cd clients/typescript && npm run generate --silent
 
 .PHONY: openapi
 openapi: $(VENV) $(CLIENT) ## Generate openapi.json from the handlers and the template, and the client from it

@@ -1,41 +1,85 @@
-"""`make endpoint NAME=verb_noun`: creates the files of an endpoint and prints the next steps."""
+"""`make endpoint NAME=verb_noun ROUTE="GET /api/v1/…" CALLER=signed_in`: writes a new endpoint.
+
+It writes every place that follows from the name, the route and the caller, and prints the steps
+that need a decision. What it writes fails its tests until these steps are done: the handler raises
+NotImplementedError, and its summary and its line in the CHANGELOG are marked with `UNWRITTEN`.
+"""
 
 from __future__ import annotations
 
 import keyword
 import re
+import subprocess
 import sys
+from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING
 
+from tools.openapi import path_parameter, tag_of
 from tools.operations import API_PREFIX, camel_case, logical_id
-from tools.sample_events import http_event, render
-from tools.template import ROOT
+from tools.sample_events import ACCOUNT_ID as SAMPLE_ACCOUNT_ID
+from tools.sample_events import EXPORT_ID, OTHER_SESSION_ID, http_event, render
+from tools.template import ROOT, routes, shape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_METHODS = {
-    "get": "GET",
-    "list": "GET",
-    "delete": "DELETE",
-    "remove": "DELETE",
-    "revoke": "DELETE",
-    "replace": "PUT",
-    "set": "PUT",
-    "rename": "PATCH",
-    "update": "PATCH",
+UNWRITTEN = "(not written yet)"
+"""Marks the texts that somebody has to write. A contract test finds those that are left."""
+
+ROUTE = re.compile(rf"(GET|POST|PUT|PATCH|DELETE) ({API_PREFIX}(?:/(?:[a-z0-9.-]+|{{[a-z_]+}}))+)")
+USAGE = (
+    'usage: make endpoint NAME=verb_noun ROUTE="GET /api/v1/users/me/things/{session_id}" '
+    "CALLER=public|signed_in|recently|self_or_admin|admin"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallerKind:
+    """Who may call an endpoint.
+
+    rule     the group of `tests/support/authorization.py`
+    imports  the function of `latchkey.http.auth` that declares it
+    """
+
+    rule: str
+    imports: str
+    declared: str
+
+
+CALLERS = {
+    "public": CallerKind("PUBLIC", "public", "public()"),
+    "signed_in": CallerKind("SIGNED_IN", "signed_in", "signed_in()"),
+    "recently": CallerKind("SIGNED_IN", "signed_in", "signed_in(recently=True)"),
+    "self_or_admin": CallerKind("OWNER", "self_or_admin", 'self_or_admin("user_id")'),
+    "admin": CallerKind("ADMIN", "admin", "admin()"),
 }
-"""By verb; any other verb is a POST."""
+
+SAMPLES = {
+    "user_id": SAMPLE_ACCOUNT_ID,
+    "session_id": OTHER_SESSION_ID,
+    "export_id": EXPORT_ID,
+}
+"""Whose objects an event names. `tests/functions/test_events.py` replaces them with real ones."""
+
+_LINE_CHARACTERS_MAX = 110
+_ARGUMENTS = ("NAME", "ROUTE", "CALLER")
+
+_OBJECTS = {
+    "user_id": "{subject}.id",
+    "session_id": "{subject}.session_id",
+    "export_id": '{subject}.request("POST", "/api/v1/users/me/export").data["id"]',
+}
+"""How a test gets an object for a path parameter; `subject` is the person that has it."""
 
 _APP = '''\
-"""$method $path: describe it in a few words."""
+"""$method $path."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.http.auth import signed_in
+from latchkey.http.auth import $imports
 from latchkey.http.endpoint import endpoint
 
 if TYPE_CHECKING:
@@ -43,9 +87,9 @@ if TYPE_CHECKING:
     from latchkey.http.response import Response
 
 
-@endpoint(caller=signed_in())
+@endpoint(caller=$declared)
 def handler(request: Request[None]) -> Response:
-    """Describe the operation in one line: this is the contract's summary."""
+    """$summary."""
     raise NotImplementedError
 '''
 
@@ -56,6 +100,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.person import Person
 from tests.support.service import InProcessService
 
 
@@ -64,29 +109,18 @@ def service():
     return InProcessService()
 
 
-def test_$name(service):
-    token = service.register().data["access_token"]
+@pytest.fixture
+def ada(service):
+    return Person(service)
 
-    answer = service.request("$method", "$path", token=token)
 
-    assert answer.status == 200
-    pytest.fail("test the behaviour of $operation and every error that it can return")
+def test_$name(service, ada):
+$arrange    answer = $call
+    assert answer.status == 200, f"write functions/$name/app.py: {answer.body}"
+    pytest.fail("assert what it returns and changes, and each of its errors")
 '''
 
-_STEPS = """\
-Written:
-$written
-
-Next steps, in this order:
-
- 1. the body, if there is one, in layers/shared/latchkey/http/bodies/, and the view in http/views/
- 2. the flow in layers/shared/latchkey/flows/; a new error in domain/errors.py, its row in
-    http/errors.py and its advice in tools/error_docs.py
- 3. a new access pattern in layers/shared/latchkey/storage/, its key in keys.py
- 4. functions/$name/app.py: caller, body, view, errors; then the event's path and body
- 5. template.yaml, in the section of its resource, with the statements that its calls need. They are
-    listed under "IAM statements":
-
+_TEMPLATE = """\
   $logical_id:
     Type: AWS::Serverless::Function
     Properties:
@@ -94,7 +128,7 @@ Next steps, in this order:
       Environment: { Variables: { OPERATION: $name } }
       Role: !GetAtt ${logical_id}Role.Arn
       Events:
-        Route: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: $method, Path: $path } }
+        Route: { Type: HttpApi, Properties: $route }
 
   ${logical_id}Role:
     Type: AWS::IAM::Role
@@ -102,63 +136,289 @@ Next steps, in this order:
       AssumeRolePolicyDocument: *LambdaMayAssume
       Policies:
         - PolicyName: Grants
-          PolicyDocument: { Version: "2012-10-17", Statement: [*WriteLog, *GetAccountItem] }
+          PolicyDocument: { Version: "2012-10-17", Statement: [*WriteLog] }
+"""
 
- 6. tests/functions/test_$name.py, a path in tests/contract/test_permissions.py and a budget in
-    tests/contract/test_imports.py
- 7. `make openapi`, `make check`, `make test`, and a line in CHANGELOG.md"""
-
-
-def files(name: str) -> dict[Path, str]:
-    """Return the files of a new endpoint."""
-    method, path = guess_route(name)
-    words = {"name": name, "method": method, "path": path, "operation": camel_case(name)}
-    event = http_event(method, path)
-    return {
-        ROOT / "functions" / name / "app.py": Template(_APP).substitute(words),
-        ROOT / "events" / f"{name}.json": render(event),
-        ROOT / "tests" / "functions" / f"test_{name}.py": Template(_TEST).substitute(words),
-    }
+_WALK = '''\
+def $name(service):
+    """$method $path."""
+$person$arrange    answer = $call
+    assert answer.status == 200, answer.body
 
 
-def guess_route(name: str) -> tuple[str, str]:
-    """Guess method and path from the name. The developer corrects them."""
-    verb, _, noun = name.partition("_")
-    return _METHODS.get(verb, "POST"), f"{API_PREFIX}/{(noun or verb).replace('_', '-')}"
+'''
+
+_STEPS = """\
+Written:
+$written
+
+What needs you, in this order:
+
+ 1. functions/$name/app.py: the summary (the contract's), body, view, `errors=` and `needs=`.
+    Bodies are in http/bodies/, views in http/views/. A body goes into events/$name.json, too
+ 2. what happens, in flows/, and its part in wiring/. A new error is in domain/errors.py,
+    http/errors.py and tools/error_docs.py
+ 3. a new access pattern: a method of a store in storage/, its key in keys.py
+ 4. template.yaml: the statements of ${logical_id}Role. The tests name the ones that are missing
+ 5. tests/functions/test_$name.py$interleaved
+ 6. the packages in BUDGET of tests/contract/test_imports.py, once the handler has its flow
+ 7. CHANGELOG.md: what clients get. Then `make openapi` and `make check`
+
+Red until all of it is done:
+
+  .venv/bin/python -m pytest tests/contract tests/functions -m "not slow" -k "$name or $operation"
+"""
 
 
-def refusal(name: str) -> str | None:
-    """Return why an endpoint can't have this name, or None."""
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
-        return f"{name!r} can't name an endpoint: use verb_noun in lower case, as rename_session."
-    for path in files(name):
-        if path.exists() or (path.name == "app.py" and path.parent.exists()):
-            return f"{path.relative_to(ROOT)} already exists. Nothing was written."
-    return None
+class EndpointError(Exception):
+    """The endpoint can't be written; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """What is known of a new endpoint: its name, its route, who may call it."""
+
+    name: str
+    method: str
+    path: str
+    caller: str
+
+    @classmethod
+    def parse(cls, name: str, route: str, caller: str) -> NewEndpoint:
+        """Check what was asked for. Raises EndpointError."""
+        if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
+            raise EndpointError(
+                f"{name!r} can't name an endpoint: use verb_noun in lower case, as rename_session."
+            )
+        match = ROUTE.fullmatch(route)
+        if match is None:
+            raise EndpointError(
+                f"{route!r} is not a route: give a method and a path below {API_PREFIX}, as "
+                f'"GET {API_PREFIX}/users/me/sessions".'
+            )
+        if caller not in CALLERS:
+            raise EndpointError(f"{caller!r} is no caller: use {', '.join(CALLERS)}.")
+        new = cls(name, match[1], match[2], caller)
+        new._require_described()
+        new._require_free()
+        return new
+
+    def _require_free(self) -> None:
+        taken = next((r for r in routes() if r.shape == shape(self.method, self.path)), None)
+        if taken is not None:
+            raise EndpointError(f"{taken.method} {taken.path} exists already: {taken.function}.")
+        for path in self.files():
+            if path.exists() or (path.name == "app.py" and path.parent.exists()):
+                raise EndpointError(
+                    f"{path.relative_to(ROOT)} exists already; nothing was written."
+                )
+
+    def _require_described(self) -> None:
+        if len(set(self.parameters)) != len(self.parameters):
+            raise EndpointError("A path parameter names one thing: give each another name.")
+        if self.caller == "self_or_admin" and "user_id" not in self.parameters:
+            raise EndpointError("self_or_admin is for the account of {user_id}: the path needs it.")
+        for name in self.parameters:
+            if path_parameter(name) is None or name not in SAMPLES:
+                raise EndpointError(
+                    f"{{{name}}} is a new kind of object. Describe it first: _PATH_PARAMETERS in "
+                    "tools/openapi.py, SAMPLES and _OBJECTS in tools/new_endpoint.py, NOT_FOUND in "
+                    "tests/support/authorization.py."
+                )
+        if tag_of(self.path) is None:
+            raise EndpointError(
+                f"{self.path} is a new resource. Describe it first: _TAGS in tools/openapi.py."
+            )
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names in the path."""
+        return re.findall(r"{(\w+)}", self.path)
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether it is tried against every other operation that changes something."""
+        return self.method != "GET"
+
+    def files(self) -> dict[Path, str]:
+        """Return the new files."""
+        return {
+            ROOT / "functions" / self.name / "app.py": self._fill(_APP),
+            ROOT / "events" / f"{self.name}.json": self._event(),
+            ROOT / "tests/functions" / f"test_{self.name}.py": self._fill(_TEST),
+        }
+
+    def edits(self) -> dict[Path, str]:
+        """Return the new text of the files that have a place for it. Raises EndpointError."""
+        return {
+            path: edit(path.read_text(encoding="utf-8"))
+            for path, edit in (
+                (ROOT / "template.yaml", self._template),
+                (ROOT / "tests/support/authorization.py", self._authorization),
+                (ROOT / "tests/contract/test_imports.py", self._budget),
+                (ROOT / "tests/contract/test_permissions.py", self._permissions),
+                (ROOT / "CHANGELOG.md", self._changelog),
+            )
+        }
+
+    def steps(self, written: list[str]) -> str:
+        """Say what is left to do."""
+        interleaved = (
+            ", and an entry in tests/support/interleaved_operations.py (ADR 16)"
+            if self.changes_something
+            else ""
+        )
+        return self._fill(
+            _STEPS, written="\n".join(f"  {name}" for name in written), interleaved=interleaved
+        )
+
+    def _fill(self, text: str, **more: str) -> str:
+        kind = CALLERS[self.caller]
+        about_another = kind.imports == "admin" and "user_id" in self.parameters
+        return Template(text).substitute(
+            {
+                "name": self.name,
+                "method": self.method,
+                "path": self.path,
+                "imports": kind.imports,
+                "declared": 'admin(owner="user_id")' if about_another else kind.declared,
+                "summary": f"{self.name} {UNWRITTEN}",
+                "operation": camel_case(self.name),
+                "logical_id": logical_id(self.name),
+                "route": self._route(),
+                "person": self._person(),
+                "arrange": self._arrange(),
+                "call": self._call(),
+            }
+            | more
+        )
+
+    def _route(self) -> str:
+        path = f'"{self.path}"' if self.parameters else self.path
+        auth = ", Auth: { Authorizer: NONE }" if self.caller == "public" else ""
+        return f"{{ ApiId: !Ref Api, Method: {self.method}, Path: {path}{auth} }}"
+
+    def _arrange(self) -> str:
+        lines = []
+        if self.caller == "admin":
+            lines.append("ada.become_admin()")
+        subject = "ada"
+        if self.caller == "admin" and "user_id" in self.parameters:
+            lines.append(f'bob = Person(service, "bob-{self.name.replace("_", "-")}@example.com")')
+            subject = "bob"
+        lines += [
+            f"{name} = {_OBJECTS[name].replace('{subject}', subject)}" for name in self.parameters
+        ]
+        return "".join(f"    {line}\n" for line in lines)
+
+    def _person(self) -> str:
+        if self.caller == "public" and not self.parameters:
+            return ""
+        return f'    ada = Person(service, "{self.name.replace("_", "-")}@example.com")\n'
+
+    def _call(self) -> str:
+        path = f'{"f" if self.parameters else ""}"{self.path}"'
+        asks = "service" if self.caller == "public" else "ada"
+        return f'{asks}.request("{self.method}", {path})'
+
+    def _event(self) -> str:
+        values = {name: SAMPLES[name] for name in self.parameters}
+        event = http_event(self.method, self.path, values)
+        if self.caller == "public":
+            del event["requestContext"]["authorizer"]
+            del event["headers"]["authorization"]
+        elif self.caller == "admin":
+            event["requestContext"]["authorizer"]["lambda"]["role"] = "admin"
+        return render(event)
+
+    def _template(self, text: str) -> str:
+        """Insert function and role behind those of the nearest route, and the role in the list."""
+        neighbour = logical_id(self._neighbour())
+        block = re.search(
+            rf"^  {neighbour}Role:\n(?:(?:   .*)?\n)*?(?=\n  \S|\n*\Z)", text, re.MULTILINE
+        )
+        roles = re.search(r"(?<=      Roles: \[\n)(?:        !Ref \w+,?.*\n)+", text)
+        if block is None or roles is None:
+            raise EndpointError(f"template.yaml has no place for it behind {neighbour}Role.")
+        names = {*re.findall(r"!Ref (\w+)", roles[0]), f"{logical_id(self.name)}Role"}
+        text = text.replace(roles[0], _wrapped(sorted(names)))
+        return text[: block.end()] + "\n" + self._fill(_TEMPLATE) + text[block.end() :]
+
+    def _neighbour(self) -> str:
+        """Return the function whose route is most like this one; the last of those."""
+        segments = self.path.split("/")
+
+        def likeness(path: str) -> tuple[int, int]:
+            others = path.split("/")
+            pairs = zip(segments, others, strict=False)
+            in_common = next((n for n, (a, b) in enumerate(pairs) if a != b), len(segments))
+            return in_common, -abs(len(segments) - len(others))
+
+        first = {route.function: route.path for route in reversed(routes())}
+        best = max(likeness(path) for path in first.values())
+        named = [route.function for route in routes() if likeness(first[route.function]) == best]
+        return named[-1]
+
+    def _authorization(self, text: str) -> str:
+        rule = CALLERS[self.caller].rule
+        group = re.search(rf'^{rule} = """[^"]*', text, re.MULTILINE)
+        if group is None:
+            raise EndpointError(f"tests/support/authorization.py has no {rule}.")
+        return text[: group.end()] + f"\n    {camel_case(self.name)}" + text[group.end() :]
+
+    def _budget(self, text: str) -> str:
+        """A handler without a flow loads no package that is watched."""
+        return _insert(text, "BUDGET = {\n", f'    "{self.name}": (set(), 400),\n')
+
+    def _permissions(self, text: str) -> str:
+        text = _insert(
+            text, "        overdue_sessions(service)\n", f"        {self.name}(service)\n"
+        )
+        start = text.index("def overdue_sessions(service):")
+        return text[:start] + self._fill(_WALK) + text[start:]
+
+    def _changelog(self, text: str) -> str:
+        line = f"- `{self.method} {self.path}`: {UNWRITTEN}\n"
+        return _insert(text, "### Added\n", line)
+
+
+def _insert(text: str, after: str, line: str) -> str:
+    if after not in text:
+        raise EndpointError(
+            f"There is no {after.strip()!r} any more: change tools/new_endpoint.py."
+        )
+    return text.replace(after, after + line, 1)
+
+
+def _wrapped(names: list[str]) -> str:
+    """Write a list of references in lines of at most 110 characters."""
+    lines = ["       "]
+    for name in names:
+        reference = f" !Ref {name},"
+        if len(lines[-1] + reference) > _LINE_CHARACTERS_MAX:
+            lines.append("       ")
+        lines[-1] += reference
+    return "\n".join(lines).removesuffix(",") + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Create the files of an endpoint."""
-    if len(arguments) != 1:
-        print("usage: make endpoint NAME=verb_noun", file=sys.stderr)
+    """Write one endpoint, or say why not."""
+    if len(arguments) != len(_ARGUMENTS) or not all(arguments):
+        print(USAGE, file=sys.stderr)
         return 2
-    (name,) = arguments
-    if (reason := refusal(name)) is not None:
-        print(reason, file=sys.stderr)
+    try:
+        new = NewEndpoint.parse(*arguments)
+        edits = new.edits()
+    except EndpointError as error:
+        print(error, file=sys.stderr)
         return 1
-    written = files(name)
-    for file, text in written.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    method, path = guess_route(name)
-    words = {
-        "name": name,
-        "method": method,
-        "path": path,
-        "logical_id": logical_id(name),
-        "written": "\n".join(f"  {file.relative_to(ROOT)}" for file in written),
-    }
-    print(Template(_STEPS).substitute(words))
+    for path, text in (new.files() | edits).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    written = [*new.files(), *edits]
+    python = [str(path) for path in written if path.suffix == ".py"]
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *python], check=True)
+    print(new.steps([str(path.relative_to(ROOT)) for path in written]))
     return 0
 
 

@@ -191,12 +191,22 @@ def _operation(operation: Operation) -> Schema:
     return described
 
 
+def tag_of(path: str) -> str | None:
+    """Return the tag of a path; None if no resource has it."""
+    return next((name for name, (_, pattern) in _TAGS.items() if re.fullmatch(pattern, path)), None)
+
+
+def path_parameter(name: str) -> tuple[str, str] | None:
+    """Return a path parameter's prefix and description; None if it has none."""
+    return _PATH_PARAMETERS.get(name)
+
+
 def _tag(path: str) -> str:
-    for name, (_, pattern) in _TAGS.items():
-        if re.fullmatch(pattern, path):
-            return name
-    msg = f"{path} belongs to no resource: add one to _TAGS in tools/openapi.py."
-    raise ValueError(msg)
+    tag = tag_of(path)
+    if tag is None:
+        msg = f"{path} belongs to no resource: add one to _TAGS in tools/openapi.py."
+        raise ValueError(msg)
+    return tag
 
 
 def _path_parameters(operation: Operation) -> Iterator[Schema]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ACCOUNT_ID = "usr_01kdx2w3wne4ns8ppdxwvxxxx0"
 SESSION_ID = "ses_01kdx2w3wne4ns8ppdxwvxxxx1"
@@ -19,11 +22,15 @@ _USER_AGENT = (
 _HOST = "abcdef1234.execute-api.eu-west-1.amazonaws.com"
 
 
-def http_event(method: str, path: str) -> dict[str, Any]:
-    """Return the event of an authenticated request."""
-    return {
+def http_event(method: str, route: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return the event of an authenticated request.
+
+    parameters  the values of the names in the route
+    """
+    path = route.format(**parameters)
+    event: dict[str, Any] = {
         "version": "2.0",
-        "routeKey": f"{method} {path}",
+        "routeKey": f"{method} {route}",
         "rawPath": path,
         "rawQueryString": "",
         "headers": {
@@ -60,13 +67,15 @@ def http_event(method: str, path: str) -> dict[str, Any]:
                 "userAgent": _USER_AGENT,
             },
             "requestId": "Hk2yUgXBFiAEPQw=",
-            "routeKey": f"{method} {path}",
+            "routeKey": f"{method} {route}",
             "stage": "$default",
             "time": "02/Jan/2026:03:04:05 +0000",
             "timeEpoch": 1767323045000,
         },
-        "isBase64Encoded": False,
     }
+    if parameters:
+        event["pathParameters"] = dict(parameters)
+    return event | {"isBase64Encoded": False}
 
 
 def render(event: dict[str, Any]) -> str:

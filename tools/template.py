@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,16 @@ class Route:
     path: str
     function: str
     authorized: bool
+
+    @property
+    def shape(self) -> tuple[str, str]:
+        """The route without the names of its parameters: API Gateway has each shape once."""
+        return shape(self.method, self.path)
+
+
+def shape(method: str, path: str) -> tuple[str, str]:
+    """Return a route without the names of its parameters."""
+    return method, re.sub(r"{\w+}", "{}", path)
 
 
 class _Loader(yaml.SafeLoader):
