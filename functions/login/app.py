@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 def handler(request: Request[LoginBody], flow: SignIn, urls: PublicUrls) -> Response:
     """Sign in with an email address or a username, and the password.
 
-    The status of an account is only revealed to its password. `token_transport: cookie` needs an
+    An account's status is only revealed with its password. `token_transport: cookie` needs an
     allowed `Origin`. After too many wrong passwords, a `code` of `requestLoginCode` still works.
     """
     require_origin_of_transport(request, urls)

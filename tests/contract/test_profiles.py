@@ -186,7 +186,7 @@ def test_valid_parameters_are_accepted(values):
     assert broken({**GOOD, **values}) == {}
 
 
-def test_the_rules_use_only_what_cloudformation_knows_there():
+def test_rules_use_only_supported_functions():
     rule = {"Assertions": [{"Assert": {"Fn::If": ["X", "a", "b"]}, "AssertDescription": "x"}]}
     with pytest.raises(RuleError, match="not a function of rules"):
         broken({}, {"Parameters": {}, "Rules": {"Bad": rule}})

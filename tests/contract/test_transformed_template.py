@@ -187,7 +187,7 @@ def test_a_function_needs_the_variables_of_the_parts_it_uses_and_no_others():
     assert "EDGE_SECRET" not in config_use.required()
 
 
-def test_every_function_needs_what_it_is_given_beside_the_globals():
+def test_every_function_uses_its_own_variables():
     own = {
         name: set(properties.get("Environment", {}).get("Variables", {}))
         for name, properties in functions().items()
@@ -225,7 +225,7 @@ def test_two_index_changes_break_the_rule():
     ]
 
 
-def test_an_index_that_is_defined_otherwise_breaks_the_rule():
+def test_redefined_index_breaks_the_rule():
     resources = with_page()
     indexes(resources)[0]["Projection"] = {"ProjectionType": "ALL"}
     assert "Table has 2 changes" in one_index_changes(resources)[0]

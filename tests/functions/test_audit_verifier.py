@@ -313,7 +313,7 @@ def test_signature_of_a_block_is_not_valid_for_an_anchor(copy, capsys):
     assert said[0].startswith("unreadable: anchors/2030.json: ")
 
 
-def test_an_anchor_of_another_day_does_not_hide_what_was_cut(copy, capsys):
+def test_old_anchor_does_not_hide_removed_rows(copy, capsys):
     old, *_ = sorted(copy.rglob("anchors/**/*.json"))
     newest = anchor(copy)
     (copy / verify.WITNESSES).unlink()

@@ -45,7 +45,7 @@ def offer(person, content_type="image/png", **headers: str):
 
 
 def upload(person, content):
-    """Get leave, and send the file where it said."""
+    """Start an upload and send the file."""
     upload_id = offer(person).data["upload_id"]
     person.service.media.uploads[upload_id] = content
     return upload_id
@@ -280,7 +280,7 @@ def test_form_without_a_picture_keeps_the_picture(ada):
 
 
 def test_form_accepts_four_mebibytes_and_no_more(service, ada):
-    # Trailing bytes are no part of the picture, and none of them is kept.
+    # Trailing bytes are not a part of the picture and are dropped.
     full = jpeg() + b"\0" * (AVATAR_FORM_MAX_BYTES - len(jpeg()))
     assert send_form(ada, avatar=("me.jpg", full)).status == 200
     before = state(service)
@@ -355,7 +355,7 @@ def test_taken_username_keeps_the_picture(service, ada, bob):
 
 
 def transaction_dies(service, *, after):
-    """Let the process die around the transaction that switches the picture."""
+    """Crash the process before or after the transaction that changes the avatar."""
     transact = service.table.transact
 
     def dying(writes):
@@ -370,7 +370,7 @@ def transaction_dies(service, *, after):
 
 
 def ledger_dies(service, step):
-    """Let the process die before it writes to the ledger of files."""
+    """Crash the process before it writes to the ledger of files."""
     ledger = service.services[avatars].store
 
     def dying(avatar_id):
@@ -443,7 +443,7 @@ def test_crash_during_removal_shows_the_avatar_or_none(service, ada, step):
 @pytest.mark.parametrize("conditional", [False, True], ids=["any version", "If-Match"])
 @pytest.mark.parametrize("step", ["read_upload", "put_avatar"])
 def test_parallel_uses_of_one_upload_succeed_once(service, ada, step, conditional):
-    """The second comes when the first has found its upload, or has written its file.
+    """The second request runs after the first has found its upload, or has written its file.
 
     It deletes the uploaded file, or changes the account, before the first one. The loser gets the
     same error in both cases, and the same as a later request.
@@ -469,7 +469,7 @@ def test_parallel_uses_of_one_upload_succeed_once(service, ada, step, conditiona
 
 @pytest.mark.parametrize("others", [0, 2], ids=["three slots are free", "one slot is free"])
 def test_parallel_requests_with_one_key_get_one_upload(service, ada, others):
-    """The second comes when the first has looked for the key and not yet claimed it."""
+    """The second request runs after the first has read the key and before it claims it."""
     for _ in range(others):
         offer(ada)
     key = {"idempotency-key": '"one-key"'}

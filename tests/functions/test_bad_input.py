@@ -123,7 +123,7 @@ def test_an_unknown_query_parameter_is_refused(service):
 
 
 def as_gateways_pass_it(raw):
-    """Give a body in both forms that functions get it in: as its bytes, or decoded with loss."""
+    """Return a body in both forms of events: as bytes, or decoded with replacement characters."""
     return [raw, raw.decode("utf-8", errors="replace")]
 
 
@@ -145,7 +145,7 @@ def test_invalid_utf_8_passwords_are_not_equal(service):
 
 
 def test_a_lone_surrogate_in_the_event_is_refused(service):
-    # An event is JSON itself, in which a gateway could escape one.
+    # An event is JSON, which can contain an escaped surrogate.
     answer = service.request("POST", LOGIN, raw_body='{"email": "\ud800"}')
     assert (answer.status, details(answer)) == (400, {("body", "MALFORMED_BODY")})
 

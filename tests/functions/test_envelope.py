@@ -83,7 +83,7 @@ def test_the_key_set_is_bare_and_cacheable(service):
 
 
 class BrokenTable(MemoryTable):
-    """A table that is there until it is not."""
+    """A table that fails on demand."""
 
     down = False
 

@@ -115,7 +115,7 @@ def test_deletion_requires_recent_authentication(service, ada, query):
         ("DELETE /preferences", None),
     ],
 )
-def test_administrators_authenticate_recently_to_change_somebody(
+def test_change_of_another_account_requires_recent_authentication(
     service, ada, admin, operation, body
 ):
     method, suffix = operation.split(" ")

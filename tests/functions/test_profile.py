@@ -164,7 +164,7 @@ def test_invalid_input_changes_nothing(service, ada, body, field, code):
     assert kept(service) == before
 
 
-def test_an_email_that_is_an_array_is_refused(service):
+def test_email_as_an_array_is_refused(service):
     answer = service.register(email=["ada@example.com"])
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
     assert problems(answer) == {("email", "WRONG_TYPE")}
@@ -234,7 +234,7 @@ def test_a_new_username_signs_in_and_the_old_one_is_free(service, ada, bob):
     assert bob.patch({"username": "ADA"}).status == 200
 
 
-def test_a_username_that_is_taken_is_refused_and_the_old_one_kept(service, ada, bob):
+def test_taken_username_is_refused_and_the_old_one_kept(service, ada, bob):
     before = kept(service)
     answer = bob.patch({"username": "aDA", "age": 36})
     assert (answer.status, answer.code) == (409, "USERNAME_TAKEN")

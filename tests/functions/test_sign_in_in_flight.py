@@ -132,7 +132,7 @@ def test_authorizer_refuses_a_role_that_the_account_has_lost(service, ada, admin
     assert ada.get("/api/v1/users").code == "ADMINISTRATORS_ONLY"
 
 
-def test_a_role_that_is_given_again_repairs_sessions(service, ada, admin):
+def test_repeated_grant_repairs_sessions(service, ada, admin):
     session = stale_session(service, ada)
     give_role(admin, ada, "user")
     assert service.table.get(session)["role"] == "user"

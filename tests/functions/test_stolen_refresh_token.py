@@ -51,7 +51,7 @@ def test_thief_between_two_refreshes_of_the_owner_ends_the_session(service, toke
     assert SUBJECT in subjects(service)
 
 
-def test_owner_is_told_once_a_day_that_a_session_is_used_elsewhere(service, tokens):
+def test_owner_gets_one_email_per_day_about_use_elsewhere(service, tokens):
     client, token = OWNER, tokens["refresh_token"]
     for _ in range(6):
         service.clock.advance(hours=1)

@@ -237,7 +237,7 @@ def test_an_address_does_not_change_after_what_happened_meanwhile(
         assert table.all_items() == before
 
 
-def test_a_change_of_the_address_counts_for_what_is_decided_by_it(accounts, account, token):
+def test_change_of_the_address_invalidates_decisions_about_it(accounts, account, token):
     assert accounts.change_email(account, "next@example.com", token, NOW, some_effects(account))
     assert accounts.get(account.id).session_version == account.session_version + 1
 

@@ -1,6 +1,6 @@
-"""Conditions of the session store that only matter when somebody else was faster.
+"""Conditions of the session store for races.
 
-Flows check most of this before they write; the condition is for what happens in between.
+Flows check most of this before they write. The conditions cover changes in between.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def test_ended_session_is_not_touched(store, session):
 def test_late_touch_does_not_revert_a_rotation(store, session):
     newer, _ = store.rotate(session, NOW, IDLE, USE)
     store.touch(newer, NOW, newer.generation, USE)
-    # Of an authorizer that read the session before both.
+    # From an authorizer that read the session before both.
     store.touch(session, NOW + timedelta(minutes=1), session.generation, USE)
     assert stored(store, session).used_generation == newer.generation
 

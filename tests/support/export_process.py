@@ -51,18 +51,18 @@ POINTS = (
     "published",
     "swept",
 )
-"""Every point that `ExportWorker` passes, in about the order of an export; and `part_uploaded`,
-between two parts of the archive's upload."""
+"""Every step of `ExportWorker`, roughly in order, and `part_uploaded` between two parts of the
+archive's upload."""
 
 OUT_OF_TIME = ("time_up", "handed_over")
 SEGMENT_BYTES = 64 * 1024
-"""Small, so that a thousand rows are several segments."""
+"""Small, so that a thousand rows give several segments."""
 
 NOT_DONE = 3
 
 
 class ShiftedClock:
-    """The machine's clock, some time later: redelivery comes after the lease has passed."""
+    """The machine's clock plus some time, for a redelivery after the lease."""
 
     def __init__(self, shift: timedelta) -> None:
         self._shift = shift
@@ -72,7 +72,7 @@ class ShiftedClock:
 
 
 class Killer:
-    """Kills its own process when a point is passed for the n-th time."""
+    """Kills its own process at the n-th occurrence of a step."""
 
     def __init__(self, point: str | None, nth: int) -> None:
         self._point = point
@@ -86,7 +86,7 @@ class Killer:
 
 
 class WatchedFiles:
-    """`ExportFiles` that tell when a part of the archive has been uploaded."""
+    """`ExportFiles` that report each uploaded part of the archive."""
 
     def __init__(self, files: ExportFiles, passing: Callable[[str], None]) -> None:
         self._files = files
@@ -108,7 +108,7 @@ class WatchedFiles:
 
 
 class FewLooks(Invocation):
-    """Has time for so many looks at the watch, and then none."""
+    """Returns remaining time for this many calls, then none."""
 
     def __init__(self, looks: int) -> None:
         super().__init__()

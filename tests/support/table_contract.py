@@ -151,7 +151,7 @@ class TableContract:
         assert attributes(item) == expected
         assert attributes(table.get(key)) == expected
 
-    def test_an_update_creates_what_is_absent(self, table, key):
+    def test_update_creates_a_missing_item(self, table, key):
         assert table.update(Update(key, Change(add={"n": 1})))["n"] == 1
 
     def test_names_that_are_reserved_words_work(self, table, key):
@@ -162,7 +162,7 @@ class TableContract:
 
     # Deletes
 
-    def test_a_delete_returns_what_it_removed_and_is_idempotent(self, table, key):
+    def test_delete_returns_the_removed_item_and_is_idempotent(self, table, key):
         table.put(Put(key, {"n": 1}))
         assert table.delete(Delete(key))["n"] == 1
         assert table.delete(Delete(key)) is None

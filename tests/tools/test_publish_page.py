@@ -103,7 +103,7 @@ def test_second_run_changes_nothing(s3, dist, cloudfront):
     assert "nothing has changed" in say(done, "latchkey")
 
 
-def test_only_what_changed_is_uploaded(s3, dist, cloudfront):
+def test_only_changed_files_are_uploaded(s3, dist, cloudfront):
     published(dist, s3, cloudfront)
     (dist / "assets/page.js").write_text("3")
     done, _ = published(dist, s3, cloudfront)

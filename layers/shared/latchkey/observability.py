@@ -1,9 +1,8 @@
 """Logs, metrics and the capacity units of a request.
 
 Each request writes one structured line and one embedded metric. Log lines contain ids and codes,
-but
-no content of a body, a header or a token, and no account id: the log outlives an erased account and
-must not link it to its pseudonym. The line of a request becomes its row of the audit trail:
+but no content of a body, a header or a token, and no account id: the log outlives an erased account
+and must not link it to its pseudonym. The line of a request becomes its row of the audit trail:
 `functions/record_requests` gets it from CloudWatch Logs.
 """
 

@@ -37,7 +37,7 @@ export const register = <ThrowOnError extends boolean = true>(options: Options<R
 /**
  * Sign in with an email address or a username, and the password
  *
- * The status of an account is only revealed to its password. `token_transport: cookie` needs an
+ * An account's status is only revealed with its password. `token_transport: cookie` needs an
  * allowed `Origin`. After too many wrong passwords, a `code` of `requestLoginCode` still works.
  */
 export const login = <ThrowOnError extends boolean = true>(options: Options<LoginData, ThrowOnError>) => (options.client ?? client).post<LoginResponses, unknown, ThrowOnError, 'data'>({

@@ -33,8 +33,7 @@ MAILS: dict[MailKind, Allowance] = {
     MailKind.ACCOUNT_ERASED: NOTICE_MAIL,
 }
 """Emails of each kind per mailbox. The worker that sends emails counts them, so the limit applies
-to
-every operation.
+to every operation.
 """
 
 

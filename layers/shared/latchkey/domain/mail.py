@@ -81,8 +81,7 @@ class VerifyEmail(Mail):
 
     address  of the new account, or as typed into "resend". The worker looks for an unverified
              account with this address and sends to its stored address. The endpoint does not look,
-             so
-             that its response can't reveal an account.
+             so that its response can't reveal an account.
     """
 
     address: str

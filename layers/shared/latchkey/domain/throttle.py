@@ -32,8 +32,7 @@ class Allowance:
     steady  one email per hour is still sent when the daily number is used up. A link or code in it
     is
             valid for an hour, so the owner always has a working one or can request it, no matter
-            how
-            many emails others requested.
+            how many emails others requested.
     """
 
     per_hour: int

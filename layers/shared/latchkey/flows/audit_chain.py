@@ -123,8 +123,7 @@ class AuditChain:
         """Archive blocks and rows older than AUDIT_ARCHIVE_DELAY_SECONDS to S3.
 
         Every row is compared with its block. A changed row is archived and reported: an attacker
-        who
-        changes a row must not be able to stop the archive.
+        who changes a row must not be able to stop the archive.
 
         Returns the number of archived rows, and the ids of changed ones.
         """

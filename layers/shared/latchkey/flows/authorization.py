@@ -43,8 +43,7 @@ class Authorization:
         """Return the caller, with one strongly consistent read, and a second for administrators.
 
         The role of a session changes together with the account's. The account of an administrator
-        is
-        still read, because an outdated role would give access to all accounts.
+        is still read, because an outdated role would give access to all accounts.
 
         header      the complete `Authorization` header, or None
         use         the origin of the request, for the device list and the audit trail

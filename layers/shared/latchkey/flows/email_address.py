@@ -62,8 +62,7 @@ class EmailAddress:
         """Email the confirmation link again, if an unconfirmed account has this address.
 
         Nothing is read here, so that neither the response nor its time reveals an account. The
-        worker
-        drops the email above the limit of the mailbox.
+        worker drops the email above the limit of the mailbox.
 
         Raises InvalidInput for an invalid address.
         """
@@ -80,10 +79,8 @@ class EmailAddress:
         Race: of parallel uses of the link one succeeds.
 
         Raises SingleUseTokenInvalid, TooManyAttempts, InvalidCredentials, PasswordResetRequired if
-        the
-        password of the account is void, and EmailAlreadyRegistered if another account has the
-        address
-        by now.
+        the password of the account is void, and EmailAlreadyRegistered if another account has the
+        address by now.
         """
         purposes = Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL
         token = self.links.accept(token_text, context.now, *purposes)
@@ -120,10 +117,8 @@ class EmailAddress:
         limit of the mailbox.
 
         The mailbox may be a stranger's, so an account has a daily limit, which is lower while its
-        own
-        address is unconfirmed. It is not zero, because the owner may have mistyped the address at
-        the
-        registration.
+        own address is unconfirmed. It is not zero, because the owner may have mistyped the address
+        at the registration.
 
         Raises PasswordResetRequired, TooManyAttempts, AccountNotFound if the account is erased
         meanwhile, and InvalidInput for what can't be an address, or is the caller's already.

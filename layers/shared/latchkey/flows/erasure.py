@@ -1,8 +1,7 @@
 """Erases an account: all data of a person except a receipt.
 
 A saga that any worker can continue. Each step finds remaining items, removes them and counts them
-in
-the same transaction. After a crash another worker continues, and repeated steps have no effect.
+in the same transaction. After a crash another worker continues, and repeated steps have no effect.
 Referring items go last: an export's item after its file, the account at the end.
 """
 

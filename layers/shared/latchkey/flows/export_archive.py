@@ -38,8 +38,7 @@ _CSV_CHUNK_ROWS = 1000
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Characters that start a formula in a spreadsheet. Source: OWASP, "CSV Injection". The last four
-are
-full-width forms, which some spreadsheets treat alike.
+are full-width forms, which some spreadsheets treat alike.
 """
 
 _JSON = "application/json"

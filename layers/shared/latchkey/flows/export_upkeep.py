@@ -46,8 +46,7 @@ class ExportUpkeep:
         """Remove expired files. Returns their number.
 
         The file goes first. The export shows `expired` from its hour, whether or not this has run,
-        and
-        the next run continues after a crash.
+        and the next run continues after a crash.
         """
         due = [e for e in self.exports.due(now) if e.status is ExportStatus.READY]
         expired = 0
@@ -63,8 +62,7 @@ class ExportUpkeep:
         """Restart failed exports. Returns their number.
 
         For an operator, after the repair of the cause. Exports that were too large, or whose owner
-        has
-        requested another one, are skipped.
+        has requested another one, are skipped.
         """
         redriven = 0
         for export in list(self.exports.failed(now)):
@@ -88,9 +86,8 @@ class ExportUpkeep:
         """Remove an account's exports and their files.
 
         Call it after the account was deactivated, and again until it returns None. It returns the
-        time
-        until which a running worker may still write. It has stopped that worker, which may not have
-        noticed yet.
+        time until which a running worker may still write. It has stopped that worker, which may not
+        have noticed yet.
         """
         exports = self.exports.list_by_account(account_id)
         for export in exports:

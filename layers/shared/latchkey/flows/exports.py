@@ -141,8 +141,7 @@ class Exports:
         """Return an export, with a link if it has a file and the caller may have it.
 
         The link requires a recent authentication, because it works for anybody who has it. Each
-        link
-        is recorded before it is returned.
+        link is recorded before it is returned.
 
         Raises ExportNotFound if the export does not exist or is another person's.
         """

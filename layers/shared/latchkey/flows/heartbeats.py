@@ -2,8 +2,7 @@
 
 A consumer of a stream is invoked only for records. On an idle stack "no work" and "broken" look the
 same. With a heartbeat every few minutes, missing invocations mean that a consumer is broken, and
-the
-template's alarms for missing invocations do not start on an idle stack.
+the template's alarms for missing invocations do not start on an idle stack.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ class Heartbeats:
         """Send due heartbeats. Returns their number.
 
         The outbox's relay and the recorder of requests get one in each run. The audit trail gets a
-        row
-        per hour, because rows are kept for a year, signed and archived.
+        row per hour, because rows are kept for a year, signed and archived.
         """
         self.outbox.put_heartbeat(now)
         log_heartbeat()

@@ -138,8 +138,7 @@ class LifeCycle:
         Race: the second of two finds an account that is not deleted anymore.
 
         Raises AccountNotFound, ErasureStarted, and SingleUseTokenInvalid unless the deletion is
-        still
-        the one that the link was mailed about.
+        still the one that the link was mailed about.
         """
 
         def row(account: Account) -> AuditRow:

@@ -43,8 +43,7 @@ class LoginCodes:
         """Email a code to the owner of an address or username, if there is one.
 
         A message is always written, and the worker finds out whether there is an account. Neither
-        the
-        response nor the storage requests reveal it.
+        the response nor the storage requests reveal it.
         """
         account = self.identification.find(identifier)
         account_id = None if account is None else account.id

@@ -132,10 +132,8 @@ class Mailing:
 
         Race: the message is removed after the return. If the process crashes before that, or the
         response of SES is lost, the email is sent again after the lease: SES has no idempotency
-        key,
-        and a repeated security notice is better than a missing one. Each has its own link, and one
-        of
-        the two works.
+        key, and a repeated security notice is better than a missing one. Each has its own link, and
+        one of the two works.
         """
         mail = mails.mail_of(message)
         kind = mails.KINDS[type(mail)]

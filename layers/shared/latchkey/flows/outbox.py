@@ -52,8 +52,7 @@ class OutboxRelay:
         """Send overdue messages again. Returns their number.
 
         For the schedule: this covers lost stream records, and messages whose deliveries all failed
-        in
-        a long outage.
+        in a long outage.
         """
         overdue = list(self.outbox.list_overdue(now))
         return len(overdue) - len(self.relay(overdue))

@@ -48,8 +48,7 @@ class Password:
         """Email a link to choose a new password, if the address has an account.
 
         Nothing is read here, so that neither the response nor its time reveals an account. The
-        worker
-        drops the email above the limit of the mailbox.
+        worker drops the email above the limit of the mailbox.
 
         Raises InvalidInput for an invalid address.
         """
@@ -64,8 +63,7 @@ class Password:
         id.
 
         The link was sent to the account's address, so the address is confirmed. If somebody else
-        had
-        registered the account with it, their sessions, password and links stop working.
+        had registered the account with it, their sessions, password and links stop working.
 
         Race: of parallel uses of the link one succeeds.
 

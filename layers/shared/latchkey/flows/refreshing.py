@@ -49,11 +49,9 @@ class Refreshing:
         """Exchange a refresh token for the next token pair.
 
         The token of the current generation rotates the session. The previous token gets the same
-        new
-        tokens again: within REFRESH_GRACE_SECONDS (two tabs, a retry), or later if none of them was
-        used (a lost response). Any other token is a copy, and so is one whose new tokens are
-        requested
-        from two networks by two clients: its session ends, and no other.
+        new tokens again: within REFRESH_GRACE_SECONDS (two tabs, a retry), or later if none of them
+        was used (a lost response). Any other token is a copy, and so is one whose new tokens are
+        requested from two networks by two clients: its session ends, and no other.
 
         If both network and client differ from the last use, the owner gets an email.
 

@@ -32,8 +32,7 @@ class SelfRestore:
         Race: of parallel uses of the link one succeeds.
 
         Raises SingleUseTokenInvalid if the link is forged, used, expired or disabled, is for
-        another
-        deletion, or if the erasure has begun.
+        another deletion, or if the erasure has begun.
         """
         if not self.offered:
             raise invalid_link()

@@ -86,8 +86,7 @@ class Sessions:
         scope  "others" or "all"
 
         Raises CurrentSessionUnknown for "others" if the caller's own session has just ended,
-        because
-        it would end all sessions.
+        because it would end all sessions.
         """
 
         def choose(active: Sequence[Session]) -> Sequence[Session]:

@@ -120,10 +120,8 @@ class SignIn:
               others can't block the owner. Only a sign-in redeems it
 
         The attempt is counted before the password is hashed, and the password is verified before
-        the
-        account's status is revealed. Until then an unknown identifier causes the same storage
-        requests
-        and takes the same time as a known one.
+        the account's status is revealed. Until then an unknown identifier causes the same storage
+        requests and takes the same time as a known one.
 
         Raises TooManyAttempts, CodeInvalid, InvalidCredentials, AccountSuspended, AccountDeleted,
         PasswordResetRequired, EmailNotVerified.

@@ -48,14 +48,11 @@ class SignInReports:
 
         Somebody else knows the password. It stops working until it is replaced by email, which ends
         all other sessions too. A link for that is sent at once. If the session is no longer stored,
-        all
-        devices are signed out, because it may be any of them. A known device becomes unknown, so
-        its
-        next sign-in is reported again.
+        all devices are signed out, because it may be any of them. A known device becomes unknown,
+        so its next sign-in is reported again.
 
         Race: of parallel uses of the link one succeeds. A concurrent sign-in cancels the
-        transaction
-        and is included in the next attempt.
+        transaction and is included in the next attempt.
 
         Raises SingleUseTokenInvalid.
         """

@@ -96,8 +96,7 @@ class SigningKeys:
         """Add a key if the newest is due to be replaced, and drop unneeded keys.
 
         A new key becomes active after every cache without it has expired. An old key is dropped
-        after
-        the last token that it signed has expired.
+        after the last token that it signed has expired.
 
         force  add one before it is due; not while the newest is still inactive, and at most
         KEYS_MAX
@@ -219,8 +218,7 @@ class SigningKeys:
         """Keep other invocations from changing the keys.
 
         Two parameters can't be written in one transaction: of two parallel runs, one could publish
-        its
-        keys over those that the other has begun to sign with.
+        its keys over those that the other has begun to sign with.
         """
         waited = 0
         while not self._take(now + timedelta(seconds=waited)):

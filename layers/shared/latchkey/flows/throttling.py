@@ -139,10 +139,8 @@ class Throttling:
         known_device_id  a known device of this account
 
         Only counters of the typed identifier refuse. If the account's counter is closed because of
-        its
-        other identifier, the attempt continues without verifying the password: a refusal would
-        reveal
-        that the two identifiers belong together. The storage requests are the same.
+        its other identifier, the attempt continues without verifying the password: a refusal would
+        reveal that the two identifiers belong together. The storage requests are the same.
 
         Raises TooManyAttempts. An emailed code is a way around it.
         """
@@ -176,8 +174,7 @@ class Throttling:
         """Remove the failures before a sign-in, except those of other networks.
 
         The attempts of this network were the owner's. The others keep waiting: otherwise each
-        sign-in
-        of the owner would give attackers new attempts.
+        sign-in of the owner would give attackers new attempts.
         """
         forgiven = attempt.own.number
         self._forget(attempt.own.counter)
@@ -207,8 +204,7 @@ class Throttling:
         """Count an attempt under every rule, or under none if one refuses it.
 
         All are read first. A refused attempt is not counted, so retries do not extend the wait, and
-        an
-        attack on a closed account costs only reads.
+        an attack on a closed account costs only reads.
         """
         numbers: dict[Counter, int] = {}
         pending = tuple(Counter(self._scale(c.backoff), c.subject) for c in counters)

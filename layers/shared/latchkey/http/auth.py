@@ -76,8 +76,7 @@ class CallerRule:
         """Raise unless the caller is allowed.
 
         Raises AdministratorsOnly, ReauthenticationRequired, and AccountNotFound for another
-        person's
-        account, as for an unknown one.
+        person's account, as for an unknown one.
         """
         if self.admin and caller.role is not Role.ADMIN:
             raise errors.AdministratorsOnly

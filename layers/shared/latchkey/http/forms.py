@@ -43,8 +43,7 @@ class Form:
         """Parse and validate the form.
 
         An empty text field is null. A file part without name and content is ignored: browsers send
-        it
-        if no file was chosen.
+        it if no file was chosen.
 
         Raises InvalidInput.
         """

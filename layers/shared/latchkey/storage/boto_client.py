@@ -26,8 +26,7 @@ CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
 )
 """Three hanging attempts and their pauses fit into the 10 seconds of a function, so that it can
-still
-return a 503. The ten attempts of the legacy mode would hide throttling and then amplify it.
+still return a 503. The ten attempts of the legacy mode would hide throttling and then amplify it.
 """
 
 S3_SIGNING = Config(

@@ -2,8 +2,7 @@
 
 A cursor has a position but no partition key: the caller determines whose list is read. A forged or
 stolen cursor can at worst skip rows of the caller's own list, so cursors need no signature. A
-digest
-of the list is part of the cursor, so that a cursor of another list is refused.
+digest of the list is part of the cursor, so that a cursor of another list is refused.
 """
 
 from __future__ import annotations

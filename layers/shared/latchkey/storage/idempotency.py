@@ -31,12 +31,12 @@ class IdempotencyStore:
     def find[Created](
         self, kind: type[Created], owner: str | None, key: IdempotencyKey, now: datetime
     ) -> Created | None:
-        """Read what a key has created; None when it has created nothing yet.
+        """Return the result of a key, or None if it is unused.
 
         kind   the dataclass that `KeyUsed` tied to it
-        owner  an account id; None for a registration, where nobody is signed in
+        owner  an account id; None for a registration
 
-        Pattern      I1, before creating, and after another request was first
+        Pattern      I1, before a request, and after a parallel request was first
         Request      GetItem
         Consistency  strong
         Cost         1 RRU

@@ -238,8 +238,7 @@ OUTBOX_PREFIX = "OUTBOX#"
 
 OUTBOX_SHARDS = 4
 """Partitions per hour of messages. A message costs four write units and a partition has a thousand
-per
-second, so a thousand messages per second fit.
+per second, so a thousand messages per second fit.
 """
 
 

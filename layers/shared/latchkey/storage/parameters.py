@@ -111,8 +111,7 @@ class CachedParameter[Content]:
         """Return the content. Read it if there is no cached one, or if that is due.
 
         Raises TemporarilyUnavailable if it can't be read and the cached one is missing or older
-        than
-        KEY_STALE_SECONDS.
+        than KEY_STALE_SECONDS.
         """
         now = self._monotonic()
         if self._content is None:
@@ -127,8 +126,7 @@ class CachedParameter[Content]:
         """Return content that is newer than `known`, for a caller that misses something in it.
 
         None: `known` is current, so what is missing does not exist. The intervals of these reads
-        double
-        while nothing new is found, so that a flood of made-up ids causes no flood of reads.
+        double while nothing new is found, so that a flood of made-up ids causes no flood of reads.
 
         Raises TemporarilyUnavailable if this can't be decided.
         """

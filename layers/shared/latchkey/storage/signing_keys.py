@@ -1,10 +1,8 @@
 """The key ring in SSM: private keys in a SecureString, public keys in a plain parameter.
 
 Public keys are written first, so that a signature never exists before the key that verifies it.
-Only
-one writer may run at a time. Keys of an earlier epoch are not used: requests get a 503 for a
-moment,
-until the deployment has created new keys.
+Only one writer may run at a time. Keys of an earlier epoch are not used: requests get a 503 for a
+moment, until the deployment has created new keys.
 """
 
 from __future__ import annotations
@@ -64,8 +62,7 @@ class SigningKeyStore:
         flood of reads.
 
         Raises TemporarilyUnavailable for an unknown id while the keys can't be read, because it may
-        be
-        newer than the cache.
+        be newer than the cache.
         """
         known = self._public.get()
         found = _by_id(known, kid)
