@@ -9,18 +9,22 @@ from latchkey.http.auth import public
 from latchkey.http.bodies.auth import EmailBody
 from latchkey.http.endpoint import endpoint
 from latchkey.http.response import accepted
-from latchkey.wiring.links import password
+from latchkey.wiring.links import password_reset_requests
 
 if TYPE_CHECKING:
-    from latchkey.flows.password import Password
+    from latchkey.flows.password import PasswordResetRequests
     from latchkey.http.request import Request
     from latchkey.http.response import Response
 
 
 @endpoint(
-    caller=public(), needs=password, body=EmailBody, returns={202: None}, limits=(MAIL_PER_ADDRESS,)
+    caller=public(),
+    needs=password_reset_requests,
+    body=EmailBody,
+    returns={202: None},
+    limits=(MAIL_PER_ADDRESS,),
 )
-def handler(request: Request[EmailBody], flow: Password) -> Response:
+def handler(request: Request[EmailBody], flow: PasswordResetRequests) -> Response:
     """Email a link to choose a new password.
 
     The response is the same whether or not the address has an account.

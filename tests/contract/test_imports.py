@@ -58,7 +58,7 @@ BUDGET = {
     "authorizer": (AWS | TOKENS, 490),
     "change_email": (AWS | SEALING | BODY | PASSWORDS, 640),
     "change_password": (AWS | SEALING | BODY | NEW_PASSWORDS, 640),
-    "forgot_password": (AWS | SEALING | BODY | NEW_PASSWORDS, 640),
+    "forgot_password": (AWS | SEALING | BODY | {"email_validator"}, 640),
     "request_login_code": (AWS | SEALING | BODY | {"email_validator"}, 640),
     "reset_password": (AWS | SEALING | BODY | NEW_PASSWORDS, 640),
     "resend_verification": (AWS | SEALING | BODY | PASSWORDS, 640),

@@ -62,7 +62,9 @@ def test_known_password_is_refused_like_a_common_one(service, choose, field, don
 
 
 @pytest.mark.parametrize(
-    ("choose", "done"), [(register, 201), (change, 200), (reset, 202)], ids=str
+    ("choose", "done"),
+    [(register, 201), (change, 200), (reset, 202)],
+    ids=["register", "change", "reset"],
 )
 def test_unknown_password_is_accepted(service, ranges, choose, done):
     assert choose(service, FRESH).status == done

@@ -34,15 +34,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Password:
-    """The flow and its parts."""
+class PasswordResetRequests:
+    """Requests for a link to choose a new password."""
 
     accounts: AccountStore
-    passwords: Passwords
-    policy: PasswordPolicy
-    links: Links
-    ending: SessionEnding
-    throttling: Throttling
 
     def request_reset(self, address: str, context: RequestContext) -> None:
         """Email a link to choose a new password, if the address has an account.
@@ -54,6 +49,18 @@ class Password:
         """
         mail = ResetPassword(address=normalise_email(address))
         self.accounts.record(Effects(outbox=(mail.message(context),)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """Changes of a password, by its owner or with an emailed link."""
+
+    accounts: AccountStore
+    passwords: Passwords
+    policy: PasswordPolicy
+    links: Links
+    ending: SessionEnding
+    throttling: Throttling
 
     @link_of_account()
     def reset(self, token_text: str, new_password: str, context: RequestContext) -> str:

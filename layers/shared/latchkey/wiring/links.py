@@ -12,7 +12,7 @@ from latchkey.wiring.tokens import link_peppers
 if TYPE_CHECKING:
     from latchkey.flows.email_address import EmailAddress
     from latchkey.flows.links import Links
-    from latchkey.flows.password import Password
+    from latchkey.flows.password import Password, PasswordResetRequests
     from latchkey.flows.self_restore import SelfRestore
     from latchkey.flows.sign_in_reports import SignInReports
     from latchkey.storage.single_use_tokens import SingleUseTokenStore
@@ -60,6 +60,13 @@ def password(services: Services) -> Password:
         ending=services[session_ending],
         throttling=services[throttling],
     )
+
+
+@part
+def password_reset_requests(services: Services) -> PasswordResetRequests:
+    from latchkey.flows.password import PasswordResetRequests
+
+    return PasswordResetRequests(accounts=services[account_store])
 
 
 @part
