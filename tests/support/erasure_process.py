@@ -55,7 +55,7 @@ def deliver(
 def _run(environment: dict[str, str], message_id: str, killer: Killer, clock: ShiftedClock) -> None:
     os.environ.update(environment)
     services = Services(replacements={storage.clock: clock})
-    services[erasure] = dataclasses.replace(services[erasure], passing=killer)
+    services[erasure] = dataclasses.replace(services[erasure], on_checkpoint=killer)
     wiring.use(services)
     answer = handler({"Records": [sqs_record(message_id)]}, Invocation())
     sys.exit(NOT_DONE if answer["batchItemFailures"] else 0)

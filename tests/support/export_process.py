@@ -88,9 +88,9 @@ class Killer:
 class WatchedFiles:
     """`ExportFiles` that report each uploaded part of the archive."""
 
-    def __init__(self, files: ExportFiles, passing: Callable[[str], None]) -> None:
+    def __init__(self, files: ExportFiles, on_checkpoint: Callable[[str], None]) -> None:
         self._files = files
-        self._passing = passing
+        self._on_checkpoint = passing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
@@ -101,7 +101,7 @@ class WatchedFiles:
 
         def add_and_tell(part: bytes) -> None:
             add(part)
-            self._passing("part_uploaded")
+            self._on_checkpoint("part_uploaded")
 
         writer._upload.add = add_and_tell  # type: ignore[method-assign]
         return writer
@@ -161,7 +161,7 @@ def _run(
     worker = services[export_worker]
     services[export_worker] = dataclasses.replace(
         worker,
-        passing=killer,
+        on_checkpoint=killer,
         files=cast("ExportFiles", WatchedFiles(worker.files, killer)),
         segment_bytes=SEGMENT_BYTES,
     )

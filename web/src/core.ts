@@ -1,4 +1,4 @@
-/** What every section is given, and the pieces that they are made of. */
+/** The context of sections, and their common parts. */
 
 import { html, nothing, type TemplateResult } from "lit";
 import { LatchkeyError, type Latchkey } from "latchkey";
@@ -12,10 +12,10 @@ export interface DialogSpec {
   content: () => View;
   confirm: string;
   danger?: boolean;
-  /** The dialog stays open with the error when this rejects. */
+  /** If this rejects, the dialog stays open with the error. */
   submit: (form: FormData) => Promise<void> | void;
   cancelled?: () => void;
-  /** What has the focus when it is closed, instead of what had it before. */
+  /** The element to focus after closing, instead of the previous one. */
   then?: () => void;
 }
 
@@ -23,14 +23,14 @@ export interface Host {
   readonly latchkey: Latchkey;
   readonly words: Messages;
   readonly format: Format;
-  /** Draw again. */
+  /** Render again. */
   changed(): void;
-  /** Tell a screen reader. */
+  /** Announce to screen readers. */
   announce(text: string): void;
   openDialog(spec: DialogSpec): void;
-  /** Do it; if the sign-in is too old for it, ask for the password and do it again. */
+  /** Run it. If it requires a recent authentication, ask for the password and run it again. */
   recently<T>(action: () => Promise<T>): Promise<T>;
-  /** True when nobody is signed in any more: the whole element has then said so. */
+  /** Whether nobody is signed in anymore. The element shows that itself. */
   ended(): boolean;
   deleted(purgeAt: string): void;
   show(section: string): void;
@@ -44,18 +44,18 @@ export interface Section {
   lead(words: Messages): string;
   open(): void;
   close?(): void;
-  /** Forget everything: somebody else may sign in here. */
+  /** Clear all data, because another person may sign in. */
   reset(): void;
   render(): View;
 }
 
-/** The person closed the dialog: nothing to tell them. */
+/** The person closed the dialog. No message is needed. */
 export class Cancelled extends Error {}
 
-/** What went wrong before the service was asked, in words for the person. */
+/** An error before a request, with a message for the person. */
 export class Told extends Error {}
 
-/** Something fetched: what is known, what went wrong since, and whether it is on its way. */
+/** Fetched data: the value, the last error, and whether it is loading. */
 export class Loaded<T> {
   data: T | undefined;
   error: unknown;
@@ -91,8 +91,8 @@ export class Loaded<T> {
   }
 
   /**
-   * What is known, with a word if it is out of date; an error card; or a skeleton, which is the view
-   * of `ghost` with bars for words, so that it has the height of what comes at any width.
+   * The data, marked if it is stale; an error card; or a skeleton, which is the view of `ghost` with bars
+   * for words, so that it has the final height at any width.
    */
   render(ghost: T, view: (data: T) => View): View {
     const failed = this.error !== undefined && !this.busy;
@@ -110,7 +110,7 @@ export class Loaded<T> {
   }
 }
 
-/** An error of the service in the reader's words, if we have them; else in its own. */
+/** The translated message of an error, or the service's own. */
 export function describe({ words, format }: Host, error: unknown): string {
   if (error instanceof Told) return error.message;
   if (!(error instanceof LatchkeyError)) return words.error;
@@ -123,7 +123,7 @@ export function codeOf(error: unknown): string | null {
   return error instanceof LatchkeyError ? error.code : null;
 }
 
-/** What is wrong with one field. */
+/** The problem of one field. */
 export function detail(error: unknown, field: string): string | undefined {
   return error instanceof LatchkeyError ? error.detail(field)?.message : undefined;
 }

@@ -1,12 +1,12 @@
-/** An access token, and what it says of itself. It is read here, never trusted: the service verifies it. */
+/** An access token and its claims. They are only read here; the service verifies them. */
 export interface Access {
   readonly token: string;
   readonly sessionId: string;
   readonly accountId: string;
   readonly role: string;
-  /** When the person last proved who they are, in epoch seconds. */
+  /** The time of the last authentication, in epoch seconds. */
   readonly authTime: number;
-  /** By this machine's clock, in epoch milliseconds: `expires_in` is right even where the clock is not. */
+  /** By this machine's clock, in epoch milliseconds. `expires_in` works even if the clock is wrong. */
   readonly expiresAt: number;
 }
 

@@ -1,13 +1,13 @@
 import { type RateLimit, rateLimits } from "./errors.js";
 
-/** What came with an answer beside its data. */
+/** The metadata of a response. */
 export interface Answer {
   status: number;
   /** For `If-Match`: the change then fails with PRECONDITION_FAILED instead of overwriting another. */
   etag: string | null;
-  /** Where what was asked for will be. */
+  /** The address of the created resource. */
   location: string | null;
-  /** For a person to read. */
+  /** For people. */
   message: string | null;
   requestId: string | null;
   rateLimits: readonly RateLimit[];
@@ -16,7 +16,7 @@ export interface Answer {
 const answers = new WeakMap<object, Answer>();
 const messages = new WeakMap<object, string>();
 
-/** Take the envelope off. */
+/** Unwrap the envelope. */
 export function unwrapped(body: unknown): unknown {
   if (typeof body !== "object" || body === null || (body as { success?: unknown }).success !== true) return body;
   const { data, message } = body as { data?: unknown; message?: unknown };
@@ -38,8 +38,8 @@ export function remember(data: unknown, response: Response): void {
 }
 
 /**
- * What came with `data`, as it was given to you: `answerOf(await latchkey.getMe())?.etag`.
- * A copy of it is not it.
+ * The metadata of a returned `data` object: `answerOf(await latchkey.getMe())?.etag`.
+ * It works only for the object itself, not for a copy.
  */
 export function answerOf(data: object): Answer | undefined {
   return answers.get(data);

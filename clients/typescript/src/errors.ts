@@ -1,31 +1,31 @@
 import type { ErrorCode, ErrorDetail } from "./generated/types.gen.js";
 
-/** What goes wrong before, around or instead of an answer of Latchkey's own. */
+/** Codes of errors without a response of Latchkey. */
 export type ClientErrorCode =
-  /** No answer: offline, DNS, CORS, a closed connection. */
+  /** No response: offline, DNS, CORS, a closed connection. */
   | "NETWORK_ERROR"
-  /** No answer within `timeoutSeconds`. */
+  /** No response within `timeoutSeconds`. */
   | "TIMEOUT"
-  /** Nobody is signed in here; nothing was sent. */
+  /** Not signed in. Nothing was sent. */
   | "NOT_SIGNED_IN"
-  /** Somebody else signed in, in another tab, while this request was on its way; it was not repeated. */
+  /** Another person signed in in another tab during this request. It was not repeated. */
   | "ACCOUNT_CHANGED"
   /** API Gateway has no such route: an older deployment, or a wrong `baseUrl`. */
   | "GATEWAY_NOT_FOUND"
-  /** API Gateway takes no request of this size. */
+  /** The request is too large for API Gateway. */
   | "GATEWAY_TOO_LARGE"
-  /** API Gateway's own throttle. */
+  /** Throttled by API Gateway. */
   | "GATEWAY_THROTTLED"
-  /** API Gateway, CloudFront or a proxy answered 5xx in place of the service. */
+  /** A 5xx of API Gateway, CloudFront or a proxy. */
   | "GATEWAY_UNAVAILABLE"
-  /** Some other answer that is not Latchkey's: a proxy's page, a captive portal. */
+  /** Another response that is not Latchkey's: a proxy's page, a captive portal. */
   | "UNEXPECTED_ANSWER";
 
 export type LatchkeyErrorCode = ErrorCode | ClientErrorCode;
 
-/** Why nobody is signed in here any more. */
+/** The reason of a sign-out. */
 export type SignedOutReason =
-  /** `logout()`, here or in another tab; or all sessions were ended from here. */
+  /** `logout()` in any tab, or all sessions were ended from here. */
   | "SIGNED_OUT"
   | Extract<
       ErrorCode,
@@ -48,7 +48,7 @@ const ENDINGS: ReadonlySet<string> = new Set<SignedOutReason>([
   "ACCOUNT_SUSPENDED",
 ]);
 
-/** How much of a limit is left: `RateLimit: "login";r=3;t=42`. */
+/** The state of a rate limit: `RateLimit: "login";r=3;t=42`. */
 export interface RateLimit {
   policy: string;
   remaining: number;
@@ -66,24 +66,24 @@ interface Facts {
 }
 
 /**
- * The one error that this package throws, but for the abort of your own signal, which is passed on.
+ * The only error of this package, except the abort of your own signal.
  *
- * Decide by `code`. A service that is newer than this package may send a code that the union lacks:
- * have a default branch, and show `message`.
+ * Use `code` for decisions. A newer service may send an unknown code: have a default branch, and show
+ * `message`.
  */
 export class LatchkeyError extends Error {
   override readonly name = "LatchkeyError";
   readonly code: LatchkeyErrorCode;
-  /** The HTTP status; 0 when there was no answer. */
+  /** The HTTP status, or 0 without a response. */
   readonly status: number;
-  /** Quote it when you ask for help: it finds the request in the logs. */
+  /** Quote it when you report a problem. */
   readonly requestId: string | null;
-  /** What is wrong with each field, for errors of input. */
+  /** The problems of each field, for invalid input. */
   readonly details: readonly ErrorDetail[];
-  /** When trying again makes sense. */
+  /** Seconds to wait before a retry. */
   readonly retryAfterSeconds: number | null;
   readonly rateLimits: readonly RateLimit[];
-  /** What is in the way: of EXPORT_ALREADY_RUNNING, the path of the export. */
+  /** For EXPORT_ALREADY_RUNNING: the path of the running export. */
   readonly location: string | null;
 
   constructor(code: LatchkeyErrorCode, message: string, facts: Facts) {
@@ -103,12 +103,12 @@ export class LatchkeyError extends Error {
   }
 }
 
-/** Whether this ends the session: no refresh mends it, somebody has to sign in again. */
+/** Whether the session has ended, so that the person must sign in again. */
 export function endsSession(error: LatchkeyError): boolean {
   return error.status === 401 && ENDINGS.has(error.code);
 }
 
-/** Whether the same request may succeed a little later. */
+/** Whether a retry may succeed. */
 export function isTemporary(error: unknown): boolean {
   return (
     error instanceof LatchkeyError &&
@@ -116,7 +116,7 @@ export function isTemporary(error: unknown): boolean {
   );
 }
 
-/** Read an answer that is not a success. It never throws: whatever came, the caller gets an error with a code. */
+/** Parse an error response. Never throws: any content gives an error with a code. */
 export async function errorOf(answer: Response): Promise<LatchkeyError> {
   const text = await answer.text().catch(() => "");
   const body = asObject(parse(text));
@@ -127,7 +127,7 @@ export async function errorOf(answer: Response): Promise<LatchkeyError> {
     rateLimits: rateLimits(answer.headers),
     location: answer.headers.get("location"),
   };
-  // The envelope, or the same as RFC 9457 problem+json.
+  // The envelope, or RFC 9457 problem+json.
   const own = asObject(body?.["error"]) ?? body;
   if (typeof own?.["code"] === "string") {
     return new LatchkeyError(own["code"] as LatchkeyErrorCode, String(own["message"] ?? own["title"] ?? own["code"]), {

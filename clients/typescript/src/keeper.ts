@@ -2,14 +2,14 @@ import { type Access, accessOf } from "./access.js";
 import { endsSession, isTemporary, LatchkeyError, type SignedOutReason } from "./errors.js";
 import { type Platform, Tabs, type TabMessage } from "./tabs.js";
 
-/** Where a native app keeps its refresh token: the keychain, the keystore. Never Web Storage. */
+/** Storage for the refresh token of a native app, such as the keychain. Never use Web Storage. */
 export interface TokenStore {
   get(): string | null | Promise<string | null>;
-  /** Null: forget it. */
+  /** Null: delete it. */
   set(refreshToken: string | null): void | Promise<void>;
 }
 
-/** Keeps the refresh token for as long as the program runs. */
+/** Keeps the refresh token in memory. */
 export function memoryTokenStore(refreshToken: string | null = null): TokenStore {
   let kept = refreshToken;
   return {
@@ -20,12 +20,12 @@ export function memoryTokenStore(refreshToken: string | null = null): TokenStore
   };
 }
 
-/** Who is signed in here. */
+/** The signed-in person. */
 export interface SignedIn {
   readonly accountId: string;
   readonly sessionId: string;
   readonly role: string;
-  /** When the person last proved who they are. */
+  /** The time of the last authentication. */
   readonly authenticatedAt: Date;
 }
 
@@ -38,9 +38,9 @@ export interface Tokens {
 interface Needs {
   name: string;
   platform: Platform;
-  /** Null in cookie mode: the browser keeps the refresh token, out of every script's reach. */
+  /** Null in cookie mode: the browser has the refresh token in an HttpOnly cookie. */
   store: TokenStore | null;
-  /** Send the refresh; a null token means the cookie. */
+  /** Send the refresh. A null token means the cookie. */
   send: (refreshToken: string | null) => Promise<Tokens>;
   onSignedOut: (reason: SignedOutReason) => void;
   now: () => number;
@@ -48,24 +48,24 @@ interface Needs {
   wait: (ms: number) => Promise<void>;
 }
 
-/** Refreshed beside the request when less than this is left … */
+/** Refresh in parallel with a request if less than this is left … */
 const SOON_MS = 60_000;
-/** … less up to this much by chance, so that devices that signed in together do not refresh together. */
+/** … minus a random time up to this, so that devices do not refresh at the same time. */
 const JITTER_MS = 30_000;
-/** With less than this left the request waits for the new token: it could expire on the way. */
+/** With less than this left a request waits for the new token, because the old one could expire in transit. */
 const TOO_LATE_MS = 5_000;
-/** A refresh may be repeated: the service answers the same token with the same successor for 30 seconds. */
+/** A refresh may be repeated: for 30 seconds the service returns the same new token. */
 const REFRESH_ATTEMPTS = 3;
 const REFRESH_PAUSE_MS = 400;
 const REFRESH_PATIENCE_SECONDS = 5;
 
-/** Holds the access token: in this object and nowhere else. */
+/** Manages the tokens. The access token is only in this object. */
 export class Keeper {
   signedOut: SignedOutReason | null = null;
   private access: Access | null = null;
   private shown: SignedIn | null = null;
   private refreshing: Promise<Access> | null = null;
-  /** Counts the endings: what was asked for before one must not sign in again after it. */
+  /** Counts sign-outs, so that an earlier refresh does not sign in again. */
   private endings = 0;
   private jitter = 0;
   private readonly tabs: Tabs;
@@ -89,16 +89,16 @@ export class Keeper {
     this.listeners.clear();
   }
 
-  /** A token that will hold for a request that leaves now. */
+  /** A token that is valid for a request now. */
   async usable(): Promise<Access> {
     const left = this.left(this.access);
     if (this.access === null || left <= TOO_LATE_MS) return this.refresh(this.access);
-    // Its failure is no business of the request that happened to start it.
+    // Its failure must not fail the request that started it.
     if (left <= SOON_MS - this.jitter) this.refresh(this.access).catch(() => undefined);
     return this.access;
   }
 
-  /** A newer token than `stale`; one refresh for however many ask. */
+  /** A newer token than `stale`, with one refresh for all callers. */
   refresh(stale: Access | null): Promise<Access> {
     if (this.newerThan(stale)) return Promise.resolve(this.access!);
     if (this.access === null && this.signedOut !== null) return Promise.reject(notSignedIn(this.signedOut));
@@ -110,7 +110,7 @@ export class Keeper {
     return this.refreshing;
   }
 
-  /** Sign in: nothing else touches the refresh token meanwhile. */
+  /** Sign in, exclusively for the refresh token. */
   async enter<T extends Tokens>(send: () => Promise<T | null>): Promise<T | null> {
     return this.tabs.exclusive(async () => {
       const tokens = await send();
@@ -126,7 +126,7 @@ export class Keeper {
     return access;
   }
 
-  /** Nobody is signed in here any more. An answer about an earlier session changes nothing. */
+  /** Sign out locally. A response about an earlier session is ignored. */
   async end(reason: SignedOutReason, sessionId: string | null): Promise<void> {
     const was = this.access;
     if (sessionId !== null && was?.sessionId !== sessionId) return;
@@ -135,7 +135,7 @@ export class Keeper {
     await this.needs.store?.set(null);
   }
 
-  /** For when the cookie may be somebody's, after `signedOut`. */
+  /** Allow the cookie again after `signedOut`. */
   reset(): void {
     this.signedOut = null;
   }
@@ -153,7 +153,7 @@ export class Keeper {
       return await this.take(tokens, false);
     } catch (error) {
       if (!(error instanceof LatchkeyError) || !endsSession(error)) throw error;
-      // Somebody signed in while this was on its way: the refusal was about the cookie before theirs.
+      // Somebody signed in meanwhile: the error was about the old cookie.
       if (this.access !== before && this.access !== null) return this.access;
       if (this.endings !== endings) throw notSignedIn(this.signedOut);
       await this.end(error.code as SignedOutReason, before?.sessionId ?? null);
@@ -174,7 +174,7 @@ export class Keeper {
   }
 
   private async take(tokens: Tokens, signIn: boolean): Promise<Access> {
-    // Kept before it is used: after a crash the next start has to find it.
+    // Stored before it is used, so that it survives a crash.
     if (this.needs.store && tokens.refresh_token) await this.needs.store.set(tokens.refresh_token);
     const access = accessOf(tokens, this.needs.now());
     this.install(access, true, signIn);
@@ -182,7 +182,7 @@ export class Keeper {
   }
 
   private install(access: Access, tell: boolean, always = false): void {
-    // A refresh that was overtaken by a step-up would take the step-up back.
+    // An older refresh must not replace the token of a step-up.
     const overtaken = this.access?.sessionId === access.sessionId && this.access.authTime > access.authTime && this.left(this.access) > SOON_MS;
     if (overtaken && !always) return;
     this.access = access;

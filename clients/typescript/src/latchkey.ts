@@ -10,7 +10,7 @@ import { browserPlatform, type Platform } from "./tabs.js";
 export interface ReauthenticationRequest {
   /** 1 at first, 2 after a wrong password, … */
   attempt: number;
-  /** What was wrong with the last attempt. */
+  /** The error of the last attempt. */
   error: LatchkeyError | null;
 }
 
@@ -20,23 +20,23 @@ export interface LatchkeyOptions {
    * `bearer`: for native apps and programs. The refresh token is in `tokenStore`.
    */
   mode: "cookie" | "bearer";
-  /** The service's origin: `https://accounts.example.com`. A page of the same origin leaves it out. */
+  /** The service's origin: `https://accounts.example.com`. Not needed for pages of the same origin. */
   baseUrl?: string;
-  /** Where the refresh token is kept in bearer mode; in memory unless given. */
+  /** The store of the refresh token in bearer mode. Default: memory. */
   tokenStore?: TokenStore;
-  /** Called once when the session that was signed in here has ended, here or elsewhere, and why. */
+  /** Called once with the reason when the session has ended, here or elsewhere. */
   onSignedOut?: (reason: SignedOutReason) => void;
   /**
-   * Called when something asks for a recent sign-in: ask for the password, and answer it, or null to
-   * give up. What was asked for is then repeated. However many requests need it, it is called once.
+   * Called when an operation requires a recent authentication: ask for the password and return it, or null
+   * to give up. The waiting requests are then repeated. It is called once for all of them.
    */
   onReauthenticationRequired?: (request: ReauthenticationRequest) => Promise<string | null>;
-  /** Give up on an answer after this long. API Gateway itself gives up after 30 seconds. */
+  /** The timeout of a request. API Gateway's own is 30 seconds. */
   timeoutSeconds?: number;
-  /** A read that failed for a passing reason is repeated twice; not when it would have to wait longer than this. */
+  /** A read with a transient error is repeated twice, unless it must wait longer than this. */
   retryWithinSeconds?: number;
   fetch?: typeof fetch;
-  /** For tests: time, chance, and what of the browser is there. */
+  /** For tests: the clock, randomness and browser APIs. */
   environment?: Partial<Environment>;
 }
 
@@ -55,10 +55,10 @@ type Bound<F extends (...options: any) => any> =
     ? (options: OptionsOf<O>) => Promise<Exclude<Awaited<ReturnType<F>>, undefined>>
     : (options?: OptionsOf<Parameters<F>[0]>) => Promise<Exclude<Awaited<ReturnType<F>>, undefined>>;
 
-/** Those that hand out tokens have a form of their own, which does not. */
+/** Operations that return tokens have their own methods without them. */
 type Own = "login" | "register" | "refresh" | "reauthenticate" | "logout";
 
-/** Every operation of openapi.json by its name: it takes `{path, query, body, headers, signal}`, and answers the data. */
+/** Every operation of openapi.json by its name: takes `{path, query, body, headers, signal}` and returns the data. */
 export type LatchkeyOperations = { [Name in Exclude<keyof Operations, Own>]: Bound<Operations[Name]> };
 
 export interface Entered {
@@ -67,30 +67,30 @@ export interface Entered {
 }
 
 export interface Latchkey extends LatchkeyOperations {
-  /** Who is signed in here; null also before the first request or `resume()`. */
+  /** The signed-in person. Also null before the first request or `resume()`. */
   readonly signedIn: SignedIn | null;
-  /** Why nobody is, once it is known. */
+  /** The reason of the sign-out, if known. */
   readonly signedOut: SignedOutReason | null;
-  /** Be told when `signedIn` changes. Returns how to stop. */
+  /** Subscribe to changes of `signedIn`. Returns a function to unsubscribe. */
   subscribe(listener: () => void): () => void;
-  /** Is somebody signed in, from an earlier visit or in another tab? Asks the service. */
+  /** Restore the sign-in of an earlier visit or another tab, by asking the service. */
   resume(): Promise<SignedIn | null>;
   login(body: Omit<LoginBody, "token_transport">): Promise<Entered>;
-  /** Null: the address has to be confirmed first, and a mail is on its way. */
+  /** Null: the address must be confirmed first, and an email is on its way. */
   register(body: Omit<RegisterBody, "token_transport">): Promise<Entered | null>;
-  /** Sign this device out, in all of its tabs. Rejects when the service was not reached: it still is signed in then. */
+  /** Sign this device out in all tabs. Rejects if the service was not reached; the device is still signed in then. */
   logout(): Promise<void>;
-  /** Prove again who you are. `onReauthenticationRequired` does it when it is needed. */
+  /** Authenticate again. `onReauthenticationRequired` does this when needed. */
   reauthenticate(password: string): Promise<void>;
-  /** Get a new access token now. It happens by itself when it is needed. */
+  /** Refresh the access token now. This happens automatically when needed. */
   refresh(): Promise<void>;
-  /** Upload a picture (JPEG, PNG or WebP, up to 5 MiB) straight to storage, and switch to it. */
+  /** Upload a picture (JPEG, PNG or WebP, up to 5 MiB) to storage, and use it. */
   uploadAvatar(picture: Blob, options?: { ifMatch?: string; signal?: AbortSignal }): Promise<AccountView>;
   /** Wait until an export is ready, has failed or has expired. */
   waitForExport(exportId: string, options?: { signal?: AbortSignal; onProgress?: (now: ExportView) => void }): Promise<ExportView>;
   /** An access token for another API that Latchkey's authorizer protects. */
   accessToken(): Promise<string>;
-  /** What the generated functions take as `client`. */
+  /** The `client` of the generated functions. */
   readonly client: Client;
   /** Stop listening to other tabs. */
   close(): void;
@@ -100,7 +100,7 @@ const MAX_ATTEMPTS = 3;
 const PAUSE_MS = 300;
 const EXPORT_POLL_MS = 1_500;
 
-/** The refusals of a token that a new one may mend. */
+/** Errors of a token that a refresh may solve. */
 const STALE = new Set(["TOKEN_EXPIRED", "TOKEN_INVALID", "TOKEN_MISSING"]);
 
 export function createLatchkey(options: LatchkeyOptions): Latchkey {
@@ -143,7 +143,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     wait,
   });
 
-  /** Once over the wire. */
+  /** One HTTP request. */
   async function transmit(request: Request): Promise<Response> {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
@@ -159,7 +159,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     }
   }
 
-  /** Reads are repeated when that may help; whatever changes something is the caller's to repeat. */
+  /** Repeats reads with transient errors. Callers repeat changes themselves. */
   async function patiently(request: Request): Promise<Response> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -195,7 +195,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
           if (endsSession(error)) await keeper.end(error.code as SignedOutReason, access.sessionId);
           throw error;
         }
-        // Never do for one person what another asked for.
+        // Never repeat a request for another person.
         if (access.accountId !== accountId) {
           throw new LatchkeyError("ACCOUNT_CHANGED", "Somebody else has signed in meanwhile.", { status: 0, cause: error });
         }
@@ -226,7 +226,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     return steppingUp;
   }
 
-  /** Call an operation; the answer is its data. */
+  /** Call an operation and return its data. */
   async function call(operation: (options: any) => Promise<unknown>, given: object = {}): Promise<any> {
     const { data, response } = (await operation({ ...given, client, responseStyle: "fields" })) as { data: unknown; response: Response };
     remember(data, response);
@@ -244,7 +244,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     Object.entries(operations).map(([name, operation]) => [name, (given?: object) => call(operation, given)]),
   ) as unknown as LatchkeyOperations;
 
-  /** Those that may end the very session that asks for it. */
+  /** Operations that may end the current session. */
   async function ending<T>(work: Promise<T>, ends: boolean, reason: SignedOutReason = "SIGNED_OUT"): Promise<T> {
     const sessionId = keeper.current?.sessionId ?? null;
     const data = await work;
@@ -305,7 +305,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       const form = new FormData();
       for (const [name, value] of Object.entries(upload.fields)) form.append(name, value);
       form.append("file", picture);
-      // Straight to storage: nothing of the session goes along.
+      // Directly to storage, without tokens or cookies.
       await transmit(new Request(upload.url, { ...given, method: "POST", body: form, credentials: "omit" }));
       return bound.replaceAvatar({
         ...given,
@@ -323,11 +323,11 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       }
     },
   };
-  // Not spread: a getter has to stay one.
+  // Not spread, because getters must stay getters.
   return Object.defineProperties({ ...bound } as Latchkey, Object.getOwnPropertyDescriptors(own));
 }
 
-/** The promise goes on for whoever else waits for it; this caller does not. */
+/** The caller stops waiting. The promise continues for others. */
 function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {

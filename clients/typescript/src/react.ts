@@ -1,4 +1,4 @@
-/** Hooks on TanStack Query. They keep the cache true, and nothing of one person in it for the next. */
+/** Hooks on TanStack Query. They keep the cache current, and clear it when the person changes. */
 
 import {
   type InfiniteData,
@@ -34,14 +34,14 @@ const ROOT = "latchkey";
 
 const Context = createContext<Latchkey | null>(null);
 
-/** Puts a client within reach of the hooks. It goes inside TanStack Query's own provider. */
+/** Provides a client for the hooks. Use it inside TanStack Query's provider. */
 export function LatchkeyProvider({ latchkey, children }: { latchkey: Latchkey; children?: ReactNode }) {
   const queries = useQueryClient();
   const person = useRef(latchkey.signedIn?.accountId);
   useEffect(() => {
     const look = () => {
       const now = latchkey.signedIn?.accountId;
-      // Nobody sees a glimpse of whoever was signed in before them.
+      // Never show data of the previous person.
       if (person.current !== undefined && person.current !== now) queries.removeQueries({ queryKey: [ROOT] });
       person.current = now;
     };
@@ -57,14 +57,14 @@ export function useLatchkey(): Latchkey {
   return latchkey;
 }
 
-/** Who is signed in here, null for nobody. It changes when another tab signs out, too. */
+/** The signed-in person, or null. Also changes when another tab signs out. */
 export function useSignedIn(): SignedIn | null {
   const latchkey = useLatchkey();
   const read = () => latchkey.signedIn;
   return useSyncExternalStore((changed) => latchkey.subscribe(changed), read, () => null);
 }
 
-/** Where the hooks keep what they know, for your own `invalidateQueries`. */
+/** The query keys of the hooks, for your own `invalidateQueries`. */
 export const latchkeyKeys = {
   all: (accountId: string | undefined) => [ROOT, accountId ?? null] as const,
   me: (accountId: string | undefined) => [ROOT, accountId ?? null, "me"] as const,
@@ -89,7 +89,7 @@ function usePlace(): Place {
   return useMemo(() => ({ latchkey, queries, accountId }), [latchkey, queries, accountId]);
 }
 
-// The client repeats what is worth repeating; nobody signed in means that there is nothing to ask.
+// The client retries itself. Without a sign-in there is nothing to request.
 const asked = (accountId: string | undefined) => ({ enabled: accountId !== undefined, retry: false });
 
 type Failing = LatchkeyError;
@@ -98,7 +98,7 @@ type Failing = LatchkeyError;
 
 export interface Me {
   account: AccountView;
-  /** Of this version of the account: a change that carries it can't overwrite another. */
+  /** The version of the account: a change with it can't overwrite another change. */
   etag: string | null;
 }
 
@@ -113,7 +113,7 @@ export function useMe(): UseQueryResult<Me, Failing> {
   });
 }
 
-/** Change the profile; what is left out stays. PRECONDITION_FAILED: somebody was faster, and `useMe` has theirs. */
+/** Change fields of the profile. PRECONDITION_FAILED: it was changed elsewhere, and `useMe` has the new version. */
 export function useUpdateMe(): UseMutationResult<Me, Failing, UpdateMeBody> {
   const place = usePlace();
   return useMeMutation<UpdateMeBody>(place, (body, ifMatch) => place.latchkey.updateMe({ body, ...ifMatch }));
@@ -176,7 +176,7 @@ export function useResetPreferences(): UseMutationResult<unknown, Failing, void>
   });
 }
 
-/** What was agreed to and withdrawn, and when: page by page, newest first. */
+/** The consents, given and withdrawn, in pages, newest first. */
 export function useConsents({ limit = 20 } = {}) {
   const { latchkey, accountId } = usePlace();
   return useInfiniteQuery<ConsentListView, Failing, InfiniteData<ConsentListView>, readonly unknown[], string | null>({
@@ -188,7 +188,7 @@ export function useConsents({ limit = 20 } = {}) {
   });
 }
 
-/** The person's own security history, page by page, newest first. */
+/** The security history, in pages, newest first. */
 export function useActivity({ limit = 20 } = {}) {
   const { latchkey, accountId } = usePlace();
   return useInfiniteQuery<ActivityListView, Failing, InfiniteData<ActivityListView>, readonly unknown[], string | null>({
@@ -204,7 +204,7 @@ const page = (limit: number, cursor: string | null) => (cursor === null ? { limi
 
 // --- devices ------------------------------------------------------------------------------------
 
-/** The devices that the person is signed in on, this one first. */
+/** The devices that the person is signed in on, the current one first. */
 export function useSessions(): UseQueryResult<SessionListView, Failing> {
   const { latchkey, accountId } = usePlace();
   return useQuery<SessionListView, Failing>({
@@ -219,7 +219,7 @@ export interface RenameSession {
   name: string;
 }
 
-/** Give a device another name: the list has it at once. */
+/** Rename a device. The list changes immediately. */
 export function useRenameSession(): UseMutationResult<SessionView, Failing, RenameSession> {
   const { latchkey, queries, accountId } = usePlace();
   const key = latchkeyKeys.sessions(accountId);
@@ -235,7 +235,7 @@ interface Rollback {
   before: SessionListView | undefined;
 }
 
-/** Sign one device out: it leaves the list at once, and comes back if that failed. */
+/** Sign one device out. It leaves the list immediately, and returns if that failed. */
 export function useRevokeSession(): UseMutationResult<void, Failing, string, Rollback> {
   const { latchkey, queries, accountId } = usePlace();
   return useSessionMutation<void, string>(
@@ -244,7 +244,7 @@ export function useRevokeSession(): UseMutationResult<void, Failing, string, Rol
       try {
         await latchkey.revokeSession({ path: { session_id: sessionId } });
       } catch (error) {
-        // It has ended already: what was asked for is so.
+        // It has already ended, as requested.
         if (!(error instanceof LatchkeyError && error.code === "SESSION_NOT_FOUND")) throw error;
       }
     },
@@ -253,11 +253,11 @@ export function useRevokeSession(): UseMutationResult<void, Failing, string, Rol
 }
 
 export interface RevokeAll {
-  /** End the session of this device, too. */
+  /** Also end the session of this device. */
   includeThisDevice?: boolean;
 }
 
-/** Sign all other devices out, in one step that can't half happen. */
+/** Sign all other devices out, in one atomic step. */
 export function useRevokeAllSessions(): UseMutationResult<EndedSessionsView, Failing, RevokeAll | void, Rollback> {
   const place = usePlace();
   return useSessionMutation<EndedSessionsView, RevokeAll | void>(
@@ -276,7 +276,7 @@ function useSessionMutation<Data, Given>(
   return useMutation<Data, Failing, Given, Rollback>({
     mutationFn,
     onMutate: async (given) => {
-      // An answer that is on its way still has the device in it.
+      // A pending response still contains the device.
       await queries.cancelQueries({ queryKey: key });
       const before = queries.getQueryData<SessionListView>(key);
       if (before) {
@@ -302,7 +302,7 @@ export interface ChangePassword {
   newPassword: string;
 }
 
-/** Replace the password: the other devices are signed out, this one stays. */
+/** Change the password. The other devices are signed out. */
 export function useChangePassword(): UseMutationResult<EndedSessionsView, Failing, ChangePassword> {
   const { latchkey, queries, accountId } = usePlace();
   return useMutation<EndedSessionsView, Failing, ChangePassword>({
@@ -312,7 +312,7 @@ export function useChangePassword(): UseMutationResult<EndedSessionsView, Failin
   });
 }
 
-/** Ask for another address: it counts once the link in its mail was followed. */
+/** Request another address. The link in its email confirms it. */
 export function useChangeEmail(): UseMutationResult<void, Failing, string> {
   const { latchkey } = usePlace();
   return useMutation<void, Failing, string>({
@@ -337,7 +337,7 @@ export function useExports(): UseQueryResult<ExportListView, Failing> {
   });
 }
 
-/** One export, asked for again until it is done. `download_url` is good for five minutes: `refetch` makes another. */
+/** One export, polled until it is done. `download_url` works for five minutes; `refetch` gets a new one. */
 export function useExport(exportId: string | null | undefined): UseQueryResult<ExportView, Failing> {
   const { latchkey, accountId } = usePlace();
   return useQuery<ExportView, Failing>({
@@ -349,7 +349,7 @@ export function useExport(exportId: string | null | undefined): UseQueryResult<E
   });
 }
 
-/** Have all data put into one file. While one is under way, that one is the answer. */
+/** Start an export of all data. While one is running, returns that one. */
 export function useRequestExport(): UseMutationResult<ExportView, Failing, void> {
   const { latchkey, queries, accountId } = usePlace();
   return useMutation<ExportView, Failing, void>({
@@ -370,11 +370,11 @@ export function useRequestExport(): UseMutationResult<ExportView, Failing, void>
 }
 
 export interface DeleteMe {
-  /** Erase at once, without the days of grace. */
+  /** Erase immediately, without the grace period. */
   hard?: boolean;
 }
 
-/** Delete the account. Nobody is signed in afterwards. */
+/** Delete the account, which signs out. */
 export function useDeleteMe(): UseMutationResult<DeletionView, Failing, DeleteMe | void> {
   const { latchkey } = usePlace();
   return useMutation<DeletionView, Failing, DeleteMe | void>({
@@ -394,7 +394,7 @@ export interface Settings {
   getSessions(): Promise<SessionListView>;
   renameSession(sessionId: string, name: string): Promise<SessionView>;
   revokeSession(sessionId: string): Promise<void>;
-  /** All others; with `includeThisDevice` this one, too. */
+  /** All others; with `includeThisDevice` also this one. */
   revokeAllSessions(given?: RevokeAll): Promise<EndedSessionsView>;
   requestExport(): Promise<ExportView>;
   getExports(): Promise<ExportListView>;
@@ -404,7 +404,7 @@ export interface Settings {
   logout(): Promise<void>;
 }
 
-/** Everything of a settings page as plain calls, which go through the same cache as the single hooks. */
+/** All operations of a settings page as plain functions, with the same cache as the hooks. */
 export function useSettings(): Settings {
   const { latchkey, queries, accountId } = usePlace();
   const calls = {

@@ -1,12 +1,12 @@
 import type { Access } from "./access.js";
 import type { SignedOutReason } from "./errors.js";
 
-/** What the tabs of one browser tell each other. It stays in memory: nothing of it is ever stored. */
+/** Messages between the tabs of a browser. They are never stored. */
 export type TabMessage =
   | { kind: "access"; access: Access }
   | { kind: "ended"; sessionId: string; reason: SignedOutReason };
 
-/** What of the browser this needs; tests bring their own. */
+/** The browser APIs in use. Tests replace them. */
 export interface Platform {
   locks?: Pick<LockManager, "request"> | undefined;
   channel?: ((name: string) => BroadcastChannel) | undefined;
@@ -15,10 +15,10 @@ export interface Platform {
 const SETTLE_MS = 50;
 
 /**
- * One turn at a time: in this tab by a queue, among the tabs by a Web Lock.
+ * Mutual exclusion: by a queue within the tab, and by a Web Lock between tabs.
  *
- * Where there are no Web Locks, tabs may refresh at the same moment. The service is built for that:
- * within 30 seconds the same token gets the same successor.
+ * Without Web Locks, tabs may refresh at the same time. The service supports that: within 30 seconds
+ * the same token gets the same new token.
  */
 export class Tabs {
   private readonly channel: BroadcastChannel | undefined;
@@ -39,7 +39,7 @@ export class Tabs {
     this.channel?.postMessage(message);
   }
 
-  /** Run `work` when nobody else has the turn, after hearing what whoever had it has to say. */
+  /** Run `work` exclusively, after processing the messages of the previous holder. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.last.then(
       () => this.locked(work),
@@ -56,7 +56,7 @@ export class Tabs {
   private async locked<T>(work: () => Promise<T>): Promise<T> {
     const { locks } = this.platform;
     if (!locks) return work();
-    // Twice: at once if it is free, so that only those who had to wait also wait for the news.
+    // Twice: immediately if the lock is free, so that only waiting tabs also wait for messages.
     const free = await locks.request(this.name, { ifAvailable: true }, async (lock) => (lock ? { value: await work() } : null));
     if (free) return free.value;
     return locks.request(this.name, async () => {

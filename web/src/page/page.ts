@@ -1,4 +1,4 @@
-/** The page around the element: the doors in, and the pages that the mails' links lead to. */
+/** The page around the element: sign-in, registration, and targets of emailed links. */
 
 import type { ReportedSessionView } from "latchkey";
 import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage, wordsIn } from "../settings.js";
@@ -12,9 +12,9 @@ interface Door {
   go: keyof Words;
   done?: keyof Words;
   fields: Field[];
-  /** Where what is typed goes. */
+  /** The submit handler. */
   path?: string;
-  /** A mail's link leads here, and carries a token. */
+  /** An emailed link with a token leads here. */
   token?: boolean;
 }
 
@@ -51,18 +51,18 @@ class Page extends LitElement {
   private readonly words = WORDS[this.language];
   private inside = false;
   private settled = false;
-  /** Whether somebody is signed in could not be asked: a form to sign in would be the wrong question. */
+  /** The service could not be reached, so it is unknown whether somebody is signed in. */
   private unreached = false;
   private busy = false;
   private wrong: keyof Words | null = null;
   private done: keyof Words | null = null;
   private token = "";
-  /** Too many have guessed at this password: a code by mail goes with it. */
+  /** Too many wrong passwords: an emailed code is required too. */
   private coded = false;
-  /** The sign-in that a mail told of; null when it is not known any more. */
+  /** The reported sign-in, or null if it is no longer stored. */
   private reported: ReportedSessionView | null | undefined;
 
-  // In the light, where password managers look for forms.
+  // In the light DOM, where password managers look for forms.
   protected override createRenderRoot() {
     return this;
   }
@@ -73,7 +73,7 @@ class Page extends LitElement {
     // On their way while the service says who is here; the element sees to it if they don't come.
     Promise.resolve(wordsIn(this.language)).catch(() => {});
     this.token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
-    // It opens something: it stays neither in the address bar nor in the history.
+    // The token is a credential, so it is removed from the address bar and the history.
     if (this.token) history.replaceState(null, "", location.pathname);
     addEventListener("online", () => this.unreached && void this.settle());
     addEventListener("popstate", () => this.arrive());
@@ -114,12 +114,12 @@ class Page extends LitElement {
     try {
       this.reported = (await this.latchkey.getReportedSession({ headers: { "Latchkey-Token": this.token } })).session;
     } catch (error) {
-      // Whoever can't be shown what it is may still say that it was not theirs.
+      // The report is possible even if the sign-in can't be shown.
       if (reason(error) === "stale") this.wrong = "stale";
     }
   }
 
-  /** Signed in in another tab: this one is, too. */
+  /** Signed in in another tab, so this tab is signed in too. */
   private heard(): void {
     this.requestUpdate();
     if (this.inside || this.door.token || !this.latchkey.signedIn) return;
@@ -212,7 +212,7 @@ class Page extends LitElement {
     </p>`;
   }
 
-  /** Another link, for whom the present one is of no use. */
+  /** Request another link if this one is invalid. */
   private remedy(door: Door) {
     if (this.wrong === "codeFirst" || this.wrong === "codeWrong") {
       return html`<button class="link" type="button" @click=${(event: Event) => void this.sendCode(event)}>${this.words.sendCode}</button>`;

@@ -58,12 +58,11 @@ def _unwatched(_point: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """The flows, and what they need.
+    """The flow and its parts.
 
     elsewhere  data outside the table; a new kind is another entry
     sign       signs the receipt
-    passing    is told the name of each point that the work passes; nobody listens but tests that
-               kill a worker there, as with `flows.export_worker`
+    on_checkpoint  is called with the name of each step. Only tests use it, to kill the worker there
     """
 
     accounts: AccountStore
@@ -71,7 +70,7 @@ class Erasure:
     outbox: OutboxStore
     elsewhere: tuple[Elsewhere, ...]
     sign: Callable[[Receipt], str]
-    passing: Callable[[str], None] = _unwatched
+    on_checkpoint: Callable[[str], None] = _unwatched
 
     def erase(self, account_id: str, now: datetime) -> None:
         """Erase a due account, starting at the step that the last worker reached.
@@ -80,27 +79,27 @@ class Erasure:
 
         Raises ErasureHeldUp if it has to continue later.
         """
-        self.passing("received")
+        self.on_checkpoint("received")
         try:
             account = self._claimed(account_id, now)
         except AccountNotFound:
             return
         if account is None:
             return
-        self.passing("claimed")
+        self.on_checkpoint("claimed")
         self._erase_elsewhere(account, now)
         while self.deletions.erase_page(account_id):
-            self.passing("page_erased")
+            self.on_checkpoint("page_erased")
         while tokens := self.deletions.list_tokens(account_id):
             self.deletions.erase(account_id, tokens)
-            self.passing("tokens_erased")
+            self.on_checkpoint("tokens_erased")
         words = frozenset({account_id, email_key(account.email)})
         while keys := list(self.outbox.list_about(words, now)):
             messages = [(key, "queued_message") for key in keys[:ERASURE_PAGE_ITEMS]]
             self.deletions.erase(account_id, messages)
-            self.passing("messages_erased")
+            self.on_checkpoint("messages_erased")
         self._finish(account, now)
-        self.passing("finished")
+        self.on_checkpoint("finished")
 
     def start_due(self, now: datetime) -> int:
         """Send messages for accounts whose grace period is over or whose worker was lost.
@@ -136,9 +135,9 @@ class Erasure:
         waiting = []
         for place in self.elsewhere:
             self.deletions.note(account.id, place.kind, place.count(account.id))
-            self.passing("counted")
+            self.on_checkpoint("counted")
             waiting.append(place.remove_all(account.id, now))
-            self.passing("removed")
+            self.on_checkpoint("removed")
         if any(waiting):
             raise ErasureHeldUp
 
@@ -154,7 +153,7 @@ class Erasure:
             erased={**erased, "account": 1},
         )
         signed = self.sign(receipt)
-        self.passing("signed")
+        self.on_checkpoint("signed")
         context = _context(now)
         row = audit_row(Action.ACCOUNT_ERASED, account.audit, context, actor=SYSTEM_ACTOR)
         mail = AccountErased(

@@ -106,11 +106,10 @@ def _unwatched(_point: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportWorker:
-    """The flow, and what it needs.
+    """The flow and its parts.
 
-    passing  is told the name of each point that the work passes. In production nobody listens, and
-             no setting makes anybody listen: a test that kills a worker at a point brings its own
-             listener, in a process of its own (`tests/support/export_process.py`)
+    on_checkpoint  is called with the name of each step. Only tests use it, to kill the worker in a
+                   separate process (`tests/support/export_process.py`). No setting enables it
     """
 
     accounts: AccountStore
@@ -120,7 +119,7 @@ class ExportWorker:
     clock: Clock
     retention: timedelta
     segment_bytes: int = EXPORT_SEGMENT_BYTES
-    passing: Callable[[str], None] = _unwatched
+    on_checkpoint: Callable[[str], None] = _unwatched
 
     def work(self, work: Work) -> None:
         """Process an export as far as time allows: to its end, or to another message.
@@ -130,7 +129,7 @@ class ExportWorker:
         Raises ExportBusy or ExportLeaseLost if another worker has it, and errors of storage. The
         message must then be delivered again.
         """
-        self.passing("received")
+        self.on_checkpoint("received")
         now = self.clock.now()
         life = timedelta(seconds=work.seconds_left() + EXPORT_LEASE_MARGIN_SECONDS)
         export = self.exports.claim(
@@ -140,12 +139,12 @@ class ExportWorker:
             now=now,
             until=now + life,
         )
-        self.passing("claimed")
+        self.on_checkpoint("claimed")
         if export is None:
             self.files.delete_staged(work.export_id)
             return
         account = self._usable_account(work.account_id)
-        self.passing("account_read")
+        self.on_checkpoint("account_read")
         if account is None:
             self._give_up(export, None, FailureReason.ACCOUNT_CLOSED, work)
         elif export.attempts > EXPORT_MAX_ATTEMPTS:
@@ -196,9 +195,9 @@ class ExportWorker:
             expires_at=now + self.retention,
             effects=self._completed(export, account, work),
         )
-        self.passing("published")
+        self.on_checkpoint("published")
         self.files.delete_staged(export.id)
-        self.passing("swept")
+        self.on_checkpoint("swept")
 
     def _completed(self, export: Export, account: Account, work: Work) -> Effects:
         mail = ExportReady(account_id=account.id, export_id=export.id)
@@ -208,10 +207,10 @@ class ExportWorker:
         )
 
     def _hand_over(self, export: Export) -> None:
-        self.passing("time_up")
+        self.on_checkpoint("time_up")
         now = self.clock.now()
         self.exports.hand_over(export, now, Effects(outbox=(export_message(export, now),)))
-        self.passing("handed_over")
+        self.on_checkpoint("handed_over")
 
     def _give_up(
         self, export: Export, account: Account | None, reason: FailureReason, work: Work
@@ -236,7 +235,7 @@ class _Making:
         self._worker = worker
         self._account = account
         self._work = work
-        self._passing = worker.passing
+        self._on_checkpoint = worker.on_checkpoint
 
     # Collecting ------------------------------------------------------------------------------
 
@@ -247,11 +246,11 @@ class _Making:
                 self._collect_part(part)
 
     def _collect_part(self, part: Part) -> None:
-        self._passing("part_begun")
+        self._on_checkpoint("part_begun")
         rows: list[bytes] = []
         size = 0
         for row in part.rows(self._worker.sources, self._account, self.export.after):
-            self._passing("row_read")
+            self._on_checkpoint("row_read")
             rows.append(encode_row(row.content))
             size += len(rows[-1])
             out_of_time = self._work.seconds_left() < EXPORT_HAND_OVER_SECONDS
@@ -268,14 +267,14 @@ class _Making:
             self._stage(part, rows)
         self.export = replace(self.export, collected=(*self.export.collected, part.name))
         self._checkpoint(part, after=None, fraction=0)
-        self._passing("part_collected")
+        self._on_checkpoint("part_collected")
 
     def _stage(self, part: Part, rows: list[bytes]) -> None:
-        self._passing("segment_full")
+        self._on_checkpoint("segment_full")
         export, content = self.export, b"".join(rows)
         name = f"{len(export.segments):04d}-{export.lease_id}"
         self._worker.files.stage(export.id, name, content)
-        self._passing("segment_staged")
+        self._on_checkpoint("segment_staged")
         segment = Segment(part=part.name, name=name, rows=len(rows), size_bytes=len(content))
         self.export = replace(export, segments=(*export.segments, segment))
 
@@ -290,7 +289,7 @@ class _Making:
             progress=max(self.export.progress, percent),
         )
         self._worker.exports.checkpoint(self.export)
-        self._passing("checkpointed")
+        self._on_checkpoint("checkpointed")
 
     def _fraction(self, part: Part, row: Row) -> float:
         """Return the share of a long table that was read, by the time that it covers.
@@ -310,7 +309,7 @@ class _Making:
         """Record that everything is staged. Raises _OutOfTimeError."""
         if self.export.packed_at is not None:
             return
-        self._passing("all_collected")
+        self._on_checkpoint("all_collected")
         self.export = replace(
             self.export,
             packed_at=self._worker.clock.now(),
@@ -318,7 +317,7 @@ class _Making:
             progress=max(self.export.progress, _COLLECTED_PERCENT),
         )
         self._worker.exports.checkpoint(self.export)
-        self._passing("packing_begun")
+        self._on_checkpoint("packing_begun")
         seconds = self._size() / EXPORT_PACK_BYTES_PER_SECOND
         if self._work.seconds_left() < seconds + EXPORT_HAND_OVER_SECONDS:
             # A complete invocation is enough for EXPORT_MAX_SEGMENTS, so this happens once.
@@ -328,24 +327,24 @@ class _Making:
         """Write the archive. Returns its size and SHA-256. Raises ExportLeaseLost."""
         export, worker = self.export, self._worker
         archive = worker.files.write_archive(export.id)
-        self._passing("upload_begun")
+        self._on_checkpoint("upload_begun")
 
         def read(name: str) -> bytes:
-            self._passing("segment_read")
+            self._on_checkpoint("segment_read")
             return worker.files.read_staged(export.id, name)
 
         try:
             pack(export, read, archive, self._part_packed)
-            self._passing("archive_written")
+            self._on_checkpoint("archive_written")
             complete = archive.complete()
         except Exception:
             archive.abandon()
             raise
-        self._passing("archive_complete")
+        self._on_checkpoint("archive_complete")
         return complete
 
     def _part_packed(self, part: Part) -> None:
-        self._passing("part_packed")
+        self._on_checkpoint("part_packed")
         names = [p.name for p in PARTS]
         packed = names[: names.index(part.name) + 1]
         done = self._size(packed) / (self._size() or 1)
@@ -354,7 +353,7 @@ class _Making:
             self.export = replace(self.export, progress=percent)
             # Also checks the lease before any more work.
             self._worker.exports.checkpoint(self.export)
-            self._passing("packing_checkpointed")
+            self._on_checkpoint("packing_checkpointed")
 
     def _size(self, parts: list[str] | None = None) -> int:
         return sum(s.size_bytes for s in self.export.segments if parts is None or s.part in parts)

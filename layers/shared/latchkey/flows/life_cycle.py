@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeCycle:
-    """The flows, and what they need.
+    """The flow and its parts.
 
     grace       how long a deleted account can be restored
     restorable  whether the deletion email has a link to restore the account

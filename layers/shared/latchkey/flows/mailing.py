@@ -104,7 +104,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailing:
-    """The flow, and what it needs.
+    """The flow and its parts.
 
     link_base     the start of links: from the configuration, never from a request's Host
     service_name  the name of the service in emails

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionUpkeep:
-    """The flow, and what it needs.
+    """The flow and its parts.
 
     absolute_timeout  the maximum lifetime of a session
     """

@@ -67,7 +67,7 @@ class RotatedPeppers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKeys:
-    """The flow, and what it needs.
+    """The flow and its parts.
 
     epoch  keys of an earlier epoch are not trusted
     """

@@ -77,7 +77,7 @@ class LoginAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttling:
-    """The flows, and what they need.
+    """The flow and its parts.
 
     factor  multiplies every limit; 1 except for load tests
     """
