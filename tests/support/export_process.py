@@ -90,7 +90,7 @@ class WatchedFiles:
 
     def __init__(self, files: ExportFiles, on_checkpoint: Callable[[str], None]) -> None:
         self._files = files
-        self._on_checkpoint = passing
+        self._on_checkpoint = on_checkpoint
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
