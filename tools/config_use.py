@@ -158,7 +158,7 @@ def _variables() -> dict[str, frozenset[str]]:
     found = {str(keyword.arg): frozenset(_read(keyword.value)) for keyword in calls[0].keywords}
     # Made before the call.
     found["allowed_origins"] = frozenset({"ALLOWED_ORIGINS"})
-    # Every variable with a prefix is one. Who needs which is told by the queues it may send to.
+    # Every variable with a prefix. A function needs those of the queues that it may send to.
     found["queue_urls"] = frozenset()
     return found
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from latchkey.domain.errors import DomainError
 
 ADVICE = {
-    "LAST_ADMINISTRATOR": "Make somebody else an administrator first.",
+    "LAST_ADMINISTRATOR": "Make another account an administrator first.",
     "REVOCATION_NOT_CONFIRMED": "Send the filter alone, show the count, then add `confirmation`.",
     "ERASURE_STARTED": "Do not repeat the request. The erasure can't be stopped.",
     "VALIDATION_ERROR": "Show each of `details` at its field. Do not repeat the same request.",

@@ -82,7 +82,7 @@ def leftovers(account: Account, plan: Plan) -> Iterator[Finding]:
     if names:
         yield warning(
             f"Parameter Store has keys of an earlier stack {plan.stack}: "
-            f"{', '.join(sorted(names))}. The new stack goes on with them; "
+            f"{', '.join(sorted(names))}. The new stack uses them; "
             "`make teardown` removes them."
         )
     made = re.compile(rf"{re.escape(plan.stack)}-(Audit)?Table-[A-Z0-9]+")

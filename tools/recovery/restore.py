@@ -129,7 +129,7 @@ class Restoring:
         self.report = Report()
 
     def run(self, copy: Iterable[Item], *, really: bool) -> Report:
-        """Restore everybody whom the audit trail allows. Can be repeated.
+        """Restore all accounts that the audit trail allows. Can be repeated.
 
         really  write; without it only the report is made
         """

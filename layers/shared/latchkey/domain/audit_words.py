@@ -1,6 +1,6 @@
 """What a person reads in their own history: words for each action, in each language.
 
-They say what happened, never who did it: that is told from the row's actor.
+They describe the action. The actor is added from the row.
 """
 
 from __future__ import annotations

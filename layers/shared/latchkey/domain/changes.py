@@ -1,7 +1,7 @@
-"""What a flow decides to change, beside its audit rows and messages (`domain.effects`).
+"""The changes that a flow decides, beside audit rows and messages (`domain.effects`).
 
-A flow hands these to a store, which writes all of them in one transaction or none. Attribute names
-and encodings are storage's.
+A store writes all changes of a flow in one transaction, or none. It knows the attribute names and
+encodings.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """An account as it was read, and as it will be; fields that are equal are not written.
+    """An account before and after a change. Unchanged fields are not written.
 
-    Its counters (`version`, `session_version`, `sign_in_epoch`) are storage's to raise. An email
-    address that changes takes its claim along; the number of administrators follows.
+    Storage increments its counters (`version`, `session_version`, `sign_in_epoch`). A changed
+    address moves its claim, and the number of administrators is updated.
     """
 
     before: Account
@@ -36,21 +36,21 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True)
 class TokenRedeemed:
-    """A single-use token is used up. Refused if it is used already."""
+    """A single-use token is redeemed. Refused if it is already used."""
 
     token: SingleUseToken
 
 
 @dataclass(frozen=True, slots=True)
 class CodeUsed:
-    """A mailed code is used up. Refused if it is used already."""
+    """An emailed code is redeemed. Refused if it is already used."""
 
     code: MailedCode
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSeen:
-    """A device is known to an account from now on."""
+    """A device becomes a known device of an account."""
 
     account_id: str
     device_id: str
@@ -59,7 +59,7 @@ class DeviceSeen:
 
 @dataclass(frozen=True, slots=True)
 class DeviceForgotten:
-    """A device is new to an account again."""
+    """A device becomes unknown to an account."""
 
     account_id: str
     device_id: str
@@ -67,7 +67,7 @@ class DeviceForgotten:
 
 @dataclass(frozen=True, slots=True)
 class UploadUsed:
-    """An upload became the avatar, or no picture. Refused if its slot has another upload."""
+    """An upload became the avatar, or was unusable. Refused if its slot has another upload."""
 
     upload: AvatarUpload
     slot: int
@@ -75,10 +75,10 @@ class UploadUsed:
 
 @dataclass(frozen=True, slots=True)
 class KeyUsed:
-    """An idempotency key is tied to what its request created. Refused if it is used already.
+    """An idempotency key is claimed for the result of its request. Refused if it is already used.
 
-    owner    an account id; None for a registration, where nobody is signed in
-    created  a dataclass with its id and plain facts; never a credential
+    owner    an account id; None for a registration
+    created  a dataclass with the result's id and plain facts; never a credential
     """
 
     owner: str | None
@@ -89,7 +89,7 @@ class KeyUsed:
 
 @dataclass(frozen=True, slots=True)
 class ConsentDecided:
-    """A decision is added to the history of consents."""
+    """A consent is added to the history."""
 
     account_id: str
     consent: Consent
@@ -97,33 +97,33 @@ class ConsentDecided:
 
 @dataclass(frozen=True, slots=True)
 class DeletionScheduled:
-    """An account will be erased."""
+    """The erasure of an account is ordered."""
 
     deletion: Deletion
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionCancelled:
-    """An account will not be erased."""
+    """The erasure of an account is cancelled."""
 
     account_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRequired:
-    """Nothing of the session changes, but it must not have ended, nor lost its role."""
+    """The session is unchanged, but must not have ended or lost its role."""
 
     session: Session
 
 
 @dataclass(frozen=True, slots=True)
 class AccountKept:
-    """Nothing of the account changes, but its erasure must not have begun.
+    """The account is unchanged, but its erasure must not have begun.
 
-    It belongs to each transaction that writes something for an account and changes neither the
-    account nor one of its sessions.
+    Add it to each transaction that writes something for an account and changes neither the account
+    nor one of its sessions.
 
-    account_id  None for nobody: never refused, at the same cost
+    account_id  None without an account: never refused, at the same cost
     """
 
     account_id: str | None
@@ -145,4 +145,4 @@ type Change = (
 
 
 class ChangeRefused(Exception):
-    """A condition of one of the changes did not hold, and none of them was written."""
+    """The condition of a change did not hold. None of the changes was written."""

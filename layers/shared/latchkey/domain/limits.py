@@ -308,104 +308,104 @@ NEW_DEVICE_MAIL = Allowance(per_hour=3, per_day=10)
 email of an hour or day says that further sign-ins are only in the history. Our choice."""
 
 REDEEM_PER_ADDRESS = Quota(name="redeem", amount=60, window_seconds=15 * _MINUTE)
-"""Links that are redeemed: their tokens can't be guessed, but looking one up costs a read."""
+"""Attempts at links. Tokens can't be guessed, but a lookup costs a read."""
 
 # Signing keys --------------------------------------------------------------------------------
 
 KEY_CACHE_SECONDS = 300
-"""How long a warm function uses the keys that it has read before it asks again, at most: it asks
-after half of this or later, by chance. 1,200 environments ask 5 times a second; SSM answers 40."""
+"""The maximum age of cached keys. A warm function reads them again at a random age from half of
+this. 1,200 environments read 5 times a second; SSM allows 40."""
 
 KEY_REREAD_SECONDS = 30
-"""Between two reads for an id that is not known, or after a read that failed; doubles each time."""
+"""The first pause between reads for an unknown id, or after a failed read. It doubles each time."""
 
 KEY_RETRY_MAX_SECONDS = 120
-"""What the pauses after failed reads double up to: of 1,200 environments without an answer 13 ask
-in a second, and each asks 8 times before a new key signs."""
+"""The maximum pause after failed reads. Of 1,200 environments 13 read per second, and each reads 8
+times before a new key signs."""
 
 KEY_STALE_SECONDS = 24 * 3600
-"""How long keys are used while SSM can not be read. They are good for a month; a day is longer than
-any outage of SSM that AWS has reported."""
+"""How long cached keys are used while SSM can't be read. Keys are valid for a month. A day is
+longer than any reported outage of SSM."""
 
 KEY_FIRST_READ_SECONDS = 3
-"""How long a function without keys tries to read them. It notices in time to answer 503 within the
-10 seconds that a function has, though the last attempt may hang for two more."""
+"""How long a function without keys retries. Even if the last attempt hangs for two more seconds, a
+503 is possible within the function's 10."""
 
 KEY_MANAGER_ATTEMPTS = 3
-"""Of the function that makes and rotates keys, for each request: it keeps no copy to go on with."""
+"""Attempts per request of the function that rotates keys, which has no cache."""
 
 KEY_ACTIVATION_DELAY_SECONDS = 3 * KEY_CACHE_SECONDS
 """A new key signs only when every cache that lacks it has run out: ours, then that of a client of
 the key set which asked in the last second of ours, and as much again for clocks and slow caches."""
 
 KEYS_MAX = 5
-"""A parameter takes 4 KB, a key 600 bytes of it. Two are live at most unless somebody hurries."""
+"""A parameter has 4 KB, a key 600 bytes. At most two are live without forced rotations."""
 
 PEPPER_ROTATION_DAYS = 90
-"""How long new refresh tokens and links are made with one pepper. Nobody notices: an old one is
-accepted as long as a token or link that it made can be good."""
+"""How long one pepper makes new refresh tokens and links. An old one is accepted as long as its
+tokens and links can be valid."""
 
 PEPPERS_MAX = 8
 """A parameter takes 4 KB, a pepper 200 bytes of it. Three are live at most unless somebody hurries
 or sessions may be idle for half a year."""
 
 KEY_LEASE_SECONDS = 30
-"""The function's timeout: who holds the lease longer than that is dead."""
+"""The function's timeout. A holder of an older lease has crashed."""
 
 KEY_WAIT_SECONDS = 20
-"""For somebody else to finish with the keys, which takes a second: within the function's time."""
+"""How long to wait for another invocation, which takes a second. Within the function's timeout."""
 
 # Audit trail ---------------------------------------------------------------------------------
 
 AUDIT_RETENTION_DEFAULT_DAYS = 365
-"""The template's default: a year of what happened to one's account."""
+"""The template's default: a year of history."""
 
 AUDIT_INDEX_SHARDS = 4
-"""A day's index is this many partitions: 4,000 changes a second before an index slows sign-ins."""
+"""Index partitions per day. They allow 4,000 changes per second."""
 
 AUDIT_CHAINS = 4
-"""Chains that grow side by side. Never change it: a row's chain follows from it."""
+"""Parallel chains. Never change it, because it determines the chain of a row."""
 
 AUDIT_BLOCK_MAX_ROWS = 500
 """A block of 500 entries has 60 KB, an item at most 400; a stream's batch brings up to 500."""
 
 AUDIT_BLOCK_MAX_KEY_BYTES = 250_000
-"""Of all the keys in a block. Ours have 60; somebody else's row could have one of 3 KB, 500 rows
-more than the 400 KB of an item."""
+"""Of all keys in a block. Ours have 60 bytes. 500 foreign rows with keys of 3 KB would exceed the
+400 KB of an item."""
 
 AUDIT_STREAM_SECONDS = 24 * 3600
-"""How long DynamoDB keeps a stream's records: nothing older comes again."""
+"""How long DynamoDB keeps stream records. Older ones are not delivered again."""
 
 AUDIT_SEARCH_DAYS = 31
-"""Days that one page of a search walks back: 124 small reads at most, if nothing is found."""
+"""Days per page of a search: at most 124 small reads if nothing is found."""
 
 AUDIT_CHAIN_ATTEMPTS = 50
-"""Every lost attempt is somebody else's block: as many as chainers could ever be at it at once."""
+"""Each lost attempt is a block of another invocation: the maximum number of parallel ones."""
 
 AUDIT_ANCHOR_REPEAT_SECONDS = 3600
-"""Twelve runs of the schedule: an anchor that is lost an hour long is somebody's to look at."""
+"""Twelve runs of the schedule. A longer failure needs an operator."""
 
 AUDIT_ARCHIVE_DELAY_SECONDS = 3600
-"""What is archived is a finished past; and long before the first row expires (7 days at least)."""
+"""Rows are complete by then, and none has expired (7 days at least)."""
 
 AUDIT_ARCHIVE_SEGMENT_ROWS = 10_000
 """5 MB of lines in memory, half a megabyte compressed."""
 
 AUDIT_CLOCK_SKEW_SECONDS = 30
-"""How far the clocks of two Lambdas may be apart. AWS keeps them within one second."""
+"""The allowed difference of two clocks. AWS keeps them within one second."""
 # Exports -------------------------------------------------------------------------------------
 
 EXPORT_LINK_SECONDS = 300
-"""How long a download link is good for: enough to start a download, and not to pass it on."""
+"""The lifetime of a download link: enough to start a download, too short to share."""
 
 EXPORT_LINKS_PER_TRANSACTION = 50
 """Links recorded together. A transaction takes 100 actions, and the audit row is one of them."""
 
 EXPORT_HISTORY_DAYS = 90
-"""How long an export is listed after its request; its file goes sooner (`EXPORT_DAYS`)."""
+"""How long an export is listed after its request. Its file is deleted earlier (`EXPORT_DAYS`)."""
 
 EXPORT_SEGMENT_BYTES = 4 * 1024 * 1024
-"""Rows that are staged at once: the work that a killed worker loses, and half of its memory."""
+"""The size of a segment: the work that a crash loses, and half of the worker's memory."""
 
 EXPORT_MAX_SEGMENTS = 100
 """400 MiB of rows, 950,000 of the audit trail: what one invocation can pack in 100 seconds."""
@@ -415,22 +415,22 @@ EXPORT_PACK_BYTES_PER_SECOND = 4 * 1024 * 1024
 S3 have to fit in, too. Source: `benchmarks/exports.py`."""
 
 EXPORT_POLL_SECONDS = 3
-"""What a client is asked to wait between two looks at an export: most are ready by the second."""
+"""The polling interval of an export. Most are ready at the second poll."""
 
 EXPORT_WORKER_LEASE_SECONDS = 130
 """On a message: the worker's timeout (120) and a margin; the queue hides a message for 720."""
 
 EXPORT_HAND_OVER_SECONDS = 15
-"""What a worker keeps of its time to stage what it has, write the checkpoint and pass on."""
+"""The time a worker reserves to stage its rows, write the checkpoint and continue in a message."""
 
 EXPORT_MAX_ATTEMPTS = 5
-"""Claims without any progress before an export is given up. As the queue's maxReceiveCount."""
+"""Claims without progress before an export fails. The queue's maxReceiveCount."""
 
 EXPORT_LEASE_MARGIN_SECONDS = 10
 """Beyond the worker's own remaining time: Lambda has ended it before its lease ends."""
 
 EXPORT_REQUEUE_AFTER_SECONDS = 900
-"""When cleanup takes an export's message for lost: longer than the queue hides one (720)."""
+"""When cleanup treats an export's message as lost: longer than the queue hides it (720)."""
 
 S3_PART_BYTES = 8 * 1024 * 1024
 """Of a multipart upload. S3 takes 5 MiB or more, and 10,000 of them: archives up to 78 GiB."""
@@ -438,68 +438,68 @@ S3_PART_BYTES = 8 * 1024 * 1024
 # Cleanup -------------------------------------------------------------------------------------
 
 CLEANUP_LEASE_SECONDS = 300
-"""The function's timeout: who holds a lease longer than that is dead."""
+"""The function's timeout. A holder of an older lease has crashed."""
 # The administrators' desk ---------------------------------------------------------------------
 
 SEARCH_ROUNDS = 10
-"""Pages of keys that one page of a search looks through for what its filter wants."""
+"""Pages of keys that one page of a search reads for its filter."""
 
 REVOCATION_SAMPLE = 10
-"""Sessions that a dry run shows."""
+"""The sample of a dry run."""
 
 REVOCATION_PAGES = 13
-"""Pages of 100 sessions that one request looks through: what 19 seconds are enough for."""
+"""Pages of 100 sessions per request, which fit into 19 seconds."""
 
 REVOCATION_CONFIRMATION_SECONDS = 600
-"""How long what a dry run has shown can be ordered: later, it may be something else."""
+"""The lifetime of a confirmation. Later the filter may match other sessions."""
 
 # Erasing accounts ----------------------------------------------------------------------------
 
 ERASURE_PAGE_ITEMS = 99
-"""What one transaction erases, beside the count of it: DynamoDB takes 100 actions."""
+"""Items per transaction, plus their count: DynamoDB allows 100 actions."""
 
 ERASURE_LEASE_SECONDS = 130
 """On a message: the worker's timeout (120) and a margin; the queue hides a message for 720."""
 
 ERASURE_LOOK_AGAIN_SECONDS = 900
-"""When the schedule takes an erasure's message for lost: longer than the queue hides one."""
+"""When the schedule treats an erasure's message as lost: longer than the queue hides it."""
 
 # Storage -------------------------------------------------------------------------------------
 
 TRANSACTION_ATTEMPTS = 5
-"""Conflicts are with ourselves and short: the four pauses between them take 1.5 s at most."""
+"""Conflicts are between our own requests and short. The four pauses take at most 1.5 s."""
 
 UNAVAILABLE_RETRY_AFTER_SECONDS = 2
-"""What a 503 asks the client to wait; throttling of a partition passes within seconds."""
+"""The Retry-After of a 503. Throttling of a partition ends within seconds."""
 
 # The outbox ----------------------------------------------------------------------------------
 
 HEARTBEAT_RETENTION_DAYS = 1
-"""As long as a stream keeps its records: an older heartbeat reaches nobody."""
+"""The retention of a stream. An older heartbeat has no effect."""
 
 CLEANUP_INTERVAL_MINUTES = 5
 """The schedule of cleanup, as the template has it. Each run sends a heartbeat."""
 
 OUTBOX_RETENTION_DAYS = 3
-"""A message that could not be worked on for so long is worth nothing; what it says disappears."""
+"""A message that was not processed for that long is useless, and its content is removed."""
 
 OUTBOX_OVERDUE_SECONDS = 30 * 60
-"""Five deliveries, 270 seconds apart at most, are over by then: what is still there was lost."""
+"""Five deliveries, at most 270 seconds apart, are over by then. Remaining messages were lost."""
 
 OUTBOX_SWEEP_HOURS = 24
-"""How far back overdue messages are looked for: as long as a stream keeps its records."""
+"""How far back overdue messages are searched: the retention of a stream."""
 
 OUTBOX_ATTEMPTS_MAX = 25
-"""Five rounds of five deliveries: an outage of hours is survived, a poisoned message given up."""
+"""Five rounds of five deliveries: covers an outage of hours, but ends for a failing message."""
 
 MAIL_EVENT_DAYS = 14
-"""As long as a queue keeps an event of SES: none comes later. Source: the queue's retention."""
+"""The retention of the queue of SES events. None is delivered later."""
 
 MAIL_RATE_DELAY_SECONDS = 60
-"""SES limits mails a second. What exceeds the rate waits until the present queue has gone out."""
+"""SES limits emails per second. Emails above the rate wait for the current queue."""
 
 MAIL_QUOTA_DELAY_SECONDS = 600
-"""SES limits mails in 24 hours, counted anew with every mail: it is worth asking now and then."""
+"""SES limits emails in a sliding window of 24 hours, so a retry may succeed at any time."""
 
 POSTPONED_MAX_SECONDS = 900
 """The longest delay of a message. Source: SQS, SendMessage, DelaySeconds."""
@@ -507,10 +507,10 @@ POSTPONED_MAX_SECONDS = 900
 # Mails and their links -----------------------------------------------------------------------
 
 VERIFY_EMAIL_HOURS = 24
-"""Long enough to be found the next morning. Our choice."""
+"""Long enough for the next morning. Our choice."""
 
 RESET_PASSWORD_MINUTES = 60
 """OWASP Forgot Password Cheat Sheet: short. An hour survives a slow mail server."""
 
 OBJECTION_DAYS = 7
-""""This wasn't me" and the undoing of a changed address: somebody may be on holiday."""
+""""This wasn't me" and the undo of a changed address: the owner may be on holiday."""

@@ -59,17 +59,17 @@ class SessionEnding:
     ) -> Sequence[Session]:
         """End the sessions of a decision, all or none of them.
 
-        A sign-in that is in flight starts no session afterwards (`Account.sign_in_epoch`).
+        A sign-in in flight starts no session afterwards (`Account.sign_in_epoch`).
 
         decide  gets the account and its active sessions, and again after each lost race. It may
                 raise to refuse
-        caller  who asks for it with a session of this account: the session must still be active,
-                so that a request from a device that is being signed out has no effect
+        caller  the caller, if authenticated by this account: the session must still be active,
+                so that a request of a signed-out device has no effect
 
-        Returns the sessions that it ended.
+        Returns the ended sessions.
 
         Raises AccountNotFound if the account is gone or being erased, and SessionRevoked and its
-        kind when the caller's own session is not active any more.
+        subclasses if the caller's own session is no longer active.
         """
 
         def attempt() -> Sequence[Session] | Conflict:

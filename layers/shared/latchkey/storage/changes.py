@@ -1,4 +1,4 @@
-"""Changes as writes: the members that several stores put into their transactions."""
+"""Encodes changes as writes that several stores add to their transactions."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _write_of(change: changes.Change) -> Write:  # noqa: C901 - one case for eac
 
 
 def redeem(token: SingleUseToken) -> Delete:
-    """Use a token up. Of two that redeem it, one transaction is cancelled."""
+    """Return the write that redeems a token. Of two, one transaction is cancelled."""
     return Delete(keys.single_use_token(token.id), EXISTS)
 
 
@@ -81,7 +81,7 @@ def still_active(session: Session) -> Check:
 
 
 def upload_used(upload: AvatarUpload, slot: int) -> Delete:
-    """Free the slot of an upload. Of two that use it, one transaction is cancelled."""
+    """Return the write that frees an upload's slot. Of two, one transaction is cancelled."""
     return Delete(keys.avatar_upload(upload.account_id, slot), equals("id", upload.id))
 
 
@@ -92,7 +92,7 @@ def _device_seen(account_id: str, device_id: str, at: datetime) -> Put:
 
 
 def _key_used(used: changes.KeyUsed) -> Put:
-    """Condition: nobody has used the key, or not for IDEMPOTENCY_RETENTION_HOURS."""
+    """Condition: the key is unused, or was used more than IDEMPOTENCY_RETENTION_HOURS ago."""
     expires_at = used.at + timedelta(hours=IDEMPOTENCY_RETENTION_HOURS)
     attributes: Item = {
         "fingerprint": used.key.fingerprint,
@@ -114,7 +114,7 @@ def _deletion_scheduled(deletion: Deletion) -> Put:
 
 
 def look_at(at: datetime, account_id: str) -> Item:
-    """Return the attributes by which the schedule finds a deletion."""
+    """Return the index attributes of a deletion."""
     return {
         "look_at": to_milliseconds(at),
         "gsi1pk": keys.PURGE_DUE,
@@ -126,15 +126,15 @@ def look_at(at: datetime, account_id: str) -> Item:
 
 
 def account_changed(change: AccountChange, *, ending: bool = False) -> list[Write]:
-    """Write the account's part of a transaction that changes its state or its sessions.
+    """Return the account's writes of a transaction that changes its status or its sessions.
 
-    ending  the transaction ends sessions: sign-ins that are in flight start none
+    ending  the transaction ends sessions: sign-ins in flight start none
 
     Cost       2 WRU; 2 more for the number of administrators, and 4 for an address that changes
-    Condition  the set of the account's sessions is still the one that the account was read with;
+    Condition  the set of the account's sessions is unchanged since the account was read;
                its erasure has not begun; one administrator is left; both addresses are the
                account's own
-    Race       a sign-in that commits in between cancels the transaction: read again, decide again
+    Race       a sign-in in between cancels the transaction: read again and decide again
     """
     return [
         sessions_changing(change.before, _difference(change), ending=ending),
@@ -160,7 +160,7 @@ def sessions_changing(
 
 
 def index_attributes(account: Account) -> dict[str, Value]:
-    """Return an account's attributes in the indexes: by state, and by address.
+    """Return the index attributes of an account: by status and by address.
 
     Cost  1 WRU for each index, where it changes
     """
@@ -174,10 +174,10 @@ def index_attributes(account: Account) -> dict[str, Value]:
 
 
 def admin_count_update(before: Account, after: Account) -> list[Write]:
-    """Keep the number of administrators who can work.
+    """Return the write that updates the number of active administrators.
 
     Cost       2 WRU, and nothing when the change concerns no administrator
-    Condition  one is left
+    Condition  at least one remains
     Race       of two administrators who remove each other, one transaction is cancelled
     """
     change = after.is_working_admin - before.is_working_admin
@@ -188,14 +188,14 @@ def admin_count_update(before: Account, after: Account) -> list[Write]:
 
 
 def _difference(change: AccountChange) -> Item:
-    """Return the attributes that differ; a field that is cleared becomes null."""
+    """Return the attributes that differ. A cleared field becomes null."""
     old = to_item(change.before) | index_attributes(change.before)
     new = to_item(change.after) | index_attributes(change.after)
     return {name: new.get(name) for name in {**old, **new} if old.get(name) != new.get(name)}
 
 
 def _addresses_swapped(change: AccountChange) -> list[Write]:
-    """Give an account an address back that is reserved for it, and free the present one."""
+    """Return the writes that restore a reserved address and free the current one."""
     left, back = email_key(change.before.email), email_key(change.after.email)
     if left == back:
         return []

@@ -1,4 +1,4 @@
-"""The check that keeps what is written for an account from outliving the account."""
+"""Checks that prevent writes for an account after its erasure has begun."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Put, Table
 
 NOT_ERASING = EXISTS & Compare("status", "<>", AccountStatus.ERASING.value)
-"""Of an account's item: it is there, and its erasure has not begun."""
+"""The account's item exists, and its erasure has not begun."""
 
 _NOBODY = "nobody"
 
 
 def not_erasing(account_id: str | None) -> Check:
-    """Make the check that an account is there and is not being erased.
+    """Return the check that an account exists and is not being erased.
 
-    It belongs to each transaction that writes something for an account and changes neither the
-    account nor one of its sessions: a message, a link, a code, an upload. An erasure lists these
-    after it has fenced the account off, so that it finds all of them.
+    Add it to each transaction that writes something for an account and changes neither the account
+    nor one of its sessions: a message, a link, a code, an upload. An erasure lists these items
+    after it has begun, so it finds all of them.
 
-    account_id  None for nobody: the check always holds and costs the same
+    account_id  None without an account: the check always holds and costs the same
 
     Cost  2 WRU
     """
@@ -35,7 +35,7 @@ def not_erasing(account_id: str | None) -> Check:
 
 
 def put_for_account(table: Table, account_id: str, put: Put) -> None:
-    """Write one item for an account. Raises AccountNotFound if it is gone or being erased."""
+    """Write one item for an account. Raises AccountNotFound if it is erased or being erased."""
     check = not_erasing(account_id)
     try:
         table.transact([check, put])

@@ -77,7 +77,7 @@ class MailSuppressionStore:
         Condition    the address was not reported before; nor did it bounce before, if this is a
                      bounce; it was not allowed again since; and the account is as it was read
         Race         of two deliveries of one event one writes the row. An account that changes
-                     meanwhile raises ConditionFailed: the event comes again
+                     meanwhile raises ConditionFailed: the event is delivered again
         """
         key = keys.mail_suppression(account.id, email_key(suppression.address))
         later = Lacks("allowed_at") | Compare("allowed_at", "<", to_milliseconds(suppression.since))

@@ -359,7 +359,7 @@ class SessionStore:
 
 
 def begin(session: Session) -> Put:
-    """Make the write that begins a session, for the transaction that creates its account, too.
+    """Return the write that starts a session, also for the transaction of a registration.
 
     Cost  2 WRU, and 1 for each of its two indexes
     """
