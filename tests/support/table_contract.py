@@ -52,7 +52,7 @@ def attributes(item):
 
 
 class TableContract:
-    """Every engine's behaviour."""
+    """Every engine's behavior."""
 
     @pytest.fixture
     def partition(self):

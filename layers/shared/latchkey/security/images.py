@@ -33,7 +33,7 @@ def to_avatar(content: bytes) -> bytes:
     """Return a square WebP of at most AVATAR_SIDE_PIXELS.
 
     The middle square is cut out and scaled down. A smaller picture keeps its size. The first frame
-    of an animation is used. Transparency is kept, colour profiles are not.
+    of an animation is used. Transparency is kept, color profiles are not.
 
     Raises UnusablePicture, whose reason names the failed check.
     """

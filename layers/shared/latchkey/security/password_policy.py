@@ -51,7 +51,7 @@ _KEYS = tuple(
     for layout in _LAYOUTS
 )
 _WALK_SHARE = 0.85
-"""The share of steps of a keyboard walk that go to a neighbouring key or stay."""
+"""The share of steps of a keyboard walk that go to a neighboring key or stay."""
 
 _PART_MIN_CHARACTERS = 3
 """Shorter parts of names occur in many words."""
@@ -161,7 +161,7 @@ def _bounded(text: str) -> str:
 
 
 def is_walk(password: str) -> bool:
-    """Return whether a password is a keyboard walk: along neighbours, or with interleaved rows."""
+    """Return whether a password is a keyboard walk: along neighbors, or with interleaved rows."""
     text = [c for c in password.casefold() if not c.isspace()]
     return any(_walks(text, keys) or _interleaves(text, keys) for keys in _KEYS)
 
