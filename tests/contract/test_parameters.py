@@ -17,8 +17,13 @@ from tools.deployable import variables_are_given
 from tools.template import ROOT, functions, load
 
 PARAMETERS = sorted(load()["Parameters"])
-OF_LIBRARIES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
-"""Variables that Powertools and the logging of Lambda read, beside `config.py`."""
+NOT_OF_CONFIG = {
+    "LOG_LEVEL": "Powertools reads it",
+    "POWERTOOLS_METRICS_NAMESPACE": "Powertools reads it",
+    "POWERTOOLS_SERVICE_NAME": "Powertools reads it",
+    "RELEASE": "changes the properties, so that SAM publishes a version",
+}
+"""Variables that `config.py` does not read, and why they are set."""
 
 
 def groups():
@@ -81,7 +86,8 @@ def test_the_template_sets_every_variable_that_the_code_reads():
 def test_the_code_reads_every_variable_that_the_template_sets():
     given = global_variables().union(*own_variables().values())
     queues = {name for name in given if name.startswith("QUEUE_URL_")}
-    assert given - queues - OF_LIBRARIES == config_use.known()
+    assert given - queues - NOT_OF_CONFIG.keys() == config_use.known()
+    assert NOT_OF_CONFIG.keys() <= given
 
 
 def test_a_variable_that_only_the_code_knows_breaks_the_rule(monkeypatch):

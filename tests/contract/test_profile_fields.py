@@ -12,6 +12,7 @@ import re
 import pytest
 
 from latchkey.domain.account import Account
+from latchkey.domain.request import PublicUrls
 from latchkey.flows.export_parts import PROFILE_FIELDS
 from latchkey.http.bodies.profile import ProfileBody
 from latchkey.http.views.accounts import AccountView
@@ -33,6 +34,7 @@ SAMPLES: dict[str, str | int] = {
 }
 """A valid value of each field, different from every other's."""
 
+URLS = PublicUrls(public_url="", allowed_origins=frozenset(), media_url="")
 TYPES = (ROOT / "clients/typescript/src/generated/types.gen.ts").read_text()
 PAGE = (ROOT / "web/src/sections/profile.ts").read_text()
 
@@ -69,7 +71,7 @@ def test_the_account_stores_the_field(field):
 def test_the_view_shows_the_field(field):
     shown = {each.name for each in dataclasses.fields(AccountView)}
     assert field in shown, "add it to AccountView in http/views/accounts.py"
-    view = AccountView.of(an_account(**{field: SAMPLES[field]}))
+    view = AccountView.of(an_account(**{field: SAMPLES[field]}), URLS)
     assert getattr(view, field) == SAMPLES[field], "copy it in AccountView.of"
 
 
