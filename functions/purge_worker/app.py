@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.effects import Queue
+from latchkey.domain.ids import AccountId
 from latchkey.domain.limits import ERASURE_LEASE_SECONDS
 from latchkey.events.workers import worker
 from latchkey.wiring.storage import clock
@@ -20,4 +21,4 @@ if TYPE_CHECKING:
 @worker(queue=Queue.PURGE, lease=timedelta(seconds=ERASURE_LEASE_SECONDS), needs=(erasure, clock))
 def handler(message: OutboxMessage, flow: Erasure, clock: Clock) -> None:
     """Erase one account, starting at the step that the last invocation reached."""
-    flow.erase(str(message.body["account_id"]), clock.now())
+    flow.erase(AccountId(str(message.body["account_id"])), clock.now())

@@ -6,6 +6,7 @@ import contextlib
 
 import pytest
 
+from latchkey.domain.ids import AccountId
 from latchkey.storage import keys
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import ABSENT, Change, Check, Delete, Put, Query, Update
@@ -13,7 +14,7 @@ from latchkey.wiring import storage
 from tests.support.granted_table import GrantedTable, NotGrantedError, running
 from tests.support.service import InProcessService
 
-ACCOUNT = keys.account("usr_1")
+ACCOUNT = keys.account(AccountId("usr_1"))
 CLAIM = keys.email_claim("ada@example.com")
 BLOCK = keys.audit_block(0, 1)
 

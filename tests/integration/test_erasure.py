@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from latchkey.domain.ids import AccountId
 from latchkey.storage import keys
 from tests.support.api import PASSWORD, until_available
 from tests.support.pictures import multipart, png
@@ -105,7 +106,7 @@ class Canary:
         table, note = self.stack.table_name, f"of {self.email} at {self.ip}"
         dynamodb = self.stack.client("dynamodb")
         for numbers in batched(range(count), 25, strict=False):
-            ours = [keys.consent(self.id, f"con_{number:026}") for number in numbers]
+            ours = [keys.consent(AccountId(self.id), f"con_{number:026}") for number in numbers]
             puts = [
                 {"PutRequest": {"Item": {n: {"S": v} for n, v in item.items()}}}
                 for item in ({"pk": key.pk, "sk": key.sk, "note": note} for key in ours)
@@ -123,7 +124,7 @@ class Canary:
         found: list[dict[str, Any]] = self.stack.client("dynamodb").query(
             TableName=self.stack.table_name,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": keys.account_partition(self.id)}},
+            ExpressionAttributeValues={":pk": {"S": keys.account_partition(AccountId(self.id))}},
             ConsistentRead=True,
         )["Items"]
         return found

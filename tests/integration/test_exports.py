@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
+from latchkey.domain.ids import AccountId
 from latchkey.domain.limits import EXPORT_LINK_SECONDS
 from latchkey.storage import boto_client, keys
 from latchkey.storage.export_files import archive_key, staged_prefix
@@ -96,7 +97,9 @@ class Owner:
         found: list[dict[str, Any]] = self.stack.client("dynamodb").query(
             TableName=self.stack.table_name,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": keys.account_partition(self.account_id)}},
+            ExpressionAttributeValues={
+                ":pk": {"S": keys.account_partition(AccountId(self.account_id))}
+            },
             ConsistentRead=True,
         )["Items"]
         return found

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from latchkey.domain.account import email_key, username_key
 from latchkey.domain.audit import Action
 from latchkey.domain.effects import Queue
+from latchkey.domain.ids import AccountId
 from latchkey.storage import keys
 from latchkey.storage.accounts import RESERVED_UNTIL
 from latchkey.storage.keys import OUTBOX_PREFIX, SESSION_PREFIX, outbox_message
@@ -289,7 +290,7 @@ def nothing_is_left_of_an_erased_account(run: Run) -> Iterator[str]:
     gone = [
         (key.pk, account)
         for key, account in _accounts(run.before)
-        if keys.account(str(account["id"])) not in run.after
+        if keys.account(AccountId(str(account["id"]))) not in run.after
     ]
     for partition, account in gone:
         account_id = str(account["id"])

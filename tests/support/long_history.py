@@ -26,6 +26,7 @@ from tests.support.archives import read_archive
 from tests.support.service import InProcessService
 
 if TYPE_CHECKING:
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.table import Item, Query
 
 PAGE_ROWS = 2_500
@@ -137,7 +138,7 @@ def _export(rows: int, answer: Any) -> None:
         answer.put(Run(seconds, peak / 1024, len(content)))
 
 
-def _sample(service: InProcessService, account_id: str) -> Item:
+def _sample(service: InProcessService, account_id: AccountId) -> Item:
     account = service.services[account_store].get(account_id)
     context = RequestContext(
         request_id="x",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from latchkey.domain.ids import AccountId
 from latchkey.storage import keys
 from latchkey.storage.table import Change, Update
 
@@ -46,7 +47,7 @@ class Person:
     def become_admin(self) -> None:
         """As the deployer makes one: in the table. The role counts from the next sign-in."""
         role = Change(assign={"role": "admin"})
-        self.service.table.update(Update(keys.account(self.id), role))
+        self.service.table.update(Update(keys.account(AccountId(self.id)), role))
         self.service.table.update(Update(keys.administrators(), Change(add={"working": 1})))
         self.token = self.service.login(self.email).data["access_token"]
 

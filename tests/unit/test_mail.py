@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from latchkey.domain import mail
+from latchkey.domain.ids import AccountId, SessionId
 from latchkey.domain.request import RequestContext
 
 CONTEXT = RequestContext(
@@ -14,10 +15,10 @@ CONTEXT = RequestContext(
 )
 MAILS = (
     mail.VerifyEmail(address="ada@example.com"),
-    mail.PasswordChanged(account_id="usr_1"),
-    mail.NewDevice(account_id="usr_1", session_id="ses_1"),
-    mail.SessionUsedElsewhere(account_id="usr_1", session_id="ses_1"),
-    mail.AccountDeleted(account_id="usr_1", restorable=True),
+    mail.PasswordChanged(account_id=AccountId("usr_1")),
+    mail.NewDevice(account_id=AccountId("usr_1"), session_id=SessionId("ses_1")),
+    mail.SessionUsedElsewhere(account_id=AccountId("usr_1"), session_id=SessionId("ses_1")),
+    mail.AccountDeleted(account_id=AccountId("usr_1"), restorable=True),
     mail.AccountErased(address="ada@example.com", language=None, receipt="sealed"),
 )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.audit import AuditSubject
+    from latchkey.domain.ids import AccountId
 
 
 class AccountStatus(StrEnum):
@@ -59,7 +60,7 @@ class Account:
     password, so it stops working until it is reset by email.
     """
 
-    id: str
+    id: AccountId
     email: str
     password_hash: str
     audit: AuditSubject

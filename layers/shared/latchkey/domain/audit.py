@@ -14,6 +14,7 @@ from latchkey.domain.ids import new_ordered_id
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import SessionId
     from latchkey.domain.request import Caller, RequestContext
 
 
@@ -122,7 +123,7 @@ class AuditRow:
     outcome: str = OK
     reason: str | None = None
     targets: tuple[str, ...] = ()
-    session_id: str | None = None
+    session_id: SessionId | None = None
     changed: tuple[str, ...] = ()
     personal: dict[str, str] | None = None
 
@@ -145,7 +146,7 @@ class AuditRecord:
     reason: str | None = None
     operation: str | None = None
     targets: tuple[str, ...] = ()
-    session_id: str | None = None
+    session_id: SessionId | None = None
     changed: tuple[str, ...] = ()
     sealed: bytes | None = None
 
@@ -180,7 +181,7 @@ def audit_row(
     caller: Caller | None = None,
     actor: str | None = None,
     targets: tuple[str, ...] = (),
-    session_id: str | None = None,
+    session_id: SessionId | None = None,
     changed: tuple[str, ...] = (),
     device: str | None = None,
 ) -> AuditRow:

@@ -12,6 +12,8 @@ from latchkey.domain.limits import AVATAR_UPLOAD_SECONDS
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId
+
 
 class PictureType(StrEnum):
     """Accepted formats of uploads. Avatars are always served as WebP."""
@@ -30,7 +32,7 @@ class AvatarUpload:
     """
 
     id: str
-    account_id: str
+    account_id: AccountId
     content_type: PictureType
     created_at: datetime
     expires_at: datetime

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from latchkey.domain.consent import Consent
     from latchkey.domain.erasure import Deletion
     from latchkey.domain.idempotency import IdempotencyKey
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
@@ -52,7 +53,7 @@ class CodeUsed:
 class DeviceSeen:
     """A device becomes a known device of an account."""
 
-    account_id: str
+    account_id: AccountId
     device_id: str
     at: datetime
 
@@ -61,7 +62,7 @@ class DeviceSeen:
 class DeviceForgotten:
     """A device becomes unknown to an account."""
 
-    account_id: str
+    account_id: AccountId
     device_id: str
 
 
@@ -81,7 +82,7 @@ class KeyUsed:
     created  a dataclass with the result's id and plain facts; never a credential
     """
 
-    owner: str | None
+    owner: AccountId | None
     key: IdempotencyKey
     created: object
     at: datetime
@@ -91,7 +92,7 @@ class KeyUsed:
 class ConsentDecided:
     """A consent is added to the history."""
 
-    account_id: str
+    account_id: AccountId
     consent: Consent
 
 
@@ -106,7 +107,7 @@ class DeletionScheduled:
 class DeletionCancelled:
     """The erasure of an account is cancelled."""
 
-    account_id: str
+    account_id: AccountId
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class AccountKept:
     account_id  None without an account: never refused, at the same cost
     """
 
-    account_id: str | None
+    account_id: AccountId | None
 
 
 type Change = (

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import SessionId
+
 
 class ConsentKind(StrEnum):
     """The subject of a consent. Values are stored and shown: add, never rename."""
@@ -38,5 +40,5 @@ class Consent:
     kind: ConsentKind
     given: bool
     decided_at: datetime
-    session_id: str
+    session_id: SessionId
     text_version: str

@@ -19,6 +19,7 @@ from latchkey.domain.clock import to_milliseconds
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
+    from latchkey.domain.ids import AccountId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Deletion:
     erased      how many items of each kind are gone
     """
 
-    account_id: str
+    account_id: AccountId
     receipt_id: str
     requested_at: datetime
     purge_at: datetime

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId
+
 
 class ExportBusy(Exception):
     """Another worker has the export. The message must be delivered again."""
@@ -78,7 +80,7 @@ class Export:
     """
 
     id: str
-    account_id: str
+    account_id: AccountId
     created_at: datetime
     status: ExportStatus = ExportStatus.QUEUED
     progress: int = 0

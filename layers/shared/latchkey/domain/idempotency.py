@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latchkey.domain.ids import AccountId
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class IdempotencyKey:
 class CreatedAccount:
     """What a registration created."""
 
-    account_id: str
+    account_id: AccountId
     device_id: str
 
 

@@ -10,8 +10,12 @@ import itertools
 import os
 import re
 from datetime import UTC, datetime
+from typing import NewType
 
 from latchkey.domain.clock import to_milliseconds
+
+AccountId = NewType("AccountId", str)
+SessionId = NewType("SessionId", str)
 
 _ORDER = itertools.count()
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

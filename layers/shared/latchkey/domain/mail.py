@@ -16,6 +16,7 @@ from latchkey.domain.effects import OutboxMessage, Postponed, Queue
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.request import RequestContext
 
 
@@ -72,7 +73,7 @@ class Mail:
 class AccountMail(Mail):
     """An email to the owner of an existing account."""
 
-    account_id: str
+    account_id: AccountId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ class PasswordChanged(AccountMail):
     session_id  of the device that changed it; None after a reset by email
     """
 
-    session_id: str | None = None
+    session_id: SessionId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ class NewDevice(AccountMail):
     Its link has a token of Purpose.NOT_ME whose subject is the session.
     """
 
-    session_id: str
+    session_id: SessionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,14 +159,14 @@ class SessionUsedElsewhere(AccountMail):
     Its link is like that of NewDevice.
     """
 
-    session_id: str
+    session_id: SessionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshTokenReused(AccountMail):
     """A session was ended because a copy of its refresh token was used."""
 
-    session_id: str
+    session_id: SessionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

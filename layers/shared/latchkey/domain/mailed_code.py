@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId
+
 
 class CodePurpose(StrEnum):
     """The only use of a code. Values are stored and digested."""
@@ -27,6 +29,6 @@ class MailedCode:
 
     digest: str
     purpose: CodePurpose
-    account_id: str
+    account_id: AccountId
     state: str
     expires_at: datetime

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.account import Role
+    from latchkey.domain.ids import AccountId, SessionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +62,8 @@ class Caller:
                    log may say of it
     """
 
-    account_id: str
-    session_id: str
+    account_id: AccountId
+    session_id: SessionId
     authenticated_at: datetime
     role: Role
     audit_subject: str = ""

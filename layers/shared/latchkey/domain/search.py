@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.session import Session
 
 
@@ -31,7 +32,7 @@ class SessionFilter:
     country  ISO 3166-1 alpha-2
     """
 
-    user_id: str | None = None
+    user_id: AccountId | None = None
     ip: str | None = None
     device: str | None = None
     country: str | None = None

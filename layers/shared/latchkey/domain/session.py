@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Role
     from latchkey.domain.audit import AuditSubject
+    from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.request import Location
 
 
@@ -131,8 +132,8 @@ class Session:
     told_elsewhere_at   when the person was last told that it is used elsewhere
     """
 
-    id: str
-    account_id: str
+    id: SessionId
+    account_id: AccountId
     audit: AuditSubject
     role: Role
     device: Device

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId, SessionId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
@@ -40,7 +42,7 @@ class KeyRing:
 class AccessClaims:
     """The claims of a verified access token."""
 
-    account_id: str
-    session_id: str
+    account_id: AccountId
+    session_id: SessionId
     generation: int
     authenticated_at: datetime

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId
+
 
 class Purpose(StrEnum):
     """The only use of a token. Values are stored and signed."""
@@ -32,7 +34,7 @@ class SingleUseToken:
 
     id: str
     purpose: Purpose
-    account_id: str
+    account_id: AccountId
     expires_at: datetime
     subject: str | None = None
     state: str | None = None

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRow
     from latchkey.domain.changes import Change
+    from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.paging import Slice
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.flows.ending import SessionEnding
@@ -97,7 +98,7 @@ class Administration:
         return self.search.users(wanted, bound_to=caller.account_id, limit=limit, cursor=cursor)
 
     def list_sessions(
-        self, account_id: str, caller: Caller, context: RequestContext
+        self, account_id: AccountId, caller: Caller, context: RequestContext
     ) -> list[Session]:
         """List the active sessions of an account, the last used first. Raises AccountNotFound."""
         account = self.accounts.get(account_id)
@@ -123,7 +124,7 @@ class Administration:
 
     # Ending sessions -------------------------------------------------------------------------
 
-    def end_sessions(self, account_id: str, caller: Caller, context: RequestContext) -> int:
+    def end_sessions(self, account_id: AccountId, caller: Caller, context: RequestContext) -> int:
         """End all sessions of an account. Returns their number. Raises AccountNotFound."""
         return len(self._end(account_id, None, caller, context))
 
@@ -161,7 +162,7 @@ class Administration:
         ):
             raise RevocationNotConfirmed
         found, is_complete = self._find_all(wanted, caller, context)
-        chosen: dict[str, set[str]] = defaultdict(set)
+        chosen: dict[AccountId, set[SessionId]] = defaultdict(set)
         for session in found:
             chosen[session.account_id].add(session.id)
         ended = 0
@@ -177,7 +178,7 @@ class Administration:
     # Roles -----------------------------------------------------------------------------------
 
     def change_role(
-        self, account_id: str, role: Role, caller: Caller, context: RequestContext
+        self, account_id: AccountId, role: Role, caller: Caller, context: RequestContext
     ) -> Account:
         """Change the role of an account from its next request.
 
@@ -227,7 +228,7 @@ class Administration:
 
     def _change_role(
         self,
-        account_id: str,
+        account_id: AccountId,
         role: Role,
         row: Callable[[Account], AuditRow],
         context: RequestContext,
@@ -263,8 +264,8 @@ class Administration:
 
     def _end(
         self,
-        account_id: str,
-        session_ids: set[str] | None,
+        account_id: AccountId,
+        session_ids: set[SessionId] | None,
         caller: Caller,
         context: RequestContext,
     ) -> Sequence[Session]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRecord
+    from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.audit import AuditStore
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 class AuditFilter:
     """A filter: at most one of user, session and action, and a period."""
 
-    user_id: str | None
-    session_id: str | None
+    user_id: AccountId | None
+    session_id: SessionId | None
     action: Action | None
     requests: bool
     since: datetime

@@ -21,6 +21,7 @@ from latchkey.security.origins import seal_origin
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.session import Session, Use
     from latchkey.domain.signing import AccessClaims
     from latchkey.security.access_tokens import AccessTokenVerifier
@@ -69,7 +70,7 @@ class Authorization:
             session = replace(session, role=self._present_role(session.account_id))
         return _caller(session, claims, use.ip_address, request_id)
 
-    def _present_role(self, account_id: str) -> Role:
+    def _present_role(self, account_id: AccountId) -> Role:
         try:
             return self.accounts.get(account_id).role
         except AccountNotFound:

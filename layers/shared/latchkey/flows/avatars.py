@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.changes import Change
     from latchkey.domain.idempotency import IdempotencyKey
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.flows.profile import Profile
     from latchkey.storage.avatars import AvatarStore, Pending
@@ -68,11 +69,11 @@ class Media(Protocol):
         """Delete an upload."""
         ...
 
-    def list_uploads(self, account_id: str) -> list[str]:
+    def list_uploads(self, account_id: AccountId) -> list[str]:
         """List the pending uploads of a person."""
         ...
 
-    def delete_uploads(self, account_id: str) -> None:
+    def delete_uploads(self, account_id: AccountId) -> None:
         """Delete all of them."""
         ...
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.changes import Change
     from latchkey.domain.effects import Effects
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.domain.session import EndReason, Session
     from latchkey.storage.accounts import AccountStore
@@ -51,7 +52,7 @@ class SessionEnding:
 
     def end(
         self,
-        account_id: str,
+        account_id: AccountId,
         decide: Callable[[Account, Sequence[Session]], Ending],
         context: RequestContext,
         *,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.account import Account
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.deletions import DeletionStore
     from latchkey.storage.outbox import OutboxStore
@@ -40,11 +41,11 @@ class Elsewhere(Protocol):
         """The name in the receipt."""
         ...
 
-    def count(self, account_id: str) -> int:
+    def count(self, account_id: AccountId) -> int:
         """Return the number of items."""
         ...
 
-    def remove_all(self, account_id: str, now: datetime) -> datetime | None:
+    def remove_all(self, account_id: AccountId, now: datetime) -> datetime | None:
         """Remove all of it. Can be repeated.
 
         Returns None, or until when a running worker may still write more.
@@ -72,7 +73,7 @@ class Erasure:
     sign: Callable[[Receipt], str]
     on_checkpoint: Callable[[str], None] = _unwatched
 
-    def erase(self, account_id: str, now: datetime) -> None:
+    def erase(self, account_id: AccountId, now: datetime) -> None:
         """Erase a due account, starting at the step that the last worker reached.
 
         Does nothing for a restored or erased account.
@@ -116,7 +117,7 @@ class Erasure:
             for deletion in self.deletions.list_due(now)
         )
 
-    def _claimed(self, account_id: str, now: datetime) -> Account | None:
+    def _claimed(self, account_id: AccountId, now: datetime) -> Account | None:
         account = self.accounts.get(account_id)
         if account.status is AccountStatus.ERASING:
             return account

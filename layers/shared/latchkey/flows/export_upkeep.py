@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.audit import AuditRow
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.export_files import ExportFiles
     from latchkey.storage.exports import ExportStore
@@ -78,11 +79,11 @@ class ExportUpkeep:
     kind: ClassVar[str] = "export"
     """The name of exports in the receipt of an erasure (`flows.erasure.Elsewhere`)."""
 
-    def count(self, account_id: str) -> int:
+    def count(self, account_id: AccountId) -> int:
         """Return the number of exports of an account."""
         return len(self.exports.list_by_account(account_id))
 
-    def remove_all(self, account_id: str, now: datetime) -> datetime | None:
+    def remove_all(self, account_id: AccountId, now: datetime) -> datetime | None:
         """Remove an account's exports and their files.
 
         Call it after the account was deactivated, and again until it returns None. It returns the

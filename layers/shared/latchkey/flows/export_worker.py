@@ -27,7 +27,7 @@ from latchkey.domain.export import (
     FailureReason,
     Segment,
 )
-from latchkey.domain.ids import new_id
+from latchkey.domain.ids import AccountId, new_id
 from latchkey.domain.limits import (
     EXPORT_HAND_OVER_SECONDS,
     EXPORT_LEASE_MARGIN_SECONDS,
@@ -82,9 +82,9 @@ class Work:
     seconds_left: Callable[[], float]
 
     @property
-    def account_id(self) -> str:
+    def account_id(self) -> AccountId:
         """The account of the export."""
-        return str(self.message.body["account_id"])
+        return AccountId(str(self.message.body["account_id"]))
 
     @property
     def export_id(self) -> str:
@@ -167,7 +167,7 @@ class ExportWorker:
         reason = FailureReason.INTERRUPTED if account else FailureReason.ACCOUNT_CLOSED
         self._give_up(export, account, reason, work)
 
-    def _usable_account(self, account_id: str) -> Account | None:
+    def _usable_account(self, account_id: AccountId) -> Account | None:
         try:
             account = self.accounts.get(account_id)
         except AccountNotFound:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.idempotency import IdempotencyKey
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.export_files import ExportFiles
@@ -177,7 +178,7 @@ class Exports:
         recorded = self.store.record_links(exports, context.now, Effects(audit=(row,)))
         return links if recorded else {}
 
-    def _require_below_limit(self, account_id: str, now: datetime) -> None:
+    def _require_below_limit(self, account_id: AccountId, now: datetime) -> None:
         """Count the exports of the last day, without failed ones."""
         made = [
             export.created_at

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.account import email_key, username_key
 from latchkey.domain.errors import InvalidInput
+from latchkey.domain.ids import AccountId
 from latchkey.security.addresses import normalise_email
 from latchkey.security.peppers import Use, derive_key
 
@@ -35,9 +36,9 @@ class Identified:
     typed: str
 
     @property
-    def whose(self) -> str:
+    def whose(self) -> AccountId:
         """A key for counters and reads: the account's, or one that finds nothing."""
-        return self.typed if self.account is None else self.account.id
+        return AccountId(self.typed) if self.account is None else self.account.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRow
     from latchkey.domain.changes import Change
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
@@ -65,7 +66,7 @@ class LifeCycle:
     # Leaving ---------------------------------------------------------------------------------
 
     def delete(
-        self, account_id: str, caller: Caller, context: RequestContext, *, hard: bool
+        self, account_id: AccountId, caller: Caller, context: RequestContext, *, hard: bool
     ) -> Ordered:
         """Delete an account. After the return all sessions have ended and sign-in is refused.
 
@@ -118,7 +119,7 @@ class LifeCycle:
         mail = AccountDeleted(account_id=before.id, restorable=self.restorable and own)
         return Effects(audit=(row,), outbox=(mail.message(context),))
 
-    def restore(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+    def restore(self, account_id: AccountId, caller: Caller, context: RequestContext) -> Account:
         """Restore a deleted account. One that is not deleted stays unchanged.
 
         Raises AccountNotFound, and ErasureStarted after the erasure has begun.
@@ -161,7 +162,7 @@ class LifeCycle:
 
     # Suspension ------------------------------------------------------------------------------
 
-    def suspend(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+    def suspend(self, account_id: AccountId, caller: Caller, context: RequestContext) -> Account:
         """Suspend an account: end all sessions and refuse sign-in. No data is removed.
 
         Raises AccountNotFound, ErasureStarted, LastAdministrator.
@@ -199,7 +200,7 @@ class LifeCycle:
             return unchanged.account
         return self.accounts.get(account_id)
 
-    def unsuspend(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+    def unsuspend(self, account_id: AccountId, caller: Caller, context: RequestContext) -> Account:
         """End a suspension. The owner signs in again. Raises AccountNotFound, ErasureStarted."""
 
         def row(account: Account) -> AuditRow:
@@ -220,7 +221,7 @@ class LifeCycle:
 
     def _reactivate(
         self,
-        account_id: str,
+        account_id: AccountId,
         status: AccountStatus,
         context: RequestContext,
         *,
@@ -243,7 +244,7 @@ class LifeCycle:
 
         return retry_on_conflict(attempt, reason="account contention")
 
-    def _not_erasing(self, account_id: str) -> Account:
+    def _not_erasing(self, account_id: AccountId) -> Account:
         account = self.accounts.get(account_id)
         if account.status is AccountStatus.ERASING:
             raise ErasureStarted
@@ -272,7 +273,7 @@ _ORDERED_ACTIONS = {
 }
 
 
-def erasure_message(account_id: str, context: RequestContext) -> OutboxMessage:
+def erasure_message(account_id: AccountId, context: RequestContext) -> OutboxMessage:
     """Return the message that starts the erasure of an account."""
     return OutboxMessage(
         id=context.new_id("out"), queue=Queue.PURGE, body={"account_id": account_id}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.changes import AccountKept
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import AccountNotFound, CodeInvalid
+from latchkey.domain.ids import AccountId
 from latchkey.domain.mail import LoginCode
 from latchkey.domain.mailed_code import CodePurpose
 from latchkey.security.mailed_codes import digest_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.mailed_codes import MailedCodeStore
 
-NOBODY = "nobody"
+NOBODY = AccountId("nobody")
 """Replaces the account id in a message about an unknown identifier."""
 
 

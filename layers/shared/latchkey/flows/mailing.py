@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.effects import OutboxMessage
+    from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.mail import Letter
     from latchkey.domain.request import Location
     from latchkey.flows.throttling import Throttling
@@ -99,7 +100,7 @@ class Draft:
     to: str
     language: str | None
     values: Mapping[str, object]
-    account_id: str | None = None
+    account_id: AccountId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,7 +345,9 @@ class Mailing:
             return None
         return account if account and account.status is AccountStatus.ACTIVE else None
 
-    def _facts(self, account_id: str, session_id: str | None, at: datetime) -> dict[str, object]:
+    def _facts(
+        self, account_id: AccountId, session_id: SessionId | None, at: datetime
+    ) -> dict[str, object]:
         """Return device, place and time. A removed session has no device."""
         session = self.sessions.find(account_id, session_id) if session_id else None
         return {

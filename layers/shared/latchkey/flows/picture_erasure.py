@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId
     from latchkey.flows.avatars import Media
     from latchkey.storage.accounts import AccountStore
 
@@ -26,12 +27,12 @@ class PictureErasure:
 
     kind: ClassVar[str] = "picture"
 
-    def count(self, account_id: str) -> int:
+    def count(self, account_id: AccountId) -> int:
         """Return the number of pictures of a person."""
         shown = self.accounts.get(account_id).avatar_id is not None
         return shown + len(self.media().list_uploads(account_id))
 
-    def remove_all(self, account_id: str, now: datetime) -> datetime | None:
+    def remove_all(self, account_id: AccountId, now: datetime) -> datetime | None:
         """Remove them. The account, which names the avatar, is removed later."""
         del now
         avatar_id = self.accounts.get(account_id).avatar_id

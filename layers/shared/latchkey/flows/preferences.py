@@ -13,6 +13,7 @@ from latchkey.flows.acting import row_by
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.preferences import PreferenceStore
@@ -25,7 +26,7 @@ class PreferenceFlows:
     accounts: AccountStore
     store: PreferenceStore
 
-    def read(self, account_id: str, caller: Caller, context: RequestContext) -> Preferences:
+    def read(self, account_id: AccountId, caller: Caller, context: RequestContext) -> Preferences:
         """Return the preferences, or version 0 and an empty document.
 
         A read by an administrator is recorded first.
@@ -44,7 +45,7 @@ class PreferenceFlows:
 
     def replace(
         self,
-        account_id: str,
+        account_id: AccountId,
         document: dict[str, Any],
         caller: Caller,
         context: RequestContext,
@@ -68,7 +69,7 @@ class PreferenceFlows:
 
     def reset(
         self,
-        account_id: str,
+        account_id: AccountId,
         caller: Caller,
         context: RequestContext,
         *,
@@ -86,7 +87,7 @@ class PreferenceFlows:
 
     def _put(
         self,
-        account_id: str,
+        account_id: AccountId,
         document: dict[str, Any],
         caller: Caller,
         context: RequestContext,

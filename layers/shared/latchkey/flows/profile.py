@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.changes import Change
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.paging import Slice
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
@@ -40,7 +41,7 @@ class Profile:
     consents: ConsentStore
     consent_text_version: str
 
-    def read(self, account_id: str, caller: Caller, context: RequestContext) -> Account:
+    def read(self, account_id: AccountId, caller: Caller, context: RequestContext) -> Account:
         """Return an account. A read by an administrator is recorded first.
 
         Raises AccountNotFound.
@@ -53,7 +54,7 @@ class Profile:
 
     def change(
         self,
-        account_id: str,
+        account_id: AccountId,
         changes: Mapping[str, Any],
         caller: Caller,
         context: RequestContext,

@@ -19,6 +19,7 @@ from latchkey.domain.errors import (
     UsernameTaken,
 )
 from latchkey.domain.idempotency import CreatedAccount
+from latchkey.domain.ids import AccountId
 from latchkey.domain.mail import AddressTaken, VerifyEmail
 from latchkey.security.addresses import normalise_email
 from latchkey.security.sealing import KEY_BYTES
@@ -86,7 +87,7 @@ class Registration:
         known = tuple(filter(None, (email, new.full_name, new.username)))
         self.policy.require_acceptable(new.password, field="password", known=known)
         account = Account(
-            id=context.new_id("usr"),
+            id=AccountId(context.new_id("usr")),
             email=email,
             # Hashed for a taken address too: the time must not reveal it.
             password_hash=self.passwords.hash(new.password),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import CurrentSessionUnknown, Problem, ProblemCode, SessionNotFound
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import SessionId, is_id
 from latchkey.domain.session import EndReason, Session
 from latchkey.flows.ending import Ending
 
@@ -129,7 +129,7 @@ class Sessions:
     def _own(self, caller: Caller, session_id: str, context: RequestContext) -> Session:
         session = None
         if is_id("ses", session_id):
-            session = self.store.find(caller.account_id, session_id)
+            session = self.store.find(caller.account_id, SessionId(session_id))
         if session is None or not session.is_active(context.now, self.idle_timeout):
             raise SessionNotFound
         return session

@@ -20,6 +20,7 @@ from latchkey.domain.errors import (
     InvalidCredentials,
     TemporarilyUnavailable,
 )
+from latchkey.domain.ids import SessionId
 from latchkey.domain.limits import (
     DEVICE_SEEN_INTERVAL_SECONDS,
     ENDED_SESSIONS_KEPT,
@@ -296,7 +297,7 @@ class SignIn:
         self, account: Account, context: RequestContext, device_name: str | None
     ) -> Session:
         return Session(
-            id=context.new_id("ses"),
+            id=SessionId(context.new_id("ses")),
             account_id=account.id,
             audit=account.audit,
             role=account.role,

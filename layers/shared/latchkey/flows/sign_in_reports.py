@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.changes import DeviceForgotten, TokenRedeemed
 from latchkey.domain.effects import Effects
+from latchkey.domain.ids import SessionId
 from latchkey.domain.mail import ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
@@ -93,7 +94,7 @@ class SignInReports:
         return token, self._find_reported(token)
 
     def _find_reported(self, token: SingleUseToken) -> Session | None:
-        reported = self.sessions.find(token.account_id, token.subject or "")
+        reported = self.sessions.find(token.account_id, SessionId(token.subject or ""))
         # A reset has ended all sessions. The link must not void the new password.
         if reported is not None and reported.end_reason is EndReason.PASSWORD_RESET:
             raise invalid_link()

@@ -27,6 +27,7 @@ from latchkey.domain.throttle import Attempts, Backoff, Quota, RateLimitStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.request import RequestContext
     from latchkey.domain.throttle import Allowance
     from latchkey.storage.rate_limits import RateLimitStore
@@ -165,7 +166,7 @@ class Throttling:
             return LoginAttempt(own=here, others=(everywhere,), may_verify=False)
         return LoginAttempt(own=here, others=(everywhere, account))
 
-    def before_login_with_code(self, account_id: str, now: datetime) -> LoginAttempt:
+    def before_login_with_code(self, account_id: AccountId, now: datetime) -> LoginAttempt:
         """Count an attempt to sign in with a valid emailed code. Raises TooManyAttempts."""
         (counted,) = self._attempt(now, Counter(LOGIN_PER_CODE_HOLDER, account_id))
         return LoginAttempt(own=counted)
@@ -182,7 +183,7 @@ class Throttling:
             backoff, subject = counted.counter.backoff, counted.counter.subject
             self.store.take_back(backoff, subject, counted.number, forgiven, now)
 
-    def before_own_password(self, account_id: str, now: datetime) -> Counted:
+    def before_own_password(self, account_id: AccountId, now: datetime) -> Counted:
         """Count a caller's attempt at their own password. Raises TooManyAttempts."""
         (counted,) = self._attempt(now, Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
         return counted
@@ -191,7 +192,7 @@ class Throttling:
         """Remove the failures before a success."""
         self._forget(counted.counter)
 
-    def after_password_reset(self, account_id: str) -> None:
+    def after_password_reset(self, account_id: AccountId) -> None:
         """Remove the failures of the old password after a reset.
 
         Counters of the identifiers stay. They do not block the owner, whose device is known now.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain import errors
 from latchkey.domain.account import Role
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import AccountId, is_id
 from latchkey.domain.limits import (
     RECENT_AUTHENTICATION_SECONDS,
     UNAVAILABLE_RETRY_AFTER_SECONDS,
@@ -82,7 +82,7 @@ class CallerRule:
             raise errors.AdministratorsOnly
         named = caller.account_id
         if self.owner is not None:
-            named = path.get(self.owner, caller.account_id)
+            named = AccountId(path.get(self.owner, caller.account_id))
             may = caller.role is Role.ADMIN or named == caller.account_id
             if not may or not is_id("usr", named):
                 raise errors.AccountNotFound

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import AccountId, is_id
 from latchkey.domain.limits import (
     ACCEPT_LANGUAGE_MAX_TAGS,
     BODY_MAX_BYTES,
@@ -68,7 +68,7 @@ class Request[Body]:
     link_token: str = ""
     _body: Body | None = None
     _caller: Caller | None = None
-    _account_id: str | None = None
+    _account_id: AccountId | None = None
 
     @property
     def body(self) -> Body:
@@ -99,7 +99,7 @@ class Request[Body]:
         """Set the authenticated caller and the account that the path refers to."""
         self._caller = caller
         if owner is not None:
-            self._account_id = self.path.get(owner, caller.account_id)
+            self._account_id = AccountId(self.path.get(owner, caller.account_id))
 
     def accept_reason(self) -> None:
         """Add the administrator's reason from the body or the query to the context."""
@@ -107,7 +107,7 @@ class Request[Body]:
         self.context = replace(self.context, reason=reason)
 
     @property
-    def account_id(self) -> str:
+    def account_id(self) -> AccountId:
         """The account of a `self_or_admin` request. Raises for other rules."""
         if self._account_id is None:
             msg = "this endpoint has no owner"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 
 from latchkey.domain.errors import TokenExpired, TokenInvalid
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import AccountId, SessionId, is_id
 from latchkey.domain.limits import (
     ACCESS_TOKEN_CLOCK_SKEW_SECONDS,
     AUTHORIZATION_HEADER_MAX_CHARACTERS,
@@ -120,8 +120,8 @@ class AccessTokenVerifier:
                 _second(claims[name]) for name in ("iat", "auth_time", "exp")
             )
             verified = AccessClaims(
-                account_id=_id("usr", claims["sub"]),
-                session_id=_id("ses", claims["sid"]),
+                account_id=AccountId(_id("usr", claims["sub"])),
+                session_id=SessionId(_id("ses", claims["sid"])),
                 generation=_within(claims["gen"], 1, _GENERATIONS),
                 authenticated_at=datetime.fromtimestamp(authenticated_at, UTC),
             )

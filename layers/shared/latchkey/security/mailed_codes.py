@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.limits import LOGIN_CODE_CHARACTERS, LOGIN_CODE_SCRYPT_COST
 
 if TYPE_CHECKING:
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.mailed_code import CodePurpose
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -30,7 +31,7 @@ def shown(code: str) -> str:
     return f"{code[:half]}-{code[half:]}"
 
 
-def digest_of(text: str, *, purpose: CodePurpose, account_id: str) -> str:
+def digest_of(text: str, *, purpose: CodePurpose, account_id: AccountId) -> str:
     """Digest a typed code. Accepts lower case, spaces, and an O for a zero.
 
     The digest is slow, so that a copy of the table does not reveal a code during its lifetime of an

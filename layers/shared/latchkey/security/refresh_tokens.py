@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import AccountId, SessionId, is_id
 from latchkey.domain.peppers import UNNAMED
 from latchkey.security.peppers import Use, derive_key
 
@@ -33,8 +33,8 @@ _FORM = re.compile(
 class PresentedToken:
     """A parsed refresh token that is not verified yet."""
 
-    account_id: str
-    session_id: str
+    account_id: AccountId
+    session_id: SessionId
     generation: int
     pepper_id: str
     code: str
@@ -52,7 +52,8 @@ def parse(text: str) -> PresentedToken | None:
     match = _FORM.fullmatch(text)
     if match is None or not is_id("usr", match[1]) or not is_id("ses", match[2]):
         return None
-    return PresentedToken(match[1], match[2], int(match[3]), match[4] or UNNAMED, match[5])
+    account_id, session_id = AccountId(match[1]), SessionId(match[2])
+    return PresentedToken(account_id, session_id, int(match[3]), match[4] or UNNAMED, match[5])
 
 
 def is_genuine(presented: PresentedToken, session: Session, pepper: Pepper) -> bool:

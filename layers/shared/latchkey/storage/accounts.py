@@ -15,6 +15,7 @@ from latchkey.domain.errors import (
     IdempotencyKeyReused,
     UsernameTaken,
 )
+from latchkey.domain.ids import AccountId
 from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, index_attributes, redeem, writes_of
@@ -68,7 +69,7 @@ class AccountStore:
         self._table = table
         self._effects = effects
 
-    def get(self, account_id: str) -> Account:
+    def get(self, account_id: AccountId) -> Account:
         """Read an account.
 
         Pattern      A1, by id
@@ -107,12 +108,16 @@ class AccountStore:
         if held is not None and RESERVED_UNTIL in held:
             held = None
         # Timing: a second read, whether or not the claim exists.
-        item = self._table.get(keys.account(str(held["account_id"]) if held else "nobody"))
+        item = self._table.get(
+            keys.account(AccountId(str(held["account_id"]) if held else "nobody"))
+        )
         # Always read, for the same reason: it takes as long as the rest of a refusal.
         account = from_item(Account, item or _NOBODY)
         return None if held is None or item is None else account
 
-    def find_owners(self, address_key: str, name_key: str | None) -> tuple[str | None, str | None]:
+    def find_owners(
+        self, address_key: str, name_key: str | None
+    ) -> tuple[AccountId | None, AccountId | None]:
         """Find the accounts of an address and a username. Returns account ids, or None.
 
         Pattern      A9, before a registration
@@ -122,9 +127,10 @@ class AccountStore:
         """
         address = keys.email_claim(address_key)
         claims = [address] if name_key is None else [address, keys.username_claim(name_key)]
-        owners: dict[object, str | None] = {address.pk: None}
+        owners: dict[object, AccountId | None] = {address.pk: None}
         for item in self._table.get_many(claims):
-            owners[item["pk"]] = None if RESERVED_UNTIL in item else str(item["account_id"])
+            owner = None if RESERVED_UNTIL in item else AccountId(str(item["account_id"]))
+            owners[item["pk"]] = owner
         return owners.pop(address.pk), next(iter(owners.values()), None)
 
     def put_new(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
+    from latchkey.domain.ids import SessionId
     from latchkey.domain.search import Period
     from latchkey.storage.table import Item, Table
 
@@ -100,7 +101,13 @@ class AuditStore:
         return read_page(self._table, query, read_row, pattern=f"audit|{bound_to}", cursor=cursor)
 
     def list_by_session(
-        self, session_id: str, period: Period, *, limit: int, cursor: str | None, bound_to: str
+        self,
+        session_id: SessionId,
+        period: Period,
+        *,
+        limit: int,
+        cursor: str | None,
+        bound_to: str,
     ) -> Slice[AuditRecord]:
         """List changes and refusals of a session, or made in it, newest first.
 

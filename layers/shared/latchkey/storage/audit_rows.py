@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, AuditRecord
 from latchkey.domain.clock import to_milliseconds
+from latchkey.domain.ids import SessionId
 from latchkey.storage import keys
 from latchkey.storage.records import to_item
 from latchkey.storage.table import ABSENT, Key, Put
@@ -55,8 +56,8 @@ def _attributes(record: AuditRecord, retention: timedelta) -> Item:
     return attributes
 
 
-def _session_of(record: AuditRecord) -> str | None:
+def _session_of(record: AuditRecord) -> SessionId | None:
     """Return the session that a row is indexed by: the affected one, else the acting one."""
     if len(record.targets) == 1 and record.targets[0].startswith("ses_"):
-        return record.targets[0]
+        return SessionId(record.targets[0])
     return record.session_id

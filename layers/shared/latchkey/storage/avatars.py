@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.changes import Change
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.table import Table
 
 
@@ -84,7 +85,7 @@ class AvatarStore:
         wait = max(1, int((first_free - upload.created_at).total_seconds()))
         raise TooManyPendingUploads(retry_after_seconds=wait)
 
-    def find_upload(self, account_id: str, upload_id: str, now: datetime) -> Pending | None:
+    def find_upload(self, account_id: AccountId, upload_id: str, now: datetime) -> Pending | None:
         """Find a pending upload.
 
         Pattern      V2, finish an upload
@@ -142,7 +143,7 @@ class AvatarStore:
         ids = (str(item["sk"]) for item in self._table.query(query).items)
         return list(takewhile(lambda avatar_id: minted_at(avatar_id) < before, ids))
 
-    def _pending(self, account_id: str) -> list[Pending]:
+    def _pending(self, account_id: AccountId) -> list[Pending]:
         query = Query(
             partition=keys.account_partition(account_id), prefix=keys.AVATAR_UPLOAD_PREFIX
         )

@@ -13,6 +13,7 @@ from latchkey.storage.table import Query, read_all
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.paging import Slice
     from latchkey.storage.table import Item, Table
 
@@ -24,7 +25,7 @@ class ConsentStore:
         """Use this table."""
         self._table = table
 
-    def page(self, account_id: str, *, limit: int, cursor: str | None) -> Slice[Consent]:
+    def page(self, account_id: AccountId, *, limit: int, cursor: str | None) -> Slice[Consent]:
         """Read one page of a person's decisions, newest first.
 
         Pattern      C1, list consents
@@ -42,7 +43,7 @@ class ConsentStore:
         )
         return read_page(self._table, query, _consent, pattern="consents", cursor=cursor)
 
-    def all(self, account_id: str) -> Iterator[Consent]:
+    def all(self, account_id: AccountId) -> Iterator[Consent]:
         """Read a person's complete history lazily, oldest first.
 
         Pattern      C2, export

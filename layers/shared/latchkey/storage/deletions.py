@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.effects import Effects
     from latchkey.domain.erasure import Receipt
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Item, Table, Write
 
@@ -49,7 +50,7 @@ class DeletionStore:
         self._table = table
         self._effects = effects
 
-    def find(self, account_id: str) -> Deletion | None:
+    def find(self, account_id: AccountId) -> Deletion | None:
         """Read the deletion of an account and its progress.
 
         Pattern      R1, the worker
@@ -118,7 +119,7 @@ class DeletionStore:
         )
         return self._try([claimed, deletion, *self._effects.writes(effects)])
 
-    def note(self, account_id: str, kind: str, count: int) -> None:
+    def note(self, account_id: AccountId, kind: str, count: int) -> None:
         """Record the number of items of a kind once, before they are removed elsewhere.
 
         Pattern      R5, the worker, for files outside the table
@@ -137,7 +138,7 @@ class DeletionStore:
             if failed.item is None:
                 raise
 
-    def erase_page(self, account_id: str) -> bool:
+    def erase_page(self, account_id: AccountId) -> bool:
         """Erase some items of the person's partition. False if nothing is left.
 
         The account and the deletion itself stay, so that another worker can continue
@@ -161,7 +162,7 @@ class DeletionStore:
         self.erase(account_id, found)
         return bool(found)
 
-    def erase(self, account_id: str, found: Sequence[tuple[Key, str]]) -> None:
+    def erase(self, account_id: AccountId, found: Sequence[tuple[Key, str]]) -> None:
         """Erase these items, and count them by kind.
 
         Pattern      R7, the worker, also for items in other partitions
@@ -180,7 +181,7 @@ class DeletionStore:
             if failed.write == count:
                 raise
 
-    def list_tokens(self, account_id: str) -> list[tuple[Key, str]]:
+    def list_tokens(self, account_id: AccountId) -> list[tuple[Key, str]]:
         """List some of the emailed tokens of an account.
 
         Pattern      R8, the worker

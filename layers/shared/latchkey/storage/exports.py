@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
     from latchkey.domain.export import FailureReason
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Item, Table, Value, Write
 
@@ -58,7 +59,7 @@ class ExportStore:
 
     # The person's side -----------------------------------------------------------------------
 
-    def find(self, account_id: str, export_id: str) -> Export | None:
+    def find(self, account_id: AccountId, export_id: str) -> Export | None:
         """Read one export of an account.
 
         Pattern      X1, show an export
@@ -69,7 +70,7 @@ class ExportStore:
         item = self._table.get(keys.export(account_id, export_id))
         return None if item is None else from_item(Export, item)
 
-    def list_by_account(self, account_id: str) -> list[Export]:
+    def list_by_account(self, account_id: AccountId) -> list[Export]:
         """List an account's exports, newest first.
 
         Pattern      X2, list exports
@@ -85,7 +86,7 @@ class ExportStore:
         )
         return [from_item(Export, item) for item in read_all(self._table, query)]
 
-    def ledger_version(self, account_id: str) -> int:
+    def ledger_version(self, account_id: AccountId) -> int:
         """Read the version of the account's ledger, for `put_new`.
 
         Pattern      X3, before a request
@@ -170,7 +171,13 @@ class ExportStore:
     # The worker's side -----------------------------------------------------------------------
 
     def claim(
-        self, account_id: str, export_id: str, *, lease_id: str, now: datetime, until: datetime
+        self,
+        account_id: AccountId,
+        export_id: str,
+        *,
+        lease_id: str,
+        now: datetime,
+        until: datetime,
     ) -> Export | None:
         """Claim an export. None if there is nothing left to do.
 
@@ -387,7 +394,7 @@ class ExportStore:
         )
         return self._try([update, ledger, *self._effects.writes(effects)])
 
-    def delete_by_account(self, account_id: str) -> None:
+    def delete_by_account(self, account_id: AccountId) -> None:
         """Remove an account's exports. Their files must be deleted before.
 
         Pattern      X16, erasure

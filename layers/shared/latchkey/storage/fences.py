@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.errors import AccountNotFound
+from latchkey.domain.ids import AccountId
 from latchkey.storage import keys
 from latchkey.storage.table import ABSENT, EXISTS, Check, Compare, ConditionFailed
 
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 NOT_ERASING = EXISTS & Compare("status", "<>", AccountStatus.ERASING.value)
 """The account's item exists, and its erasure has not begun."""
 
-_NOBODY = "nobody"
+_NOBODY = AccountId("nobody")
 
 
-def not_erasing(account_id: str | None) -> Check:
+def not_erasing(account_id: AccountId | None) -> Check:
     """Return the check that an account exists and is not being erased.
 
     Add it to each transaction that writes something for an account and changes neither the account
@@ -34,7 +35,7 @@ def not_erasing(account_id: str | None) -> Check:
     return Check(keys.account(account_id), NOT_ERASING)
 
 
-def put_for_account(table: Table, account_id: str, put: Put) -> None:
+def put_for_account(table: Table, account_id: AccountId, put: Put) -> None:
     """Write one item for an account. Raises AccountNotFound if it is erased or being erased."""
     check = not_erasing(account_id)
     try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.idempotency import IdempotencyKey
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.table import Table
 
 
@@ -29,7 +30,7 @@ class IdempotencyStore:
         self._table = table
 
     def find[Created](
-        self, kind: type[Created], owner: str | None, key: IdempotencyKey, now: datetime
+        self, kind: type[Created], owner: AccountId | None, key: IdempotencyKey, now: datetime
     ) -> Created | None:
         """Return the result of a key, or None if it is unused.
 

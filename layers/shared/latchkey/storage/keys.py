@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from latchkey.domain.audit import Action
+    from latchkey.domain.ids import AccountId, SessionId
 
 SESSION_PREFIX = "SESSION#"
 CONSENT_PREFIX = "CONSENT#"
@@ -88,47 +89,47 @@ SESSIONS = "SESSIONS"
 REVOCATION_PREFIX = "REVOCATION#"
 
 
-def account_partition(account_id: str) -> str:
+def account_partition(account_id: AccountId) -> str:
     """Return the partition key of a person."""
     return f"ACCOUNT#{account_id}"
 
 
-def account(account_id: str) -> Key:
+def account(account_id: AccountId) -> Key:
     """The account itself."""
     return Key(account_partition(account_id), "ACCOUNT")
 
 
-def session(account_id: str, session_id: str) -> Key:
+def session(account_id: AccountId, session_id: SessionId) -> Key:
     """One session of an account."""
     return Key(account_partition(account_id), f"{SESSION_PREFIX}{session_id}")
 
 
-def consent(account_id: str, consent_id: str) -> Key:
+def consent(account_id: AccountId, consent_id: str) -> Key:
     """One decision on a consent; their ids sort by time."""
     return Key(account_partition(account_id), f"{CONSENT_PREFIX}{consent_id}")
 
 
-def preferences(account_id: str) -> Key:
+def preferences(account_id: AccountId) -> Key:
     """An account's preferences."""
     return Key(account_partition(account_id), "PREFERENCES")
 
 
-def export(account_id: str, export_id: str) -> Key:
+def export(account_id: AccountId, export_id: str) -> Key:
     """One export of a person's data."""
     return Key(account_partition(account_id), f"{EXPORT_PREFIX}{export_id}")
 
 
-def export_ledger(account_id: str) -> Key:
+def export_ledger(account_id: AccountId) -> Key:
     """The ledger that names the running export of a person."""
     return Key(account_partition(account_id), "EXPORTS")
 
 
-def deletion(account_id: str) -> Key:
+def deletion(account_id: AccountId) -> Key:
     """The deletion of an account and its progress."""
     return Key(account_partition(account_id), "DELETION")
 
 
-def revocation(account_id: str, revocation_id: str) -> Key:
+def revocation(account_id: AccountId, revocation_id: str) -> Key:
     """A confirmation of a dry run."""
     return Key(account_partition(account_id), f"{REVOCATION_PREFIX}{revocation_id}")
 
@@ -136,7 +137,7 @@ def revocation(account_id: str, revocation_id: str) -> Key:
 MAIL_SUPPRESSION_PREFIX = "MAIL_SUPPRESSION#"
 
 
-def mail_suppression(account_id: str, email_key: str) -> Key:
+def mail_suppression(account_id: AccountId, email_key: str) -> Key:
     """An address of an account that gets no emails."""
     digest = hashlib.sha256(email_key.encode()).hexdigest()[:32]
     return Key(account_partition(account_id), f"{MAIL_SUPPRESSION_PREFIX}{digest}")
@@ -162,7 +163,7 @@ def administrators() -> Key:
     return Key("ADMINISTRATORS", "COUNT")
 
 
-def account_tokens_partition(account_id: str) -> str:
+def account_tokens_partition(account_id: AccountId) -> str:
     """The index partition (gsi1) of an account's emailed tokens."""
     return f"TOKENS#{account_id}"
 
@@ -172,12 +173,12 @@ def due(milliseconds: int, item_id: str) -> str:
     return f"{milliseconds:013d}#{item_id}"
 
 
-def avatar_upload(account_id: str, slot: int) -> Key:
+def avatar_upload(account_id: AccountId, slot: int) -> Key:
     """One of the few pending uploads of an account."""
     return Key(account_partition(account_id), f"{AVATAR_UPLOAD_PREFIX}{slot}")
 
 
-def idempotency(account_id: str | None, digest: str) -> Key:
+def idempotency(account_id: AccountId | None, digest: str) -> Key:
     """The result of an idempotency key, of an account or of a registration (None)."""
     if account_id is None:
         return Key(f"REGISTRATION#{digest}", "REGISTRATION")
@@ -189,7 +190,7 @@ def unshown_avatar(avatar_id: str) -> Key:
     return Key(UNSHOWN_AVATARS, avatar_id)
 
 
-def device(account_id: str, device_id: str) -> Key:
+def device(account_id: AccountId, device_id: str) -> Key:
     """A known device of an account."""
     return Key(account_partition(account_id), f"DEVICE#{device_id}")
 
@@ -302,7 +303,7 @@ def audit_request_partition(at: datetime) -> str:
     return f"REQUESTS#{at.astimezone(UTC):%Y-%m-%dT%H}"
 
 
-def audit_session_partition(session_id: str) -> str:
+def audit_session_partition(session_id: SessionId) -> str:
     """The index partition (gsi1) of a session's rows."""
     return f"SESSION#{session_id}"
 

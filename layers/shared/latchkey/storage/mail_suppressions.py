@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.effects import Effects
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Item, Table
 
@@ -44,7 +45,7 @@ class MailSuppressionStore:
         self._table = table
         self._effects = effects
 
-    def find(self, account_id: str, address: str) -> MailSuppression | None:
+    def find(self, account_id: AccountId, address: str) -> MailSuppression | None:
         """Return why an address of an account gets no emails, or None.
 
         Pattern      H1, before every mail to an account
@@ -54,7 +55,7 @@ class MailSuppressionStore:
         """
         return _suppression(self._table.get(keys.mail_suppression(account_id, email_key(address))))
 
-    def list_by_account(self, account_id: str) -> list[MailSuppression]:
+    def list_by_account(self, account_id: AccountId) -> list[MailSuppression]:
         """List an account's addresses that get no emails.
 
         Pattern      H2, export
@@ -94,7 +95,7 @@ class MailSuppressionStore:
             return False
         return True
 
-    def allow(self, account_id: str, address: str, now: datetime, effects: Effects) -> bool:
+    def allow(self, account_id: AccountId, address: str, now: datetime, effects: Effects) -> bool:
         """Allow emails to an address again. False if they were not stopped.
 
         The remaining item makes late events have no effect.

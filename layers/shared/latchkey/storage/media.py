@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.avatar import AvatarUpload
+    from latchkey.domain.ids import AccountId
 
 CACHE_CONTROL = "public, max-age=31536000, s-maxage=86400, immutable"
 """A year in browsers, which can't be invalidated; a day in the CDN, so that erasure applies."""
@@ -67,13 +68,13 @@ class MediaBucket:
         """Delete an upload."""
         self._call("delete_object", Key=_incoming(upload.account_id, upload.id))
 
-    def list_uploads(self, account_id: str) -> list[str]:
+    def list_uploads(self, account_id: AccountId) -> list[str]:
         """List up to 1,000 uploads of a person. There are dozens per day at most."""
         prefix = _incoming(account_id, "")
         listed = self._call("list_objects_v2", Prefix=prefix).get("Contents", [])
         return [entry["Key"].removeprefix(prefix) for entry in listed]
 
-    def delete_uploads(self, account_id: str) -> None:
+    def delete_uploads(self, account_id: AccountId) -> None:
         """Delete every upload of a person. None is not an error."""
         while upload_ids := self.list_uploads(account_id):
             for upload_id in upload_ids:
@@ -114,7 +115,7 @@ class MediaBucket:
             raise unavailable(error) from error
 
 
-def _incoming(account_id: str, upload_id: str) -> str:
+def _incoming(account_id: AccountId, upload_id: str) -> str:
     return f"incoming/{account_id}/{upload_id}"
 
 

@@ -18,6 +18,7 @@ from latchkey.storage.table import ABSENT, ConditionFailed, Put, equals
 
 if TYPE_CHECKING:
     from latchkey.domain.effects import Effects
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Table
 
@@ -30,7 +31,7 @@ class PreferenceStore:
         self._table = table
         self._effects = effects
 
-    def find(self, account_id: str) -> Preferences | None:
+    def find(self, account_id: AccountId) -> Preferences | None:
         """Read a person's preferences, or None if they were never set.
 
         Pattern      F1, read preferences
@@ -47,7 +48,7 @@ class PreferenceStore:
             version=int(str(item["version"])),
         )
 
-    def put(self, account_id: str, preferences: Preferences, effects: Effects) -> bool:
+    def put(self, account_id: AccountId, preferences: Preferences, effects: Effects) -> bool:
         """Replace a person's preferences; a reset is an empty document.
 
         Pattern      F2, replace and reset

@@ -28,7 +28,7 @@ _NAMES = {
     for module in (account, audit, request, session)
     for name, value in vars(module).items()
     if isinstance(value, type)
-} | {"datetime": datetime}
+} | {"datetime": datetime, "AccountId": str, "SessionId": str}
 
 
 def to_item(record: Any) -> Item:

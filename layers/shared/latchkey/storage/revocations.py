@@ -14,6 +14,7 @@ from latchkey.storage.table import ABSENT, Delete, Put
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import AccountId
     from latchkey.storage.table import Table, Value
 
 
@@ -24,7 +25,7 @@ class RevocationStore:
         """Use this table."""
         self._table = table
 
-    def put_new(self, account_id: str, confirmation: str, digest: str, now: datetime) -> None:
+    def put_new(self, account_id: AccountId, confirmation: str, digest: str, now: datetime) -> None:
         """Store the confirmation of a dry run.
 
         Pattern      V1, a dry run
@@ -42,7 +43,7 @@ class RevocationStore:
         put = Put(keys.revocation(account_id, confirmation), attributes, ABSENT)
         put_for_account(self._table, account_id, put)
 
-    def is_good(self, account_id: str, confirmation: str, digest: str, now: datetime) -> bool:
+    def is_good(self, account_id: AccountId, confirmation: str, digest: str, now: datetime) -> bool:
         """Return whether this administrator has a valid confirmation of exactly this filter.
 
         Pattern      V2, the revocation
@@ -57,7 +58,7 @@ class RevocationStore:
             and int(str(item["expires_at"])) > to_milliseconds(now)
         )
 
-    def use_up(self, account_id: str, confirmation: str) -> None:
+    def use_up(self, account_id: AccountId, confirmation: str) -> None:
         """Remove a confirmation after its revocation.
 
         Pattern      V3, the revocation is complete

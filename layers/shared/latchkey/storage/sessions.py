@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from latchkey.domain.changes import AccountChange
     from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
+    from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.session import Device, EndReason, Use
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Table, Value, Write
@@ -50,7 +51,7 @@ class SessionStore:
         self._table = table
         self._effects = effects
 
-    def find(self, account_id: str, session_id: str) -> Session | None:
+    def find(self, account_id: AccountId, session_id: SessionId) -> Session | None:
         """Read one session of an account, ended or not.
 
         Pattern      S1, authorize a request
@@ -61,7 +62,7 @@ class SessionStore:
         item = self._table.get(keys.session(account_id, session_id))
         return None if item is None else from_item(Session, item)
 
-    def list_by_account(self, account_id: str) -> list[Session]:
+    def list_by_account(self, account_id: AccountId) -> list[Session]:
         """List all stored sessions of an account, oldest first.
 
         Pattern      S2, list devices

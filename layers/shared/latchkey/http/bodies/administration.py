@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from latchkey.domain.account import Role
 from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import ProblemCode
-from latchkey.domain.ids import id_pattern, is_id
+from latchkey.domain.ids import AccountId, id_pattern, is_id
 from latchkey.domain.limits import REASON_MAX_CHARACTERS
 from latchkey.domain.search import SessionFilter
 from latchkey.http.bodies.fields import shown, shown_schema, string_required
@@ -120,7 +120,7 @@ class RevocationBody(Body):
     def filter(self) -> SessionFilter:
         """The filter as the domain's type."""
         return SessionFilter(
-            user_id=self.user_id,
+            user_id=None if self.user_id is None else AccountId(self.user_id),
             ip=self.ip,
             device=self.device,
             country=self.country,
