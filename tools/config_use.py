@@ -11,6 +11,7 @@ import ast
 from functools import cache
 from typing import TYPE_CHECKING
 
+from latchkey import http
 from tools.template import ROOT
 
 if TYPE_CHECKING:
@@ -101,9 +102,14 @@ def _imported(module: Path) -> dict[Path, set[str]]:
     """Return the names that a module imports of the entry points."""
     found: dict[Path, set[str]] = {}
     for node in _parse(module).body:  # those under TYPE_CHECKING are deeper
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(ENTRY_POINTS):
-            source = LAYER / f"{str(node.module).replace('.', '/')}.py"
-            found.setdefault(source, set()).update(name.asname or name.name for name in node.names)
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        for name in (alias.asname or alias.name for alias in node.names):
+            source = str(node.module)
+            if source == http.__name__:
+                source = f"{source}.{http.MODULES[name]}"
+            if source.startswith(ENTRY_POINTS):
+                found.setdefault(LAYER / f"{source.replace('.', '/')}.py", set()).add(name)
     return found
 
 

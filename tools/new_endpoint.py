@@ -39,7 +39,7 @@ class CallerKind:
     """Who may call an endpoint.
 
     rule     the group of `tests/support/authorization.py`
-    imports  the function of `latchkey.http.auth` that declares it
+    imports  the function of `latchkey.http` that declares it
     """
 
     rule: str
@@ -77,14 +77,7 @@ _APP = '''\
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from latchkey.http.auth import $imports
-from latchkey.http.endpoint import endpoint
-
-if TYPE_CHECKING:
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
+from latchkey.http import Request, Response, $imports
 
 
 @endpoint(caller=$declared)
@@ -280,7 +273,7 @@ class NewEndpoint:
                 "name": self.name,
                 "method": self.method,
                 "path": self.path,
-                "imports": kind.imports,
+                "imports": ", ".join(sorted({"endpoint", kind.imports})),
                 "declared": 'admin(owner="user_id")' if about_another else kind.declared,
                 "summary": f"{self.name} {UNWRITTEN}",
                 "operation": camel_case(self.name),

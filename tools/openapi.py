@@ -20,7 +20,7 @@ from latchkey.domain import errors
 from latchkey.domain.ids import id_pattern
 from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LINK_TOKEN_MAX_CHARACTERS
 from latchkey.http.bodies.languages import LANGUAGE_FORMAT
-from latchkey.http.endpoint import may_omit_body
+from latchkey.http.endpoints import may_omit_body
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
 from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
 from tools.limit_docs import render_limits_page

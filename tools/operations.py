@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tools.template import ROOT, Route, folder, functions, routes
 
 if TYPE_CHECKING:
-    from latchkey.http.endpoint import Endpoint
+    from latchkey.http.endpoints import Endpoint
 
 API_PREFIX = "/api/v1"
 

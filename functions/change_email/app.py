@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, PasswordResetRequired
 from latchkey.domain.limits import MAIL_PER_ADDRESS
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, accepted, endpoint, signed_in
 from latchkey.http.bodies.auth import EmailBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import accepted
 from latchkey.wiring.links import email_address
 
 if TYPE_CHECKING:
     from latchkey.flows.email_address import EmailAddress
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -11,17 +11,13 @@ from latchkey.domain.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.bodies.auth import ChangePasswordBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.http.views.sessions import EndedSessionsView
 from latchkey.wiring.links import password
 
 if TYPE_CHECKING:
     from latchkey.flows.password import Password
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import ErasureStarted, LastAdministrator
-from latchkey.http.auth import admin
+from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.bodies.administration import RoleBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.http.views.life_cycle import StandingView
 from latchkey.wiring.sessions import administration
 
 if TYPE_CHECKING:
     from latchkey.flows.administration import Administration
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, TooManyPendingUploads
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.bodies.avatars import CreateAvatarUploadBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.http.views.avatars import AvatarUploadView
 from latchkey.wiring.users import avatars
 
 if TYPE_CHECKING:
     from latchkey.flows.avatars import Avatars
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

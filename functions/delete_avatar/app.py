@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound
-from latchkey.http.auth import signed_in
-from latchkey.http.endpoint import endpoint
-from latchkey.http.preconditions import etag
-from latchkey.http.response import ok
+from latchkey.http import Request, Response, endpoint, etag, ok, signed_in
 from latchkey.http.views.accounts import AccountView
 from latchkey.wiring.storage import public_urls
 from latchkey.wiring.users import avatars
@@ -16,8 +13,6 @@ from latchkey.wiring.users import avatars
 if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls
     from latchkey.flows.avatars import Avatars
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

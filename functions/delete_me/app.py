@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, ErasureStarted, LastAdministrator
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, endpoint, signed_in
 from latchkey.http.cookies import clear_refresh_token
-from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import HARD
 from latchkey.http.views.life_cycle import DeletionView, deleted
 from latchkey.wiring.users import life_cycle
 
 if TYPE_CHECKING:
     from latchkey.flows.life_cycle import LifeCycle
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, ExportNotFound
-from latchkey.http.auth import signed_in
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.views.exports import ExportView, headers
 from latchkey.wiring.exports import exports
 
 if TYPE_CHECKING:
     from latchkey.flows.exports import Exports
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from latchkey.http.auth import public
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
+from latchkey.http import Request, Response, endpoint, ok, public
 from latchkey.http.views.system import HealthView
-
-if TYPE_CHECKING:
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(caller=public(), returns=HealthView)

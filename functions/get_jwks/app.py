@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.limits import KEY_CACHE_SECONDS
-from latchkey.http.auth import public
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import document
+from latchkey.http import Request, Response, document, endpoint, public
 from latchkey.http.views.system import JwksView
 from latchkey.wiring.tokens import signing_key_store
 
 if TYPE_CHECKING:
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
     from latchkey.storage.signing_keys import SigningKeyStore
 
 

@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import SingleUseTokenInvalid
 from latchkey.domain.limits import REDEEM_PER_ADDRESS
-from latchkey.http.auth import public
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
+from latchkey.http import Request, Response, endpoint, ok, public
 from latchkey.http.views.sessions import ReportView
 from latchkey.wiring.links import sign_in_reports
 
 if TYPE_CHECKING:
     from latchkey.flows.sign_in_reports import SignInReports
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

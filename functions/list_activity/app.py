@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, InvalidCursor
 from latchkey.domain.language import choose_language
-from latchkey.http.auth import signed_in
-from latchkey.http.endpoint import endpoint
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.parameters import PAGING
-from latchkey.http.response import ok
 from latchkey.http.views.activity import ActivityListView
 from latchkey.wiring.audit import activity
 
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, InvalidCursor
+from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.audit_query import AUDIT_QUERY, read_filter, read_paging
-from latchkey.http.auth import admin
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.http.views.audit import AuditListView
 from latchkey.wiring.audit import audit_search
 
 if TYPE_CHECKING:
     from latchkey.flows.audit_search import AuditSearch
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

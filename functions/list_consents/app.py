@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import InvalidCursor
-from latchkey.http.auth import signed_in
-from latchkey.http.endpoint import endpoint
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.parameters import PAGING
-from latchkey.http.response import ok
 from latchkey.http.views.consents import ConsentListView
 from latchkey.wiring.users import profile
 
 if TYPE_CHECKING:
     from latchkey.flows.profile import Profile
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

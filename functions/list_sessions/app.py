@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.http.auth import signed_in
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.views.sessions import SessionListView
 from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(caller=signed_in(), needs=sessions, returns=SessionListView)

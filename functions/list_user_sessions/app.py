@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.http.auth import admin
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
+from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.views.sessions import SessionListView
 from latchkey.wiring.sessions import administration
 
 if TYPE_CHECKING:
     from latchkey.flows.administration import Administration
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(caller=admin(owner="user_id"), needs=administration, returns=SessionListView)

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import InvalidCursor
 from latchkey.domain.search import UserFilter
-from latchkey.http.auth import admin
-from latchkey.http.endpoint import endpoint
+from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.parameters import PAGING, Choice, Instant, Text
-from latchkey.http.response import ok
 from latchkey.http.views.administration import UserListView
 from latchkey.wiring.sessions import administration
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
     from latchkey.flows.administration import Administration
     from latchkey.http.parameters import Parameter
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 ANY = "any"
 

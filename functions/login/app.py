@@ -14,9 +14,8 @@ from latchkey.domain.errors import (
     PasswordResetRequired,
 )
 from latchkey.domain.limits import LOGIN_PER_ADDRESS
-from latchkey.http.auth import public
+from latchkey.http import Request, Response, endpoint, public
 from latchkey.http.bodies.auth import LoginBody
-from latchkey.http.endpoint import endpoint
 from latchkey.http.token_transport import require_origin_of_transport, tokens
 from latchkey.http.views.auth import TokensView
 from latchkey.wiring.sign_in import sign_in
@@ -25,8 +24,6 @@ from latchkey.wiring.storage import public_urls
 if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls
     from latchkey.flows.sign_in import SignIn
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.cookies import clear_refresh_token
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(caller=signed_in(ended_too=True), needs=sessions)

@@ -10,17 +10,13 @@ from latchkey.domain.errors import (
     PasswordResetRequired,
     TooManyAttempts,
 )
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, endpoint, ok, signed_in
 from latchkey.http.bodies.auth import ReauthenticateBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.http.views.auth import ReauthenticatedView
 from latchkey.wiring.sessions import reauthentication
 
 if TYPE_CHECKING:
     from latchkey.flows.reauthentication import Reauthentication
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -15,9 +15,8 @@ from latchkey.domain.errors import (
     SessionRevoked,
 )
 from latchkey.domain.limits import REFRESH_PER_ADDRESS
-from latchkey.http.auth import public
+from latchkey.http import Request, Response, endpoint, public
 from latchkey.http.bodies.auth import RefreshBody
-from latchkey.http.endpoint import endpoint
 from latchkey.http.token_transport import presented_refresh_token, refreshed
 from latchkey.http.views.auth import RefreshedView
 from latchkey.wiring.sessions import refreshing
@@ -26,8 +25,6 @@ from latchkey.wiring.storage import public_urls
 if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls
     from latchkey.flows.refreshing import Refreshing
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

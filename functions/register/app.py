@@ -14,10 +14,8 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.limits import REGISTER_PER_ADDRESS
 from latchkey.flows.registration import NewAccount, Registration
-from latchkey.http.auth import public
+from latchkey.http import Request, Response, accepted, endpoint, public
 from latchkey.http.bodies.registration import RegisterBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import Response, accepted
 from latchkey.http.token_transport import require_origin_of_transport, tokens
 from latchkey.http.views.auth import TokensView
 from latchkey.wiring.sign_in import registration
@@ -25,7 +23,6 @@ from latchkey.wiring.storage import public_urls
 
 if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls
-    from latchkey.http.request import Request
 
 
 @endpoint(

@@ -10,11 +10,8 @@ from latchkey.domain.errors import (
     UploadNotComplete,
     UploadNotFound,
 )
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, endpoint, etag, ok, signed_in
 from latchkey.http.bodies.avatars import ReplaceAvatarBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.preconditions import etag
-from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
 from latchkey.wiring.storage import public_urls
 from latchkey.wiring.users import avatars
@@ -22,8 +19,6 @@ from latchkey.wiring.users import avatars
 if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls
     from latchkey.flows.avatars import Avatars
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

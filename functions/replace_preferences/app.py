@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.http.auth import self_or_admin
+from latchkey.http import Request, Response, endpoint, etag, ok, self_or_admin
 from latchkey.http.bodies.preferences import PreferencesBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.preconditions import etag
-from latchkey.http.response import ok
 from latchkey.http.views.preferences import PreferencesView
 from latchkey.wiring.users import preferences
 
 if TYPE_CHECKING:
     from latchkey.flows.preferences import PreferenceFlows
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

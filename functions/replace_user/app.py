@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import UsernameTaken
-from latchkey.http.auth import self_or_admin
+from latchkey.http import Request, Response, endpoint, etag, ok, self_or_admin
 from latchkey.http.bodies.profile import ReplaceUserBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.preconditions import etag
-from latchkey.http.response import ok
 from latchkey.http.views.accounts import AccountView
 from latchkey.wiring.storage import public_urls
 from latchkey.wiring.users import profile
@@ -17,8 +14,6 @@ from latchkey.wiring.users import profile
 if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls
     from latchkey.flows.profile import Profile
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.limits import MAIL_PER_ADDRESS
-from latchkey.http.auth import public
+from latchkey.http import Request, Response, accepted, endpoint, public
 from latchkey.http.bodies.auth import IdentifierBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import accepted
 from latchkey.wiring.sign_in import login_codes
 
 if TYPE_CHECKING:
     from latchkey.flows.login_codes import LoginCodes
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

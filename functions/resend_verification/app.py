@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.limits import MAIL_PER_ADDRESS
-from latchkey.http.auth import public
+from latchkey.http import Request, Response, accepted, endpoint, public
 from latchkey.http.bodies.auth import EmailBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import accepted
 from latchkey.wiring.links import email_address
 
 if TYPE_CHECKING:
     from latchkey.flows.email_address import EmailAddress
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

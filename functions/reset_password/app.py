@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import SingleUseTokenInvalid, WeakPassword
 from latchkey.domain.limits import REDEEM_PER_ADDRESS
-from latchkey.http.auth import public
+from latchkey.http import Request, Response, endpoint, ok, public
 from latchkey.http.bodies.auth import ResetPasswordBody
 from latchkey.http.cookies import set_device_id
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.http.views.auth import KnownDeviceView
 from latchkey.wiring.links import password
 
 if TYPE_CHECKING:
     from latchkey.flows.password import Password
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, CurrentSessionUnknown
-from latchkey.http.auth import signed_in
+from latchkey.http import Request, Response, endpoint, signed_in
 from latchkey.http.cookies import clear_refresh_token
-from latchkey.http.endpoint import endpoint
 from latchkey.http.parameters import Choice
 from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
 from latchkey.wiring.sessions import sessions
 
 if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 SCOPE = Choice(
     options=("others", "all"),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.http.auth import admin
-from latchkey.http.endpoint import endpoint
+from latchkey.http import Request, Response, admin, endpoint
 from latchkey.http.views.sessions import EndedSessionsView, ended_sessions
 from latchkey.wiring.sessions import administration
 
 if TYPE_CHECKING:
     from latchkey.flows.administration import Administration
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

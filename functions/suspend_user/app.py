@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import ErasureStarted, LastAdministrator
-from latchkey.http.auth import admin
+from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.bodies.administration import ReasonBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.http.views.life_cycle import StandingView
 from latchkey.wiring.users import life_cycle
 
 if TYPE_CHECKING:
     from latchkey.flows.life_cycle import LifeCycle
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -11,16 +11,12 @@ from latchkey.domain.errors import (
     SingleUseTokenInvalid,
 )
 from latchkey.domain.limits import REDEEM_PER_ADDRESS
-from latchkey.http.auth import public
+from latchkey.http import Request, Response, endpoint, ok, public
 from latchkey.http.bodies.auth import ConfirmEmailBody
-from latchkey.http.endpoint import endpoint
-from latchkey.http.response import ok
 from latchkey.wiring.links import email_address
 
 if TYPE_CHECKING:
     from latchkey.flows.email_address import EmailAddress
-    from latchkey.http.request import Request
-    from latchkey.http.response import Response
 
 
 @endpoint(

@@ -19,7 +19,7 @@ from tools.template import ROOT, folder, functions, load, routes
 
 FOLDERS = sorted(folders())
 MAY_IMPORT = re.compile(
-    r"latchkey\.(http|domain|events|wiring)\.\w+(\.\w+)*|latchkey\.observability|"
+    r"latchkey\.(http|domain|events|wiring)\.\w+(\.\w+)*|latchkey\.(http|observability)|"
     r"__future__|typing|collections\.abc|datetime"
 )
 FLOW_DATA = re.compile(r"latchkey\.flows\.\w+")

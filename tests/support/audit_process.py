@@ -103,7 +103,7 @@ def _run(
     kill: Kill | None,
 ) -> int:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "latchkey.http.endpoint", "botocore.session"])
+    context.set_forkserver_preload([__name__, "latchkey.http.endpoints", "botocore.session"])
     hears, tells = context.Pipe(duplex=False)
     process = context.Process(target=target, args=(environment, tells, *arguments))
     process.start()
