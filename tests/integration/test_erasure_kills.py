@@ -34,7 +34,7 @@ from latchkey.wiring.tokens import signing_key_store, signing_keys
 from latchkey.wiring.upkeep import deletion_store
 from latchkey.wiring.users import life_cycle, media
 from tests.support.builders import a_session, an_account
-from tests.support.erasure_process import POINTS, deliver
+from tests.support.erasure_process import STEPS, deliver
 from tests.support.recorded_service import MEDIA, create_tables
 from tests.support.scan import traces
 from tests.support.service import ENVIRONMENT
@@ -216,7 +216,7 @@ def kill_and_redeliver(services, environment, point, items, nth=1):
     return spent
 
 
-@pytest.mark.parametrize(("point", "items"), [("removed", 1), ("page_erased", 101), ("signed", 99)])
+@pytest.mark.parametrize(("point", "items"), [("remove", 1), ("erase_items", 101), ("sign", 99)])
 def test_erasure_continues_after_a_killed_worker(services, environment, point, items):
     """A few points; the whole list is the slow test's."""
     kill_and_redeliver(services, environment, point, items)
@@ -224,11 +224,11 @@ def test_erasure_continues_after_a_killed_worker(services, environment, point, i
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", STEPS)
 @pytest.mark.parametrize("items", SIZES)
 def test_erasure_continues_after_a_kill_at_every_step(services, environment, items, point):
     chance = random.Random(f"{SEED} {items} {point}")
     pages = -(-(items + 4) // 99)
-    nth = {"page_erased": chance.randrange(1, pages + 1), "removed": 2, "counted": 2}
+    nth = {"erase_items": chance.randrange(1, pages + 1), "remove": 2, "count": 2}
     spent = kill_and_redeliver(services, environment, point, items, nth=nth.get(point, 1))
     print(f"\n{items} items, killed at {point}: {spent:.1f} s")  # noqa: T201

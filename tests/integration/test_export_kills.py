@@ -16,7 +16,7 @@ from latchkey import wiring
 from latchkey.storage import boto_client
 from latchkey.storage.boto_client import aws_client
 from tests.support.export_campaign import Campaign
-from tests.support.export_process import OUT_OF_TIME, POINTS, deliver
+from tests.support.export_process import OUT_OF_TIME, STEPS, deliver
 from tests.support.recorded_service import create_tables
 from tests.support.service import ENVIRONMENT
 from tools.local import emulator
@@ -24,7 +24,7 @@ from tools.local.processes import free_port
 
 KILLED = -9
 SEED = 20260102
-OFTEN = ("checkpointed", "part_begun", "part_uploaded")
+OFTEN = ("checkpoint", "read_rows", "part_uploaded")
 LATER = timedelta(minutes=12)
 """The queue shows a message again when it was hidden for so long."""
 
@@ -74,14 +74,13 @@ def run(campaign, environment, plan, seed=SEED):
     chance = random.Random(seed)
     for point, rows in plan:
         nth = chance.randrange(1, 4) if point in OFTEN else 1
-        nth = chance.randrange(1, rows) if point == "row_read" else nth
         redeliveries[kill_and_redeliver(campaign, environment, point, rows, nth)] += 1
     return redeliveries
 
 
 def test_export_continues_after_a_killed_worker(campaign, environment):
-    """One point of each phase; the whole list is the slow test's."""
-    points = ("segment_staged", "handed_over", "archive_complete", "published")
+    """One step of each phase; the whole list is the slow test's."""
+    points = ("stage", "hand_over", "archive_complete", "publish")
     done = run(campaign, environment, [(point, 300) for point in points])
     assert done.total() == len(points)
 
@@ -90,12 +89,12 @@ def test_export_continues_after_a_killed_worker(campaign, environment):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_export_continues_after_a_kill_at_every_step(campaign, environment, seed):
-    """Three times, so each point is hit three times: sixty-six exports."""
-    plan = [(point, 1000) for point in POINTS]
-    plan[4 * seed] = (plan[4 * seed][0], 10_000)
+    """Three times, so each step is hit three times: forty-eight exports."""
+    plan = [(point, 1000) for point in STEPS]
+    plan[3 * seed] = (plan[3 * seed][0], 10_000)
     done = run(campaign, environment, plan, seed)
     print(f"\n{done.total()} exports, {dict(done)} redeliveries: exports")  # noqa: T201
-    assert done.total() == len(POINTS)
+    assert done.total() == len(STEPS)
 
 
 def test_five_parallel_deliveries_make_one_file_and_one_email(campaign, environment):

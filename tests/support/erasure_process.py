@@ -1,4 +1,4 @@
-"""Runs the worker of an erasure in a process that can be killed at each step.
+"""Runs the worker of an erasure in a process that can be killed after each step.
 
 The real handler, wired as in production, on an emulator; as `tests/support/export_process.py`.
 """
@@ -18,18 +18,18 @@ from latchkey.wiring.upkeep import erasure
 from tests.support.export_process import NOT_DONE, Killer, ShiftedClock
 from tests.support.outbox import Invocation, sqs_record
 
-POINTS = (
-    "received",
-    "claimed",
-    "counted",
-    "removed",
-    "page_erased",
-    "tokens_erased",
-    "messages_erased",
-    "signed",
-    "finished",
+STEPS = (
+    "start",
+    "claim",
+    "count",
+    "remove",
+    "erase_items",
+    "erase_tokens",
+    "erase_messages",
+    "sign",
+    "finish",
 )
-"""Every point that `Erasure` passes, in the order of an erasure."""
+"""Every step of `Erasure`, in the order of an erasure. `start` is before the first step."""
 
 
 def deliver(
@@ -55,7 +55,7 @@ def deliver(
 def _run(environment: dict[str, str], message_id: str, killer: Killer, clock: ShiftedClock) -> None:
     os.environ.update(environment)
     services = Services(replacements={storage.clock: clock})
-    services[erasure] = dataclasses.replace(services[erasure], on_checkpoint=killer)
+    services[erasure] = dataclasses.replace(services[erasure], run=killer.run)
     wiring.use(services)
     answer = handler({"Records": [sqs_record(message_id)]}, Invocation())
     sys.exit(NOT_DONE if answer["batchItemFailures"] else 0)

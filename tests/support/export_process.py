@@ -1,4 +1,4 @@
-"""Runs the export worker in a process that can be killed at each step.
+"""Runs the export worker in a process that can be killed after each step.
 
 The real handler, wired as in production, on an emulator. The kill comes from outside: the package
 has no setting for it.
@@ -22,39 +22,34 @@ from latchkey.wiring.exports import export_worker
 from tests.support.outbox import Invocation, sqs_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
     from datetime import datetime
 
+    from latchkey.flows.steps import Step
     from latchkey.storage.export_files import ArchiveWriter, ExportFiles
 
-POINTS = (
-    "received",
-    "claimed",
-    "account_read",
-    "part_begun",
-    "row_read",
-    "segment_full",
-    "segment_staged",
-    "checkpointed",
-    "part_collected",
-    "time_up",
-    "handed_over",
-    "all_collected",
-    "packing_begun",
+STEPS = (
+    "start",
+    "claim",
+    "read_account",
+    "read_rows",
+    "stage",
+    "checkpoint",
+    "hand_over",
+    "begin_packing",
     "upload_begun",
     "segment_read",
-    "part_packed",
-    "packing_checkpointed",
     "part_uploaded",
     "archive_written",
     "archive_complete",
-    "published",
-    "swept",
+    "pack",
+    "publish",
+    "sweep",
 )
-"""Every step of `ExportWorker`, roughly in order, and `part_uploaded` between two parts of the
-archive's upload."""
+"""Every step of `ExportWorker`, in about the order of an export, and what happens to the files
+between `begin_packing` and `pack`. `start` is before the first step."""
 
-OUT_OF_TIME = ("time_up", "handed_over")
+OUT_OF_TIME = ("hand_over",)
 SEGMENT_BYTES = 64 * 1024
 """Small, so that a thousand rows give several segments."""
 
@@ -72,38 +67,58 @@ class ShiftedClock:
 
 
 class Killer:
-    """Kills its own process at the n-th occurrence of a step."""
+    """Runs a worker's steps, and kills its own process after a step's n-th run."""
 
-    def __init__(self, point: str | None, nth: int) -> None:
-        self._point = point
+    def __init__(self, step: str | None, nth: int) -> None:
+        self._step = step
         self._left = nth
 
-    def __call__(self, point: str) -> None:
-        if point == self._point:
+    def run(self, steps: Iterable[Step]) -> None:
+        self.passed("start")
+        for step in steps:
+            more: bool | None = True
+            while more:
+                more = step.run()
+                self.passed(step.name)
+
+    def passed(self, step: str) -> None:
+        if step == self._step:
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
 class WatchedFiles:
-    """`ExportFiles` that report each uploaded part of the archive."""
+    """`ExportFiles` that report what happens while an archive is packed."""
 
-    def __init__(self, files: ExportFiles, on_checkpoint: Callable[[str], None]) -> None:
+    def __init__(self, files: ExportFiles, killer: Killer) -> None:
         self._files = files
-        self._on_checkpoint = on_checkpoint
+        self._passed = killer.passed
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
 
+    def read_staged(self, export_id: str, name: str) -> bytes:
+        self._passed("segment_read")
+        return self._files.read_staged(export_id, name)
+
     def write_archive(self, export_id: str) -> ArchiveWriter:
         writer = self._files.write_archive(export_id)
-        add = writer._upload.add
+        self._passed("upload_begun")
+        add, complete = writer._upload.add, writer.complete
 
-        def add_and_tell(part: bytes) -> None:
+        def add_and_report(part: bytes) -> None:
             add(part)
-            self._on_checkpoint("part_uploaded")
+            self._passed("part_uploaded")
 
-        writer._upload.add = add_and_tell  # type: ignore[method-assign]
+        def complete_and_report() -> tuple[int, str]:
+            self._passed("archive_written")
+            completed = complete()
+            self._passed("archive_complete")
+            return completed
+
+        writer._upload.add = add_and_report  # type: ignore[method-assign]
+        writer.complete = complete_and_report  # type: ignore[method-assign]
         return writer
 
 
@@ -161,7 +176,7 @@ def _run(
     worker = services[export_worker]
     services[export_worker] = dataclasses.replace(
         worker,
-        on_checkpoint=killer,
+        run=killer.run,
         files=cast("ExportFiles", WatchedFiles(worker.files, killer)),
         segment_bytes=SEGMENT_BYTES,
     )

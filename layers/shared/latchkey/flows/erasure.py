@@ -8,6 +8,7 @@ Referring items go last: an export's item after its file, the account at the end
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from latchkey.domain.account import AccountStatus, email_key
@@ -20,14 +21,16 @@ from latchkey.domain.limits import ERASURE_LOOK_AGAIN_SECONDS, ERASURE_PAGE_ITEM
 from latchkey.domain.mail import AccountErased
 from latchkey.domain.request import RequestContext
 from latchkey.flows.life_cycle import erasure_message
+from latchkey.flows.steps import Step, run_steps
 from latchkey.observability import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from latchkey.domain.account import Account
     from latchkey.domain.ids import AccountId
+    from latchkey.flows.steps import Runner
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.deletions import DeletionStore
     from latchkey.storage.outbox import OutboxStore
@@ -53,17 +56,13 @@ class Elsewhere(Protocol):
         ...
 
 
-def _unwatched(_point: str) -> None:
-    """Do nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """The flow and its parts.
+    """The flows, and what they need.
 
     elsewhere  data outside the table; a new kind is another entry
     sign       signs the receipt
-    on_checkpoint  is called with the name of each step. Only tests use it, to kill the worker there
+    run        runs the steps of an erasure
     """
 
     accounts: AccountStore
@@ -71,7 +70,7 @@ class Erasure:
     outbox: OutboxStore
     elsewhere: tuple[Elsewhere, ...]
     sign: Callable[[Receipt], str]
-    on_checkpoint: Callable[[str], None] = _unwatched
+    run: Runner = run_steps
 
     def erase(self, account_id: AccountId, now: datetime) -> None:
         """Erase a due account, starting at the step that the last worker reached.
@@ -80,27 +79,7 @@ class Erasure:
 
         Raises ErasureHeldUp if it has to continue later.
         """
-        self.on_checkpoint("received")
-        try:
-            account = self._claimed(account_id, now)
-        except AccountNotFound:
-            return
-        if account is None:
-            return
-        self.on_checkpoint("claimed")
-        self._erase_elsewhere(account, now)
-        while self.deletions.erase_page(account_id):
-            self.on_checkpoint("page_erased")
-        while tokens := self.deletions.list_tokens(account_id):
-            self.deletions.erase(account_id, tokens)
-            self.on_checkpoint("tokens_erased")
-        words = frozenset({account_id, email_key(account.email)})
-        while keys := list(self.outbox.list_about(words, now)):
-            messages = [(key, "queued_message") for key in keys[:ERASURE_PAGE_ITEMS]]
-            self.deletions.erase(account_id, messages)
-            self.on_checkpoint("messages_erased")
-        self._finish(account, now)
-        self.on_checkpoint("finished")
+        self.run(_Erasing(self, account_id, now).steps())
 
     def start_due(self, now: datetime) -> int:
         """Send messages for accounts whose grace period is over or whose worker was lost.
@@ -117,53 +96,104 @@ class Erasure:
             for deletion in self.deletions.list_due(now)
         )
 
-    def _claimed(self, account_id: AccountId, now: datetime) -> Account | None:
-        account = self.accounts.get(account_id)
+
+class _Erasing:
+    """One worker's erasure of one account."""
+
+    def __init__(self, flow: Erasure, account_id: AccountId, now: datetime) -> None:
+        self._flow = flow
+        self._account_id = account_id
+        self._now = now
+        self._account: Account | None = None
+        self._receipt: Receipt | None = None
+        self._signed = ""
+        self._is_held_up = False
+
+    def steps(self) -> Iterator[Step]:
+        """Files go before the items that name them, and the account goes last."""
+        yield Step("claim", self._claim)
+        if self._account is None:
+            return
+        for place in self._flow.elsewhere:
+            yield Step("count", partial(self._count, place))
+            yield Step("remove", partial(self._remove, place))
+        if self._is_held_up:
+            raise ErasureHeldUp
+        yield Step("erase_items", partial(self._flow.deletions.erase_page, self._account_id))
+        yield Step("erase_tokens", self._erase_tokens)
+        yield Step("erase_messages", partial(self._erase_messages, self._account))
+        yield Step("sign", self._sign)
+        if self._receipt is not None:
+            yield Step("finish", partial(self._finish, self._account, self._receipt))
+
+    def _claim(self) -> None:
+        """Find the account, if it is this worker's to erase. Raises ErasureHeldUp."""
+        flow, now = self._flow, self._now
+        try:
+            account = flow.accounts.get(self._account_id)
+        except AccountNotFound:
+            return
         if account.status is AccountStatus.ERASING:
-            return account
+            self._account = account
+            return
         due = account.purge_at is not None and account.purge_at <= now
         if account.status is not AccountStatus.DELETED or not due:
-            return None
-        context = _context(now)
-        row = audit_row(Action.ACCOUNT_ERASURE_STARTED, account.audit, context, actor=SYSTEM_ACTOR)
+            return
+        row = audit_row(
+            Action.ACCOUNT_ERASURE_STARTED, account.audit, _context(now), actor=SYSTEM_ACTOR
+        )
         look_at = next_look(now, ERASURE_LOOK_AGAIN_SECONDS)
-        if not self.deletions.claim(account, look_at, Effects(audit=(row,))):
+        if not flow.deletions.claim(account, look_at, Effects(audit=(row,))):
             # Restored, or claimed by another worker. The next delivery finds out.
             raise ErasureHeldUp
-        return self.accounts.get(account_id)
+        try:
+            self._account = flow.accounts.get(self._account_id)
+        except AccountNotFound:
+            return
 
-    def _erase_elsewhere(self, account: Account, now: datetime) -> None:
-        waiting = []
-        for place in self.elsewhere:
-            self.deletions.note(account.id, place.kind, place.count(account.id))
-            self.on_checkpoint("counted")
-            waiting.append(place.remove_all(account.id, now))
-            self.on_checkpoint("removed")
-        if any(waiting):
-            raise ErasureHeldUp
+    def _count(self, place: Elsewhere) -> None:
+        self._flow.deletions.note(self._account_id, place.kind, place.count(self._account_id))
 
-    def _finish(self, account: Account, now: datetime) -> None:
-        deletion = self.deletions.find(account.id)
+    def _remove(self, place: Elsewhere) -> None:
+        if place.remove_all(self._account_id, self._now) is not None:
+            self._is_held_up = True
+
+    def _erase_tokens(self) -> bool:
+        tokens = self._flow.deletions.list_tokens(self._account_id)
+        self._flow.deletions.erase(self._account_id, tokens)
+        return bool(tokens)
+
+    def _erase_messages(self, account: Account) -> bool:
+        words = frozenset({account.id, email_key(account.email)})
+        keys = list(self._flow.outbox.list_about(words, self._now))
+        messages = [(key, "queued_message") for key in keys[:ERASURE_PAGE_ITEMS]]
+        self._flow.deletions.erase(account.id, messages)
+        return bool(keys)
+
+    def _sign(self) -> None:
+        """Make the receipt, unless another worker has finished."""
+        deletion = self._flow.deletions.find(self._account_id)
         if deletion is None:
             return
         erased = {kind: count for kind, count in sorted(deletion.erased.items()) if count}
-        receipt = Receipt(
+        self._receipt = Receipt(
             id=deletion.receipt_id,
             requested_at=deletion.requested_at,
-            erased_at=now,
+            erased_at=self._now,
             erased={**erased, "account": 1},
         )
-        signed = self.sign(receipt)
-        self.on_checkpoint("signed")
-        context = _context(now)
+        self._signed = self._flow.sign(self._receipt)
+
+    def _finish(self, account: Account, receipt: Receipt) -> None:
+        context = _context(self._now)
         row = audit_row(Action.ACCOUNT_ERASED, account.audit, context, actor=SYSTEM_ACTOR)
         mail = AccountErased(
-            address=account.email, language=account.speaking_language, receipt=signed
+            address=account.email, language=account.speaking_language, receipt=self._signed
         )
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
-        if self.deletions.finish(account, receipt, signed, effects):
+        if self._flow.deletions.finish(account, receipt, self._signed, effects):
             logger.info("account erased", receipt_id=receipt.id, erased=receipt.erased)
-        elif self.deletions.find(account.id) is not None:
+        elif self._flow.deletions.find(account.id) is not None:
             # A claim has changed its owner since it was read.
             raise ErasureHeldUp
 

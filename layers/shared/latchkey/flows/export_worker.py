@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
@@ -40,14 +41,16 @@ from latchkey.domain.mail import ExportReady
 from latchkey.domain.request import RequestContext
 from latchkey.flows.export_archive import encode_row, pack
 from latchkey.flows.export_parts import PARTS, Form
+from latchkey.flows.steps import Step, run_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from latchkey.domain.account import Account
     from latchkey.domain.clock import Clock
     from latchkey.flows.export_parts import Part, Row, Sources
+    from latchkey.flows.steps import Runner
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.export_files import ExportFiles
     from latchkey.storage.exports import ExportStore
@@ -92,24 +95,11 @@ class Work:
         return str(self.message.body["export_id"])
 
 
-class _OutOfTimeError(Exception):
-    """The time is over. Another message continues."""
-
-
-class _TooLargeError(Exception):
-    """More data than one invocation can pack."""
-
-
-def _unwatched(_point: str) -> None:
-    """Do nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportWorker:
-    """The flow and its parts.
+    """The flow, and what it needs.
 
-    on_checkpoint  is called with the name of each step. Only tests use it, to kill the worker in a
-                   separate process (`tests/support/export_process.py`). No setting enables it
+    run  runs the steps of an export
     """
 
     accounts: AccountStore
@@ -119,7 +109,7 @@ class ExportWorker:
     clock: Clock
     retention: timedelta
     segment_bytes: int = EXPORT_SEGMENT_BYTES
-    on_checkpoint: Callable[[str], None] = _unwatched
+    run: Runner = run_steps
 
     def work(self, work: Work) -> None:
         """Process an export as far as time allows: to its end, or to another message.
@@ -129,28 +119,7 @@ class ExportWorker:
         Raises ExportBusy or ExportLeaseLost if another worker has it, and errors of storage. The
         message must then be delivered again.
         """
-        self.on_checkpoint("received")
-        now = self.clock.now()
-        life = timedelta(seconds=work.seconds_left() + EXPORT_LEASE_MARGIN_SECONDS)
-        export = self.exports.claim(
-            work.account_id,
-            work.export_id,
-            lease_id=new_id("lea", now),
-            now=now,
-            until=now + life,
-        )
-        self.on_checkpoint("claimed")
-        if export is None:
-            self.files.delete_staged(work.export_id)
-            return
-        account = self._usable_account(work.account_id)
-        self.on_checkpoint("account_read")
-        if account is None:
-            self._give_up(export, None, FailureReason.ACCOUNT_CLOSED, work)
-        elif export.attempts > EXPORT_MAX_ATTEMPTS:
-            self._give_up(export, account, FailureReason.INTERRUPTED, work)
-        else:
-            self._make(export, account, work)
+        self.run(_Making(self, work).steps())
 
     def dead_letter(self, message: OutboxMessage) -> None:
         """Mark an export as failed after the last delivery.
@@ -163,58 +132,30 @@ class ExportWorker:
             return
         if export.lease_until is not None and self.clock.now() < export.lease_until:
             raise ExportBusy
-        account = self._usable_account(work.account_id)
+        account = self.usable_account(work.account_id)
         reason = FailureReason.INTERRUPTED if account else FailureReason.ACCOUNT_CLOSED
-        self._give_up(export, account, reason, work)
+        self.give_up(export, account, reason, work)
 
-    def _usable_account(self, account_id: AccountId) -> Account | None:
+    def usable_account(self, account_id: AccountId) -> Account | None:
+        """Return the account, if it is active."""
         try:
             account = self.accounts.get(account_id)
         except AccountNotFound:
             return None
         return account if account.status is AccountStatus.ACTIVE else None
 
-    def _make(self, export: Export, account: Account, work: Work) -> None:
-        making = _Making(self, export, account, work)
-        try:
-            making.collect()
-            making.begin_packing()
-        except _OutOfTimeError:
-            self._hand_over(making.export)
-            return
-        except _TooLargeError:
-            self._give_up(making.export, account, FailureReason.TOO_LARGE, work)
-            return
-        size_bytes, sha256 = making.pack()
-        now = self.clock.now()
-        self.exports.publish(
-            replace(making.export, step=DONE_STEP),
-            size_bytes=size_bytes,
-            sha256=sha256,
-            now=now,
-            expires_at=now + self.retention,
-            effects=self._completed(export, account, work),
-        )
-        self.on_checkpoint("published")
-        self.files.delete_staged(export.id)
-        self.on_checkpoint("swept")
-
-    def _completed(self, export: Export, account: Account, work: Work) -> Effects:
+    def completed(self, export: Export, account: Account, work: Work) -> Effects:
+        """Return what follows from an export that is ready."""
         mail = ExportReady(account_id=account.id, export_id=export.id)
         return Effects(
             audit=(self._row(Action.EXPORT_COMPLETED, export, account, work),),
             outbox=(mail.message(self._context(work)),),
         )
 
-    def _hand_over(self, export: Export) -> None:
-        self.on_checkpoint("time_up")
-        now = self.clock.now()
-        self.exports.hand_over(export, now, Effects(outbox=(export_message(export, now),)))
-        self.on_checkpoint("handed_over")
-
-    def _give_up(
+    def give_up(
         self, export: Export, account: Account | None, reason: FailureReason, work: Work
     ) -> None:
+        """Mark an export as failed, with a reason that its owner can use."""
         rows = (self._row(Action.EXPORT_FAILED, export, account, work),) if account else ()
         self.exports.fail(export, reason, self.clock.now(), Effects(audit=rows))
         self.files.delete_staged(export.id)
@@ -228,135 +169,208 @@ class ExportWorker:
 
 
 class _Making:
-    """The work of one worker on one export. `export` is its current record."""
+    """The work of one worker on one export. `_export` is its current record."""
 
-    def __init__(self, worker: ExportWorker, export: Export, account: Account, work: Work) -> None:
-        self.export = export
-        self._worker = worker
-        self._account = account
+    def __init__(self, flow: ExportWorker, work: Work) -> None:
+        self._flow = flow
         self._work = work
-        self._on_checkpoint = worker.on_checkpoint
+        self._claimed: Export | None = None
+        self._account: Account | None = None
+        self._stop: Step | None = None
+        self._file = (0, "")
+
+    @property
+    def _export(self) -> Export:
+        if self._claimed is None:
+            msg = "no step may ask for an export that was not claimed"
+            raise RuntimeError(msg)
+        return self._claimed
+
+    def steps(self) -> Iterator[Step]:
+        """Claim, collect part by part, pack, publish; or stop with a hand-over or a failure."""
+        yield Step("claim", self._claim)
+        if self._claimed is None:
+            yield Step("sweep", self._sweep)
+            return
+        yield Step("read_account", self._read_account)
+        account = self._account
+        if account is None or self._export.attempts > EXPORT_MAX_ATTEMPTS:
+            reason = FailureReason.INTERRUPTED if account else FailureReason.ACCOUNT_CLOSED
+            yield self._failing(reason)
+            return
+        for part in PARTS:
+            if self._stop is None and part.name not in self._export.collected:
+                yield from self._collect(part, account)
+        if self._stop is None and self._export.packed_at is None:
+            yield Step("begin_packing", self._begin_packing)
+        if self._stop is not None:
+            yield self._stop
+            return
+        yield Step("pack", self._pack)
+        yield Step("publish", partial(self._publish, account))
+        yield Step("sweep", self._sweep)
+
+    def _failing(self, reason: FailureReason) -> Step:
+        return Step("give_up", partial(self._give_up, reason))
+
+    def _claim(self) -> None:
+        now = self._flow.clock.now()
+        life = timedelta(seconds=self._work.seconds_left() + EXPORT_LEASE_MARGIN_SECONDS)
+        self._claimed = self._flow.exports.claim(
+            self._work.account_id,
+            self._work.export_id,
+            lease_id=new_id("lea", now),
+            now=now,
+            until=now + life,
+        )
+
+    def _read_account(self) -> None:
+        self._account = self._flow.usable_account(self._work.account_id)
+
+    def _give_up(self, reason: FailureReason) -> None:
+        self._flow.give_up(self._export, self._account, reason, self._work)
+
+    def _hand_over(self) -> None:
+        """Let a further message go on from the checkpoint."""
+        now = self._flow.clock.now()
+        message = export_message(self._export, now)
+        self._flow.exports.hand_over(self._export, now, Effects(outbox=(message,)))
+
+    def _sweep(self) -> None:
+        self._flow.files.delete_staged(self._work.export_id)
 
     # Collecting ------------------------------------------------------------------------------
 
-    def collect(self) -> None:
-        """Stage every part. Raises _OutOfTimeError, _TooLargeError."""
-        for part in PARTS:
-            if part.name not in self.export.collected:
-                self._collect_part(part)
+    def _collect(self, part: Part, account: Account) -> Iterator[Step]:
+        """Stage the rows of a part, a segment at a time, each with a checkpoint."""
+        rows = part.rows(self._flow.sources, account, self._export.after)
+        while True:
+            segment = _Rows()
+            yield Step("read_rows", partial(self._read_rows, rows, segment))
+            if segment.content:
+                yield Step("stage", partial(self._stage, part, segment))
+            yield Step("checkpoint", partial(self._checkpoint, part, segment, account))
+            if segment.end is None or self._stop is not None:
+                return
 
-    def _collect_part(self, part: Part) -> None:
-        self._on_checkpoint("part_begun")
-        rows: list[bytes] = []
+    def _read_rows(self, rows: Iterator[Row], segment: _Rows) -> None:
         size = 0
-        for row in part.rows(self._worker.sources, self._account, self.export.after):
-            self._on_checkpoint("row_read")
-            rows.append(encode_row(row.content))
-            size += len(rows[-1])
-            out_of_time = self._work.seconds_left() < EXPORT_HAND_OVER_SECONDS
-            if size < self._worker.segment_bytes and not out_of_time:
-                continue
-            self._stage(part, rows)
-            self._checkpoint(part, after=row.cursor, fraction=self._fraction(part, row))
-            rows, size = [], 0
-            if len(self.export.segments) > EXPORT_MAX_SEGMENTS:
-                raise _TooLargeError
-            if out_of_time:
-                raise _OutOfTimeError
-        if rows:
-            self._stage(part, rows)
-        self.export = replace(self.export, collected=(*self.export.collected, part.name))
-        self._checkpoint(part, after=None, fraction=0)
-        self._on_checkpoint("part_collected")
+        for row in rows:
+            segment.content.append(encode_row(row.content))
+            size += len(segment.content[-1])
+            is_out_of_time = self._work.seconds_left() < EXPORT_HAND_OVER_SECONDS
+            if size >= self._flow.segment_bytes or is_out_of_time:
+                segment.end = row
+                self._stop = Step("hand_over", self._hand_over) if is_out_of_time else None
+                return
 
-    def _stage(self, part: Part, rows: list[bytes]) -> None:
-        self._on_checkpoint("segment_full")
-        export, content = self.export, b"".join(rows)
+    def _stage(self, part: Part, segment: _Rows) -> None:
+        export, content = self._export, b"".join(segment.content)
         name = f"{len(export.segments):04d}-{export.lease_id}"
-        self._worker.files.stage(export.id, name, content)
-        self._on_checkpoint("segment_staged")
-        segment = Segment(part=part.name, name=name, rows=len(rows), size_bytes=len(content))
-        self.export = replace(export, segments=(*export.segments, segment))
+        self._flow.files.stage(export.id, name, content)
+        staged = Segment(
+            part=part.name, name=name, rows=len(segment.content), size_bytes=len(content)
+        )
+        self._claimed = replace(export, segments=(*export.segments, staged))
 
-    def _checkpoint(self, part: Part, *, after: str | None, fraction: float) -> None:
-        collected = sum(_weight(p) for p in PARTS if p.name in self.export.collected)
+    def _checkpoint(self, part: Part, segment: _Rows, account: Account) -> None:
+        export = self._export
+        after, fraction = None, 0.0
+        if segment.end is None:
+            export = replace(export, collected=(*export.collected, part.name))
+        else:
+            after, fraction = segment.end.cursor, self._fraction(part, segment.end, account)
+        collected = sum(_weight(p) for p in PARTS if p.name in export.collected)
         whole = sum(_weight(p) for p in PARTS)
         percent = int(_COLLECTED_PERCENT * (collected + fraction * _weight(part)) / whole)
-        self.export = replace(
-            self.export,
-            after=after,
-            step=part.name,
-            progress=max(self.export.progress, percent),
+        self._claimed = replace(
+            export, after=after, step=part.name, progress=max(export.progress, percent)
         )
-        self._worker.exports.checkpoint(self.export)
-        self._on_checkpoint("checkpointed")
+        self._flow.exports.checkpoint(self._claimed)
+        if segment.end is not None and len(export.segments) > EXPORT_MAX_SEGMENTS:
+            # More data than one invocation can pack.
+            self._stop = self._failing(FailureReason.TOO_LARGE)
 
-    def _fraction(self, part: Part, row: Row) -> float:
+    def _fraction(self, part: Part, row: Row, account: Account) -> float:
         """Return the share of a long table that was read, by the time that it covers.
 
         Its length is unknown, and counting would cost as much as reading.
         """
         if row.at is None or part.form is not Form.LONG_TABLE:
             return 0
-        begin = self._account.created_at
-        whole = (self.export.created_at - begin).total_seconds()
+        begin = account.created_at
+        whole = (self._export.created_at - begin).total_seconds()
         read = (row.at - begin).total_seconds()
         return min(1.0, max(0.0, read / whole)) if whole > 0 else 0
 
     # Packing ---------------------------------------------------------------------------------
 
-    def begin_packing(self) -> None:
-        """Record that everything is staged. Raises _OutOfTimeError."""
-        if self.export.packed_at is not None:
-            return
-        self._on_checkpoint("all_collected")
-        self.export = replace(
-            self.export,
-            packed_at=self._worker.clock.now(),
+    def _begin_packing(self) -> None:
+        """Record that everything is staged; hand over if the rest of the time is too short."""
+        self._claimed = replace(
+            self._export,
+            packed_at=self._flow.clock.now(),
             step=PACKING_STEP,
-            progress=max(self.export.progress, _COLLECTED_PERCENT),
+            progress=max(self._export.progress, _COLLECTED_PERCENT),
         )
-        self._worker.exports.checkpoint(self.export)
-        self._on_checkpoint("packing_begun")
+        self._flow.exports.checkpoint(self._claimed)
         seconds = self._size() / EXPORT_PACK_BYTES_PER_SECOND
         if self._work.seconds_left() < seconds + EXPORT_HAND_OVER_SECONDS:
             # A complete invocation is enough for EXPORT_MAX_SEGMENTS, so this happens once.
-            raise _OutOfTimeError
+            self._stop = Step("hand_over", self._hand_over)
 
-    def pack(self) -> tuple[int, str]:
-        """Write the archive. Returns its size and SHA-256. Raises ExportLeaseLost."""
-        export, worker = self.export, self._worker
-        archive = worker.files.write_archive(export.id)
-        self._on_checkpoint("upload_begun")
-
-        def read(name: str) -> bytes:
-            self._on_checkpoint("segment_read")
-            return worker.files.read_staged(export.id, name)
-
+    def _pack(self) -> None:
+        """Write the archive. Raises ExportLeaseLost."""
+        export, files = self._export, self._flow.files
+        archive = files.write_archive(export.id)
         try:
-            pack(export, read, archive, self._part_packed)
-            self._on_checkpoint("archive_written")
-            complete = archive.complete()
+            pack(
+                export,
+                lambda name: files.read_staged(export.id, name),
+                archive,
+                self._part_packed,
+            )
+            self._file = archive.complete()
         except Exception:
             archive.abandon()
             raise
-        self._on_checkpoint("archive_complete")
-        return complete
 
     def _part_packed(self, part: Part) -> None:
-        self._on_checkpoint("part_packed")
         names = [p.name for p in PARTS]
         packed = names[: names.index(part.name) + 1]
         done = self._size(packed) / (self._size() or 1)
         percent = _COLLECTED_PERCENT + int((_PACKED_PERCENT - _COLLECTED_PERCENT) * done)
-        if percent > self.export.progress:
-            self.export = replace(self.export, progress=percent)
+        if percent > self._export.progress:
+            self._claimed = replace(self._export, progress=percent)
             # Also checks the lease before any more work.
-            self._worker.exports.checkpoint(self.export)
-            self._on_checkpoint("packing_checkpointed")
+            self._flow.exports.checkpoint(self._claimed)
+
+    def _publish(self, account: Account) -> None:
+        now = self._flow.clock.now()
+        size_bytes, sha256 = self._file
+        self._flow.exports.publish(
+            replace(self._export, step=DONE_STEP),
+            size_bytes=size_bytes,
+            sha256=sha256,
+            now=now,
+            expires_at=now + self._flow.retention,
+            effects=self._flow.completed(self._export, account, self._work),
+        )
 
     def _size(self, parts: list[str] | None = None) -> int:
-        return sum(s.size_bytes for s in self.export.segments if parts is None or s.part in parts)
+        segments = self._export.segments
+        return sum(s.size_bytes for s in segments if parts is None or s.part in parts)
+
+
+class _Rows:
+    """The rows of one segment.
+
+    end  the last of them; None: the part has no more rows after this segment
+    """
+
+    def __init__(self) -> None:
+        self.content: list[bytes] = []
+        self.end: Row | None = None
 
 
 def _weight(part: Part) -> int:
