@@ -21,7 +21,7 @@ from latchkey.domain.changes import (
 from latchkey.domain.consent import Consent, ConsentKind
 from latchkey.domain.effects import Effects, Queue
 from latchkey.domain.errors import AccountNotFound, IdempotencyKeyReused, TooManyPendingUploads
-from latchkey.domain.export import Export, FailureReason
+from latchkey.domain.export import Export, FailureReason, export_message
 from latchkey.domain.idempotency import IdempotencyKey
 from latchkey.domain.ids import new_id
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX, LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
@@ -32,7 +32,6 @@ from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason, Use
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.domain.throttle import Attempts
-from latchkey.flows.export_worker import export_message
 from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage.accounts import AccountStore

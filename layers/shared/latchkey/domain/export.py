@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from latchkey.domain.effects import OutboxMessage, Queue
+from latchkey.domain.ids import new_id
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -116,3 +119,12 @@ WAITING_STEP = "waiting"
 PACKING_STEP = "packing"
 DONE_STEP = "done"
 """Steps that are not the name of a part."""
+
+
+def export_message(export: Export, now: datetime) -> OutboxMessage:
+    """Return the message that starts or continues an export."""
+    body: dict[str, str | int | bool | None] = {
+        "account_id": export.account_id,
+        "export_id": export.id,
+    }
+    return OutboxMessage(id=new_id("out", now), queue=Queue.EXPORT, body=body)

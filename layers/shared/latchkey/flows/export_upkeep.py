@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import AccountNotFound
-from latchkey.domain.export import WAITING_STEP, Export, ExportStatus, FailureReason
+from latchkey.domain.export import WAITING_STEP, Export, ExportStatus, FailureReason, export_message
 from latchkey.domain.ids import new_id
 from latchkey.domain.request import RequestContext
-from latchkey.flows.export_worker import export_message
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, AuditRow, audit_row
-from latchkey.domain.effects import Effects, OutboxMessage, Queue
+from latchkey.domain.effects import Effects, OutboxMessage
 from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.export import (
     DONE_STEP,
@@ -27,6 +27,7 @@ from latchkey.domain.export import (
     ExportBusy,
     FailureReason,
     Segment,
+    export_message,
 )
 from latchkey.domain.ids import AccountId, new_id
 from latchkey.domain.limits import (
@@ -45,7 +46,6 @@ from latchkey.flows.steps import Step, run_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from latchkey.domain.account import Account
     from latchkey.domain.clock import Clock
@@ -63,15 +63,6 @@ _PACKED_PERCENT = 99
 
 _LONG_TABLE_WEIGHT = 6
 """The weight of a long table in the progress, compared with other parts."""
-
-
-def export_message(export: Export, now: datetime) -> OutboxMessage:
-    """Return the message that starts or continues an export."""
-    body: dict[str, str | int | bool | None] = {
-        "account_id": export.account_id,
-        "export_id": export.id,
-    }
-    return OutboxMessage(id=new_id("out", now), queue=Queue.EXPORT, body=body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

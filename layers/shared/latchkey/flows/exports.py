@@ -17,7 +17,7 @@ from latchkey.domain.errors import (
     ExportNotFound,
     TooManyAttempts,
 )
-from latchkey.domain.export import Export, ExportStatus
+from latchkey.domain.export import Export, ExportStatus, export_message
 from latchkey.domain.idempotency import CreatedExport
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import (
@@ -27,7 +27,6 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.throttle import RateLimitStatus
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
-from latchkey.flows.export_worker import export_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,9 +18,8 @@ from latchkey.domain.errors import (
 from latchkey.domain.ids import AccountId
 from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
-from latchkey.storage.changes import account_changed, index_attributes, redeem, writes_of
+from latchkey.storage.changes import account_changed, begin, index_attributes, redeem, writes_of
 from latchkey.storage.records import from_item, to_item
-from latchkey.storage.sessions import begin
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,

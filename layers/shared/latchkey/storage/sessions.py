@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.clock import to_milliseconds
-from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS, OVERDUE_SESSIONS_A_RUN
+from latchkey.domain.limits import OVERDUE_SESSIONS_A_RUN
 from latchkey.domain.session import Session
 from latchkey.storage import keys
-from latchkey.storage.changes import account_changed, writes_of
-from latchkey.storage.networks import address_place
+from latchkey.storage.changes import account_changed, begin, session_ttl, writes_of
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
-    ABSENT,
     EXISTS,
     Change,
     Compare,
     ConditionFailed,
     Key,
     Lacks,
-    Put,
     Query,
     Update,
     equals,
@@ -31,7 +27,7 @@ from latchkey.storage.table import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from latchkey.domain.account import Role
     from latchkey.domain.changes import AccountChange
@@ -40,7 +36,7 @@ if TYPE_CHECKING:
     from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.session import Device, EndReason, Use
     from latchkey.storage.effects import EffectWriter
-    from latchkey.storage.table import Table, Value, Write
+    from latchkey.storage.table import Table, Write
 
 
 class SessionStore:
@@ -352,34 +348,8 @@ class SessionStore:
                 assign={
                     "ended_at": to_milliseconds(at),
                     "end_reason": reason.value,
-                    "ttl": _ttl(at),
+                    "ttl": session_ttl(at),
                 }
             ),
             EXISTS & Lacks("ended_at"),
         )
-
-
-def begin(session: Session) -> Put:
-    """Return the write that starts a session, also for the transaction of a registration.
-
-    Cost  2 WRU, and 1 for each of its two indexes
-    """
-    attributes = {**to_item(session), **_index_attributes(session), "ttl": _ttl(session.expires_at)}
-    return Put(keys.session(session.account_id, session.id), attributes, ABSENT)
-
-
-def _index_attributes(session: Session) -> dict[str, Value]:
-    """Return the index attributes of a session, which never change."""
-    attributes: dict[str, Value] = {
-        "gsi1pk": keys.SESSIONS,
-        "gsi1sk": keys.due(to_milliseconds(session.created_at), session.id),
-    }
-    place = address_place(session.ip_address)
-    if place is not None:
-        attributes |= {"gsi2pk": place[0], "gsi2sk": f"{place[1]}#{session.id}"}
-    return attributes
-
-
-def _ttl(ended_at: datetime) -> int:
-    kept = timedelta(days=ENDED_SESSION_RETENTION_DAYS)
-    return int((ended_at + kept).timestamp())
