@@ -58,7 +58,7 @@ class Elsewhere(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """The flows, and what they need.
+    """The flow and its parts.
 
     elsewhere  data outside the table; a new kind is another entry
     sign       signs the receipt

@@ -88,7 +88,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportWorker:
-    """The flow, and what it needs.
+    """The flow and its parts.
 
     run  runs the steps of an export
     """
