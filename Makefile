@@ -17,6 +17,7 @@ NODE      := web/node_modules/.stamp
 PAGE      := web/dist/index.html
 PASSWORDS := .tools/passwords/.stamp
 DOCS      := .tools/docs/.stamp
+MUTANTS   := .tools/mutants/.stamp
 READER    := docs/node_modules/.stamp
 CLIENT    := clients/typescript/node_modules/.stamp
 
@@ -41,6 +42,23 @@ test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the slow
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration" --disable-socket --allow-unix-socket
 	cd clients/typescript && npm test --silent
 	$(BIN)/python -m pytest -m integration
+
+.PHONY: test-fast
+test-fast: $(VENV) ## Run the quick tests only, in less than two minutes: for every save
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration and not slow and not heavy" --disable-socket --allow-unix-socket tests/unit tests/storage tests/functions tests/contract
+
+.PHONY: coverage
+coverage: $(VENV) $(SAM) $(PAGE) ## Measure branch coverage; each package of latchkey has at least 95 %
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -n auto --dist loadfile -m "not integration and not slow" --disable-socket --allow-unix-socket
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet -o .coverage.json
+	$(BIN)/coverage report --skip-covered --skip-empty
+	$(BIN)/python -m tools.coverage_floor .coverage.json
+
+.PHONY: mutate
+mutate: $(VENV) $(MUTANTS) ## Change the code of tools/mutants.toml, and list what no test notices (FILES TESTS)
+	$(BIN)/python -m tools.mutate $(FILES) $(if $(TESTS),--tests $(TESTS))
 
 .PHONY: check
 check: $(VENV) $(SAM) $(CLIENT) ## Check format, lint, types, imports, template, and freshness of generated files
@@ -185,7 +203,7 @@ measure-passwords: $(PASSWORDS) ## Measure accepted passwords of public lists an
 
 .PHONY: lock
 lock: $(UV) ## Compile requirements/*.txt from requirements/*.in (UPGRADE=1: newest versions)
-	for name in runtime media dev docs ministack sam passwords; do \
+	for name in runtime media dev docs ministack mutants sam passwords; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
 	    --output-file requirements/$$name.txt requirements/$$name.in; \
@@ -206,7 +224,7 @@ page: $(PAGE) ## Build the page and the element into web/dist
 
 .PHONY: clean
 clean: ## Remove all build outputs and environments
-	rm -rf .aws-sam .docs .venv .tools docs/node_modules web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .aws-sam .coverage* .docs .mutants .venv .tools docs/node_modules web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -227,7 +245,8 @@ $(MINISTACK): requirements/ministack.txt
 $(SAM): requirements/sam.txt
 $(PASSWORDS): requirements/passwords.txt
 $(DOCS): requirements/docs.txt
-$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS) $(DOCS): | $(UV)
+$(MUTANTS): requirements/mutants.txt
+$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS) $(DOCS) $(MUTANTS): | $(UV)
 	@echo "$(@D) <- $<"
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 import pytest
 import yaml
 
+from tests.support.heavy import HEAVY
 from tools.preflight.account import permission
 from tools.template import ROOT, _Loader
 
@@ -116,7 +117,7 @@ def test_every_used_make_target_exists():
     called |= set(read("slow")["jobs"]["run"]["strategy"]["matrix"]["target"])
     assert called == {
         *("changeset", "check", "docs", "execute", "publish-page", "release-notes", "smoke"),
-        *("test", "test-full"),
+        *("coverage", "mutate", "test", "test-full"),
     }
     assert called <= targets
 
@@ -251,3 +252,8 @@ def test_no_file_of_github_names_a_path_of_a_machine_or_a_registry():
         if path.is_file():
             found = re.findall(r"(?:/home/|/root/|/work/|/tmp/|pypi|npmjs)\S*", path.read_text())
             assert found == [], path.name
+
+
+def test_every_heavy_file_exists():
+    missing = [name for name in HEAVY if not (ROOT / "tests" / name).is_file()]
+    assert missing == [], "the file has another name: change tests/support/heavy.py"

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -22,6 +23,7 @@ from jwt.algorithms import ECAlgorithm
 
 from latchkey.domain.errors import TokenExpired, TokenInvalid
 from latchkey.domain.limits import ACCESS_TOKEN_CLOCK_SKEW_SECONDS
+from latchkey.domain.signing import KeyRing
 from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
 from tests.support.builders import NOW, a_session, an_account
 from tests.support.keys import MemorySigningKeyStore
@@ -77,6 +79,7 @@ def test_valid_token_names_its_account_and_session():
 def test_token_has_no_personal_data():
     expected = {"iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "role", "gen"}
     assert set(CLAIMS) == expected
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", CLAIMS["jti"])  # 16 random bytes
     assert len(TOKEN) < 800
 
 
@@ -87,6 +90,30 @@ def test_token_expires_to_the_second_with_the_allowed_skew():
         with pytest.raises(TokenExpired):
             VERIFIER.verify(TOKEN, now)
     refused(TOKEN, NOW - timedelta(minutes=1))
+
+
+def test_one_verifier_accepts_the_tokens_of_every_published_key():
+    store = MemorySigningKeyStore()
+    (first,) = store.ring().keys
+    second = MemorySigningKeyStore().ring().keys[0]
+    store.replace(KeyRing(keys=(first, second)))
+    settings = {"issuer": ISSUER, "audience": AUDIENCE, "lifetime": timedelta(minutes=10)}
+    verifier = AccessTokenVerifier(store.find_public, **settings)
+    for key in (first, second, first):
+        token = signed(key=key.private_pem, kid=key.kid)
+        assert verifier.verify(token, NOW).session_id == SESSION.id
+    other_issuer = AccessTokenVerifier(
+        store.find_public, **{**settings, "issuer": "https://a.test"}
+    )
+    with pytest.raises(TokenInvalid):
+        other_issuer.verify(signed(key=first.private_pem, kid=first.kid), NOW)
+
+
+def test_time_at_the_edge_of_the_skew_is_accepted():
+    start = NOW.replace(microsecond=0)
+    latest = int((start + SKEW).timestamp())
+    claims = {**CLAIMS, "iat": latest, "exp": latest + 600}
+    assert VERIFIER.verify(signed(claims), start).session_id == SESSION.id
 
 
 # Signed with our key, but not by us: what a leaked key is good for --------------------------------
