@@ -81,7 +81,7 @@ def without_action(template):
 
 
 def without_heartbeat(template):
-    """Functions on a schedule or a stream whose silence rings no alarm within a fitting time."""
+    """Functions on a schedule or a stream without a timely alarm for missing invocations."""
     windows = {
         dimension(alarm, "FunctionName"): alarm["Period"] * alarm["EvaluationPeriods"]
         for alarm in alarms(template).values()
@@ -105,7 +105,7 @@ def without_heartbeat(template):
 
 
 def unwatched_queues(template):
-    """Queues whose oldest message, or dead letters, ring no alarm."""
+    """Queues without alarms for old messages or dead letters."""
     watched = {
         (dimension(alarm, "QueueName"), alarm["MetricName"])
         for alarm in alarms(template).values()
@@ -120,7 +120,7 @@ def unwatched_queues(template):
 
 
 def unwatched_functions(template):
-    """Functions that no request calls and whose crashes ring no alarm."""
+    """Background functions without an alarm for crashes."""
     watched = {
         dimension(alarm, "FunctionName")
         for alarm in alarms(template).values()

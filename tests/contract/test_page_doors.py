@@ -35,7 +35,7 @@ def test_page_of_a_link_reads_its_token():
 @pytest.mark.parametrize("language", sorted(MESSAGES))
 def test_every_export_step_and_failure_is_translated(language: str):
     steps = {part.name for part in PARTS} | {WAITING_STEP, PACKING_STEP, DONE_STEP}
-    # Nobody is left to read of an account that was closed.
+    # A closed account has no reader.
     failures = set(FailureReason) - {FailureReason.ACCOUNT_CLOSED}
     wanted = {f"step_{step}" for step in steps} | {f"failed_{each.upper()}" for each in failures}
     assert wanted <= MESSAGES[language]

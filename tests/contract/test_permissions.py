@@ -263,7 +263,7 @@ def audit(service):
     assert service.request("GET", "/api/v1/users/me/activity", token=token).status == 200
     admin = Person(service, "frances@example.com")
     admin.become_admin()
-    service.invoke("rotate_signing_keys", {"force": True})  # its row concerns nobody
+    service.invoke("rotate_signing_keys", {"force": True})  # a row without an account
     person, session = {"user_id": admin.id}, {"session_id": admin.session_id}
     for query in ({}, person, session, {"action": "session.started"}):
         assert admin.get("/api/v1/audit", query=query).data["rows"]
@@ -552,7 +552,7 @@ def elsewhere(call):
 
 
 def renamed(service, resource):
-    """Name somebody else's table, bucket, queue, log group or parameter."""
+    """Name another table, bucket, queue, log group or parameter."""
     head, separator, tail = resource.partition("/")
     match service:
         case "s3":

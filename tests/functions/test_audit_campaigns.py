@@ -81,7 +81,7 @@ class Killed(BaseException):
 
 
 class MortalTable(MemoryTable):
-    """A table whose process dies at the n-th write, before it or right after it."""
+    """A table that crashes the process before or after the n-th write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ UNAUDITED = {
 
 
 def state(table):
-    """Everybody's accounts and sessions, but for traces of use."""
+    """All accounts and sessions, without attributes of use."""
     return {
         (item["pk"], item["sk"]): {n: v for n, v in item.items() if n not in UNAUDITED}
         for item in table.all_items()

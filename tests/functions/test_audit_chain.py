@@ -447,7 +447,7 @@ def trail():
 
 
 def attacked(trail, attack, seed):
-    """Attack a copy. Returns what should be found, and what an auditor is told."""
+    """Attack a copy. Returns the expected finding, and the reported ones."""
     lines, anchors, jwks = trail
     lines = copy.deepcopy(lines)
     wanted = attack(lines, random.Random(seed))
@@ -612,7 +612,7 @@ def test_missing_tail_is_detected_by_the_log(service):
     for seed in range(10):
         short = copy.deepcopy(lines)
         cut(short, random.Random(seed))
-        assert verified(short, [], jwks).findings == []  # without anchors, nobody knows
+        assert verified(short, [], jwks).findings == []  # not detectable without anchors
         assert [f.kind for f in verified(short, [], jwks, witnesses).findings] == ["cut"]
 
     forged = [{**witnesses[0], "number": 99}]

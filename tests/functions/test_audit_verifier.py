@@ -32,7 +32,7 @@ def lived_in(name="ada"):
         for number in range(2):
             assert service.register(f"{name}{number}@example.com").status == 201
             at = to_milliseconds(service.clock.now())
-            # Ends of lines, for some programs; and what is not of the first plane.
+            # Line ends of other programs, and characters outside the first plane.
             row = {"at": at, "action": "request.refused", "actor": "Zoë\u2028\x85\v\r🔑"}
             service.table.put(Put(Key(f"SUBJECT#{name}", f"aud_{name}{number}", "audit"), row))
             service.clock.advance(seconds=30)

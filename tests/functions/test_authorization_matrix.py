@@ -65,7 +65,7 @@ class World:
         self.service.configure()
 
     def changed(self) -> set[str]:
-        """Name what is not as it was, but for the trail and what each use notes."""
+        """Return changed items, except audit rows and attributes of use."""
         now = self.table._items
         keys = {key for key in {*now, *self._items} if now.get(key) != self._items.get(key)}
         return {f"{key.pk} {key.sk}" for key in keys if key.table == "main"}
@@ -82,7 +82,7 @@ def send(world, operation_id, caller, owner):
 
 
 def test_every_operation_has_the_rule_of_the_contract():
-    """A new one has none until somebody says whose it is."""
+    """A new operation has no rule by default."""
     assert {name: kind_of_contract(name) for name in OPERATIONS} == RULES
 
 

@@ -224,7 +224,7 @@ def test_no_credentials_are_stored_with_a_key(service, ada):
     assert set(item["created"]) == {"id", "account_id", "content_type", "created_at", "expires_at"}
 
 
-# What is no picture --------------------------------------------------------------------------
+# Invalid pictures --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)

@@ -123,7 +123,7 @@ def test_one_address_gets_three_of_the_accounts_five_attempts(service):
     for _ in range(20):
         guess(service, address="198.18.0.1")
     assert verified(service) == 3
-    # The owner, on a device that nobody has seen, somewhere else.
+    # The owner, on an unknown device at another place.
     assert service.login(source_ip="203.0.113.50").status == 200
 
 
@@ -333,7 +333,7 @@ def test_malformed_device_id_is_refused(service, device_id):
 
 
 class TableWithoutCounters(MemoryTable):
-    """Storage whose counters do not answer."""
+    """Storage with failing counters."""
 
     down = False
 

@@ -30,7 +30,7 @@ def closed():
     return InProcessService(DIRECT_ACCESS="refused")
 
 
-# Nobody walks round it ---------------------------------------------------------------------------
+# Requests that bypass it -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("method", "path"), EVERY)

@@ -29,7 +29,7 @@ CANARIES = ("ada.canary", "Canaria", "canaryname", IP, "Canary Phone", "canary-a
 
 
 class CrashingTable:
-    """A table whose process dies right before one of its calls, or right after it."""
+    """A table that crashes the process before or after one of its calls."""
 
     WRITES = ("update", "put", "delete", "delete_many", "transact")
 
@@ -103,7 +103,7 @@ def left_of(service, person):
 
 
 def deliver(service):
-    """Deliver the order to erase, until it is not there any more; say how often."""
+    """Deliver the erasure's message until it is removed. Returns the number of deliveries."""
     for round_number in range(1, 200):
         waiting = [i for i in service.table.all_items() if str(i["sk"]).startswith("purge#")]
         if not waiting:

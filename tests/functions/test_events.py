@@ -75,7 +75,7 @@ LINKS = {
     "<restore token>": "restore-account",
     "<not-me token>": "not-me",
 }
-"""The page that the link of a mail leads to, whose token an event has."""
+"""The page of the emailed link whose token an event has."""
 
 
 def mailed_token(service, access_token, page):

@@ -37,7 +37,7 @@ WITHHELD = {*OF_THE_TABLE, *OF_INDEXES, *PROFILE_WITHHELD, *SESSION_WITHHELD, "s
 
 
 def words(value):
-    """Every text in a stored value, however deep, that is long enough to be nobody else's."""
+    """Every nested text of a stored value that is long enough to be unique."""
     match value:
         case str():
             return {value} if len(value) >= 6 else set()
@@ -62,7 +62,7 @@ def secrets(value, name=""):
 
 
 class Person:
-    """Somebody random: what they are, what they did, on which devices."""
+    """A random person with profile, history and devices."""
 
     def __init__(self, service, chance, number) -> None:
         self._service = service

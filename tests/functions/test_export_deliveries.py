@@ -1,4 +1,4 @@
-"""Many exports, each of whose messages is delivered five times at once: one file and one mail each.
+"""Many exports with five parallel deliveries of each message: one file and one email each.
 
 With the outbox's own lease in front, as a message travels; and without it, so that the export's
 lease alone has to hold.

@@ -35,7 +35,7 @@ def look(service, token, export_id):
 
 
 def proven(service):
-    """A token of somebody who has just signed in."""
+    """An access token of a new sign-in."""
     return service.login().data["access_token"]
 
 

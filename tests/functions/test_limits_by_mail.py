@@ -64,7 +64,7 @@ def test_network_address_gets_a_limited_number_of_emails(service, path):
 
 
 def links(service, page, address=ADA):
-    """How many mails with a link to a page somebody got."""
+    """The number of emails with a link to a page that an address got."""
     service.work()
     return sum(f"/{page}#" in mail.letter.text for mail in service.mailbox.to(address))
 
@@ -240,7 +240,7 @@ def test_password_emails_have_their_own_limit(service):
 
 
 def test_used_up_mailbox_limit_does_not_reveal_accounts_at_registration():
-    """A known and an unknown address whose mails are used up: the same requests to storage."""
+    """A known and an unknown address above the limit cause the same storage requests."""
     table = RecordingTable()
     service = InProcessService(
         table=table, RATE_LIMIT_FACTOR="1", EMAIL_VERIFICATION=EmailVerification.REQUIRED

@@ -216,7 +216,7 @@ def test_erasure_removes_the_suppression(service):
 
 
 def test_event_is_retried_after_a_concurrent_change(service, monkeypatch):
-    """Between reading the account and stopping its mails, it is deleted: the event comes again."""
+    """The account is deleted during the processing: the event is delivered again."""
     transact = service.table.transact
 
     def deleted_first(writes):

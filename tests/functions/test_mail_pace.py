@@ -27,7 +27,7 @@ QUOTA = ("TooManyRequestsException", "Daily message quota exceeded.")
 
 
 class ScriptedSes:
-    """SES that answers as it is told: a refusal, or nothing but an id; the last answer stays."""
+    """SES with scripted responses: an error or an id. The last one is repeated."""
 
     def __init__(self, *answers) -> None:
         self.answers = list(answers)

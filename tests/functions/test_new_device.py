@@ -49,7 +49,7 @@ def refused(answer):
 
 @pytest.fixture
 def intrusion(service):
-    """Ada registers; somebody else signs in. Her token, the intruder's, and the mail's."""
+    """Register Ada, sign an intruder in; return her token, the intruder's and the email's."""
     hers = service.register().data["access_token"]
     theirs = sign_in(service, user_agent=IPHONE).data["access_token"]
     (mail,) = told(service)

@@ -35,7 +35,7 @@ def relay(service):
 
 
 class Work:
-    """A worker's effect, which fails as often as it is told to."""
+    """A worker's effect that fails a given number of times."""
 
     def __init__(self, failures: int = 0):
         self.failures = failures

@@ -94,7 +94,7 @@ def test_tokens_of_a_dropped_pepper_are_refused(service):
     body = {"token": link, "new_password": "a kettle in the monsoon, violet"}
     answer = service.request("POST", "/api/v1/auth/password/reset", json_body=body)
     assert (answer.status, answer.code) == (400, "SINGLE_USE_TOKEN_INVALID")
-    # Nobody is locked out: the password signs in, and new links work.
+    # The password still signs in, and new links work.
     fresh = service.login(ada.email, fields={"token_transport": "body"}).data
     assert refresh(service, fresh["refresh_token"]).status == 200
 

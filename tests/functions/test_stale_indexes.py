@@ -105,7 +105,7 @@ def test_search_omits_removed_sessions_and_marks_ended_ones(service, admin):
     found = admin.get(SESSIONS, query={"ip": "203.0.113.7"}).data["sessions"]
     states = {session["id"]: session["ended_at"] for session in found}
     assert ada.session_id not in states
-    # What an index still has as it was is read again: an ended session is never shown as active.
+    # Results of an outdated index are read again: an ended session is never active.
     assert states.get(second["session"]["id"], "not shown") is not None
     assert states[admin.session_id] is None
 
