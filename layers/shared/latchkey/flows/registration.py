@@ -73,8 +73,7 @@ class Registration:
         In that case a taken address also returns None, in the same time.
 
         key  of a request that may be repeated: the account is created once, without a second email.
-        A
-             repetition signs the same device in again
+             A repetition signs the same device in again
 
         Raises InvalidInput, WeakPassword, UsernameTaken, IdempotencyKeyReused, and
         EmailAlreadyRegistered if verification is optional.
