@@ -16,7 +16,7 @@ from latchkey.domain.limits import REGISTER_PER_ADDRESS
 from latchkey.flows.registration import NewAccount, Registration
 from latchkey.http import Request, Response, accepted, endpoint, public
 from latchkey.http.bodies.registration import RegisterBody
-from latchkey.http.token_transport import require_origin_of_transport, tokens
+from latchkey.http.token_transport import remember_device, require_origin_of_transport, tokens
 from latchkey.http.views.auth import TokensView
 from latchkey.wiring.sign_in import registration
 from latchkey.wiring.storage import public_urls
@@ -50,8 +50,9 @@ def handler(request: Request[RegisterBody], flow: Registration, urls: PublicUrls
     body = request.body
     require_origin_of_transport(request, urls)
     new = NewAccount(**body.model_dump(exclude={"token_transport", "device_id"}))
-    context = request.context.from_device(body.device_id)
+    context = request.context.from_device(body.device_id).with_device()
     signed_in = flow.register(new, context, request.idempotency_key)
     if signed_in is None:
-        return accepted("Check your email to confirm the address.")
+        response = accepted("Check your email to confirm the address.")
+        return remember_device(response, context, transport=body.token_transport)
     return tokens(signed_in, urls, transport=body.token_transport, status=201)

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 def handler(request: Request[ConfirmEmailBody], flow: EmailAddress) -> Response:
     """Confirm the email address that a link was sent to, of a new account or of a change.
 
-    The request includes the account's password. If somebody else registered the account with your
-    address, reset the password first.
+    The device that asked for the link needs no password: a browser that sends its device cookie, or
+    an app that sends the `device_id` of its sign-in. Every other device includes the account's
+    password. If somebody else registered the account with your address, reset the password first.
     """
-    flow.confirm(request.body.token, request.body.password, request.context)
+    context = request.context.from_device(request.body.device_id)
+    flow.confirm(request.body.token, request.body.password, context)
     return ok(message="The address is confirmed.")

@@ -52,6 +52,111 @@ def change(service, email=NEW, *, access_token=None):
 # Confirming ----------------------------------------------------------------------------------
 
 
+def confirm_here(service, token, device_id=None, cookies=None):
+    """Confirm without a password, as the device that asked for the link."""
+    body = {"token": token} | ({"device_id": device_id} if device_id else {})
+    return service.request("POST", "/api/v1/auth/email/verify", json_body=body, cookies=cookies)
+
+
+def confirmations(service):
+    """The tokens of Ada's confirmation emails."""
+    mails = service.mailbox.to(ADA)
+    return [mail.token for mail in mails if "/verify-email#" in mail.letter.text]
+
+
+def device_cookie(answer):
+    (cookie,) = [text for text in answer.cookies if "latchkey_device" in text]
+    return cookie.partition(";")[0]
+
+
+REGISTER = "/api/v1/auth/register"
+BROWSER = {"origin": "https://accounts.test"}
+
+
+def test_link_is_enough_on_the_device_that_registered(service):
+    device_id = service.register().data["device_id"]
+    service.work()
+    token = service.mailbox.last(ADA).token
+    assert confirm_here(service, token, device_id).status == 200
+    assert service.login().data["user"]["is_verified"] is True
+    assert confirm_here(service, token, device_id).code == "SINGLE_USE_TOKEN_INVALID"
+
+
+def test_link_is_enough_in_the_browser_that_registered(strict):
+    body = {"email": ADA, "password": PASSWORD, "token_transport": "cookie"}
+    answer = strict.request("POST", REGISTER, json_body=body, headers=BROWSER)
+    taken = strict.request("POST", REGISTER, json_body=body, headers=BROWSER)
+    assert (answer.status, answer.body) == (202, taken.body)
+    # A taken address is not revealed by a missing cookie.
+    assert device_cookie(taken) != device_cookie(answer)
+    strict.work()
+    (token,) = confirmations(strict)
+    refused = confirm_here(strict, token, cookies=[device_cookie(taken)])
+    assert (refused.status, refused.body["error"]["details"][0]["code"]) == (400, "REQUIRED")
+    assert confirm_here(strict, token, cookies=[device_cookie(answer)]).status == 200
+    assert strict.login().status == 200
+
+
+def test_link_needs_the_password_on_other_devices(service):
+    device_id = service.register().data["device_id"]
+    other = service.login().data["device_id"]
+    service.work()
+    (token,) = confirmations(service)
+    for wrong in (None, other, "dev_00000000000000000000000000"):
+        refused = confirm_here(service, token, wrong)
+        assert (refused.status, refused.body["error"]["details"][0]["field"]) == (400, "password")
+    assert other != device_id
+    assert confirm(service, token).status == 200
+
+
+def test_owner_who_asks_for_a_link_does_not_confirm_the_account_of_a_stranger(strict):
+    # The stranger registers Ada's address and waits for her click.
+    strict.register()
+    hers = strict.request(
+        "POST",
+        REGISTER,
+        json_body={"email": "other@example.com", "password": PASSWORD, "token_transport": "cookie"},
+        headers=BROWSER,
+    )
+    cookies = [device_cookie(hers)]
+    asked = strict.request(
+        "POST", "/api/v1/auth/email/resend", json_body={"email": ADA}, cookies=cookies
+    )
+    assert asked.status == 202
+    strict.work()
+    tokens = confirmations(strict)
+    assert len(tokens) == 2
+    for token in tokens:
+        assert confirm_here(strict, token, cookies=cookies).status == 400
+    assert strict.login().code == "EMAIL_NOT_VERIFIED"
+
+
+def test_link_that_was_sent_again_is_enough_on_the_device_of_the_account(strict):
+    body = {"email": ADA, "password": PASSWORD, "token_transport": "cookie"}
+    registered = strict.request("POST", REGISTER, json_body=body, headers=BROWSER)
+    strict.work()
+    cookies = [device_cookie(registered)]
+    strict.request("POST", "/api/v1/auth/email/resend", json_body={"email": ADA}, cookies=cookies)
+    strict.work()
+    assert confirm_here(strict, strict.mailbox.last(ADA).token, cookies=cookies).status == 200
+
+
+def test_new_address_is_confirmed_by_the_link_on_the_device_that_asked(service):
+    answer = service.register()
+    cookies = [f"__Host-latchkey_device={answer.data['device_id']}"]
+    asked = service.request(
+        "POST",
+        "/api/v1/users/me/email",
+        json_body={"email": NEW},
+        token=answer.data["access_token"],
+        cookies=cookies,
+    )
+    assert asked.status == 202
+    service.work()
+    assert confirm_here(service, service.mailbox.last(NEW).token).status == 400
+    assert confirm_here(service, service.mailbox.last(NEW).token, cookies=cookies).status == 200
+
+
 def test_unconfirmed_account_signs_in_after_confirmation(strict):
     assert strict.register().status == 202
     assert strict.login().code == "EMAIL_NOT_VERIFIED"

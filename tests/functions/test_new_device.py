@@ -155,6 +155,16 @@ def test_report_voids_the_intruders_change_of_address(service, intrusion):
     assert refused(post(service, "auth/email/verify", proof)) == REQUIRED
 
 
+def test_link_of_a_confirmation_is_not_enough_while_the_password_is_void(service, intrusion):
+    mails = service.mailbox.to(ADA)
+    (token,) = [mail.token for mail in mails if "/verify-email#" in mail.letter.text]
+    devices = {key.sk.partition("#")[2] for key in service.table._items if "DEVICE#" in key.sk}
+    (hers,) = devices - {A_PHONE}
+    disown(service, intrusion[2])
+    own = {"token": token, "device_id": hers}
+    assert refused(post(service, "auth/email/verify", own)) == REQUIRED
+
+
 def test_report_link_works_once_within_a_week(service, intrusion):
     link = intrusion[2]
     service.clock.advance(days=6)

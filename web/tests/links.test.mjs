@@ -107,9 +107,8 @@ test("a new address counts once its link was followed, and the old one can take 
   await page.click("dialog[open] .primary");
   await page.waitForSelector(`.notice >> text=A link is on its way to ${next}.`);
   await look(page, "email-sent");
+  // This browser asked for the link, so the link is enough.
   const confirm = await followed(context, await linkTo(next, "verify-email"));
-  await confirm.fill("#password", PASSWORD);
-  await confirm.click("button.go");
   await confirm.waitForSelector("text=Your address is confirmed.");
   await page.reload();
   await page.waitForSelector(`section >> text=${next}`);

@@ -105,9 +105,21 @@ class Page extends LitElement {
       this.busy = false;
     }
     if (this.door === DOORS["/not-me"] && this.token) await this.look();
+    if (this.door === DOORS["/verify-email"] && this.token) await this.confirm();
     if (!this.settled) this.latchkey.subscribe(() => this.heard());
     this.settled = true;
     this.arrive();
+  }
+
+  /** The link is enough on the device that asked for it. Elsewhere the form asks for the password. */
+  private async confirm(): Promise<void> {
+    try {
+      await this.latchkey.client.post({ url: this.door.path!, body: { token: this.token } });
+      this.token = "";
+      this.done = this.door.done ?? null;
+    } catch (error) {
+      if (reason(error) === "stale") this.wrong = "stale";
+    }
   }
 
   private async look(): Promise<void> {

@@ -111,8 +111,9 @@ export const logout = <ThrowOnError extends boolean = true>(options?: Options<Lo
 /**
  * Confirm the email address that a link was sent to, of a new account or of a change
  *
- * The request includes the account's password. If somebody else registered the account with your
- * address, reset the password first.
+ * The device that asked for the link needs no password: a browser that sends its device cookie, or
+ * an app that sends the `device_id` of its sign-in. Every other device includes the account's
+ * password. If somebody else registered the account with your address, reset the password first.
  */
 export const verifyEmail = <ThrowOnError extends boolean = true>(options: Options<VerifyEmailData, ThrowOnError>) => (options.client ?? client).post<VerifyEmailResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',

@@ -176,10 +176,13 @@ export type ChangePasswordBody = {
 
 /**
  * The token of an emailed link, and the account's password.
+ *
+ * The device that asked for the link may omit the password.
  */
 export type ConfirmEmailBody = {
     token: string;
-    password: string;
+    password?: string | null;
+    device_id?: string | null;
 };
 
 /**

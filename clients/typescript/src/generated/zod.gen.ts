@@ -100,10 +100,13 @@ export const zChangePasswordBody = z.object({
 
 /**
  * The token of an emailed link, and the account's password.
+ *
+ * The device that asked for the link may omit the password.
  */
 export const zConfirmEmailBody = z.object({
     token: z.string().min(1).max(128),
-    password: z.string().min(1).max(1024)
+    password: z.string().min(1).max(1024).nullish().default(null),
+    device_id: z.string().max(30).regex(/^dev_[0-7][0-9a-hjkmnp-tv-z]{25}$/).nullish().default(null)
 });
 
 /**

@@ -80,12 +80,14 @@ class AccountMail(Mail):
 class VerifyEmail(Mail):
     """The link that confirms the address of a new account.
 
-    address  of the new account, or as typed into "resend". The worker looks for an unverified
-             account with this address and sends to its stored address. The endpoint does not look,
-             so that its response can't reveal an account.
+    address    of the new account, or as typed into "resend". The worker looks for an unverified
+               account with this address and sends to its stored address. The endpoint does not
+               look, so that its response can't reveal an account.
+    device_id  of the device that asks, if it has one
     """
 
     address: str
+    device_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +97,13 @@ class AddressTaken(AccountMail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmNewEmail(AccountMail):
-    """The link that changes the address of an account, to the new address."""
+    """The link that changes the address of an account, to the new address.
+
+    device_id  of the device that asks, if it has one
+    """
 
     address: str
+    device_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

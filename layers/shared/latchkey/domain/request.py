@@ -47,6 +47,10 @@ class RequestContext:
         """Use the device id of a native app. Browsers have it in a cookie."""
         return self if device_id is None else replace(self, device_id=device_id)
 
+    def with_device(self) -> RequestContext:
+        """Return the context of the same device, with a new id if it has none."""
+        return self if self.device_id else replace(self, device_id=self.new_id("dev"))
+
     def new_id(self, prefix: str) -> str:
         """Create an id with the time of this request."""
         return new_id(prefix, self.now)

@@ -27,9 +27,10 @@ class Purpose(StrEnum):
 class SingleUseToken:
     """The stored data of a token, without the token.
 
-    subject  the object beside the account: an address or a session's id
-    state    what the account's credentials were (`security.single_use_tokens.state_of`), for a
-             token that is void once they have changed
+    subject    the object beside the account: an address or a session's id
+    state      what the account's credentials were (`security.single_use_tokens.state_of`), for a
+               token that is void once they have changed
+    device_id  of the device that asked for the link, if it has one
     """
 
     id: str
@@ -38,3 +39,4 @@ class SingleUseToken:
     expires_at: datetime
     subject: str | None = None
     state: str | None = None
+    device_id: str | None = None

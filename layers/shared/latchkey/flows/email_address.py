@@ -1,9 +1,9 @@
 """The email address of an account: confirmed, changed, and restored.
 
-A confirmation requires access to the mailbox and the account's password. The link alone is not
-enough: somebody else may have registered the address and wait for its owner to click
-("pre-hijacking"). That owner does not know the password. "Forgot password" gives them the account,
-with a new password and without sessions.
+The link of a confirmation is enough on the device that asked for it. On any other device the
+account's password is required too: somebody else may have registered the address and wait for its
+owner to click ("pre-hijacking"). That owner does not know the password. "Forgot password" gives
+them the account, with a new password and without sessions.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from latchkey.flows.throttling import Throttling
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.devices import DeviceStore
 
 _NOBODYS_PASSWORD_BYTES = 32
 
@@ -55,6 +56,7 @@ class EmailAddress:
     accounts: AccountStore
     passwords: Passwords
     links: Links
+    devices: DeviceStore
     ending: SessionEnding
     throttling: Throttling
 
@@ -66,21 +68,23 @@ class EmailAddress:
 
         Raises InvalidInput for an invalid address.
         """
-        mail = VerifyEmail(address=normalise_email(address))
+        mail = VerifyEmail(address=normalise_email(address), device_id=context.device_id)
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
     @link_of_account()
-    def confirm(self, token_text: str, password: str, context: RequestContext) -> None:
+    def confirm(self, token_text: str, password: str | None, context: RequestContext) -> None:
         """Confirm the address of a new account, or the new address of an account.
 
-        Each attempt is counted before its password is verified: for the account, and for the link,
+        password  may be missing on the device that asked for the link, if the account knows it
+
+        Each password is counted before it is verified: for the account, and for the link,
         which is void after PASSWORDS_PER_LINK wrong ones.
 
         Race: of parallel uses of the link one succeeds.
 
-        Raises SingleUseTokenInvalid, TooManyAttempts, InvalidCredentials, PasswordResetRequired if
-        the password of the account is void, and EmailAlreadyRegistered if another account has the
-        address by now.
+        Raises SingleUseTokenInvalid, TooManyAttempts, InvalidCredentials, InvalidInput if a
+        password is required, PasswordResetRequired if the password of the account is void, and
+        EmailAlreadyRegistered if another account has the address by now.
         """
         purposes = Purpose.VERIFY_EMAIL, Purpose.CHANGE_EMAIL
         token = self.links.accept(token_text, context.now, *purposes)
@@ -93,13 +97,11 @@ class EmailAddress:
             request_id=context.request_id,
         )
         request_subject.bind(account.audit.id, origin=origin)
-        counted = self.throttling.before_own_password(account.id, context.now)
-        tried = self.links.count_password(token)
-        if not self.passwords.verify(account.password_hash, password):
-            if tried >= PASSWORDS_PER_LINK:
-                self.links.give_up(token)
-            raise InvalidCredentials
-        self.throttling.after_own_password(counted)
+        if password is None:
+            self._require_device_that_asked(token, context)
+            account.require_good_password()
+        else:
+            self._require_password(account, password, token, context)
         if account.status is not AccountStatus.ACTIVE:
             raise invalid_link()
         if token.purpose is Purpose.VERIFY_EMAIL:
@@ -135,7 +137,7 @@ class EmailAddress:
             quota = EMAIL_CHANGE_PER_UNVERIFIED_ACCOUNT
         self.throttling.count(quota, account.id, context.now)
         row = audit_row(Action.EMAIL_CHANGE_REQUESTED, account.audit, context, caller=caller)
-        mail = ConfirmNewEmail(account_id=account.id, address=new)
+        mail = ConfirmNewEmail(account_id=account.id, address=new, device_id=context.device_id)
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
         self.accounts.record(effects, also=(AccountKept(account.id),))
 
@@ -184,6 +186,32 @@ class EmailAddress:
             )
 
         self.ending.end(token.account_id, decide, context)
+
+    def _require_password(
+        self, account: Account, password: str, token: SingleUseToken, context: RequestContext
+    ) -> None:
+        counted = self.throttling.before_own_password(account.id, context.now)
+        tried = self.links.count_password(token)
+        if not self.passwords.verify(account.password_hash, password):
+            if tried >= PASSWORDS_PER_LINK:
+                self.links.give_up(token)
+            raise InvalidCredentials
+        self.throttling.after_own_password(counted)
+
+    def _require_device_that_asked(self, token: SingleUseToken, context: RequestContext) -> None:
+        """Raise InvalidInput except on the device that asked for the link.
+
+        The account must know the device too: its owner can ask for a new link of an account that
+        a stranger has registered with their address.
+        """
+        device_id = context.device_id
+        if (
+            device_id is None
+            or device_id != token.device_id
+            or self.devices.last_seen(token.account_id, device_id, context.now) is None
+        ):
+            message = "Send the password of the account: another device asked for this link."
+            raise InvalidInput(Problem("password", ProblemCode.REQUIRED, message))
 
     def _verify(self, account: Account, token: SingleUseToken, context: RequestContext) -> bool:
         if token.subject != account.email:

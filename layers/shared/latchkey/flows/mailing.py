@@ -207,7 +207,7 @@ class Mailing:
     def _draft(self, mail: mails.Mail, at: datetime, now: datetime) -> Draft | None:
         match mail:
             case mails.VerifyEmail():
-                return self._verify_email(mail.address, now)
+                return self._verify_email(mail, now)
             case mails.ResetPassword():
                 return self._reset_password(mail.address, now)
             case mails.AccountErased():
@@ -226,7 +226,7 @@ class Mailing:
     ) -> Draft | None:
         match mail:
             case mails.ConfirmNewEmail():
-                return self._confirm_new_email(account, mail.address, now)
+                return self._confirm_new_email(account, mail, now)
             case mails.EmailChanged():
                 return self._email_changed(account, mail.address, now)
             case mails.AccountDeleted():
@@ -242,8 +242,8 @@ class Mailing:
                 return _to(account, link=self._page(PAGES_OF_NOTICES[type(mail)]))
         raise TypeError(type(mail).__name__)
 
-    def _verify_email(self, address: str, now: datetime) -> Draft | None:
-        account = self._find(address)
+    def _verify_email(self, mail: mails.VerifyEmail, now: datetime) -> Draft | None:
+        account = self._find(mail.address)
         if account is None or account.is_verified:
             return None
         link = self._link(
@@ -252,6 +252,7 @@ class Mailing:
             now,
             timedelta(hours=VERIFY_EMAIL_HOURS),
             subject=account.email,
+            device_id=mail.device_id,
         )
         return _to(account, link=link, hours=VERIFY_EMAIL_HOURS)
 
@@ -268,7 +269,9 @@ class Mailing:
         )
         return _to(account, link=link, minutes=RESET_PASSWORD_MINUTES)
 
-    def _confirm_new_email(self, account: Account, address: str, now: datetime) -> Draft | None:
+    def _confirm_new_email(
+        self, account: Account, mail: mails.ConfirmNewEmail, now: datetime
+    ) -> Draft | None:
         if account.status is not AccountStatus.ACTIVE:
             return None
         link = self._link(
@@ -276,12 +279,13 @@ class Mailing:
             account,
             now,
             timedelta(hours=VERIFY_EMAIL_HOURS),
-            subject=address,
+            subject=mail.address,
             state=single_use_tokens.state_of(account),
+            device_id=mail.device_id,
         )
         language = account.speaking_language
         values = {"link": link, "hours": VERIFY_EMAIL_HOURS}
-        return Draft(to=address, language=language, values=values, account_id=account.id)
+        return Draft(to=mail.address, language=language, values=values, account_id=account.id)
 
     def _email_changed(self, account: Account, address: str, now: datetime) -> Draft | None:
         if email_key(account.email) == email_key(address):
@@ -366,6 +370,7 @@ class Mailing:
         *,
         subject: str | None = None,
         state: str | None = None,
+        device_id: str | None = None,
     ) -> PlannedLink:
         token = SingleUseToken(
             id=new_id("tok", now),
@@ -374,6 +379,7 @@ class Mailing:
             expires_at=now + lifetime,
             subject=subject,
             state=state,
+            device_id=device_id,
         )
         return PlannedLink(page=self._page(PAGES[purpose]), token=token)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from latchkey.config import EmailVerification
 from latchkey.domain.account import Account, email_key, username_key
 from latchkey.domain.audit import Action, AuditSubject, audit_row
-from latchkey.domain.changes import AccountKept, KeyUsed
+from latchkey.domain.changes import AccountKept, DeviceSeen, KeyUsed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import (
     AccountNotFound,
@@ -82,7 +82,7 @@ class Registration:
         created = self._created(key, context)
         if created is not None:
             return self._again(created, new, context)
-        context = context.from_device(context.device_id or context.new_id("dev"))
+        context = context.with_device()
         known = tuple(filter(None, (email, new.full_name, new.username)))
         self.policy.require_acceptable(new.password, field="password", known=known)
         account = Account(
@@ -99,9 +99,10 @@ class Registration:
             listening_language=new.listening_language,
         )
         row = audit_row(Action.ACCOUNT_REGISTERED, account.audit, context)
-        mail = VerifyEmail(address=email)
+        device_id = str(context.device_id)
+        mail = VerifyEmail(address=email, device_id=device_id)
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
-        created = CreatedAccount(account_id=account.id, device_id=str(context.device_id))
+        created = CreatedAccount(account_id=account.id, device_id=device_id)
         claims = [] if key is None else [KeyUsed(None, key, created, context.now)]
         if self.email_verification is EmailVerification.REQUIRED:
             with contextlib.suppress(IdempotencyKeyReused):
@@ -170,6 +171,8 @@ class Registration:
             with contextlib.suppress(AccountNotFound):
                 self.accounts.record(Effects(outbox=(mail.message(context),)), also=also)
             return
+        # The device proves at the emailed link that it knows the password.
+        device = DeviceSeen(account.id, str(context.device_id), context.now)
         # Taken by a parallel registration, whose email is on its way.
         with contextlib.suppress(EmailAlreadyRegistered):
-            self.accounts.put_new(account, effects, also=claims)
+            self.accounts.put_new(account, effects, also=[device, *claims])

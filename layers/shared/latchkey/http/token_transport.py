@@ -11,7 +11,7 @@ from latchkey.http.views.auth import RefreshedView, TokensView
 from latchkey.security.client_hints import ACCEPT_CH
 
 if TYPE_CHECKING:
-    from latchkey.domain.request import PublicUrls
+    from latchkey.domain.request import PublicUrls, RequestContext
     from latchkey.flows.refreshing import Refreshed
     from latchkey.flows.sign_in import SignedIn
     from latchkey.http.bodies.auth import LoginBody, RefreshBody
@@ -55,6 +55,13 @@ def tokens(signed_in: SignedIn, urls: PublicUrls, *, transport: str, status: int
     return set_device_id(response, signed_in.session.device_id)
 
 
+def remember_device(response: Response, context: RequestContext, *, transport: str) -> Response:
+    """Store the device id of a person who is not signed in yet, if cookies are the transport."""
+    if transport != COOKIE or context.device_id is None:
+        return response
+    return set_device_id(response, context.device_id)
+
+
 def refreshed(pair: Refreshed, *, transport: str) -> Response:
     """Return the response to a refresh. The next token uses the transport of the last one."""
     response = Response(data=RefreshedView.of(pair, in_cookie=transport == COOKIE))
@@ -65,7 +72,6 @@ def refreshed(pair: Refreshed, *, transport: str) -> Response:
 
 def _require_allowed_origin(request: Request[Any], urls: PublicUrls) -> None:
     # Browsers send Origin with every POST and pages can't change it (Fetch 3.2). A request without
-    # it
-    # is refused too. SameSite=Strict is the second defence.
+    # it is refused too. SameSite=Strict is the second defence.
     if not urls.allow(request.headers.get("origin"), edge_origin=request.edge_origin):
         raise OriginNotAllowed

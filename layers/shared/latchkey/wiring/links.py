@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.wiring import part
 from latchkey.wiring.sessions import session_ending
-from latchkey.wiring.storage import account_store, session_store, table, throttling
+from latchkey.wiring.storage import account_store, device_store, session_store, table, throttling
 from latchkey.wiring.tokens import link_peppers
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def email_address(services: Services) -> EmailAddress:
         accounts=services[account_store],
         passwords=services[passwords],
         links=services[links],
+        devices=services[device_store],
         ending=services[session_ending],
         throttling=services[throttling],
     )

@@ -82,10 +82,14 @@ class EmailBody(Body):
 
 
 class ConfirmEmailBody(Body):
-    """The token of an emailed link, and the account's password."""
+    """The token of an emailed link, and the account's password.
+
+    The device that asked for the link may omit the password.
+    """
 
     token: TokenText
-    password: PasswordText
+    password: PasswordText | None = None
+    device_id: DeviceId | None = None
 
 
 class TokenBody(Body):
