@@ -137,7 +137,7 @@ def test_a_function_without_a_heartbeat_breaks_the_rule(function, kind):
     for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
         if name in str(alarm.get("Dimensions")) and alarm["TreatMissingData"] == "breaching":
             alarm["TreatMissingData"] = "notBreaching"
-    assert silence_is_an_alarm(resources) == [f"{name} may fall silent unnoticed"], kind
+    assert silence_is_an_alarm(resources) == [f"{name} has no alarm for missing invocations"], kind
 
 
 @pytest.mark.parametrize(

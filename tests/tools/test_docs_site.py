@@ -43,7 +43,7 @@ def test_the_index_of_decisions_names_every_record_by_its_heading():
     index = docs_site.decisions()
     records = sorted((ROOT / "docs/adr").glob("*.md"))
     assert re.findall(r"\]\((.*?)\)", index) == [path.name for path in records]
-    assert "[One table for what changes" in index
+    assert "[One main table, and an append-only audit table](0001-two-tables.md)" in index
 
 
 def test_a_record_with_another_number_than_its_name_is_refused(tmp_path, monkeypatch):
