@@ -97,7 +97,7 @@ def kind_of_contract(operation_id: str) -> str:
 
 
 def expected_refusal(operation_id: str, caller: str, owner: str) -> tuple[int, str] | None:
-    """Return how the rules refuse this, or None if they let it pass."""
+    """Return the status and the code of the expected refusal, or None."""
     _, path, _ = OPERATIONS[operation_id]
     rule = RULES[operation_id]
     if rule == "public":

@@ -20,7 +20,7 @@ class QuickPasswords(Passwords):
 class CountingPasswords(QuickPasswords):
     """Passwords that know how often one was looked at.
 
-    verified   how often a password was compared, be it with a decoy
+    verified   how often a password was compared, also with a decoy hash
     evaluated  how often with an account's own
     """
 
