@@ -16,7 +16,7 @@ import pytest
 
 from latchkey.domain.ids import AccountId
 from latchkey.storage import keys
-from tests.support.api import PASSWORD, until_available
+from tests.support.api import PASSWORD
 from tests.support.pictures import multipart, png
 from tests.support.scan import traces
 from tools.receipt import verify
@@ -72,9 +72,7 @@ class Canary:
             **options.pop("headers", {}),
         }
         send = self.api.call
-        return until_available(
-            lambda: send(method, path, token=self.token or None, headers=headers, **options)
-        )
+        return send(method, path, token=self.token or None, headers=headers, **options)
 
     def live(self) -> None:
         """Leave something in every place that keeps anything of people."""

@@ -18,7 +18,7 @@ from latchkey.domain.limits import EXPORT_LINK_SECONDS
 from latchkey.storage import boto_client, keys
 from latchkey.storage.export_files import archive_key, staged_prefix
 from latchkey.storage.s3_export_files import S3ExportFiles
-from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code, until_available
+from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code
 from tests.support.archives import read_archive
 from tests.support.outbox import sqs_record
 from tests.support.pictures import png
@@ -70,17 +70,17 @@ class Owner:
     @classmethod
     def of(cls, api: Api, stack: LocalStack, **fields: Any) -> Owner:
         email = a_fresh_address()
-        data = until_available(lambda: api.register(email, **fields)).json()["data"]
+        data = api.register(email, **fields).json()["data"]
         return cls(
             api, stack, email, data["user"]["id"], data["access_token"], data["refresh_token"]
         )
 
     def ask(self, **options: Any) -> Any:
-        return until_available(lambda: self.api.call("POST", EXPORT, token=self.token, **options))
+        return self.api.call("POST", EXPORT, token=self.token, **options)
 
     def look(self, export_id: str, token: str | None = None) -> Any:
         path = f"{EXPORTS}/{export_id}"
-        return until_available(lambda: self.api.call("GET", path, token=token or self.token))
+        return self.api.call("GET", path, token=token or self.token)
 
     def wait(self, export_id: str, status: str = "ready") -> list[dict[str, Any]]:
         """Watch until it has a status. Returns everything that was seen on the way."""
@@ -110,10 +110,8 @@ class Owner:
 
     def actions(self) -> Counter[str]:
         """How often each action is in the person's own security history."""
-        answer = until_available(
-            lambda: self.api.call(
-                "GET", "/api/v1/users/me/activity", token=self.token, params={"limit": "100"}
-            )
+        answer = self.api.call(
+            "GET", "/api/v1/users/me/activity", token=self.token, params={"limit": "100"}
         )
         return Counter(entry["action"] for entry in answer.json()["data"]["activity"])
 

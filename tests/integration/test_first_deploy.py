@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.api import PASSWORD, Api, a_fresh_address, error_code, until_available
+from tests.support.api import PASSWORD, Api, a_fresh_address, error_code
 from tests.support.commands import make
 from tests.support.mail import token_in
 from tests.support.queue_worker import until
@@ -71,7 +71,7 @@ def assert_links_are_served(stack, address, url):
 def sign_up(stack, url):
     """Register, confirm by the link of the mail, and return the address and the session."""
     web, address = visitor(stack, url), a_fresh_address()
-    assert until_available(lambda: web.register(address)).status_code == 202
+    assert web.register(address).status_code == 202
     assert error_code(web.login(address)) == "EMAIL_NOT_VERIFIED"
     token = token_in(link_to(stack, address, "verify-email"))
     body = {"token": token, "password": PASSWORD}
@@ -101,7 +101,7 @@ def test_nothing_else_is_let_in(deployed):
     elsewhere = web.login(address, origin="https://evil.example", token_transport="cookie")
     assert error_code(elsewhere) == "ORIGIN_NOT_ALLOWED"
     api = Api(deployed.emulator_url, host=urlsplit(deployed.api_url).netloc)
-    refused = until_available(lambda: api.call("GET", "/api/v1/health"))
+    refused = api.call("GET", "/api/v1/health")
     assert error_code(refused) == "DIRECT_ACCESS_REFUSED"
 
 

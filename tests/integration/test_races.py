@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code, until_available
+from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code
 from tests.support.spellings import spellings
 
 AUTH = "/api/v1/auth"
@@ -30,9 +30,7 @@ def test_parallel_registrations_in_ten_spellings_are_one_account(wide_api, edge,
 
         def attempt(way, written=written, headers=headers):
             body = {"email": written[way % len(written)], "password": PASSWORD}
-            return until_available(
-                lambda: wide_api.call("POST", f"{AUTH}/register", json=body, headers=headers)
-            )
+            return wide_api.call("POST", f"{AUTH}/register", json=body, headers=headers)
 
         answers = all_at_once(ways, attempt)
         created = [answer.json()["data"] for answer in answers if answer.status_code == 201]
@@ -51,9 +49,7 @@ def test_parallel_registrations_in_ten_spellings_are_one_account(wide_api, edge,
 def test_parallel_refreshes_rotate_once_and_all_succeed(wide_api, ways, rounds):
     for _ in range(rounds):
         token = wide_api.register().json()["data"]["refresh_token"]
-        answers = all_at_once(
-            ways, lambda _, token=token: until_available(lambda: wide_api.refresh(token))
-        )
+        answers = all_at_once(ways, lambda _, token=token: wide_api.refresh(token))
         assert [answer.status_code for answer in answers] == [200] * ways
         successors = {answer.json()["data"]["refresh_token"] for answer in answers}
         assert len(successors) == 1
@@ -98,9 +94,7 @@ def test_revocation_ends_every_refresh_in_flight(wide_api, rounds):
 
 def ask_for_an_upload(api, token, content_type="image/png", headers=None):
     body = {"content_type": content_type}
-    return until_available(
-        lambda: api.call("POST", UPLOADS, token=token, json=body, headers=headers)
-    )
+    return api.call("POST", UPLOADS, token=token, json=body, headers=headers)
 
 
 def test_twenty_parallel_requests_with_one_key_create_one(wide_api):

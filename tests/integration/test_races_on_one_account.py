@@ -6,14 +6,13 @@ import itertools
 import json
 import random
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.test_desk import make_admin
 from tests.integration.test_mail import link_token, reset
-from tests.support.api import PASSWORD, a_fresh_address, all_at_once, until_available
+from tests.support.api import PASSWORD, a_fresh_address, all_at_once
 
 if TYPE_CHECKING:
     from tests.support.api import Api
@@ -36,7 +35,7 @@ class Person:
     def __init__(self, api: Api, stack: LocalStack) -> None:
         self.api, self.stack = api, stack
         self.email = a_fresh_address()
-        data = until_available(lambda: api.register(self.email)).json()["data"]
+        data = api.register(self.email).json()["data"]
         self.id, self.token = data["user"]["id"], data["access_token"]
         self.refresh_token = data["refresh_token"]
 
@@ -59,29 +58,25 @@ def root(wide_api, stack):
 
 def admin_token(api: Api, root: str) -> str:
     """Sign the administrator in: what changes somebody needs a recent authentication."""
-    token: str = until_available(lambda: api.login(root)).json()["data"]["access_token"]
+    token: str = api.login(root).json()["data"]["access_token"]
     return token
 
 
 def alive(api: Api, answers: list[Any]) -> list[Any]:
     """Return the data of the sign-ins whose session lives."""
     begun = [answer.json()["data"] for answer in answers if answer.status_code == 200]
-    return [
-        data
-        for data in begun
-        if until_available(partial(api.me, data["access_token"])).status_code == 200
-    ]
+    return [data for data in begun if api.me(data["access_token"]).status_code == 200]
 
 
 def by_reset(person: Person, _: str) -> Any:
     person.api.call("POST", "/api/v1/auth/password/forgot", json={"email": person.email})
     token = link_token(person.stack, person.email, "reset-password")
-    return lambda: until_available(lambda: reset(person.api, token))
+    return lambda: reset(person.api, token)
 
 
 def by_change(person: Person, _: str) -> Any:
     body = {"current_password": PASSWORD, "new_password": ANOTHER}
-    return lambda: until_available(lambda: person.send("PUT", f"{ME}/password", body))
+    return lambda: person.send("PUT", f"{ME}/password", body)
 
 
 def by_undo(person: Person, _: str) -> Any:
@@ -93,9 +88,7 @@ def by_undo(person: Person, _: str) -> Any:
     token = link_token(person.stack, old, "undo-email-change")
     person.email = new
     undo = {"token": token}
-    return lambda: until_available(
-        lambda: person.api.call("POST", "/api/v1/auth/email/undo", json=undo)
-    )
+    return lambda: person.api.call("POST", "/api/v1/auth/email/undo", json=undo)
 
 
 def by_suspension(person: Person, root: str) -> Any:
@@ -103,8 +96,8 @@ def by_suspension(person: Person, root: str) -> Any:
 
     def act() -> Any:
         path = f"{USERS}/{person.id}"
-        done = until_available(lambda: person.send("POST", f"{path}/suspend", token=token))
-        until_available(lambda: person.send("POST", f"{path}/unsuspend", token=token))
+        done = person.send("POST", f"{path}/suspend", token=token)
+        person.send("POST", f"{path}/unsuspend", token=token)
         return done
 
     return act
@@ -176,15 +169,13 @@ def test_sign_in_in_flight_does_not_keep_a_lost_role(wide_api, stack, root):
 
         def attempt(way, p=person, path=path, token=token):
             if way == 0:
-                return until_available(lambda: p.send("PUT", path, {"role": "user"}, token))
+                return p.send("PUT", path, {"role": "user"}, token)
             return p.sign_in()
 
         demoted, *answers = all_at_once(SIGN_INS + 1, attempt)
         assert demoted.status_code == 200
         for data in alive(wide_api, answers):
-            listed = until_available(
-                lambda d=data: wide_api.call("GET", USERS, token=d["access_token"])
-            )
+            listed = wide_api.call("GET", USERS, token=data["access_token"])
             assert listed.status_code == 403
 
 

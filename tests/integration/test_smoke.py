@@ -20,8 +20,8 @@ def test_smoke_passes_on_the_local_stack(stack):
         "REGISTER=1",
         "EXPORT=1",
     )
+    assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split(maxsplit=1) for line in done.stdout.strip().splitlines()[:-2]]
     results = {words.partition(":")[0].strip(): result for result, words in lines}
-    assert done.returncode == 0, done.stdout + done.stderr
     assert {name for name, result in results.items() if result == "SKIPPED"} == ONLY_ON_AWS
     assert {name for name, result in results.items() if result == "FAIL"} == set()

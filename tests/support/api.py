@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,18 @@ class Api:
 
     host     the Host header, if the name has no DNS record
     headers  additional headers of every request
+    attempts how often a request is sent until the service, or the gateway, is available.
+             A hundred functions that start at once on two cores make the emulator slow enough for
+             a 503 of the service and a 502 of the gateway. The tests retry them as clients do.
     """
 
     base_url: str
     host: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 20
 
     def call(self, method: str, path: str, *, token: str | None = None, **options: Any) -> Any:
-        """Send one request and return httpx's answer."""
+        """Send a request until it is answered, and return httpx's answer."""
         headers = httpx.Headers(options.pop("headers", None))
         for name, value in self.headers.items():
             headers.setdefault(name, value)
@@ -42,13 +46,15 @@ class Api:
             headers["host"] = self.host
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        return httpx.request(
-            method,
-            f"{self.base_url}{path}",
-            headers=headers,
-            timeout=TIMEOUT_SECONDS,
-            **options,
-        )
+        url = f"{self.base_url}{path}"
+        options |= {"headers": headers, "timeout": TIMEOUT_SECONDS}
+        answer = httpx.request(method, url, **options)
+        for _ in range(1, self.attempts):
+            if answer.status_code not in UNANSWERED:
+                break
+            time.sleep(int(answer.headers.get("retry-after", "1")))
+            answer = httpx.request(method, url, **options)
+        return answer
 
     def register(self, email: str | None = None, **fields: Any) -> Any:
         """Register an account, by default with a new address."""
@@ -86,17 +92,9 @@ def all_at_once(ways: int, attempt: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(run, range(ways)))
 
 
-def until_available(attempt: Callable[[], Any], *, attempts: int = 20) -> Any:
-    """Retry a 503 of the service or a 502 of the gateway, as a client does.
-
-    A hundred functions that start at once on two cores make the emulator slow enough for both.
-    """
-    answer = attempt()
-    while answer.status_code in UNANSWERED and attempts > 0:
-        time.sleep(int(answer.headers.get("retry-after", "1")))
-        answer = attempt()
-        attempts -= 1
-    return answer
+def once(api: Api) -> Api:
+    """Return an API whose 503 is the answer, for tests that expect one."""
+    return replace(api, attempts=1)
 
 
 def error_code(answer: Any) -> str | None:

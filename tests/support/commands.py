@@ -23,9 +23,12 @@ BUILT = (
 
 
 def make(emulator: Emulator, *words: str, **environment: str) -> CompletedProcess[str]:
-    """Run `make` with these words, with this emulator for AWS."""
+    """Run `make` with these words, with this emulator for AWS.
+
+    Below `make test` it would be a recursive make, which prints its directory.
+    """
     old = [word for path in BUILT for word in ("-o", path)]
-    return _run(["make", *old, *words], emulator, environment)
+    return _run(["make", "--no-print-directory", *old, *words], emulator, environment)
 
 
 def _run(
