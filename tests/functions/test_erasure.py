@@ -177,7 +177,7 @@ def test_altered_receipt_is_invalid(service):
         read_receipt(ada.token, public, issuer=ENVIRONMENT["ISSUER"])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("items", [1, 101])
 def test_erasure_continues_after_a_crash_at_any_step(items, after):

@@ -7,7 +7,7 @@ import pytest
 from tests.support.interleaved_operations import names
 from tests.support.interleaving_checks import problems
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 """Each tries one operation against all others: up to ten seconds on a quiet processor."""
 
 

@@ -30,7 +30,7 @@ from tests.support.audit import log_event
 from tools.local import lambda_logs
 from tools.local.emulator import REPOSITORY
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 PASSWORD = "quiet river under seven bridges"
 SECONDS = 120
 NOTHING_TO_VERIFY = 2

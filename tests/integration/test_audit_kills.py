@@ -208,7 +208,7 @@ def kill(campaign, handlers, workers):
     assert report.rows == rows
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 def test_a_killed_process_leaves_no_change_without_its_row(campaign):
     kill(campaign, 12, 4)
 

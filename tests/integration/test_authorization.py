@@ -187,7 +187,7 @@ def test_allowed_changes_succeed(wide_api, stack):
     print(f"\n{len(changes)} changes, 0 deviations")  # noqa: T201
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_first_administrator_is_granted_by_iam_and_the_last_one_stays(world):
     """IAM authorizes the invocation. The function has no route."""
     wide_api, stack = world.api, world.stack

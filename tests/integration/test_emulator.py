@@ -207,7 +207,7 @@ def test_a_log_is_read_beyond_the_emulators_ten_thousand_events(stack: LocalStac
     assert lambda_logs.read(stack.emulator, group, "20499") == ["line 20499"]
 
 
-@pytest.mark.timeout(180)  # the emulator looks for expired items once a minute
+@pytest.mark.timeout(600)  # the emulator looks for expired items once a minute
 def test_tables_expire_items_as_the_template_says(
     stack: LocalStack, dynamodb: Any, key: dict[str, dict[str, str]]
 ) -> None:

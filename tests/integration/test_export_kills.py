@@ -101,7 +101,7 @@ def test_five_parallel_deliveries_make_one_file_and_one_email(campaign, environm
     asked = campaign.ask(200)
     with ThreadPoolExecutor(5) as pool:
         codes = list(
-            pool.map(lambda _: deliver(environment, asked.message_id), range(5), timeout=50)
+            pool.map(lambda _: deliver(environment, asked.message_id), range(5), timeout=240)
         )
     assert 0 in codes
     campaign.require_complete(asked)

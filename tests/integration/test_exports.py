@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
 
 from latchkey.domain.ids import AccountId
@@ -18,7 +17,14 @@ from latchkey.domain.limits import EXPORT_LINK_SECONDS
 from latchkey.storage import boto_client, keys
 from latchkey.storage.export_files import archive_key, staged_prefix
 from latchkey.storage.s3_export_files import S3ExportFiles
-from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code
+from tests.support.api import (
+    PASSWORD,
+    a_fresh_address,
+    all_at_once,
+    error_code,
+    fetch,
+    upload,
+)
 from tests.support.archives import read_archive
 from tests.support.outbox import sqs_record
 from tests.support.pictures import png
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 EXPORT = "/api/v1/users/me/export"
 EXPORTS = "/api/v1/users/me/exports"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 FILES = {
     "README.html",
     "profile.json",
@@ -228,7 +234,7 @@ def test_export_is_one_file_with_all_data(api, stack, bucket, owner):
     assert (ready["progress"], ready["step"]) == (100, "done")
     assert objects(stack, bucket, export_id) == [archive_key(export_id)]
 
-    answer = httpx.get(ready["download_url"])
+    answer = fetch(ready["download_url"])
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/zip"
     assert answer.headers["content-disposition"].startswith('attachment; filename="your-data-')
@@ -263,8 +269,7 @@ def show_a_picture(api, token):
     offered = api.call(
         "POST", f"{me}/avatar/uploads", token=token, json={"content_type": "image/png"}
     ).json()["data"]
-    files = {"file": ("me.png", png((300, 300)))}
-    assert httpx.post(offered["url"], data=offered["fields"], files=files).status_code == 204
+    assert upload(offered, png((300, 300))).status_code == 204
     body = {"upload_id": offered["upload_id"]}
     assert api.call("PUT", f"{me}/avatar", token=token, json=body).status_code == 200
 
@@ -285,16 +290,16 @@ def test_only_a_valid_link_opens_the_file_and_each_is_audited(stack, bucket, own
     query = dict(parse_qsl(parts.query))
     assert 0 < int(query["X-Amz-Expires"]) <= EXPORT_LINK_SECONDS
     assert before["download_url_expires_at"] <= in_five_minutes()
-    assert httpx.get(url).status_code == 200
+    assert fetch(url).status_code == 200
     plain = url.partition("?")[0]
     forged = url.replace(query["X-Amz-Signature"], query["X-Amz-Signature"][::-1])
     longer = url.replace(f"X-Amz-Expires={query['X-Amz-Expires']}", "X-Amz-Expires=604800")
     another = url.replace(export_id, export_id[:-1] + ("0" if export_id[-1] != "0" else "1"))
     for guess in (plain, forged, longer, another):
         assert guess != url
-        assert httpx.get(guess).status_code == 403, guess
+        assert fetch(guess).status_code == 403, guess
     for door in (f"/{archive_key(export_id)}", f"/media/{archive_key(export_id)}"):
-        answer = httpx.get(f"{stack.base_url}{door}")
+        answer = fetch(f"{stack.base_url}{door}")
         assert answer.content[:2] != b"PK"
     blocked = stack.client("s3").get_public_access_block(Bucket=bucket)
     assert set(blocked["PublicAccessBlockConfiguration"].values()) == {True}
@@ -316,9 +321,9 @@ def test_link_expires_with_the_credentials_that_signed_it(stack, bucket, owner, 
     url, seconds = files.link(export_id, file_name="your-data.zip", now=now)
     boto_client._session.cache_clear()
     assert seconds == 8
-    assert httpx.get(url).status_code == 200
+    assert fetch(url).status_code == 200
     time.sleep(9)
-    late = httpx.get(url)
+    late = fetch(url)
     assert (late.status_code, "expired" in late.text) == (403, True)
 
 
@@ -390,7 +395,7 @@ def test_parallel_deliveries_of_each_message_make_one_file_and_one_email(
         all_at_once(5, lambda _, event=event: stack.invoke("export_worker", event))
     for person, export_id in exports.items():
         ready = person.wait(export_id)[-1]
-        content = httpx.get(ready["download_url"]).content
+        content = fetch(ready["download_url"]).content
         read_archive(content, sha256=ready["sha256"])
         person.wait_for_letter()
     time.sleep(3)
@@ -445,7 +450,7 @@ def test_failing_export_fails_after_five_deliveries_and_can_be_redriven(
     assert run_make(stack, "redrive-exports") == {"redrive_exports": 0}
     ready = owner.wait(export_id)[-1]
     assert ready["failure"] is None
-    read_archive(httpx.get(ready["download_url"]).content, sha256=ready["sha256"])
+    read_archive(fetch(ready["download_url"]).content, sha256=ready["sha256"])
     owner.wait_for_letter()
     actions = owner.actions()
     assert (actions["export.redriven"], actions["export.completed"]) == (1, 1)
@@ -487,7 +492,7 @@ def test_expired_file_is_removed(stack, bucket, owner):
     assert stack.invoke("cleanup", {"task": "expire_exports"}) == {"expire_exports": 1}
     assert objects(stack, bucket, export_id) == []
     # Not even for who still holds a link that is good.
-    assert httpx.get(url).status_code == 404
+    assert fetch(url).status_code == 404
     assert owner.look(export_id).json()["data"]["status"] == "expired"
     assert owner.actions()["export.expired"] == 1
 
@@ -507,7 +512,7 @@ def test_deletion_of_an_account_removes_its_exports(api, stack, bucket, worker, 
     finally:
         worker.pause(paused=False)
     assert [objects(stack, bucket, export_id) for export_id in (done, begun)] == [[], []]
-    assert httpx.get(url).status_code == 404
+    assert fetch(url).status_code == 404
     # Its message finds nothing to do.
     until(lambda: not worker.waiting("ExportQueue"))
     assert objects(stack, bucket, begun) == []

@@ -7,16 +7,10 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from tests.support import mail_service
-from tests.support.api import (
-    PASSWORD,
-    a_fresh_address,
-    all_at_once,
-    error_code,
-)
+from tests.support.api import PASSWORD, a_fresh_address, all_at_once, error_code, fetch
 from tests.support.mail import token_in
 from tests.support.mail_service import Mood
 from tests.support.outbox import sqs_record
@@ -79,11 +73,11 @@ def test_emailed_link_confirms_the_address(api, stack):
     assert mail["Source"] == "Latchkey <accounts@example.com>"
     assert f"{stack.base_url}/verify-email#token=tok_" in mail["BodyText"]
     assert f'href="{stack.base_url}/verify-email#token=tok_' in mail["BodyHtml"]
-    inbox = httpx.get(f"{stack.base_url}/_dev/mail")
+    inbox = fetch(f"{stack.base_url}/_dev/mail")
     assert inbox.status_code == 200
     assert mail["Subject"] in inbox.text
     assert f'href="/_dev/mail/{mail["MessageId"]}"' in inbox.text
-    shown = httpx.get(f"{stack.base_url}/_dev/mail/{mail['MessageId']}")
+    shown = fetch(f"{stack.base_url}/_dev/mail/{mail['MessageId']}")
     assert (shown.status_code, shown.text) == (200, mail["BodyHtml"])
     token = token_in(mail["BodyText"])
     assert confirm(api, token).status_code == 200

@@ -6,14 +6,13 @@ import io
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from PIL import Image
 
 from latchkey.domain.ids import new_id
 from latchkey.domain.limits import AVATAR_FORM_MAX_BYTES, AVATAR_MAX_BYTES
 from latchkey.storage.media import CACHE_CONTROL
-from tests.support.api import PASSWORD, a_fresh_address, error_code
+from tests.support.api import PASSWORD, a_fresh_address, error_code, fetch, upload
 from tests.support.bad_input import (
     BAD_PREFERENCES,
     BAD_PROFILES,
@@ -41,13 +40,6 @@ def offer(api, token, content_type="image/png", **headers: str):
     return api.call("POST", UPLOADS, token=token, json=body, headers=headers)
 
 
-def send(offered, content):
-    """Send the form as a browser does: the fields, then the file."""
-    return httpx.post(
-        offered["url"], data=offered["fields"], files={"file": ("me.png", content)}, timeout=30
-    )
-
-
 def show(api, token, offered):
     body = {"upload_id": offered["upload_id"]}
     return api.call("PUT", f"{ME}/avatar", token=token, json=body)
@@ -57,13 +49,13 @@ def test_picture_is_uploaded_to_the_bucket_and_served_by_the_edge(api, stack, ad
     offered = offer(api, ada).json()["data"]
     assert urlsplit(offered["url"]).hostname == "127.0.0.1"
     assert show(api, ada, offered).status_code == 409
-    assert send(offered, png((900, 700))).status_code == 204
+    assert upload(offered, png((900, 700))).status_code == 204
     shown = show(api, ada, offered)
     assert shown.status_code == 200, shown.text
     url = shown.json()["data"]["avatar_url"]
     assert url.startswith(f"{stack.base_url}/media/avatars/avt_")
 
-    served = httpx.get(url)
+    served = fetch(url)
     assert served.status_code == 200
     assert served.headers["content-type"] == "image/webp"
     assert served.headers["x-content-type-options"] == "nosniff"
@@ -74,7 +66,7 @@ def test_picture_is_uploaded_to_the_bucket_and_served_by_the_edge(api, stack, ad
     assert error_code(show(api, ada, offered)) == "UPLOAD_NOT_FOUND"
     removed = api.call("DELETE", f"{ME}/avatar", token=ada)
     assert removed.json()["data"]["avatar_url"] is None
-    assert httpx.get(url).status_code == 404
+    assert fetch(url).status_code == 404
     bucket = stack.deployment.outputs["MediaBucketName"]
     left = stack.client("s3").list_objects_v2(Bucket=bucket)
     assert url.rpartition("/")[2] not in str(left.get("Contents"))
@@ -83,9 +75,9 @@ def test_picture_is_uploaded_to_the_bucket_and_served_by_the_edge(api, stack, ad
 def test_upload_limit_is_five_mebibytes(api, ada):
     offered = offer(api, ada, "image/jpeg").json()["data"]
     full = jpeg((800, 800)) + b"\0" * (AVATAR_MAX_BYTES - len(jpeg((800, 800))))
-    assert send(offered, full + b"\0").status_code == 400
+    assert upload(offered, full + b"\0").status_code == 400
     assert show(api, ada, offered).status_code == 409
-    assert send(offered, full).status_code == 204
+    assert upload(offered, full).status_code == 204
     assert show(api, ada, offered).status_code == 200
 
 
@@ -105,15 +97,15 @@ def test_form_changes_text_and_picture_together(api, ada):
     assert api.me(ada).json() == answer.json()
     data = answer.json()["data"]
     assert (data["display_name"], data["age"]) == ("Countess", 36)
-    assert httpx.get(data["avatar_url"]).headers["content-type"] == "image/webp"
+    assert fetch(data["avatar_url"]).headers["content-type"] == "image/webp"
 
 
 def test_uploads_are_never_served(api, stack, ada):
     offered = offer(api, ada).json()["data"]
-    send(offered, HTML)
+    upload(offered, HTML)
     key = offered["fields"]["key"]
     for path in (f"/{key}", f"/media/{key}", f"/media/avatars/../../{key}", f"/media/../{key}"):
-        answer = httpx.get(stack.base_url + path)  # a path without a suffix is a door of the page
+        answer = fetch(stack.base_url + path)  # a path without a suffix is a door of the page
         assert HTML not in answer.content, path
         assert answer.status_code == 404 or "latchkey-settings" in answer.text, path
 
@@ -198,7 +190,7 @@ def test_sweep_removes_unused_files_but_no_recent_ones(stack):
 
 
 def served(stack, avatar_id):
-    return httpx.get(f"{stack.base_url}/media/avatars/{avatar_id}.webp").status_code
+    return fetch(f"{stack.base_url}/media/avatars/{avatar_id}.webp").status_code
 
 
 # What is refused leaves everything as it was ------------------------------------------------------
@@ -213,7 +205,7 @@ class Settled:
         self.email = registered["user"]["email"]
         self.token = registered["access_token"]
         self.upload = offer(api, self.token).json()["data"]
-        assert send(self.upload, png()).status_code == 204
+        assert upload(self.upload, png()).status_code == 204
         assert show(api, self.token, self.upload).status_code == 200
         self.call("PATCH", ME, json={"display_name": "Countess", "marketing_consent": True})
         self.call("PUT", PREFERENCES, json={"wifi": "fast", "coffee": {"cups": 2.5}})
@@ -231,7 +223,7 @@ class Settled:
     def state(self):
         """Everything that they can see of theirs, to the byte."""
         profile, consents = self.profile(), self.call("GET", f"{ME}/consents").json()
-        picture = httpx.get(profile[1]["data"]["avatar_url"])
+        picture = fetch(profile[1]["data"]["avatar_url"])
         assert picture.status_code == 200
         return profile, consents, picture.content
 
@@ -258,7 +250,7 @@ def settled(somebody):
 def test_invalid_picture_does_not_replace_the_picture(settled, content):
     offered = offer(settled.api, settled.token).json()["data"]
     fits = 1 <= len(content) <= AVATAR_MAX_BYTES
-    assert send(offered, content).status_code == (204 if fits else 400)
+    assert upload(offered, content).status_code == (204 if fits else 400)
     refused = show(settled.api, settled.token, offered)
     if not fits:
         settled.require_refused(refused, 409, "UPLOAD_NOT_COMPLETE")
@@ -278,15 +270,15 @@ def test_form_with_an_invalid_file_changes_nothing(settled):
 
 def test_polyglot_file_is_stored_as_a_picture_only(api, ada):
     offered = offer(api, ada).json()["data"]
-    assert send(offered, png() + SCRIPT).status_code == 204
-    served = httpx.get(show(api, ada, offered).json()["data"]["avatar_url"])
+    assert upload(offered, png() + SCRIPT).status_code == 204
+    served = fetch(show(api, ada, offered).json()["data"]["avatar_url"])
     assert Image.open(io.BytesIO(served.content)).format == "WEBP"
     assert b"script" not in served.content
 
 
 def test_upload_works_once_for_its_owner(settled, api, ada):
     theirs = offer(api, ada).json()["data"]
-    assert send(theirs, jpeg()).status_code == 204
+    assert upload(theirs, jpeg()).status_code == 204
     for offered in (theirs, settled.upload, {"upload_id": "../" + theirs["upload_id"]}):
         refused = show(settled.api, settled.token, offered)
         settled.require_refused(refused, 404, "UPLOAD_NOT_FOUND")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.api import Api
     from tools.local.stack import LocalStack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(290)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 USERS = "/api/v1/users"
 ME = f"{USERS}/me"

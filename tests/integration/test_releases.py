@@ -94,7 +94,7 @@ def test_requests_are_answered_by_the_published_version(api, stack, operation, r
     assert api.me(token).status_code == 200
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_changed_parameter_moves_every_alias_and_keeps_sessions(api, stack):
     """With another key epoch, which nothing but the parameter's value tells the functions."""
     pair = api.register().json()["data"]

@@ -10,7 +10,7 @@ ONLY_ON_AWS = {"transport"}
 
 
 # Every function that it meets starts cold, and on a busy machine that takes seconds each.
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_smoke_passes_on_the_local_stack(stack):
     done = make(
         stack.emulator,

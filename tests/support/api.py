@@ -76,6 +76,21 @@ class Api:
         return self.call("GET", "/api/v1/users/me", token=token)
 
 
+def fetch(url: str) -> Any:
+    """Get a file, as a browser follows a link."""
+    return httpx.get(url, timeout=TIMEOUT_SECONDS)
+
+
+def upload(offered: Any, content: bytes) -> Any:
+    """Send a file with the form that the service offered: the fields, then the file."""
+    return httpx.post(
+        offered["url"],
+        data=offered["fields"],
+        files={"file": ("me.png", content)},
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
 def a_fresh_address() -> str:
     return f"person-{secrets.token_hex(8)}@example.com"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tools.local.stack import LocalStack
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 """Generous: a cold relay and a cold worker behind everything else that runs."""
 
 
