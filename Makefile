@@ -85,6 +85,10 @@ endpoint: $(VENV) $(CLIENT) ## Write a new endpoint (NAME=verb_noun ROUTE="GET /
 	@$(BIN)/python -m tools.openapi
 	@cd clients/typescript && npm run generate --silent
 
+.PHONY: parameter
+parameter: $(VENV) ## Write a new parameter of the template (NAME=AdminSessionLimit GROUP="…" DEFAULT=5 DESCRIPTION="…")
+	@$(BIN)/python -m tools.new_parameter "$${NAME:-}" "$${GROUP:-}" "$${DEFAULT:-}" "$${DESCRIPTION:-}"
+
 .PHONY: openapi
 openapi: $(VENV) $(CLIENT) ## Generate openapi.json from the handlers and the template, and the client from it
 	$(BIN)/python -m tools.openapi

@@ -42,7 +42,7 @@ def test_every_kind_of_item_is_in_the_export_or_left_out_with_a_reason():
 
 
 FIELDS = {
-    Account: (export_parts.PROFILE_FIELDS, export_parts.PROFILE_WITHHELD),
+    Account: (export_parts.ACCOUNT_FIELDS, export_parts.ACCOUNT_WITHHELD),
     Preferences: (export_parts.PREFERENCES_FIELDS, {}),
     Consent: (export_parts.CONSENT_FIELDS, {}),
     Session: (

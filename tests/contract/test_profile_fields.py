@@ -10,10 +10,11 @@ import json
 import re
 
 import pytest
+from pydantic import ValidationError
 
-from latchkey.domain.account import Account
+from latchkey.domain.account import PROFILE_FIELDS, Account
 from latchkey.domain.request import PublicUrls
-from latchkey.flows.export_parts import PROFILE_FIELDS
+from latchkey.flows.export_parts import ACCOUNT_FIELDS
 from latchkey.http.bodies.profile import ProfileBody
 from latchkey.http.views.accounts import AccountView
 from tests.support.builders import an_account
@@ -22,16 +23,13 @@ from tests.support.service import InProcessService
 from tools.template import ROOT
 
 FIELDS = sorted(ProfileBody.model_fields)
-SAMPLES: dict[str, str | int] = {
+NOT_ANY_TEXT: dict[str, str | int] = {
     "username": "ada",
-    "full_name": "Ada Lovelace",
-    "display_name": "Countess",
     "speaking_language": "en",
     "listening_language": "fr",
     "age": 36,
-    "occupation": "Analyst",
-    "location": "London",
 }
+SAMPLES = {field: NOT_ANY_TEXT.get(field, f"Her {field}") for field in FIELDS}
 """A valid value of each field, different from every other's."""
 
 URLS = PublicUrls(public_url="", allowed_origins=frozenset(), media_url="")
@@ -55,15 +53,26 @@ def typescript(name):
     return found[1]
 
 
-def test_every_field_has_a_sample_value():
-    assert sorted(SAMPLES) == FIELDS, "add a sample of the new field to SAMPLES in this file"
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_field_has_a_sample_value(field):
+    try:
+        body = ProfileBody.model_validate({field: SAMPLES[field]})
+    except ValidationError:
+        pytest.fail("it is not any text: add a valid value to NOT_ANY_TEXT in this file")
+    assert getattr(body, field) == SAMPLES[field]
     assert len(set(SAMPLES.values())) == len(SAMPLES)
+
+
+def test_the_body_accepts_every_field_that_the_account_stores():
+    assert sorted(PROFILE_FIELDS) == FIELDS, (
+        "ProfileFields in domain/account.py and ProfileBody in http/bodies/profile.py differ"
+    )
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_account_stores_the_field(field):
     stored = {each.name: each for each in dataclasses.fields(Account)}
-    assert field in stored, "add it to Account in domain/account.py"
+    assert field in stored, "add it to ProfileFields in domain/account.py"
     assert stored[field].default is None, "a field that was never set is None"
 
 
@@ -72,12 +81,12 @@ def test_the_view_shows_the_field(field):
     shown = {each.name for each in dataclasses.fields(AccountView)}
     assert field in shown, "add it to AccountView in http/views/accounts.py"
     view = AccountView.of(an_account(**{field: SAMPLES[field]}), URLS)
-    assert getattr(view, field) == SAMPLES[field], "copy it in AccountView.of"
+    assert getattr(view, field) == SAMPLES[field]
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_export_contains_the_field(field):
-    assert field in PROFILE_FIELDS, "add it to PROFILE_FIELDS in flows/export_parts.py"
+    assert field in ACCOUNT_FIELDS, "add it to ACCOUNT_FIELDS in flows/export_parts.py"
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -88,12 +97,19 @@ def test_the_contract_and_the_client_describe_the_field(name, field):
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_the_page_edits_the_field(field):
-    text = re.search(r"^type Text = (.*);$", PAGE, re.MULTILINE)
-    assert text, "web/src/sections/profile.ts lists its fields in the type Text"
-    assert f'"{field}"' in text[1], "add it to the type Text in web/src/sections/profile.ts"
-    control = rf'\$\{{(?:text|this\.language)\("{field}", words\.\w+'
-    assert re.search(control, PAGE), "render an input for it in web/src/sections/profile.ts"
+@pytest.mark.parametrize("language", ["messages", "messages.de"])
+def test_the_page_has_a_label_and_so_an_input_for_the_field(language, field):
+    texts = (ROOT / f"web/src/{language}.ts").read_text()
+    labels = re.search(r"^  fields: \{\n(.*?)^  \}", texts, re.MULTILINE | re.DOTALL)
+    assert labels, f"web/src/{language}.ts has the labels in `fields`"
+    missing = f"add a label for it to `fields` in web/src/{language}.ts"
+    assert re.search(rf"^    {field}: ", labels[1], re.MULTILINE), missing
+
+
+def test_the_page_renders_every_label():
+    assert "Object.keys(words.fields)" in PAGE
+    assert "texts.map(text)" in PAGE
+    assert "LANGUAGES.map(" in PAGE
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -18,7 +18,7 @@ from latchkey.domain.ids import new_id
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.request import Caller, Location, RequestContext
 from latchkey.flows.export_archive import encode_row, pack
-from latchkey.flows.export_parts import PARTS, PROFILE_WITHHELD, SESSION_WITHHELD
+from latchkey.flows.export_parts import ACCOUNT_WITHHELD, PARTS, SESSION_WITHHELD
 from latchkey.storage import keys
 from latchkey.storage.changes import writes_of
 from latchkey.storage.export_files import MemoryExportFiles, archive_key
@@ -33,7 +33,7 @@ from tests.support.service import InProcessService
 
 OF_THE_TABLE = {"pk", "sk", "ttl", "write_id", "subject_id"}
 OF_INDEXES = {f"gsi{number}{part}" for number in (1, 2, 3) for part in ("pk", "sk")}
-WITHHELD = {*OF_THE_TABLE, *OF_INDEXES, *PROFILE_WITHHELD, *SESSION_WITHHELD, "sealed", "actor"}
+WITHHELD = {*OF_THE_TABLE, *OF_INDEXES, *ACCOUNT_WITHHELD, *SESSION_WITHHELD, "sealed", "actor"}
 
 
 def words(value):

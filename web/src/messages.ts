@@ -3,6 +3,11 @@
  * languages are loaded when needed. (ADR 0010 compares this with @lit/localize.)
  */
 
+import type { ReplaceUserBody } from "latchkey";
+
+/** The fields of a profile. The page shows them in the order of `fields`. */
+export type ProfileField = keyof ReplaceUserBody;
+
 const en = {
   nav: "Sections of your settings",
   profile: "Profile",
@@ -34,10 +39,17 @@ const en = {
   pictureFailed: "Your picture was not changed",
   pictureUnreadable: "This file can’t be read as a picture. Choose a JPEG, PNG or WebP.",
   picturePreview: "Preview of your picture",
-  fullName: "Full name",
-  displayName: "Display name",
+  fields: {
+    full_name: "Full name",
+    display_name: "Display name",
+    username: "Username",
+    occupation: "Occupation",
+    location: "Location",
+    age: "Age",
+    speaking_language: "I speak",
+    listening_language: "I understand",
+  } satisfies Record<ProfileField, string>,
   displayNameHint: "What others see. Your full name, if you leave it empty.",
-  username: "Username",
   email: "Email",
   emailChange: "Change…",
   emailResend: "Send the link again",
@@ -48,13 +60,8 @@ const en = {
   emailSent: (email: string) => `A link is on its way to ${email}.`,
   verified: "Confirmed",
   unverified: "Not confirmed yet",
-  age: "Age",
-  occupation: "Occupation",
-  location: "Location",
   languages: "Languages",
   languagesLead: "The languages that you speak and understand.",
-  speaking: "I speak",
-  listening: "I understand",
   notSet: "Not set",
   changedElsewhere: "This was changed in another window. Reload to see it, then edit again.",
 

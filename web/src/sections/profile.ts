@@ -1,11 +1,20 @@
 import { answerOf, type AccountView } from "latchkey";
 import {
-  Cancelled, LatchkeyError, Loaded, Told, button, choose, codeOf, detail, field, html, nothing, problem, submitted, type Host, type Section, type View,
+  Cancelled, LatchkeyError, Loaded, Told, button, choose, codeOf, detail, field, html, nothing, problem, submitted, type FieldOptions, type Host, type Section, type View,
 } from "../core.js";
 import { person } from "../icons.js";
-import type { Messages } from "../messages.js";
+import type { Messages, ProfileField } from "../messages.js";
 
-type Text = "full_name" | "display_name" | "username" | "occupation" | "location" | "age" | "speaking_language" | "listening_language";
+const LANGUAGES = ["speaking_language", "listening_language"] as const;
+
+/** What is special about the input of a field. A field without an entry is one line of text. */
+const INPUTS: Partial<Record<ProfileField, FieldOptions>> = {
+  full_name: { autocomplete: "name" },
+  display_name: { autocomplete: "nickname" },
+  username: { autocomplete: "username", maxlength: 32 },
+  occupation: { autocomplete: "organization-title" },
+  age: { type: "number" },
+};
 
 const AVATAR_PIXELS = 512;
 const GHOST = { email: "grace@example.com", is_verified: true } as AccountView;
@@ -14,7 +23,7 @@ export class Profile implements Section {
   readonly name = "profile";
   readonly icon = person;
   readonly loaded: Loaded<AccountView>;
-  private edits: Partial<Record<Text, string>> = {};
+  private edits: Partial<Record<ProfileField, string>> = {};
   private busy = false;
   private error: unknown;
   private said = "";
@@ -60,32 +69,30 @@ export class Profile implements Section {
     const taken = codeOf(this.error) === "USERNAME_TAKEN" ? words.e_USERNAME_TAKEN : undefined;
     const placed = this.error instanceof LatchkeyError && this.error.details.length > 0;
     const shown = this.error !== undefined && !taken && !placed;
-    const text = (name: Text, label: string, options: Parameters<typeof field>[3] = {}) =>
-      field(name, label, this.edits[name] ?? String(account[name] ?? ""), {
+    const hints: Partial<Record<ProfileField, string>> = { display_name: words.displayNameHint };
+    const text = (name: ProfileField) =>
+      field(name, words.fields[name], this.edits[name] ?? String(account[name] ?? ""), {
         problem: detail(this.error, name) ?? (name === "username" ? taken : undefined),
         maxlength: 100,
-        ...options,
+        ...(hints[name] ? { hint: hints[name] } : {}),
+        ...INPUTS[name],
         input: (value) => this.edit(name, value),
       });
+    const names = Object.keys(words.fields) as ProfileField[];
+    const texts = names.filter((name) => !LANGUAGES.some((other) => other === name));
     return html`
       ${this.picture(account)}
       ${this.email(account)}
       <form class="content" novalidate @submit=${(event: Event) => void this.save(event, account)}>
         <div class="card" part="card">
           <div class="fields two">
-            ${text("full_name", words.fullName, { autocomplete: "name" })}
-            ${text("display_name", words.displayName, { hint: words.displayNameHint, autocomplete: "nickname" })}
-            ${text("username", words.username, { autocomplete: "username", maxlength: 32 })}
-            ${text("occupation", words.occupation, { autocomplete: "organization-title" })}
-            ${text("location", words.location)}
-            ${text("age", words.age, { type: "number" })}
+            ${texts.map(text)}
           </div>
         </div>
         <fieldset class="card" part="card">
           <header><h3>${words.languages}</h3><p class="muted">${words.languagesLead}</p></header>
           <div class="fields two">
-            ${this.language("speaking_language", words.speaking, account)}
-            ${this.language("listening_language", words.listening, account)}
+            ${LANGUAGES.map((name) => this.language(name, words.fields[name], account))}
           </div>
         </fieldset>
         ${clash
@@ -99,7 +106,7 @@ export class Profile implements Section {
     `;
   }
 
-  private language(name: "speaking_language" | "listening_language", label: string, account: AccountView): View {
+  private language(name: (typeof LANGUAGES)[number], label: string, account: AccountView): View {
     const choices = this.host.format
       .languages([account.speaking_language, account.listening_language])
       .map(({ tag, name: text }) => ({ value: tag, text }));
@@ -109,7 +116,7 @@ export class Profile implements Section {
     });
   }
 
-  private edit(name: Text, value: string): void {
+  private edit(name: ProfileField, value: string): void {
     this.edits[name] = value;
     this.said = "";
     this.host.changed();
@@ -126,7 +133,7 @@ export class Profile implements Section {
     const change: Record<string, string | number | null> = {};
     for (const [name, value] of Object.entries(this.edits)) {
       const text = value.trim();
-      if (text === String(account[name as Text] ?? "")) continue;
+      if (text === String(account[name as ProfileField] ?? "")) continue;
       change[name] = text === "" ? null : name === "age" && /^\d+$/.test(text) ? Number(text) : text;
     }
     await this.attempt(async () => {

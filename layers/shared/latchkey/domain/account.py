@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,24 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class ProfileFields:
+    """What people say about themselves. The view, the export and the page have each of them."""
+
+    username: str | None = None
+    full_name: str | None = None
+    display_name: str | None = None
+    speaking_language: str | None = None
+    listening_language: str | None = None
+    age: int | None = None
+    occupation: str | None = None
+    location: str | None = None
+
+
+PROFILE_FIELDS = tuple(field.name for field in fields(ProfileFields))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account(ProfileFields):
     """One account. Fields that are None were never set, or were cleared by their owner.
 
     session_version counts changes to the set of the account's sessions. A sign-in, and every change
@@ -66,15 +83,7 @@ class Account:
     audit: AuditSubject
     created_at: datetime
     updated_at: datetime
-    username: str | None = None
-    full_name: str | None = None
-    display_name: str | None = None
     avatar_id: str | None = None
-    speaking_language: str | None = None
-    listening_language: str | None = None
-    age: int | None = None
-    occupation: str | None = None
-    location: str | None = None
     transactional_consent: bool = False
     marketing_consent: bool = False
     is_verified: bool = False

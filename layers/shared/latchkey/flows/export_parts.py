@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from latchkey.domain.account import PROFILE_FIELDS
 from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR
 from latchkey.domain.audit_words import describe_row
 from latchkey.domain.language import Language
@@ -94,18 +95,11 @@ class Part:
     rows: Rows
 
 
-PROFILE_FIELDS = (
+ACCOUNT_FIELDS = (
     "id",
     "email",
-    "username",
-    "full_name",
-    "display_name",
+    *PROFILE_FIELDS,
     "avatar_id",
-    "speaking_language",
-    "listening_language",
-    "age",
-    "occupation",
-    "location",
     "transactional_consent",
     "marketing_consent",
     "is_verified",
@@ -121,7 +115,7 @@ PROFILE_FIELDS = (
     "former_email_until",
 )
 
-PROFILE_WITHHELD = {
+ACCOUNT_WITHHELD = {
     "password_hash": "a secret",
     "audit": "the key that seals the security history, and its pseudonym",
     "session_version": "a counter without personal data",
@@ -132,7 +126,7 @@ PROFILE_WITHHELD = {
 
 def _profile(_sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
     if after is None:
-        yield Row(cursor=account.id, content=_fields(account, PROFILE_FIELDS))
+        yield Row(cursor=account.id, content=_fields(account, ACCOUNT_FIELDS))
 
 
 PREFERENCES_FIELDS = ("document", "updated_at", "version")
@@ -326,7 +320,7 @@ PARTS: tuple[Part, ...] = (
         about="Your account: your profile and its status.",
         form=Form.DOCUMENT,
         holds=("account",),
-        columns=PROFILE_FIELDS,
+        columns=ACCOUNT_FIELDS,
         rows=_profile,
     ),
     Part(

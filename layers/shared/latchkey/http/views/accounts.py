@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from latchkey.domain.account import AccountStatus
+from latchkey.domain.account import PROFILE_FIELDS, AccountStatus
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
@@ -44,18 +44,13 @@ class AccountView:
     @classmethod
     def of(cls, account: Account, urls: PublicUrls) -> AccountView:
         """Return the view of an account. Fields that are not listed here are never sent."""
+        profile = {name: getattr(account, name) for name in PROFILE_FIELDS}
+        profile["display_name"] = account.display_name or account.full_name
         return cls(
+            **profile,
             id=account.id,
             email=account.email,
-            username=account.username,
-            full_name=account.full_name,
-            display_name=account.display_name or account.full_name,
             avatar_url=urls.avatar_url(account.avatar_id),
-            speaking_language=account.speaking_language,
-            listening_language=account.listening_language,
-            age=account.age,
-            occupation=account.occupation,
-            location=account.location,
             transactional_consent=account.transactional_consent,
             marketing_consent=account.marketing_consent,
             is_active=account.status is AccountStatus.ACTIVE,

@@ -1,0 +1,101 @@
+"""`make parameter`: what it writes is complete, but for what uses the parameter."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from types import ModuleType
+
+import pytest
+import yaml
+
+from tools import new_parameter
+from tools.new_parameter import NewParameter, ParameterError, main
+from tools.template import ROOT, _Loader, load
+
+NUMBER = ("AdminSessionLimit", "Sessions and tokens", "5", "The maximum of an administrator")
+TEXT = ("SupportHours", "Mail", "", "When: in emails. Empty: not named")
+BRACKETS = ("GraceReason", "Consents", "off", "Whether a reason is asked for")
+PARAMETERS = [NewParameter.parse(*given) for given in (NUMBER, TEXT, BRACKETS)]
+TEMPLATE = ROOT / "template.yaml"
+
+
+def by_name(new):
+    return new.name
+
+
+@pytest.mark.parametrize("new", PARAMETERS, ids=by_name)
+def test_the_template_gets_parameter_group_and_variable_and_loses_nothing(new):
+    before = load()
+    after = yaml.load(new.edits()[TEMPLATE], Loader=_Loader)  # noqa: S506
+    parameter = after["Parameters"].pop(new.name)
+    assert parameter["Description"] == new.description
+    assert str(parameter["Default"]) == new.default
+    assert parameter["Type"] == ("Number" if new.default.isdecimal() else "String")
+    variables = after["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables.pop(new.variable) == {"Ref": new.name}
+    interface = after["Metadata"]["AWS::CloudFormation::Interface"]
+    groups = {g["Label"]["default"]: g["Parameters"] for g in interface["ParameterGroups"]}
+    assert groups[new.group].pop() == new.name
+    assert after == before
+
+
+@pytest.fixture
+def changed_config(monkeypatch):
+    """Run config.py as it is with a new parameter."""
+
+    def run(new):
+        module = ModuleType("changed_config")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(new.edits()[ROOT / "layers/shared/latchkey/config.py"], module.__dict__)  # noqa: S102
+        return module.Config
+
+    return run
+
+
+@pytest.mark.parametrize(("number", "value"), [(0, 5), (1, ""), (2, "off")])
+def test_config_reads_it_and_the_tests_set_it(changed_config, number, value):
+    new = PARAMETERS[number]
+    tree = ast.parse(new.edits()[ROOT / "tests/support/service.py"])
+    (environment,) = (
+        eval(ast.unparse(node.value))  # noqa: S307 - our own source
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ENVIRONMENT"
+    )
+    config = changed_config(new)
+    assert getattr(config.from_env(environment), new.field) == value
+    del environment[new.variable]
+    with pytest.raises(KeyError, match=new.variable):
+        config.from_env(environment)
+
+
+@pytest.mark.parametrize("new", PARAMETERS, ids=by_name)
+def test_the_changelog_has_a_line_that_is_not_written_yet(new):
+    assert f"- `{new.name}`: {new_parameter.UNWRITTEN}\n" in new.edits()[ROOT / "CHANGELOG.md"]
+    assert f"config.{new.field}" in new.steps([])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({0: "adminLimit"}, "can't name a parameter"),
+        ({0: "ADMIN"}, "can't name a parameter"),
+        ({0: "SessionLimit"}, "exists already"),
+        ({1: "Sessions"}, "is no group: use"),
+        ({2: 'a"b'}, "without quotation marks"),
+        ({3: "two\nlines"}, "one line"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(capsys, change, sentence):
+    before = TEMPLATE.read_text()
+    given = [change.get(number, text) for number, text in enumerate(NUMBER)]
+    with pytest.raises(ParameterError, match=sentence):
+        NewParameter.parse(*given)
+    assert main(given) == 1
+    assert sentence in capsys.readouterr().err
+    assert TEMPLATE.read_text() == before
+
+
+def test_without_its_values_it_says_how_it_is_used(capsys):
+    assert main(["", "", "", ""]) == 2
+    assert "usage: make parameter" in capsys.readouterr().err

@@ -1,0 +1,187 @@
+"""`make parameter NAME=AdminSessionLimit …`: writes a new parameter in every place it belongs in.
+
+These are the template (parameter, group in the console, variable of all functions), `Config`, the
+environment of the tests, and a line of the CHANGELOG. It prints the steps that need a decision.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tools.new_endpoint import UNWRITTEN
+from tools.template import ROOT, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+USAGE = (
+    'usage: make parameter NAME=AdminSessionLimit GROUP="Sessions and tokens" DEFAULT=5 '
+    'DESCRIPTION="What a deployer chooses"'
+)
+_ARGUMENTS = ("NAME", "GROUP", "DEFAULT", "DESCRIPTION")
+
+_STEPS = """\
+Written:
+{written}
+
+What needs you, in this order:
+
+ 1. what uses it: a field of a flow in flows/, given by its part in wiring/ as config.{field}
+ 2. a test of that, with InProcessService({variable}="…")
+ 3. CHANGELOG.md: what deployers can choose
+ 4. template.yaml: MinValue, MaxValue or AllowedPattern, if not every value works.
+    Another type than {type} is made in Config.from_env
+
+Red until 1 and 3 are done:
+
+  .venv/bin/python -m pytest tests/contract/test_parameters.py tests/contract/test_changelog.py
+"""
+
+
+class ParameterError(Exception):
+    """The parameter can't be written; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewParameter:
+    """What is known of a new parameter.
+
+    group  the label of its group in the console
+    """
+
+    name: str
+    group: str
+    default: str
+    description: str
+
+    @classmethod
+    def parse(cls, name: str, group: str, default: str, description: str) -> NewParameter:
+        """Check what was asked for. Raises ParameterError."""
+        if not re.fullmatch(r"([A-Z][a-z0-9]+)+", name):
+            raise ParameterError(f"{name!r} can't name a parameter: write it as SessionLimit.")
+        if name in load()["Parameters"]:
+            raise ParameterError(f"{name} exists already; nothing was written.")
+        if group not in _groups():
+            raise ParameterError(f"{group!r} is no group: use {', '.join(sorted(_groups()))}.")
+        if "\n" in description or '"' in description + default:
+            raise ParameterError("DEFAULT and DESCRIPTION are one line, without quotation marks.")
+        return cls(name, group, default, description.rstrip("."))
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a whole number. Everything else is text."""
+        return self.default.isdecimal()
+
+    @property
+    def field(self) -> str:
+        """The field of Config: `admin_session_limit`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
+
+    @property
+    def variable(self) -> str:
+        """The environment variable: `ADMIN_SESSION_LIMIT`."""
+        return self.field.upper()
+
+    def edits(self) -> dict[Path, str]:
+        """Return the new text of each file. Raises ParameterError."""
+        return {
+            path: edit(path.read_text(encoding="utf-8"))
+            for path, edit in (
+                (ROOT / "template.yaml", self._template),
+                (ROOT / "layers/shared/latchkey/config.py", self._config),
+                (ROOT / "tests/support/service.py", self._environment),
+                (ROOT / "CHANGELOG.md", self._changelog),
+            )
+        }
+
+    def steps(self, written: list[str]) -> str:
+        """Say what is left to do."""
+        return _STEPS.format(
+            written="\n".join(f"  {name}" for name in written),
+            field=self.field,
+            variable=self.variable,
+            type="a whole number" if self.is_number else "a text",
+        )
+
+    def _template(self, text: str) -> str:
+        last = _groups()[self.group][-1]
+        text = self._in_group(text, last)
+        block = re.search(rf"^  {last}:\n(?:    .*\n)+", text, re.MULTILINE)
+        if block is None:
+            raise ParameterError(f"template.yaml has no parameter {last}.")
+        value = self.default if self.is_number else f'"{self.default}"'
+        parameter = (
+            f"  {self.name}:\n"
+            f"    Type: {'Number' if self.is_number else 'String'}\n"
+            f"    Default: {value}\n"
+            f"    Description: {_plain(self.description)}\n"
+        )
+        text = text[: block.end()] + parameter + text[block.end() :]
+        line = f"        {self.variable}: !Ref {self.name}\n"
+        return _insert(text, r"^        POWERTOOLS_SERVICE_NAME: ", line)
+
+    def _in_group(self, text: str, last: str) -> str:
+        """Write it behind the last name of its group, which is a list in brackets or in lines."""
+        start = text.index(f"Label: {{ default: {self.group} }}")
+        found = re.compile(rf"\b{last}\b").search(text, start)
+        if found is None:
+            raise ParameterError(f"template.yaml has no group {self.group} with {last}.")
+        line = text[text.rindex("\n", 0, found.start()) + 1 : found.start()]
+        between = f"\n{line}" if line.strip() == "-" else ", "
+        return text[: found.end()] + between + self.name + text[found.end() :]
+
+    def _config(self, text: str) -> str:
+        kind = "int" if self.is_number else "str"
+        value = f'env["{self.variable}"]'
+        read = f"int({value})" if self.is_number else value
+        text = _insert(text, r'^    service_name: str = ""', f"    {self.field}: {kind}\n")
+        return _insert(text, r"^            service_name=", f"            {self.field}={read},\n")
+
+    def _environment(self, text: str) -> str:
+        line = f'    "{self.variable}": "{self.default}",\n'
+        return _insert(text, r'^    "SERVICE_NAME": ', line)
+
+    def _changelog(self, text: str) -> str:
+        return text.replace("### Added\n", f"### Added\n- `{self.name}`: {UNWRITTEN}\n", 1)
+
+
+def _groups() -> dict[str, list[str]]:
+    groups = load()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    return {group["Label"]["default"]: group["Parameters"] for group in groups}
+
+
+def _plain(text: str) -> str:
+    """Quote a text that YAML would read as something else."""
+    return f'"{text}"' if re.search(r": | #|^[\W\d]|:$", text) else text
+
+
+def _insert(text: str, before: str, line: str) -> str:
+    """Insert a line before the one that begins like this."""
+    found = re.search(before, text, re.MULTILINE)
+    if found is None:
+        raise ParameterError(f"Nothing begins with {before!r} any more: change this tool.")
+    return text[: found.start()] + line + text[found.start() :]
+
+
+def main(arguments: list[str]) -> int:
+    """Write one parameter, or say why not."""
+    if len(arguments) != len(_ARGUMENTS) or not all((arguments[0], arguments[1], arguments[3])):
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        new = NewParameter.parse(*arguments)
+        edits = new.edits()
+    except ParameterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path, text in edits.items():
+        path.write_text(text, encoding="utf-8")
+    print(new.steps([str(path.relative_to(ROOT)) for path in edits]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
