@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 
@@ -10,7 +9,7 @@ import pytest
 
 from latchkey.domain.limits import MAIL_PER_ADDRESS
 from tests.support.api import PASSWORD, a_fresh_address, error_code
-from tests.support.function_settings import set_environment
+from tests.support.function_settings import changed_environment
 from tests.support.queue_worker import until
 
 FORGOT = "/api/v1/auth/password/forgot"
@@ -24,21 +23,8 @@ ENOUGH_SECONDS = 20
 @pytest.fixture
 def strict(stack):
     """The function with the limits of production."""
-    with factor(stack, "forgot_password", "1"):
+    with changed_environment(stack, "forgot_password", RATE_LIMIT_FACTOR="1"):
         yield
-
-
-@contextlib.contextmanager
-def factor(stack, operation, value):
-    name = stack.deployment.function_name(operation)
-    functions = stack.client("lambda")
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-
-    set_environment(functions, name, {**before, "RATE_LIMIT_FACTOR": value})
-    try:
-        yield
-    finally:
-        set_environment(functions, name, before)
 
 
 def forget(api, headers):
@@ -113,7 +99,7 @@ def test_attempts_of_others_do_not_lock_the_owner_out(wide_api, edge, stack):
         headers = edge.from_address(address)
         return wide_api.call("POST", "/api/v1/auth/login", json=body, headers=headers)
 
-    with factor(stack, "login", "1"):
+    with changed_environment(stack, "login", RATE_LIMIT_FACTOR="1"):
         guesses = [sign_in(f"198.18.3.{n}", password=WRONG) for n in range(6)]
         assert [answer.status_code for answer in guesses] == [401] * 5 + [429]
         refused = sign_in("198.18.4.1")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from tools.local.stack import LocalStack
 
 
 def set_environment(functions: Any, name: str, variables: Mapping[str, str]) -> None:
@@ -19,3 +22,16 @@ def set_environment(functions: Any, name: str, variables: Mapping[str, str]) -> 
     for alias in functions.list_aliases(FunctionName=name)["Aliases"]:
         version = functions.publish_version(FunctionName=name)["Version"]
         functions.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=version)
+
+
+@contextlib.contextmanager
+def changed_environment(stack: LocalStack, operation: str, **changed: str) -> Iterator[None]:
+    """Set variables of a deployed function, and restore its environment afterwards."""
+    name = stack.deployment.function_name(operation)
+    functions = stack.client("lambda")
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    set_environment(functions, name, {**before, **changed})
+    try:
+        yield
+    finally:
+        set_environment(functions, name, before)
