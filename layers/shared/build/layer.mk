@@ -20,12 +20,13 @@ endif
 
 # boto3 describes every service of AWS, in 20 MB. These are the ones that Latchkey calls.
 SERVICES := dynamodb kms lambda s3 sesv2 sqs ssm sts
+TRIM     := build/trim_botocore.py
 
-# Only a change of requirements.txt calls for another install: the local stack, which builds after
+# Only a change of these files calls for another install: the local stack, which builds after
 # every change of the code, names a LAYER_CACHE that outlives this copy. And it leaves the packages
 # there: the emulator would unpack these 60 MB anew for every Lambda process it starts.
 LAYER_CACHE ?= .packages
-PACKAGES    := $(LAYER_CACHE)/$(MACHINE)-$(firstword $(shell cksum < requirements.txt))
+PACKAGES    := $(LAYER_CACHE)/$(MACHINE)-$(firstword $(shell cat requirements.txt build/layer.mk $(TRIM) | cksum))
 SITE        := $(ARTIFACTS_DIR)/python
 
 .PHONY: build-SharedLayer
@@ -45,7 +46,6 @@ $(PACKAGES):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --only-binary :all: \
 	  --require-hashes --requirement requirements.txt --target "$@.part" $(TARGET)
 	rm -rf "$@.part/bin"
-	cd "$@.part/botocore/data" && find . -mindepth 1 -maxdepth 1 -type d \
-	  $(foreach service,$(SERVICES),! -name $(service)) -exec rm -rf {} +
+	$(PYTHON) $(TRIM) "$@.part/botocore" $(SERVICES)
 	$(COMPILE) "$@.part"
 	mv "$@.part" "$@"
