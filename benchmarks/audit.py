@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.audit import OK
 from latchkey.events.audit_feeds import chain_stream_records, record_request_lines
 from latchkey.observability import REQUEST_LINE
-from latchkey.storage.dynamodb import item_bytes
+from latchkey.storage.capacity import item_bytes
 from latchkey.storage.keys import audit_chain_partition
 from latchkey.wiring.audit import audit_chain, request_trail
 from tests.functions.test_audit_campaigns import mixed_requests

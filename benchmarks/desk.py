@@ -19,9 +19,9 @@ from latchkey.domain.ids import new_id
 from latchkey.domain.request import Location
 from latchkey.observability import logger
 from latchkey.storage import keys
+from latchkey.storage.capacity import item_bytes
 from latchkey.storage.changes import _session_index as _listed
 from latchkey.storage.changes import listed
-from latchkey.storage.dynamodb import item_bytes
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.records import to_item
 from latchkey.storage.table import Put

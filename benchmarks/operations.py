@@ -1,24 +1,35 @@
 """What each operation costs: milliseconds of a warm function and DynamoDB's units.
 
-    python -m benchmarks.operations [ROUNDS]
+    python -m benchmarks.operations [--units] [ROUNDS]
 
-Runs every operation that is a person's own on a local stack of its own and reads the functions' own
-log lines. Units are computed from item sizes by DynamoDB's rules, as no emulator reports them
-right; prices are us-east-1's list prices for on-demand tables. Milliseconds are this machine's,
-with the emulator's storage on the same cores: good for ratios, not for promises.
+Runs every operation that is a person's own twice and reads the functions' log lines: on a local
+stack of its own for the milliseconds, and in this process for the units. The table in memory
+computes them by DynamoDB's rules, because no emulator reports them correctly. Prices are those of
+us-east-1 for on-demand tables. Milliseconds are those of this machine.
 """
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import re
 import statistics
-import sys
 import time
 from collections import defaultdict
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any, Protocol, override
 from urllib.parse import urlsplit
 
+import httpx
+
+from latchkey.domain.clock import SystemClock
+from latchkey.storage.memory import MemoryTable
+from latchkey.wiring.storage import clock
 from tests.support.api import PASSWORD, Api, a_fresh_address
+from tests.support.audit import captured_log
+from tests.support.service import InProcessService
 from tools.local.stack import LocalStack
 
 DOLLARS_PER_MILLION_READ_UNITS = 0.125
@@ -29,7 +40,44 @@ ANOTHER = "seven lanterns on the quay"
 MAIL_SECONDS = 60
 
 
-def live(api: Api, stack: LocalStack) -> None:
+class Inbox(Protocol):
+    """Where the emails of a stack are read."""
+
+    def mails(self) -> list[dict[str, Any]]:
+        """Return all emails so far."""
+        ...
+
+
+def a_service() -> InProcessService:
+    """Return the service in this process, with a clock that moves."""
+    settings = {"SELF_SERVICE_RESTORE": "on", "RATE_LIMIT_FACTOR": "1000000"}
+    service = InProcessService(table=MemoryTable(metered=True), **settings)
+    service.put_in_place({clock: SystemClock()})
+    return service
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal(Api):
+    """The service in this process, with the interface of a deployment."""
+
+    base_url: str = ""
+    service: InProcessService = field(default_factory=a_service)
+
+    @override
+    def call(self, method: str, path: str, *, token: str | None = None, **options: Any) -> Any:
+        """Send one request, and let the workers run afterwards."""
+        headers, body = options.get("headers"), options.get("json")
+        answer = self.service.request(method, path, token=token, headers=headers, json_body=body)
+        self.service.work()
+        return httpx.Response(answer.status, json=answer.body)
+
+    def mails(self) -> list[dict[str, Any]]:
+        """See Inbox.mails."""
+        sent = self.service.mailbox.sent
+        return [{"To": [mail.to], "BodyText": mail.letter.text} for mail in sent]
+
+
+def live(api: Api, stack: Inbox) -> None:
     """Go through an account's life once: each operation that is a person's own."""
     email = a_fresh_address()
     token = api.register(email).json()["data"]["access_token"]
@@ -71,7 +119,7 @@ def me(api: Api, token: str) -> None:
     api.call("GET", f"{ME}/exports/{asked['id']}", token=token)
 
 
-def passwords(api: Api, stack: LocalStack, email: str, token: str) -> None:
+def passwords(api: Api, stack: Inbox, email: str, token: str) -> None:
     """Prove the address, change the password, say of a sign-in that it was not one's own."""
     proof = {"token": link(stack, email, "verify-email"), "password": PASSWORD}
     api.call("POST", f"{AUTH}/email/verify", json=proof)
@@ -86,7 +134,7 @@ def passwords(api: Api, stack: LocalStack, email: str, token: str) -> None:
     api.call("POST", f"{AUTH}/password/reset", json=new)
 
 
-def leaving(api: Api, stack: LocalStack, email: str) -> None:
+def leaving(api: Api, stack: Inbox, email: str) -> None:
     """Leave, come back, take another address, and have it taken back."""
     token = api.login(email).json()["data"]["access_token"]
     api.call("DELETE", ME, token=token)
@@ -101,7 +149,7 @@ def leaving(api: Api, stack: LocalStack, email: str) -> None:
     api.call("POST", f"{AUTH}/email/undo", json={"token": undo})
 
 
-def link(stack: LocalStack, address: str, page: str) -> str:
+def link(stack: Inbox, address: str, page: str) -> str:
     """Wait for a mail with a link to a page. Returns the link's token."""
     deadline = time.monotonic() + MAIL_SECONDS
     while time.monotonic() < deadline:
@@ -131,9 +179,18 @@ def measured(lines: list[str]) -> dict[str, list[dict[str, float]]]:
     return dict(found)
 
 
-def main() -> None:
-    """Measure, and print a table in Markdown."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+def rehearsed(rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Run the operations in this process. Returns their request lines."""
+    # The embedded metrics are printed.
+    with captured_log() as log, redirect_stdout(io.StringIO()):
+        rehearsal = Rehearsal()
+        for _ in range(rounds):
+            live(rehearsal, rehearsal)
+    return measured(log.getvalue().splitlines())
+
+
+def deployed(rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Run the operations on a local stack. Returns their request lines."""
     # Everything comes from one address, more often than an address may.
     with LocalStack.start(
         parameters={"RateLimitFactor": "100", "SelfServiceRestore": "on"}
@@ -141,17 +198,30 @@ def main() -> None:
         api = Api(stack.emulator_url, host=urlsplit(stack.api_url).netloc)
         for _ in range(rounds):
             live(api, stack)
-        found = measured(stack.logs())
+        return measured(stack.logs())
+
+
+def main() -> None:
+    """Measure, and print a table in Markdown."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("rounds", type=int, nargs="?", default=20)
+    options.add_argument("--units", action="store_true", help="units only, without a stack")
+    chosen = options.parse_args()
+    units = rehearsed(chosen.rounds)
+    timed = {} if chosen.units else deployed(chosen.rounds)
     print("| operation | n | ms p50 | ms p95 | read units | write units | $ per million |")
     print("|---|--:|--:|--:|--:|--:|--:|")
-    for name, entries in sorted(found.items()):
-        milliseconds = sorted(entry["ms"] for entry in entries)
+    for name, entries in sorted(units.items()):
+        milliseconds = sorted(entry["ms"] for entry in timed.get(name, []))
+        middle, late = "-", "-"
+        if milliseconds:
+            middle = f"{statistics.median(milliseconds):.1f}"
+            late = f"{milliseconds[int(len(milliseconds) * 0.95)]:.1f}"
         reads = statistics.mean(entry["read_units"] for entry in entries)
         writes = statistics.mean(entry["write_units"] for entry in entries)
         dollars = reads * DOLLARS_PER_MILLION_READ_UNITS + writes * DOLLARS_PER_MILLION_WRITE_UNITS
-        late = milliseconds[int(len(milliseconds) * 0.95)]
         print(
-            f"| {name} | {len(entries)} | {statistics.median(milliseconds):.1f} | {late:.1f} "
+            f"| {name} | {len(entries)} | {middle} | {late} "
             f"| {reads:.2f} | {writes:.2f} | {dollars:.2f} |"
         )
 

@@ -22,7 +22,7 @@ from latchkey.flows.request_trail import UnreadableLines
 from latchkey.security.sealing import unseal
 from latchkey.storage import keys
 from latchkey.storage.audit_chain import AuditChainStore
-from latchkey.storage.dynamodb import item_bytes
+from latchkey.storage.capacity import item_bytes
 from latchkey.storage.streams import read_image
 from latchkey.storage.table import Put
 from latchkey.wiring.audit import audit_chain

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from moto import mock_aws
 
 from latchkey.observability import REQUEST_LINE, logger
+from latchkey.storage.memory import MemoryTable
 from tests.support.audit import captured_log
-from tests.support.recorded_service import RecordedService
 from tests.support.service import InProcessService
 
 ME = "/api/v1/users/me"
@@ -105,14 +104,12 @@ def test_server_error_is_counted(watched):
     assert metric["ServerErrors"] == [1.0]
 
 
-def test_log_line_has_the_consumed_units(monkeypatch, capsys):
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with mock_aws():
-        watched = Watched(RecordedService(), capsys)
-        token = watched.service.register().data["access_token"]
-        read = units(watched, "GET", ME, token=token)
-        changed = units(watched, "PATCH", ME, token=token, json_body={"age": 30})
-        refused = units(watched, "GET", ME, token="forged")
+def test_log_line_has_the_consumed_units(capsys):
+    watched = Watched(InProcessService(table=MemoryTable(metered=True)), capsys)
+    token = watched.service.register().data["access_token"]
+    read = units(watched, "GET", ME, token=token)
+    changed = units(watched, "PATCH", ME, token=token, json_body={"age": 30})
+    refused = units(watched, "GET", ME, token="forged")
     # The account; the account, its change and the change's row of the audit trail; nothing.
     assert read == (1, 0)
     assert changed[1] >= 4

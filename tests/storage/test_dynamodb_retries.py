@@ -17,6 +17,7 @@ from botocore.exceptions import (
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
+from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage import boto_client
 from latchkey.storage.accounts import AccountStore
@@ -521,3 +522,76 @@ def test_cancelled_transaction_is_parsed_from_the_wire_format(on_the_wire):
     assert caught.value.item == {"pk": "p", "sk": "B"}
     first, second = played.bodies
     assert first["ClientRequestToken"] == second["ClientRequestToken"]
+
+
+# Capacity: what the responses report is what is logged -----------------------------------------
+
+
+def reported(count, **more):
+    return {"TableName": "main", "CapacityUnits": count, **more}
+
+
+@pytest.fixture
+def spent():
+    units.reset()
+    return units
+
+
+def test_every_request_asks_for_its_capacity(spent):
+    item = wire(pk="p", sk="A", n=1)
+    client = ScriptedClient(
+        {"Item": item, "ConsumedCapacity": reported(3.0)},
+        {"Items": [item], "ConsumedCapacity": reported(15.5)},
+        {"Responses": {"main": [item]}, "ConsumedCapacity": [reported(1.0), reported(0.5)]},
+        {"ConsumedCapacity": reported(4.0)},
+        {"Attributes": item, "ConsumedCapacity": reported(2.0)},
+        {"ConsumedCapacity": reported(1.0)},
+        {"ConsumedCapacity": [reported(7.0), reported(1.0)]},
+        {"ConsumedCapacity": [reported(6.0), reported(2.0)]},
+    )
+    table = client.table()
+    table.get(KEY)
+    table.query(Query(partition="p"))
+    table.get_many([KEY, AUDIT])
+    assert (spent.read, spent.write) == (20.0, 0)
+    table.put(PUT)
+    table.update(UPDATE)
+    table.delete(Delete(KEY))
+    table.delete_many([KEY, AUDIT])
+    table.transact(WRITES)
+    assert (spent.read, spent.write) == (20.0, 23.0)
+    requests = client.requests()
+    assert len(requests) == 8
+    assert all(request["ReturnConsumedCapacity"] == "TOTAL" for request in requests)
+
+
+def test_capacity_of_each_attempt_is_counted(spent):
+    again = {"UnprocessedKeys": {"main": {"Keys": [{"pk": {"S": "p"}, "sk": {"S": "A"}}]}}}
+    client = ScriptedClient(
+        {"Responses": {}, **again, "ConsumedCapacity": [reported(0.0)]},
+        {
+            "Responses": {"main": [wire(pk="p", sk="A")]},
+            "ConsumedCapacity": [reported(2.0)],
+        },
+        IN_A_TRANSACTION,
+        {"ConsumedCapacity": reported(1.0)},
+    )
+    table = client.table()
+    table.get_many([KEY])
+    table.put(PUT)
+    assert (spent.read, spent.write) == (2.0, 1.0)
+
+
+def test_repeated_transaction_costs_reads(spent):
+    told = reported(2.0, ReadCapacityUnits=2.0, WriteCapacityUnits=0.0)
+    ScriptedClient({"ConsumedCapacity": [told]}).table().transact(WRITES)
+    assert (spent.read, spent.write) == (2.0, 0.0)
+
+
+def test_error_reports_no_capacity(spent):
+    client = ScriptedClient(condition_failed(), {"Item": wire(pk="p", sk="A")})
+    table = client.table()
+    with pytest.raises(ConditionFailed):
+        table.delete(Delete(KEY, EXISTS))
+    table.get(KEY)
+    assert (spent.read, spent.write) == (0, 0)

@@ -60,10 +60,9 @@ GATEWAY_LINE = "gateway answer"
 
 
 class Units(threading.local):
-    """The DynamoDB capacity units of this thread's request, computed from item sizes.
+    """The DynamoDB capacity units of this thread's request, as its table reports them.
 
-    Computed, because no emulator reports them correctly, and because requesting them from DynamoDB
-    makes every response larger.
+    DynamoDB's own numbers, with index entries. `MemoryTable` computes them, without.
     """
 
     read: float = 0

@@ -1,4 +1,4 @@
-"""The table on DynamoDB: expressions, wire types, retries, and the units of each call.
+"""The table on DynamoDB: expressions, wire types, retries, and the reported units of each call.
 
 All requests use one method, `Client.call(operation, request)`, in DynamoDB's JSON, so that a leaner
 client can replace boto3's on the hot path.
@@ -46,9 +46,9 @@ type Wire = dict[str, Any]
 WRITE_ID = "write_id"
 """On items that are written under a condition: 8 random bytes that identify the write."""
 
-_READ_UNIT_BYTES = 4096
-_WRITE_UNIT_BYTES = 1024
 _BATCH_WRITE_MAX = 25
+
+_READS = {"GetItem", "BatchGetItem", "Query"}
 
 
 class DynamoDBError(Exception):
@@ -121,36 +121,6 @@ def from_wire(wire: Wire) -> Value:
 
 def _item_from_wire(wire: Wire | None) -> Item | None:
     return {name: from_wire(value) for name, value in wire.items()} if wire else None
-
-
-def _value_bytes(value: Value) -> int:
-    match value:
-        case None | bool():
-            return 1
-        case int():
-            return len(str(value)) // 2 + 2
-        case str():
-            return len(value.encode())
-        case bytes():
-            return len(value)
-        case list():
-            return 3 + sum(1 + _value_bytes(part) for part in value)
-        case dict():
-            return 3 + sum(1 + len(name) + _value_bytes(part) for name, part in value.items())
-    raise TypeError(type(value).__name__)
-
-
-def item_bytes(item: Mapping[str, Value]) -> int:
-    """Return the billed size of an item. Source: "DynamoDB item sizes and formats"."""
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
-
-
-def _write_units(size: int) -> int:
-    return max(1, -(-size // _WRITE_UNIT_BYTES))
-
-
-def _read_units(size: int, *, consistent: bool) -> float:
-    return max(1, -(-size // _READ_UNIT_BYTES)) * (1.0 if consistent else 0.5)
 
 
 # Expressions ---------------------------------------------------------------------------------
@@ -227,9 +197,7 @@ class DynamoDBTable:
     def get(self, key: Key, *, consistent: bool = True) -> Item | None:
         """See Table.get."""
         request = {**self._address(key), "ConsistentRead": consistent}
-        item = _item_from_wire(self._client.call("GetItem", request).get("Item"))
-        units.read += _read_units(item_bytes(item or {}), consistent=consistent)
-        return item
+        return _item_from_wire(self._call("GetItem", request).get("Item"))
 
     def get_many(self, keys: Sequence[Key]) -> list[Item]:
         """See Table.get_many."""
@@ -244,11 +212,10 @@ class DynamoDBTable:
                 }
                 for table, group in pending.items()
             }
-            answer = self._client.call("BatchGetItem", {"RequestItems": request})
+            answer = self._call("BatchGetItem", {"RequestItems": request})
             for table in pending:
                 for wire in answer["Responses"].get(self._names[table], []):
                     item = _item_from_wire(wire) or {}
-                    units.read += _read_units(item_bytes(item), consistent=True)
                     found[Key(str(item["pk"]), str(item["sk"]), table)] = item
             # DynamoDB returns throttled reads as unprocessed keys in an HTTP 200. The client does
             # not retry.
@@ -293,17 +260,14 @@ class DynamoDBTable:
             request["Limit"] = query.limit
         if query.start_after is not None:
             request["ExclusiveStartKey"] = {n: to_wire(v) for n, v in query.start_after.items()}
-        answer = self._client.call("Query", request)
+        answer = self._call("Query", request)
         items = [_item_from_wire(wire) or {} for wire in answer["Items"]]
-        size = sum(item_bytes(item) for item in items)
-        units.read += _read_units(size, consistent=query.index is None)
         return Page(items, _item_from_wire(answer.get("LastEvaluatedKey")))
 
     def put(self, put: Put) -> None:
         """See Table.put."""
         write_id = os.urandom(8)
         owned = Put(put.key, {**put.attributes, WRITE_ID: write_id}, put.when)
-        units.write += _write_units(item_bytes(self._stored(owned)))
         try:
             self._write("PutItem", self._put_request(owned))
         except DynamoDBError as error:
@@ -322,28 +286,21 @@ class DynamoDBTable:
         request = self._update_request(Update(update.key, change, update.when))
         try:
             answer = self._write("UpdateItem", {**request, "ReturnValues": "ALL_NEW"})
-            item = _item_from_wire(answer["Attributes"]) or {}
         except DynamoDBError as error:
-            item = _failed_item(error) or {}
-            units.write += _write_units(item_bytes(item))
             if not _is_own_write(error, write_id):
                 _raise_if_condition_failed(error, update)
                 raise
-            return item
-        units.write += _write_units(item_bytes(item))
-        return item
+            return _failed_item(error) or {}
+        return _item_from_wire(answer["Attributes"]) or {}
 
     def delete(self, delete: Delete) -> Item | None:
         """See Table.delete."""
         request = {**self._delete_request(delete), "ReturnValues": "ALL_OLD"}
         try:
-            item = _item_from_wire(self._write("DeleteItem", request).get("Attributes"))
+            return _item_from_wire(self._write("DeleteItem", request).get("Attributes"))
         except DynamoDBError as error:
-            units.write += 1
             _raise_if_condition_failed(error, delete)
             raise
-        units.write += _write_units(item_bytes(item or {}))
-        return item
 
     def delete_many(self, keys: Sequence[Key]) -> None:
         """See Table.delete_many."""
@@ -354,10 +311,9 @@ class DynamoDBTable:
                 ]
                 for table, group in self._by_table(batch).items()
             }
-            units.write += len(batch)
             for attempt in range(TRANSACTION_ATTEMPTS):
                 self._pause(attempt)
-                answer = self._client.call("BatchWriteItem", {"RequestItems": pending})
+                answer = self._call("BatchWriteItem", {"RequestItems": pending})
                 # DynamoDB returns throttled writes as unprocessed items in an HTTP 200.
                 pending = answer.get("UnprocessedItems") or {}
                 if not pending:
@@ -376,11 +332,10 @@ class DynamoDBTable:
         for attempt in range(TRANSACTION_ATTEMPTS):
             self._pause(attempt)
             try:
-                self._client.call("TransactWriteItems", request)
+                self._call("TransactWriteItems", request)
             except DynamoDBError as error:
                 _raise_unless_transient(error, writes)
             else:
-                units.write += sum(2 * _write_units(item_bytes(self._stored(w))) for w in writes)
                 return
         raise _unavailable("TransactionConflict")
 
@@ -389,12 +344,18 @@ class DynamoDBTable:
         for attempt in range(TRANSACTION_ATTEMPTS):
             self._pause(attempt)
             try:
-                return self._client.call(operation, request)
+                return self._call(operation, request)
             except DynamoDBError as error:
                 # botocore retries throttles and timeouts, but not this error.
                 if error.code != "TransactionConflictException":
                     raise
         raise _unavailable("TransactionConflict")
+
+    def _call(self, operation: str, request: Wire) -> Wire:
+        """Send a request, and count the units that its response reports."""
+        answer = self._client.call(operation, {**request, "ReturnConsumedCapacity": "TOTAL"})
+        _count(answer.get("ConsumedCapacity"), is_read=operation in _READS)
+        return answer
 
     def _pause(self, attempt: int) -> None:
         """Wait before a repeated attempt."""
@@ -416,18 +377,9 @@ class DynamoDBTable:
             groups.setdefault(key.table, []).append(key)
         return groups
 
-    def _stored(self, write: Write) -> Item:
-        """The attributes that a write sets, as far as they are known, for its cost."""
-        item: Item = {"pk": write.key.pk, "sk": write.key.sk}
-        match write:
-            case Put():
-                return {**write.attributes, **item}
-            case Update():
-                return {**item, **write.change.assign, **write.change.add}
-        return item
-
     def _put_request(self, put: Put) -> Wire:
-        item = {name: to_wire(value) for name, value in self._stored(put).items()}
+        stored = {**put.attributes, "pk": put.key.pk, "sk": put.key.sk}
+        item = {name: to_wire(value) for name, value in stored.items()}
         return self._conditional(
             {"TableName": self._names[put.key.table], "Item": item}, _Expression(), put.when
         )
@@ -465,6 +417,19 @@ class DynamoDBTable:
         return {**request, **expression.request()}
 
 
+def _count(consumed: Wire | list[Wire] | None, *, is_read: bool) -> None:
+    """Add what a response reports: one table, or a list of them.
+
+    DynamoDB reports nothing with an error, so a failed condition is not counted.
+    """
+    for table in consumed if isinstance(consumed, list) else [consumed or {}]:
+        total = table.get("CapacityUnits", 0)
+        # A repeated transaction reads its items instead of writing them again.
+        reads = total if is_read else table.get("ReadCapacityUnits", 0)
+        units.read += reads
+        units.write += total - reads
+
+
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
@@ -480,7 +445,6 @@ def _raise_unless_transient(error: DynamoDBError, writes: Sequence[Write]) -> No
         return
     for write, reason in zip(writes, reasons, strict=True):
         if reason.get("Code") == "ConditionalCheckFailed":
-            units.write += 2 * len(writes)
             raise ConditionFailed(write, _item_from_wire(reason.get("Item"))) from error
     raise error
 

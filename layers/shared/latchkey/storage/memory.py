@@ -6,6 +6,8 @@ import operator
 import threading
 from typing import TYPE_CHECKING, Any
 
+from latchkey.observability import units
+from latchkey.storage.capacity import item_bytes, read_units, write_units
 from latchkey.storage.table import (
     All,
     AnyOf,
@@ -68,23 +70,35 @@ def _copied[T](value: T) -> T:
 
 
 class MemoryTable:
-    """Both tables and their indexes, with DynamoDB's atomicity but without durability."""
+    """Both tables and their indexes, with DynamoDB's atomicity but without durability.
 
-    def __init__(self) -> None:
+    If it is metered, it counts the capacity units that DynamoDB bills, without those of index
+    entries. This doubles the time of a call.
+    """
+
+    def __init__(self, *, metered: bool = False) -> None:
         """Start empty."""
+        self._metered = metered
         self._items: dict[Key, Item] = {}
         self._lock = threading.RLock()
 
     def get(self, key: Key, *, consistent: bool = True) -> Item | None:
         """See Table.get."""
-        del consistent
         with self._lock:
-            return _copied(self._items.get(key))
+            item = _copied(self._items.get(key))
+        if self._metered:
+            units.read += read_units(item_bytes(item or {}), consistent=consistent)
+        return item
 
     def get_many(self, keys: Sequence[Key]) -> list[Item]:
         """See Table.get_many."""
         with self._lock:
-            return [_copied(self._items[key]) for key in keys if key in self._items]
+            found = [_copied(self._items[key]) for key in keys if key in self._items]
+        if self._metered:
+            # DynamoDB rounds up each item, and charges a missing one.
+            units.read += sum(read_units(item_bytes(item), consistent=True) for item in found)
+            units.read += len(keys) - len(found)
+        return found
 
     def query(self, query: Query) -> Page:
         """See Table.query."""
@@ -109,6 +123,9 @@ class MemoryTable:
                 ]
             limit = query.limit or len(found)
             page = [_copied(item) for item in found[:limit]]
+        if self._metered:
+            size = sum(item_bytes(item) for item in page)
+            units.read += read_units(size, consistent=query.index is None)
         # Like DynamoDB, a page that reaches its limit has a next page, even if that is empty.
         full = query.limit is not None and len(page) == query.limit
         names = ["pk", "sk", *([pk, sk] if query.index else [])]
@@ -116,26 +133,27 @@ class MemoryTable:
 
     def put(self, put: Put) -> None:
         """See Table.put."""
-        self.transact([put])
+        with self._lock:
+            self._commit([put], factor=1)
 
     def update(self, update: Update) -> Item:
         """See Table.update."""
         with self._lock:
-            self.transact([update])
+            self._commit([update], factor=1)
             return _copied(self._items[update.key])
 
     def delete(self, delete: Delete) -> Item | None:
         """See Table.delete."""
         with self._lock:
             old = self._items.get(delete.key)
-            self.transact([delete])
+            self._commit([delete], factor=1)
             return old
 
     def delete_many(self, keys: Sequence[Key]) -> None:
         """See Table.delete_many."""
         with self._lock:
             for key in keys:
-                self._items.pop(key, None)
+                self._commit([Delete(key)], factor=1)
 
     def transact(self, writes: Sequence[Write]) -> None:
         """See Table.transact."""
@@ -144,12 +162,24 @@ class MemoryTable:
             msg = "a transaction takes up to 100 writes, each of another item"
             raise ValueError(msg)
         with self._lock:
-            for write in writes:
-                item = self._items.get(write.key)
-                if not _holds(write.when, item):
-                    raise ConditionFailed(write, _copied(item))
-            for write in writes:
-                self._apply(write)
+            self._commit(writes, factor=2)
+
+    def _commit(self, writes: Sequence[Write], *, factor: int) -> None:
+        """Write all or nothing. In a transaction each unit counts twice."""
+        for write in writes:
+            item = self._items.get(write.key)
+            if not _holds(write.when, item):
+                if self._metered:
+                    units.write += factor * len(writes)
+                raise ConditionFailed(write, _copied(item))
+        for write in writes:
+            before = self._size(write.key)
+            self._apply(write)
+            if self._metered:
+                units.write += factor * write_units(before, self._size(write.key))
+
+    def _size(self, key: Key) -> int:
+        return item_bytes(self._items.get(key) or {}) if self._metered else 0
 
     def _apply(self, write: Write) -> None:
         match write:
