@@ -364,9 +364,8 @@ class NewEndpoint:
         return _insert(text, "BUDGET = {\n", f'    "{self.name}": (set(), 400),\n')
 
     def _permissions(self, text: str) -> str:
-        text = _insert(
-            text, "        overdue_sessions(service)\n", f"        {self.name}(service)\n"
-        )
+        """Walk after those that count exports, and before addresses must be verified."""
+        text = _insert(text, "        mails(service)\n", f"        {self.name}(service)\n")
         start = text.index("def overdue_sessions(service):")
         return text[:start] + self._fill(_WALK) + text[start:]
 

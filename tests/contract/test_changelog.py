@@ -37,5 +37,5 @@ def test_a_new_endpoint_is_in_the_changelog():
 
 def test_only_new_names_are_missed():
     assert missing(["SessionLimit", "full_name", "revokeSession"]) == []
-    assert missing(["AdminSessionLimit"]) == ["AdminSessionLimit"]
-    assert missing(["AdminSessionLimit"], "- `AdminSessionLimit` limits them.") == []
+    assert missing(["ForgottenLimit"]) == ["ForgottenLimit"]
+    assert missing(["ForgottenLimit"], "- `ForgottenLimit` limits them.") == []

@@ -14,6 +14,7 @@ import pytest
 
 from tools import config_use
 from tools.deployable import variables_are_given
+from tools.operations import folders
 from tools.template import ROOT, functions, load
 
 PARAMETERS = sorted(load()["Parameters"])
@@ -90,13 +91,18 @@ def test_the_code_reads_every_variable_that_the_template_sets():
     assert NOT_OF_CONFIG.keys() <= given
 
 
+def test_a_function_uses_every_variable_that_config_reads():
+    used = frozenset({"OPERATION"}).union(*map(config_use.variables_of, folders()))
+    assert config_use.known() - used == set(), "give it to a flow, in wiring/, as config.…"
+
+
 def test_a_variable_that_only_the_code_knows_breaks_the_rule(monkeypatch):
     """A new parameter, forgotten in the template: no function would start."""
     monkeypatch.setattr(
-        "tools.deployable.required", lambda: config_use.required() | {"ADMIN_SESSION_LIMIT"}
+        "tools.deployable.required", lambda: config_use.required() | {"FORGOTTEN_LIMIT"}
     )
     given = dict.fromkeys(config_use.required() | config_use.variables_of("login"), "x")
     login = {"Properties": {"Environment": {"Variables": given}}, "Type": "AWS::Lambda::Function"}
     role = {"Properties": {"Policies": []}, "Type": "AWS::IAM::Role"}
     found = variables_are_given({"LoginFunction": login, "LoginFunctionRole": role})
-    assert found == ["LoginFunction lacks ADMIN_SESSION_LIMIT"]
+    assert found == ["LoginFunction lacks FORGOTTEN_LIMIT"]

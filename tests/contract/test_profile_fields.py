@@ -86,7 +86,7 @@ def test_the_view_shows_the_field(field):
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_the_export_contains_the_field(field):
-    assert field in ACCOUNT_FIELDS, "add it to ACCOUNT_FIELDS in flows/export_parts.py"
+    assert field in ACCOUNT_FIELDS, "add it to ProfileFields in domain/account.py"
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -13,9 +13,9 @@ from tools import new_parameter
 from tools.new_parameter import NewParameter, ParameterError, main
 from tools.template import ROOT, _Loader, load
 
-NUMBER = ("AdminSessionLimit", "Sessions and tokens", "5", "The maximum of an administrator")
-TEXT = ("SupportHours", "Mail", "", "When: in emails. Empty: not named")
-BRACKETS = ("GraceReason", "Consents", "off", "Whether a reason is asked for")
+NUMBER = ("ExampleSessionLimit", "Sessions and tokens", "5", "The maximum of an administrator")
+TEXT = ("ExampleHours", "Mail", "", "When: in emails. Empty: not named")
+BRACKETS = ("ExampleReason", "Consents", "off", "Whether a reason is asked for")
 PARAMETERS = [NewParameter.parse(*given) for given in (NUMBER, TEXT, BRACKETS)]
 TEMPLATE = ROOT / "template.yaml"
 
