@@ -21,6 +21,10 @@ MUTANTS   := .tools/mutants/.stamp
 READER    := docs/node_modules/.stamp
 CLIENT    := clients/typescript/node_modules/.stamp
 
+# A worker of each processor takes one file after the other, the longest first (tests/conftest.py).
+SPREAD     := pytest -n auto --dist loadfile --no-loadscope-reorder --disable-socket --allow-unix-socket
+CODE_TESTS := $(BIN)/python -m $(SPREAD)
+
 # Validation of the template doesn't call AWS, so any region works.
 export AWS_DEFAULT_REGION ?= eu-west-1
 export SAM_CLI_TELEMETRY  := 0
@@ -32,25 +36,42 @@ run: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Build, deploy and serve the service 
 	@exec $(BIN)/python -m tools.local
 
 .PHONY: test
-test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run every test, the integration tests on a private stack
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration and not slow" --disable-socket --allow-unix-socket
-	cd clients/typescript && npm test --silent
-	$(BIN)/python -m pytest -m "integration and not slow"
+test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run every test: on a private stack, and all others beside it
+	@$(MAKE) --no-print-directory --keep-going -j3 test-stack test-code test-client
+
+# Tests call make, too. Theirs is not a part of this one.
+UNRELATED := env -u MAKEFLAGS -u MFLAGS
+
+.PHONY: test-stack
+test-stack: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the tests on a private stack
+	$(UNRELATED) $(BIN)/python -m pytest -m "integration and not slow"
+
+# The functions of the stack have the time limits of AWS, so the stack comes first on the processor.
+# What runs beside it shows its output when it is done.
+BESIDE = log=$$(mktemp); trap 'cat "$$log"; rm "$$log"' EXIT; nice -n 19 $(UNRELATED) >"$$log" 2>&1
+
+.PHONY: test-code
+test-code: $(VENV) $(SAM) $(PAGE) ## Run the tests that need no stack
+	@$(BESIDE) $(CODE_TESTS) -m "not integration and not slow"
+
+.PHONY: test-client
+test-client: $(CLIENT) ## Run the tests of the TypeScript client
+	@$(BESIDE) npm --prefix clients/typescript test --silent
 
 .PHONY: test-full
 test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the slow tests too
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration" --disable-socket --allow-unix-socket
+	$(CODE_TESTS) -m "not integration"
 	cd clients/typescript && npm test --silent
 	$(BIN)/python -m pytest -m integration
 
 .PHONY: test-fast
 test-fast: $(VENV) ## Run the quick tests only, in less than two minutes: for every save
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not integration and not slow and not heavy" --disable-socket --allow-unix-socket tests/unit tests/storage tests/functions tests/contract
+	$(CODE_TESTS) -m "not integration and not slow and not heavy" tests/unit tests/storage tests/functions tests/contract
 
 .PHONY: coverage
 coverage: $(VENV) $(SAM) $(PAGE) ## Measure branch coverage; each package of latchkey has at least 95 %
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n auto --dist loadfile -m "not integration and not slow" --disable-socket --allow-unix-socket
+	$(BIN)/coverage run -m $(SPREAD) -m "not integration and not slow"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o .coverage.json
 	$(BIN)/coverage report --skip-covered --skip-empty

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import pytest
 import yaml
 
-from tests.support.heavy import HEAVY
+from tests.support.heavy import HEAVY, LONGEST
 from tools.preflight.account import permission
 from tools.template import ROOT, _Loader
 
@@ -254,6 +254,6 @@ def test_no_file_of_github_names_a_path_of_a_machine_or_a_registry():
             assert found == [], path.name
 
 
-def test_every_heavy_file_exists():
-    missing = [name for name in HEAVY if not (ROOT / "tests" / name).is_file()]
+def test_every_heavy_and_long_file_exists():
+    missing = [name for name in HEAVY.union(LONGEST) if not (ROOT / "tests" / name).is_file()]
     assert missing == [], "the file has another name: change tests/support/heavy.py"

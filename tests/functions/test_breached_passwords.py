@@ -123,12 +123,13 @@ def test_lower_case_endings_are_understood(service, ranges):
     assert register(service, LEAKED).status == 400
 
 
-@pytest.mark.parametrize("delay", [0.4, 0.05], ids=["no answer", "a byte at a time"])
+@pytest.mark.parametrize("delay", [60, 0.5], ids=["no answer", "a byte at a time"])
 def test_slow_answer_is_not_waited_for(ranges, delay):
     ranges.delay = delay
     began = time.monotonic()
     assert LEAKED not in BreachedPasswords(ranges.url, timeout_seconds=0.2)
-    assert time.monotonic() - began < 0.4
+    # Both answers take ten seconds and more.
+    assert time.monotonic() - began < 9
 
 
 def test_service_that_is_down_is_no_refusal():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +27,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.enable_socket)
 
 
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """The keys of an item whose time is over, and of one whose time is not."""
+
+    old: dict[str, dict[str, str]]
+    new: dict[str, dict[str, str]]
+
+    @classmethod
+    def put(cls, stack: LocalStack) -> Expiring:
+        """Put both. The emulator removes the old one within a minute."""
+        now = int(time.time())
+        pk = {"S": f"canary#{secrets.token_hex(8)}"}
+        expiring = cls({"pk": pk, "sk": {"S": "old"}}, {"pk": pk, "sk": {"S": "new"}})
+        for key, ttl in ((expiring.old, now - 60), (expiring.new, now + 7 * 24 * 3600)):
+            item = {**key, "ttl": {"N": str(ttl)}}
+            stack.client("dynamodb").put_item(TableName=stack.table_name, Item=item)
+        return expiring
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[LocalStack]:
+def running_stack() -> Iterator[LocalStack]:
     # Every test comes from one address, and many at once. The lock is tried as it is on AWS.
     parameters = {"RateLimitFactor": "100", "SelfServiceRestore": "on", "AuditLockDays": "1"}
     with LocalStack.start(parameters=parameters) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def expiring(running_stack: LocalStack) -> Expiring:
+    return Expiring.put(running_stack)
+
+
+@pytest.fixture(scope="session")
+def stack(running_stack: LocalStack, expiring: Expiring) -> LocalStack:
+    """The stack, with items that expire while the tests run."""
+    return running_stack
 
 
 @pytest.fixture(scope="session")

@@ -42,3 +42,19 @@ HEAVY = frozenset(
         "storage/test_unavailable.py",
     }
 )
+
+LONGEST = (
+    "functions/test_interleavings_states.py",
+    "functions/test_interleavings.py",
+    "functions/test_interleavings_account.py",
+    "functions/test_interleavings_sign_in.py",
+    "functions/test_erasure.py",
+    "contract/test_transformed_template.py",
+    "contract/test_imports.py",
+    "contract/test_permissions.py",
+    "functions/test_generated_requests.py",
+    "functions/test_brute_force.py",
+    "contract/test_openapi.py",
+    "tools/test_new_endpoint.py",
+)
+"""The files that take more than half a minute, longest first."""

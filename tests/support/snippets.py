@@ -53,7 +53,7 @@ def run(blocks: list[Step]) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     outputs, rest = [], done.stdout
