@@ -46,13 +46,13 @@ UNRELATED := env -u MAKEFLAGS -u MFLAGS
 test-stack: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the tests on a private stack
 	$(UNRELATED) $(BIN)/python -m pytest -m "integration and not slow"
 
-# The functions of the stack have the time limits of AWS, so the stack comes first on the processor.
-# What runs beside it shows its output when it is done.
-BESIDE = log=$$(mktemp); trap 'cat "$$log"; rm "$$log"' EXIT; nice -n 19 $(UNRELATED) >"$$log" 2>&1
+# What runs beside the stack shows its output when it is done.
+BESIDE = log=$$(mktemp); trap 'cat "$$log"; rm "$$log"' EXIT; >"$$log" 2>&1 $(UNRELATED)
 
+# The functions of the stack have the time limits of AWS, so the stack comes first on the processor.
 .PHONY: test-code
 test-code: $(VENV) $(SAM) $(PAGE) ## Run the tests that need no stack
-	@$(BESIDE) $(CODE_TESTS) -m "not integration and not slow"
+	@$(BESIDE) nice -n 19 $(CODE_TESTS) -m "not integration and not slow"
 
 .PHONY: test-client
 test-client: $(CLIENT) ## Run the tests of the TypeScript client

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from tools.local.stack import LocalStack
 
 
-def set_environment(functions: Any, name: str, variables: Mapping[str, str]) -> None:
+def set_environment(
+    functions: Any, name: str, variables: Mapping[str, str], **configuration: Any
+) -> None:
     """Set a function's environment; one that answers through an alias gets a version of it.
 
-    functions  a client of Lambda
+    functions      a client of Lambda
+    configuration  what else changes, in Lambda's names
     """
     functions.update_function_configuration(
-        FunctionName=name, Environment={"Variables": dict(variables)}
+        FunctionName=name, Environment={"Variables": dict(variables)}, **configuration
     )
     for alias in functions.list_aliases(FunctionName=name)["Aliases"]:
         version = functions.publish_version(FunctionName=name)["Version"]
@@ -25,13 +28,16 @@ def set_environment(functions: Any, name: str, variables: Mapping[str, str]) -> 
 
 
 @contextlib.contextmanager
-def changed_environment(stack: LocalStack, operation: str, **changed: str) -> Iterator[None]:
-    """Set variables of a deployed function, and restore its environment afterwards."""
+def changed_environment(
+    stack: LocalStack, operation: str, *, timeout_seconds: int | None = None, **changed: str
+) -> Iterator[None]:
+    """Set variables of a deployed function, and restore its configuration afterwards."""
     name = stack.deployment.function_name(operation)
     functions = stack.client("lambda")
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    set_environment(functions, name, {**before, **changed})
+    before = functions.get_function_configuration(FunctionName=name)
+    variables, timeout = before["Environment"]["Variables"], before["Timeout"]
+    set_environment(functions, name, {**variables, **changed}, Timeout=timeout_seconds or timeout)
     try:
         yield
     finally:
-        set_environment(functions, name, before)
+        set_environment(functions, name, variables, Timeout=timeout)
