@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import zip_longest
 
 import pytest
 
@@ -14,8 +15,8 @@ from latchkey.storage import accounts, changes, fences, mailed_codes, single_use
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.table import EXISTS, Check
 from tests.support import authorization
-from tests.support.interleaved_operations import ELSEWHERE, KNOWN, OPERATIONS
-from tests.support.interleaved_worlds import build
+from tests.support.interleaved_operations import ELSEWHERE, KNOWN, OPERATIONS, names, seconds
+from tests.support.interleaved_worlds import WORLDS, build
 from tests.support.interleaving_checks import BY_NAME, problems
 from tools import template
 
@@ -51,6 +52,59 @@ def test_known_deviation_must_still_deviate():
         if not found:
             stale.append((first, second))
     assert not stale
+
+
+def differences(world_name, first):
+    """Compare the replayed interleavings of an operation with executed ones."""
+    world, operation = build(world_name), BY_NAME[first]
+    count, found = 0, []
+    for other in seconds(world_name, operation):
+        replayed = list(world.interleavings(operation, other))
+        world.replays = False
+        try:
+            executed = list(world.interleavings(operation, other))
+        finally:
+            world.replays = True
+        count += len(replayed)
+        pairs = zip_longest(replayed, executed)
+        found += [f"{one} / {another}" for one, another in pairs if not same(one, another)]
+    return count, found
+
+
+def same(one, other):
+    return one and other and seen_of(one) == seen_of(other)
+
+
+def seen_of(run):
+    steps = [
+        (s.actor, s.reads, s.ranges, s.writes, s.committed and stored(s.committed.after))
+        for s in run.steps
+    ]
+    told = {actor: (o.status, o.code, o.retry) for actor, o in run.outcomes.items()}
+    return run.pause_before, steps, told, stored(run.after), [repr(f) for f in run.failures]
+
+
+def stored(value):
+    """What is stored. A signature is never the same twice."""
+    if isinstance(value, dict):
+        return {name: stored(part) for name, part in value.items()}
+    is_signed = isinstance(value, str) and value.startswith("eyJ")
+    return value.rpartition(".")[0] if is_signed else value
+
+
+def test_replaying_is_executing():
+    count, found = differences("active", "log out")
+    assert count > 100
+    assert not found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("world", WORLDS)
+def test_replaying_is_executing_everywhere(world, record_property):
+    found = [differences(world, first) for first in names(world)]
+    record_property("interleavings", sum(count for count, _ in found))
+    assert not [one for _, different in found for one in different]
 
 
 # Mistakes, each of which one invariant must find. ------------------------------------------------

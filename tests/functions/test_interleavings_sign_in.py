@@ -8,7 +8,7 @@ from tests.support.interleaved_operations import names
 from tests.support.interleaving_checks import problems
 
 pytestmark = pytest.mark.timeout(600)
-"""Each tries one operation against all others: up to ten seconds on a quiet processor."""
+"""Each tries one operation against all others: up to three seconds on a quiet processor."""
 
 
 @pytest.mark.parametrize("first", names("active", signing_in=True))

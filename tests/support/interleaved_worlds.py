@@ -8,7 +8,7 @@ import os
 import random
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, override
 
@@ -25,13 +25,15 @@ from latchkey.storage.keys import OUTBOX_PREFIX, outbox_message
 from latchkey.storage.table import Key
 from latchkey.wiring.sign_in import password_policy, passwords
 from tests.support.interleaving import (
-    Actor,
+    Found,
     InterleavingTable,
     Outcome,
+    Recording,
     Run,
     Step,
     Watched,
     pauses,
+    stores_written,
 )
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.person import ME
@@ -44,12 +46,31 @@ if TYPE_CHECKING:
     from tests.support.interleaved_operations import Operation
     from tests.support.service import Answer
 
+    type _RecordingKey = tuple[str, str, int]
+    """Whether it is of the first or the second operation, its name, and from which step on."""
+
 SESSION_LIMIT = 3
 ROOT = "root@example.com"
 FIRST_ADDRESS = "ada@example.com"
 ADDRESS = "ada.second@example.com"
 NEXT_ADDRESS = "ada.third@example.com"
 AUTH = "/api/v1/auth"
+STORES = {
+    "keys": ("_ring", "_published"),
+    "refresh_peppers": ("_ring",),
+    "link_peppers": ("_ring",),
+    "media": ("uploads", "owners", "avatars"),
+    "export_files": ("objects",),
+}
+"""The stores of a service beside the table, and the attributes that are their state."""
+WRITING = {
+    "keys": frozenset({"replace", "publish"}),
+    "refresh_peppers": frozenset({"replace"}),
+    "link_peppers": frozenset({"replace"}),
+    "media": frozenset({"put_avatar", "delete_avatar", "delete_upload", "delete_uploads"}),
+    "export_files": frozenset({"stage", "delete_staged", "write_archive", "delete_archive"}),
+}
+"""The methods that change them."""
 COMES_AGAIN = (TemporarilyUnavailable, ErasureHeldUp, ExportBusy, ExportLeaseLost)
 """What a worker may fail with: its message is delivered again."""
 
@@ -85,15 +106,18 @@ class AnyPassword:
 class World:
     """A service in a state, to which it returns before each run.
 
-    held  access and refresh tokens, tokens of links, and ids of the people
+    held     access and refresh tokens, tokens of links, and ids of the people
+    replays  whether what was recorded in the same conditions is replayed, not executed again
     """
 
     def __init__(self, name: str, service: InProcessService, held: dict[str, str]) -> None:
         self.name = name
         self.service = service
         self.held = held
+        self.replays = True
         self._saved = _save(service)
         self._alone: dict[str, Run] = {}
+        self._recorded: dict[_RecordingKey, list[Recording]] = {}
 
     @property
     def table(self) -> InterleavingTable:
@@ -107,6 +131,7 @@ class World:
     ) -> Outcome:
         """Send a request, each of the two operations from an address of its own."""
         held = None if token is None else self.held[token]
+        self.service._requests = 0 if self.table.actor == "first" else 1000
         return outcome_of(
             self.service.request(
                 method,
@@ -143,8 +168,9 @@ class World:
     # Runs ------------------------------------------------------------------------------------
 
     def forget(self) -> None:
-        """Forget how operations run by themselves: something has been replaced."""
+        """Forget what operations have done: code has been replaced."""
         self._alone.clear()
+        self._recorded.clear()
 
     def alone(self, operation: Operation) -> Run:
         """An operation that runs by itself."""
@@ -178,8 +204,6 @@ class World:
 
     def run(self, first: Operation, second: Operation | None, pause_before: int) -> Run:
         """Reset the world and run both."""
-        _restore(self.service, self._saved)
-        wiring.use(self.service.services)
         run = Run(
             world=self.name,
             first=first.name,
@@ -190,18 +214,98 @@ class World:
             idle=14 * 24 * 3600 * 1000,
             session_limit=SESSION_LIMIT,
         )
-
-        def act(actor: Actor, operation: Operation | None) -> Callable[[], None]:
-            def perform() -> None:
-                if operation is not None:
-                    run.outcomes[actor] = operation.act(self)
-
-            return perform
-
-        with _predictable(self.table), _quietly(run.failures):
-            run.steps = self.table.run(act("first", first), act("second", second), pause_before)
-        run.after = dict(self.table.items)
+        wiring.use(self.service.services)
+        with _quietly(run.failures):
+            if not self.replays or second is None or not self._replay(first, second, run):
+                self._execute(first, second, run)
+        run.after = self.table.snapshot()
         return run
+
+    def _execute(self, first: Operation, second: Operation | None, run: Run) -> None:
+        """Run the first operation, and the second one in its pause. Record them."""
+        found = Found()
+
+        def perform() -> None:
+            run.outcomes["first"] = first.act(self)
+
+        def meanwhile() -> None:
+            nonlocal found
+            if second is not None:
+                found = self._interrupt(second, run)
+
+        self._reset(run)
+        with _predictable(self.table):
+            run.steps = self.table.run(perform, meanwhile, run.pause_before)
+        steps = [s for s in run.steps[run.pause_before :] if s.actor == "first"]
+        outcome = run.outcomes["first"]
+        self._record(("first", first.name, run.pause_before), steps, outcome, found, run)
+
+    def _replay(self, first: Operation, second: Operation, run: Run) -> bool:
+        """Replay the first operation around the second one. Returns False if it must be executed.
+
+        Up to its pause it does what it does alone. What it does then depends on what it reads then.
+        """
+        at, alone = run.pause_before, self.alone(first)
+        whole = self._recorded.get(("first", first.name, 0), [])
+        if not whole or stores_written(alone.steps[:at]):
+            return False
+        rest = Recording.of(alone.steps[at:], alone.outcomes["first"], Found(), whole[0].parts)
+        self._recorded.setdefault(("first", first.name, at), [rest])
+        found = Found()
+
+        def meanwhile() -> None:
+            nonlocal found
+            found = self._interrupt(second, run)
+
+        self._reset(run)
+        with _predictable(self.table):
+            run.steps = self.table.run(lambda: self.table.replay(alone.steps[:at]), meanwhile, at)
+        recording = self._find(("first", first.name, at), found)
+        if recording is None or run.failures:
+            return False
+        run.outcomes["first"] = self._repeat(recording)
+        return True
+
+    def _interrupt(self, second: Operation, run: Run) -> Found:
+        """Do the second operation, or replay it. Returns what the first one finds changed."""
+        table, key = self.table, ("second", second.name, 0)
+        at, before = len(table.steps), table.snapshot()
+        found = Found.after(table.steps, self._saved.items, before)
+        recording = self._find(key, found)
+        if recording is not None:
+            run.outcomes["second"] = self._repeat(recording)
+        else:
+            outcome = run.outcomes["second"] = second.act(self)
+            self._record(key, table.steps[at:], outcome, found, run)
+        return Found.after(table.steps[at:], before, table.items)
+
+    def _reset(self, run: Run) -> None:
+        _restore(self.service, self._saved)
+        run.outcomes.clear()
+        run.failures.clear()
+
+    # Recordings ------------------------------------------------------------------------------
+
+    def _find(self, key: _RecordingKey, found: Found) -> Recording | None:
+        """Find what an operation did where it read the same."""
+        if not self.replays:
+            return None
+        return next((r for r in self._recorded.get(key, ()) if r.fits(found)), None)
+
+    def _record(
+        self, key: _RecordingKey, steps: list[Step], outcome: Outcome, found: Found, run: Run
+    ) -> None:
+        written = stores_written(steps)
+        parts = [part.now() for part in self._saved.parts if part.store in written]
+        recording = Recording.of(steps, outcome, found, parts)
+        if not recording.reads_one_of(found.stores) and not run.failures:
+            self._recorded.setdefault(key, []).append(recording)
+
+    def _repeat(self, recording: Recording) -> Outcome:
+        self.table.replay(recording.steps)
+        for part in recording.parts:
+            part.put_back()
+        return recording.outcome
 
 
 def outcome_of(answer: Answer) -> Outcome:
@@ -231,62 +335,71 @@ def waiting(items: Iterable[Any], queue: Queue, kind: str | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """An attribute that has state beside the table, with a copy of its value.
+
+    store  the name of what it is part of
+    """
+
+    store: str
+    owner: Any
+    name: str
+    value: Any = None
+
+    def now(self) -> _Part:
+        """Copy what it is now."""
+        return replace(self, value=copy.copy(getattr(self.owner, self.name)))
+
+    def put_back(self) -> None:
+        """Make it again what it was."""
+        setattr(self.owner, self.name, copy.copy(self.value))
+
+
+@dataclass(frozen=True, slots=True)
 class _Saved:
     items: dict[Key, Any]
-    parts: tuple[tuple[Any, str, Any], ...]
+    parts: list[_Part]
 
 
 def _save(service: InProcessService) -> _Saved:
     table: Any = service.table
-    watched: list[Any] = [
-        service.keys,
-        service.media,
-        service.export_files,
-        service.refresh_peppers,
-        service.link_peppers,
-    ]
-    keys, media, files, refresh_peppers, link_peppers = (part.inner for part in watched)
     parts = [
-        (service.clock, "_now"),
-        (keys, "_ring"),
-        (keys, "_published"),
-        (refresh_peppers, "_ring"),
-        (link_peppers, "_ring"),
-        (media, "uploads"),
-        (media, "owners"),
-        (media, "avatars"),
-        (files, "objects"),
-        (service.mailbox, "sent"),
-        (service.queues, "sent"),
+        _Part("clock", service.clock, "_now"),
+        _Part("mailbox", service.mailbox, "sent"),
+        _Part("queues", service.queues, "sent"),
     ]
-    return _Saved(
-        table.snapshot(),
-        tuple((owner, name, copy.copy(getattr(owner, name))) for owner, name in parts),
-    )
+    for store, names in STORES.items():
+        owner = getattr(service, store).inner
+        parts += [_Part(store, owner, name) for name in names]
+    return _Saved(table.snapshot(), [part.now() for part in parts])
 
 
 def _restore(service: InProcessService, saved: _Saved) -> None:
     table: Any = service.table
     table.restore(saved.items)
-    for owner, name, value in saved.parts:
-        setattr(owner, name, copy.copy(value))
+    for part in saved.parts:
+        part.put_back()
 
 
 class _Chance:
-    """What is random in an operation is the same in each run, and another for the other one."""
+    """Randomness that is the same in each run, and different for the two operations.
+
+    A world is built without an actor.
+    """
 
     def __init__(self, table: InterleavingTable) -> None:
         self._table = table
-        self._generators = {actor: random.Random(actor) for actor in ("first", "second")}
-        self._order = {"first": 0, "second": 0x800}
+        self._generators = {
+            actor: random.Random(actor or "world") for actor in ("first", "second", None)
+        }
+        self._order = {"first": 0, "second": 0x800, None: 0}
 
     def urandom(self, size: int) -> bytes:
-        return self._generators[self._table.actor or "first"].randbytes(size)
+        return self._generators[self._table.actor].randbytes(size)
 
     def __next__(self) -> int:
-        actor = self._table.actor or "first"
-        self._order[actor] += 1
-        return self._order[actor]
+        self._order[self._table.actor] += 1
+        return self._order[self._table.actor]
 
 
 @contextlib.contextmanager
@@ -341,12 +454,13 @@ class _NoMetrics:
 def build(name: str) -> World:
     """Build a world by name, once: each run begins with the state that it was built in."""
     builder = _Builder()
-    builder.people()
-    if name != "new":
-        builder.settled()
-    else:
-        builder.new()
-    _STATES[name](builder)
+    with _predictable(builder.table):
+        builder.people()
+        if name != "new":
+            builder.settled()
+        else:
+            builder.new()
+        _STATES[name](builder)
     builder.passwords.is_outdated = False
     builder.service.clock.advance(seconds=61)
     return World(name, builder.service, builder.held)
@@ -363,18 +477,13 @@ class _Builder:
             SELF_SERVICE_RESTORE="on",
             EXPORTS_PER_DAY="20",
         )
-        service.keys = Watched(service.keys, "keys", table, frozenset({"replace", "publish"}))  # type: ignore[assignment]
-        pictures = frozenset({"put_avatar", "delete_avatar", "delete_upload", "delete_uploads"})
-        for store in ("refresh_peppers", "link_peppers"):
-            watched = Watched(getattr(service, store), store, table, frozenset({"replace"}))
+        for store, methods in WRITING.items():
+            watched = Watched(getattr(service, store), store, table, methods)
             setattr(service, store, watched)
-        service.media = Watched(service.media, "media", table, pictures)  # type: ignore[assignment]
-        files = frozenset({"stage", "delete_staged", "write_archive", "delete_archive"})
-        service.export_files = Watched(service.export_files, "files", table, files)  # type: ignore[assignment]
         self.passwords = SaltedPasswords()
         self.passwords.is_outdated = True
         service.put_in_place({passwords: self.passwords, password_policy: AnyPassword()})
-        self.service = service
+        self.service, self.table = service, table
         self.held: dict[str, str] = {}
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:

@@ -8,7 +8,6 @@ and returns what happened, for `tests.support.invariants` to judge.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, override
 
@@ -16,7 +15,7 @@ from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import Check, Delete, Key, Put, Query, Update, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from latchkey.storage.table import Item, Page
 
@@ -95,12 +94,29 @@ class InterleavingTable(MemoryTable):
     # Snapshots -------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[Key, Item]:
-        """Copy everything. Attributes are never changed in place, so their values are shared."""
-        return {key: dict(item) for key, item in self._items.items()}
+        """Return everything as it is now. A write replaces an item, so a snapshot shares them."""
+        return dict(self._items)
 
     def restore(self, items: Mapping[Key, Item]) -> None:
         """Go back to a snapshot."""
-        self._items = {key: dict(item) for key, item in items.items()}
+        self._items = dict(items)
+
+    def replay(self, steps: Sequence[Step]) -> None:
+        """Do steps that were recorded, with the writes that they made then."""
+        for step in steps:
+            self.steps.append(step)
+            for key, item in step.committed.after.items() if step.committed else ():
+                if item is None:
+                    self._items.pop(key, None)
+                else:
+                    self._items[key] = item
+
+    @override
+    def _apply(self, write: Write) -> None:
+        item = self._items.get(write.key)
+        if item is not None:
+            self._items[write.key] = dict(item)
+        super()._apply(write)
 
     @property
     def items(self) -> Mapping[Key, Item]:
@@ -199,12 +215,12 @@ class InterleavingTable(MemoryTable):
 
         def begin(actor: Actor) -> Step:
             made.append(Step(actor, reads=frozenset(place(key) for key in keys)))
-            before.update({key: copy.copy(self._items.get(key)) for key in keys})
+            before.update({key: self._items.get(key) for key in keys})
             return made[0]
 
         before: dict[Key, Item | None] = {}
         result = self.step(begin, action)
-        after = {key: copy.copy(self._items.get(key)) for key in keys}
+        after = {key: self._items.get(key) for key in keys}
         changed = [write.key for write in writes if not isinstance(write, Check)]
         touched: set[Place] = set()
         for key in changed:
@@ -267,6 +283,88 @@ class Outcome:
     code: str = "OK"
     retry: bool = False
     data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item that has changed, with its places before and after."""
+
+    key: Key
+    item: Any
+    places: set[Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What other steps have changed before an operation begins or goes on.
+
+    stores  beside the table
+    """
+
+    items: tuple[Change, ...] = ()
+    stores: frozenset[str] = frozenset()
+
+    @classmethod
+    def after(
+        cls, steps: Sequence[Step], before: Mapping[Key, Any], now: Mapping[Key, Any]
+    ) -> Found:
+        """Return what these steps have changed."""
+        keys = dict.fromkeys(key for s in steps if s.committed for key in s.committed.after)
+        pairs = ((key, before.get(key), now.get(key)) for key in keys)
+        return cls(
+            tuple(
+                Change(key, new, _places(key, old) | _places(key, new))
+                for key, old, new in pairs
+                if old != new
+            ),
+            frozenset(stores_written(steps)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What an operation did. It does the same wherever it reads the same.
+
+    seen   the changed items that it read, by key or in a query
+    parts  what it left in the stores beside the table
+    """
+
+    steps: list[Step]
+    outcome: Outcome
+    seen: Mapping[Key, Any]
+    parts: list[Any]
+    reads: frozenset[Place]
+    ranges: list[Range]
+
+    @classmethod
+    def of(cls, steps: list[Step], outcome: Outcome, found: Found, parts: list[Any]) -> Recording:
+        reads = frozenset(place for step in steps for place in step.reads)
+        ranges = list(dict.fromkeys(r for step in steps for r in step.ranges))
+        return cls(steps, outcome, _seen(found, reads, ranges), parts, reads, ranges)
+
+    def fits(self, found: Found) -> bool:
+        """Return whether it reads the same there."""
+        if self.reads_one_of(found.stores):
+            return False
+        return _seen(found, self.reads, self.ranges) == self.seen
+
+    def reads_one_of(self, stores: Iterable[str]) -> bool:
+        """Return whether it uses one of these stores."""
+        return any((store, "", "", "") in self.reads for store in stores)
+
+
+def _seen(found: Found, reads: frozenset[Place], ranges: list[Range]) -> dict[Key, Any]:
+    return {
+        change.key: change.item
+        for change in found.items
+        if not change.places.isdisjoint(reads)
+        or any(r.has(place) for r in ranges for place in change.places)
+    }
+
+
+def stores_written(steps: Iterable[Step]) -> set[str]:
+    """Return the stores beside the table that the steps have changed."""
+    return {store for step in steps for store, _, partition, _ in step.writes if not partition}
 
 
 @dataclass(slots=True, kw_only=True)

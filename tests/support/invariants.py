@@ -440,16 +440,15 @@ def anomalies(runs: Sequence[Run], alone: Mapping[str, Run]) -> list[str]:
     alone  each operation by itself
     """
     orders = [(_refused(run), digest(run)) for run in (runs[0], runs[-1])]
+    by_itself = {name: digest(run) for name, run in alone.items()}
     found = []
     for run in runs[1:-1]:
         refused, left = _refused(run), digest(run)
         possible = [of_order for was, of_order in orders if was <= refused]
         if "second" in refused:
-            possible.append(digest(alone[run.first]))
+            possible.append(by_itself[run.first])
         if "first" in refused:
-            possible.append(digest(alone[run.second]))
-        if len(refused) == len(run.outcomes):
-            possible.append({"gone": [], "left": []})
+            possible.append(by_itself[run.second])
         if left not in possible:
             told = ", ".join(f"{actor} {outcome.code}" for actor, outcome in run.outcomes.items())
             found.append(f"{run}: no order explains it: {told}")
@@ -464,10 +463,11 @@ def _refused(run: Run) -> set[Actor]:
     }
 
 
-def digest(run: Run) -> dict[str, Any]:
-    """What is left of a run that its people could tell: the same for runs that differ in ids only.
+def digest(run: Run) -> dict[str, int]:
+    """What a run changed that its people could tell: the same for runs that differ in ids only.
 
-    Rate limits, leases and the like are left out, and so is the order of what was written.
+    Each fact with how many more there are of it than before. Rate limits, leases and the like are
+    left out, and so is the order of what was written.
     """
     makers = {
         key: actor
@@ -476,19 +476,20 @@ def digest(run: Run) -> dict[str, Any]:
         if before is None and after is not None
     }
 
-    def label(key: Key) -> str:
+    def told(key: Key, item: Stored) -> str | None:
+        fact = None if item is None else _fact(key, item)
+        if fact is None:
+            return None
         made_by = makers.get(key)
         if made_by is not None or not _is_kept(key):
-            return f"new by {run.name(made_by) if made_by else None}"
-        return str(key)
+            return f"{fact} new by {run.name(made_by) if made_by else None}"
+        return f"{fact} {key}"
 
-    left = [
-        (fact, label(key))
-        for key, item in run.after.items()
-        if run.before.get(key) is not item and (fact := _fact(key, item))
-    ]
-    gone = [str(key) for key in run.before if key not in run.after and _is_kept(key)]
-    return {"gone": sorted(gone), "left": sorted(left, key=repr)}
+    counted: Counter[str | None] = Counter()
+    for key in {key for _, _, commit in run.commits() for key in commit.after}:
+        counted[told(key, run.after.get(key))] += 1
+        counted[told(key, run.before.get(key))] -= 1
+    return {fact: count for fact, count in counted.items() if fact is not None and count}
 
 
 def _fact(key: Key, item: Stored) -> tuple[Any, ...] | None:
@@ -500,7 +501,7 @@ def _fact(key: Key, item: Stored) -> tuple[Any, ...] | None:
     if not _is_kept(key):
         return None
     if key.sk == "ACCOUNT":
-        facts = {name: value for name, value in item.items() if name not in _TECHNICAL}
+        facts = {name: value for name, value in sorted(item.items()) if name not in _TECHNICAL}
         return ("account", facts, str(item["password_hash"]).partition("$")[2])
     if key.sk == "CLAIM":
         return ("claim", key.pk, item["account_id"], RESERVED_UNTIL in item)
