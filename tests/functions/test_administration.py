@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from latchkey.domain.errors import AccountNotFound, TemporarilyUnavailable
+from latchkey.flows import administration
 from latchkey.storage import keys
 from latchkey.storage.cursors import write_position
 from latchkey.wiring.storage import account_store
@@ -457,3 +460,45 @@ def test_filter_of_nulls_is_refused(service):
         assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
         assert answer.body["error"]["details"][0]["code"] == "REQUIRED"
     assert admin.request("POST", REVOCATIONS).status == 400
+
+
+def test_addresses_are_found_within_a_time(service, admin):
+    crowd(service, 3)
+    second = service.clock.now() - timedelta(seconds=1)
+    bounds = {name: second.isoformat() for name in ("created_from", "created_to")}
+    found = all_pages(admin, "/api/v1/users", "users", email_prefix="p00", **bounds)
+    assert [user["email"] for user in found] == ["p001@example.com"]
+
+
+def test_revocation_ends_sessions_on_every_page_of_its_search(service, admin):
+    for person in crowd(service, 3):
+        for number in range(35):
+            service.login(person.email, user_agent=f"curl/8.{number}")
+    body = {"ip": "203.0.113.0/24"}
+    tried = admin.request("POST", REVOCATIONS, json_body={**body, "dry_run": True}).data
+    assert tried["count"] > 100
+    body["confirmation"] = tried["confirmation"]
+    done = admin.request("POST", REVOCATIONS, json_body=body).data
+    assert done["count"] == tried["count"]
+    assert done["is_complete"] is True
+    (left,) = admin.get(SESSIONS, query={"ip": "203.0.113.0/24"}).data["sessions"]
+    assert left["user_id"] == admin.id
+
+
+def test_search_for_sessions_to_end_stops_after_some_pages(service, admin, monkeypatch):
+    """The next request goes on, with the same confirmation."""
+    monkeypatch.setattr(administration, "REVOCATION_PAGES", 1)
+    monkeypatch.setattr(administration, "PAGE_MAX_ITEMS", 3)
+    crowd(service, 5)
+    body = {"ip": "203.0.113.0/24"}
+    tried = admin.request("POST", REVOCATIONS, json_body=body).data
+    assert tried["is_complete"] is False
+    body["confirmation"] = tried["confirmation"]
+    ended, rounds = 0, 0
+    while rounds < 10:
+        done = admin.request("POST", REVOCATIONS, json_body=body).data
+        ended, rounds = ended + done["count"], rounds + 1
+        if done["is_complete"]:
+            break
+    assert rounds > 1
+    assert ended == 6  # with the other device of the administrator

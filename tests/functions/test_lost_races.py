@@ -104,3 +104,20 @@ def test_reset_removes_the_failures_of_the_step_up():
     ada.token = service.login(ada.email, fields={"password": new}).data["access_token"]
     right = {"json_body": {"password": new}}
     assert ada.request("POST", "/api/v1/auth/reauthenticate", **right).status == 200
+
+
+def test_code_signs_one_of_two_devices_in():
+    assert codes("sign in with a code", "sign in with a code") == {"OK", "CODE_INVALID"}
+
+
+def test_only_one_of_two_exports_starts():
+    told = codes("ask for an export", "ask for an export")
+    assert told == {"OK", "EXPORT_ALREADY_RUNNING"}
+
+
+@pytest.mark.parametrize("meanwhile", ["suspend her", "erase"])
+def test_no_export_starts_for_an_account_that_was_closed(meanwhile):
+    for run in build("active").interleavings(BY_NAME["ask for an export"], BY_NAME[meanwhile]):
+        if run.outcomes["first"].code != "OK":
+            new = run.after.keys() - run.before.keys()
+            assert not [key for key in new if key.sk.startswith("EXPORT#")]

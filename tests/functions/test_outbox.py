@@ -11,7 +11,7 @@ from latchkey.domain.ids import new_id
 from latchkey.events.workers import worker
 from latchkey.security.sealing import seal
 from latchkey.storage.effects import EffectWriter
-from latchkey.wiring import Part
+from latchkey.wiring import Part, part
 from latchkey.wiring.mail import outbox_relay
 from latchkey.wiring.storage import outbox_store
 from tests.support.outbox import OutboxPump, sqs_record
@@ -118,3 +118,22 @@ def test_foreign_message_fails_alone(service):
     answer = work.handler()({"Records": [{"messageId": "x", "body": "not JSON"}]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "x"}]}
     assert work.done == []
+
+
+def test_worker_loads_its_parts_before_its_first_message_in_lambda(monkeypatch):
+    loaded = []
+
+    @part
+    def needed(services):
+        loaded.append(services)
+        return "made"
+
+    def make():
+        return worker(queue=Queue.MAIL, lease=timedelta(seconds=1), needs=needed)(lambda *_: None)
+
+    InProcessService()
+    make()
+    assert loaded == []
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "send_mail")
+    make()
+    assert len(loaded) == 1

@@ -18,7 +18,7 @@ from latchkey.wiring.storage import account_store
 from latchkey.wiring.upkeep import erasure
 from tests.support.interrupted_table import InterruptedTable
 from tests.support.person import ME, Person, audit_rows
-from tests.support.service import InProcessService
+from tests.support.service import PASSWORD, InProcessService
 
 EXPORT = f"{ME}/export"
 
@@ -59,6 +59,14 @@ def everything(table):
 
 def erase(service, person):
     service.services[erasure].erase(AccountId(person.id), service.clock.now())
+
+
+@pytest.fixture
+def ended_export(service, table, ada):
+    """The key of an export that is ready."""
+    export_id = ada.request("POST", EXPORT).data["id"]
+    assert service.work() == []
+    return keys.export(AccountId(ada.id), export_id)
 
 
 @pytest.fixture
@@ -132,6 +140,20 @@ def test_address_that_the_account_no_longer_has_is_not_released(service, table, 
     erase(service, due)
     assert table.get(account_key(due)) is None
     assert table.get(claim)["account_id"] == "usr_other"
+
+
+def test_erasure_waits_for_the_worker_of_an_export(service, table, ended_export, due):
+    """It may still write a file, which the erasure would not find."""
+    until = service.clock.now() + timedelta(minutes=5)
+    lease = Change(assign={"lease_until": int(until.timestamp() * 1000)})
+    table.update(Update(ended_export, lease))
+    with pytest.raises(ErasureHeldUp):
+        erase(service, due)
+    assert table.get(account_key(due))["status"] == "erasing"
+    service.clock.advance(minutes=6)
+    erase(service, due)
+    assert table.get(account_key(due)) is None
+    assert table.get(ended_export) is None
 
 
 # Exports -----------------------------------------------------------------------------------------
@@ -224,6 +246,30 @@ def test_email_about_an_erased_account_is_not_sent(service, table, ada):
     set_account(table, ada, status="erasing")
     assert service.work() == []
     assert len(service.mailbox.sent) == sent
+
+
+def test_email_about_a_change_of_an_account_that_is_being_erased_is_not_sent(service, table, ada):
+    """A link in it would be one that the erasure does not find."""
+    service.work()
+    sent = len(service.mailbox.sent)
+    body = {"current_password": PASSWORD, "new_password": "nine lanterns over the river"}
+    assert ada.request("PUT", f"{ME}/password", json_body=body).status == 200
+    set_account(table, ada, status="erasing")
+    assert service.work() == []
+    assert len(service.mailbox.sent) == sent
+
+
+def test_email_about_a_change_of_address_that_was_undone_is_not_sent(service, table, ada):
+    first = ada.email
+    assert ada.request("POST", f"{ME}/email", json_body={"email": "ada@king.example"}).status == 202
+    service.work()
+    token = service.mailbox.last("ada@king.example").token
+    body = {"token": token, "password": PASSWORD}
+    assert service.request("POST", "/api/v1/auth/email/verify", json_body=body).status == 200
+    sent = len(service.mailbox.to(first))
+    set_account(table, ada, email=first)
+    assert service.work() == []
+    assert len(service.mailbox.to(first)) == sent
 
 
 def test_email_about_a_restored_account_says_nothing_of_its_deletion(service, table, ada):
