@@ -87,6 +87,7 @@ check: $(VENV) $(SAM) $(CLIENT) ## Check format, lint, types, imports, template,
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/shared $(BIN)/lint-imports
+	$(BIN)/python -m tools.assemble --check
 	$(BIN)/cfn-lint template.yaml deploy/github-oidc.yaml
 	.tools/sam/bin/sam validate --lint
 	PYTHONPATH=layers/shared $(BIN)/python -m tools.deployable
@@ -109,6 +110,10 @@ endpoint: $(VENV) $(CLIENT) ## Write a new endpoint (NAME=verb_noun ROUTE="GET /
 .PHONY: parameter
 parameter: $(VENV) ## Write a new parameter of the template (NAME=AdminSessionLimit GROUP="…" DEFAULT=5 DESCRIPTION="…")
 	@$(BIN)/python -m tools.new_parameter "$${NAME:-}" "$${GROUP:-}" "$${DEFAULT:-}" "$${DESCRIPTION:-}"
+
+.PHONY: template
+template: $(VENV) ## Generate template.yaml from template/
+	$(BIN)/python -m tools.assemble
 
 .PHONY: openapi
 openapi: $(VENV) $(CLIENT) ## Generate openapi.json from the handlers and the template, and the client from it

@@ -23,7 +23,7 @@ LAYER = ROOT / "layers/shared/latchkey"
 EXPLAINED = ROOT / "tools/mutants.toml"
 MUTMUT = ROOT / ".tools/mutants/bin/mutmut"
 
-COPIED = ("tests", "tools", "functions", "events")
+COPIED = ("tests", "tools", "functions", "events", "template")
 FILES = ("template.yaml", "openapi.json", "samconfig.toml")
 IGNORED = shutil.ignore_patterns("__pycache__", "integration", "*.pyc")
 
@@ -38,7 +38,7 @@ source_paths = ["src"]
 only_mutate = {only}
 # Words for the log, which no test reads.
 do_not_mutate_patterns = ["reason=", "raise (Type|Value)Error", "logger\\\\."]
-also_copy = ["tools", "functions", "events", "template.yaml", "openapi.json", "samconfig.toml"]
+also_copy = {copied}
 pytest_add_cli_args = ["-m", "not slow and not heavy and not integration"]
 pytest_add_cli_args_test_selection = {tests}
 """
@@ -62,7 +62,8 @@ def prepare(files: list[str], tests: list[str]) -> None:
     for name in FILES:
         shutil.copy(ROOT / name, WORK / name)
     only = [f"src/latchkey/{name}" for name in files]
-    (WORK / "pyproject.toml").write_text(CONFIG.format(only=only, tests=tests), encoding="utf-8")
+    config = CONFIG.format(only=only, tests=tests, copied=[*COPIED[1:], *FILES])
+    (WORK / "pyproject.toml").write_text(config, encoding="utf-8")
 
 
 def survivors() -> list[Mutant]:

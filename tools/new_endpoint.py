@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING
 
+from tools.assemble import AREAS, TARGET, as_yaml, assembled, read, source
 from tools.openapi import path_parameter, tag_of
-from tools.operations import API_PREFIX, camel_case, logical_id
+from tools.operations import API_PREFIX, camel_case
 from tools.sample_events import ACCOUNT_ID as SAMPLE_ACCOUNT_ID
 from tools.sample_events import EXPORT_ID, OTHER_SESSION_ID, http_event, render
 from tools.template import ROOT, routes, shape
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 UNWRITTEN = "(not written yet)"
@@ -62,7 +64,6 @@ SAMPLES = {
 }
 """Whose objects an event names. `tests/functions/test_events.py` replaces them with real ones."""
 
-_LINE_CHARACTERS_MAX = 110
 _ARGUMENTS = ("NAME", "ROUTE", "CALLER")
 
 _OBJECTS = {
@@ -113,23 +114,9 @@ $arrange    answer = $call
     pytest.fail("assert what it returns and changes, and each of its errors")
 '''
 
-_TEMPLATE = """\
-  $logical_id:
-    Type: AWS::Serverless::Function
-    Properties:
-      CodeUri: functions/$name
-      Environment: { Variables: { OPERATION: $name } }
-      Role: !GetAtt ${logical_id}Role.Arn
-      Events:
-        Route: { Type: HttpApi, Properties: $route }
-
-  ${logical_id}Role:
-    Type: AWS::IAM::Role
-    Properties:
-      AssumeRolePolicyDocument: *LambdaMayAssume
-      Policies:
-        - PolicyName: Grants
-          PolicyDocument: { Version: "2012-10-17", Statement: [*WriteLog] }
+_FUNCTION = """\
+  $name:
+    $key: $route
 """
 
 _WALK = '''\
@@ -152,7 +139,8 @@ What needs you, in this order:
  2. what happens, in flows/, and its part in wiring/. A new error is in domain/errors.py,
     http/errors.py and tools/error_docs.py
  3. a new access pattern: a method of a store in storage/, its key in keys.py
- 4. template.yaml: the statements of ${logical_id}Role. The tests name the ones that are missing
+ 4. template/$area.yaml: the `Grants` of $name. The tests name the ones that are missing. Then
+    `make template`
  5. tests/functions/test_$name.py$interleaved
  6. the packages in BUDGET of tests/contract/test_imports.py, once the handler has its flow
  7. CHANGELOG.md: what clients get. Then `make openapi` and `make check`
@@ -243,10 +231,10 @@ class NewEndpoint:
 
     def edits(self) -> dict[Path, str]:
         """Return the new text of the files that have a place for it. Raises EndpointError."""
-        return {
+        area, text = self.function({})
+        return {source(area): text, TARGET: as_yaml(assembled({area: text}))} | {
             path: edit(path.read_text(encoding="utf-8"))
             for path, edit in (
-                (ROOT / "template.yaml", self._template),
                 (ROOT / "tests/support/authorization.py", self._authorization),
                 (ROOT / "tests/contract/test_imports.py", self._budget),
                 (ROOT / "tests/contract/test_permissions.py", self._permissions),
@@ -261,8 +249,12 @@ class NewEndpoint:
             if self.changes_something
             else ""
         )
+        area, _ = self.function({})
         return self._fill(
-            _STEPS, written="\n".join(f"  {name}" for name in written), interleaved=interleaved
+            _STEPS,
+            written="\n".join(f"  {name}" for name in written),
+            interleaved=interleaved,
+            area=area,
         )
 
     def _fill(self, text: str, **more: str) -> str:
@@ -277,7 +269,6 @@ class NewEndpoint:
                 "declared": 'admin(owner="user_id")' if about_another else kind.declared,
                 "summary": f"{self.name} {UNWRITTEN}",
                 "operation": camel_case(self.name),
-                "logical_id": logical_id(self.name),
                 "route": self._route(),
                 "person": self._person(),
                 "arrange": self._arrange(),
@@ -287,9 +278,8 @@ class NewEndpoint:
         )
 
     def _route(self) -> str:
-        path = f'"{self.path}"' if self.parameters else self.path
-        auth = ", Auth: { Authorizer: NONE }" if self.caller == "public" else ""
-        return f"{{ ApiId: !Ref Api, Method: {self.method}, Path: {path}{auth} }}"
+        route = f"{self.method} {self.path}"
+        return f'"{route}"' if self.parameters else route
 
     def _arrange(self) -> str:
         lines = []
@@ -324,18 +314,20 @@ class NewEndpoint:
             event["requestContext"]["authorizer"]["lambda"]["role"] = "admin"
         return render(event)
 
-    def _template(self, text: str) -> str:
-        """Insert function and role behind those of the nearest route, and the role in the list."""
-        neighbour = logical_id(self._neighbour())
-        block = re.search(
-            rf"^  {neighbour}Role:\n(?:(?:   .*)?\n)*?(?=\n  \S|\n*\Z)", text, re.MULTILINE
-        )
-        roles = re.search(r"(?<=      Roles: \[\n)(?:        !Ref \w+,?.*\n)+", text)
-        if block is None or roles is None:
-            raise EndpointError(f"template.yaml has no place for it behind {neighbour}Role.")
-        names = {*re.findall(r"!Ref (\w+)", roles[0]), f"{logical_id(self.name)}Role"}
-        text = text.replace(roles[0], _wrapped(sorted(names)))
-        return text[: block.end()] + "\n" + self._fill(_TEMPLATE) + text[block.end() :]
+    def function(self, changed: Mapping[str, str]) -> tuple[str, str]:
+        """Return the area of the nearest route, and its source with the function behind that one.
+
+        changed  the text of sources that are not written yet, by area
+        """
+        neighbour = self._neighbour()
+        for area in AREAS:
+            text = changed.get(area) or source(area).read_text(encoding="utf-8")
+            block = re.search(rf"^  {neighbour}:.*\n(?:    .*\n)*", text, re.MULTILINE)
+            if block is not None and neighbour in read(area, text).get("Functions", {}):
+                key = "PublicRoute" if self.caller == "public" else "Route"
+                written = self._fill(_FUNCTION, key=key)
+                return area, text[: block.end()] + written + text[block.end() :]
+        raise EndpointError(f"No file of template/ has a place for it behind {neighbour}.")
 
     def _neighbour(self) -> str:
         """Return the function whose route is most like this one; the last of those."""
@@ -380,17 +372,6 @@ def _insert(text: str, after: str, line: str) -> str:
             f"There is no {after.strip()!r} any more: change tools/new_endpoint.py."
         )
     return text.replace(after, after + line, 1)
-
-
-def _wrapped(names: list[str]) -> str:
-    """Write a list of references in lines of at most 110 characters."""
-    lines = ["       "]
-    for name in names:
-        reference = f" !Ref {name},"
-        if len(lines[-1] + reference) > _LINE_CHARACTERS_MAX:
-            lines.append("       ")
-        lines[-1] += reference
-    return "\n".join(lines).removesuffix(",") + "\n"
 
 
 def main(arguments: list[str]) -> int:

@@ -6,11 +6,14 @@ environment of the tests, and a line of the CHANGELOG. It prints the steps that 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tools.assemble import TARGET, as_yaml, assembled, source
 from tools.new_endpoint import UNWRITTEN
 from tools.template import ROOT, load
 
@@ -21,6 +24,7 @@ USAGE = (
     'usage: make parameter NAME=AdminSessionLimit GROUP="Sessions and tokens" DEFAULT=5 '
     'DESCRIPTION="What a deployer chooses"'
 )
+_LINE_CHARACTERS_MAX = 112
 _ARGUMENTS = ("NAME", "GROUP", "DEFAULT", "DESCRIPTION")
 
 _STEPS = """\
@@ -32,8 +36,8 @@ What needs you, in this order:
  1. what uses it: a field of a flow in flows/, given by its part in wiring/ as config.{field}
  2. a test of that, with InProcessService({variable}="…")
  3. CHANGELOG.md: what deployers can choose
- 4. template.yaml: MinValue, MaxValue or AllowedPattern, if not every value works.
-    Another type than {type} is made in Config.from_env
+ 4. template/parameters.yaml: MinValue, MaxValue or AllowedPattern, if not every value works.
+    Then `make template`. Another type than {type} is made in Config.from_env
 
 Red until 1 and 3 are done:
 
@@ -87,10 +91,14 @@ class NewParameter:
 
     def edits(self) -> dict[Path, str]:
         """Return the new text of each file. Raises ParameterError."""
-        return {
+        changed = {
+            area: edit(source(area).read_text(encoding="utf-8"))
+            for area, edit in (("parameters", self._parameters), ("shared", self._variables))
+        }
+        sources = {source(area): text for area, text in changed.items()}
+        return {**sources, TARGET: as_yaml(assembled(changed))} | {
             path: edit(path.read_text(encoding="utf-8"))
             for path, edit in (
-                (ROOT / "template.yaml", self._template),
                 (ROOT / "layers/shared/latchkey/config.py", self._config),
                 (ROOT / "tests/support/service.py", self._environment),
                 (ROOT / "CHANGELOG.md", self._changelog),
@@ -106,32 +114,22 @@ class NewParameter:
             type="a whole number" if self.is_number else "a text",
         )
 
-    def _template(self, text: str) -> str:
+    def _parameters(self, text: str) -> str:
         last = _groups()[self.group][-1]
-        text = self._in_group(text, last)
-        block = re.search(rf"^  {last}:\n(?:    .*\n)+", text, re.MULTILINE)
+        block = re.search(rf"^    {last}: .*\n(?:      .*\n)*", text, re.MULTILINE)
         if block is None:
-            raise ParameterError(f"template.yaml has no parameter {last}.")
-        value = self.default if self.is_number else f'"{self.default}"'
-        parameter = (
-            f"  {self.name}:\n"
-            f"    Type: {'Number' if self.is_number else 'String'}\n"
-            f"    Default: {value}\n"
-            f"    Description: {_plain(self.description)}\n"
+            raise ParameterError(f"template/parameters.yaml has no parameter {last}.")
+        kind, value = (
+            ("Number", self.default) if self.is_number else ("String", f'"{self.default}"')
         )
-        text = text[: block.end()] + parameter + text[block.end() :]
+        facts = f"    {self.name}: {{ Type: {kind}, Default: {value}, Description:\n"
+        words = json.dumps(self.description, ensure_ascii=False) + " }"
+        lines = (f"      {line}\n" for line in textwrap.wrap(words, _LINE_CHARACTERS_MAX))
+        return text[: block.end()] + facts + "".join(lines) + text[block.end() :]
+
+    def _variables(self, text: str) -> str:
         line = f"        {self.variable}: !Ref {self.name}\n"
         return _insert(text, r"^        POWERTOOLS_SERVICE_NAME: ", line)
-
-    def _in_group(self, text: str, last: str) -> str:
-        """Write it behind the last name of its group, which is a list in brackets or in lines."""
-        start = text.index(f"Label: {{ default: {self.group} }}")
-        found = re.compile(rf"\b{last}\b").search(text, start)
-        if found is None:
-            raise ParameterError(f"template.yaml has no group {self.group} with {last}.")
-        line = text[text.rindex("\n", 0, found.start()) + 1 : found.start()]
-        between = f"\n{line}" if line.strip() == "-" else ", "
-        return text[: found.end()] + between + self.name + text[found.end() :]
 
     def _config(self, text: str) -> str:
         kind = "int" if self.is_number else "str"
@@ -151,11 +149,6 @@ class NewParameter:
 def _groups() -> dict[str, list[str]]:
     groups = load()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     return {group["Label"]["default"]: group["Parameters"] for group in groups}
-
-
-def _plain(text: str) -> str:
-    """Quote a text that YAML would read as something else."""
-    return f'"{text}"' if re.search(r": | #|^[\W\d]|:$", text) else text
 
 
 def _insert(text: str, before: str, line: str) -> str:

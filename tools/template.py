@@ -34,11 +34,11 @@ def shape(method: str, path: str) -> tuple[str, str]:
     return method, re.sub(r"{\w+}", "{}", path)
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short functions, parsed as `{"Fn::Sub": …}` and similar."""
 
 
-def _construct(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _construct(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
     match node:
         case yaml.ScalarNode():
@@ -50,14 +50,14 @@ def _construct(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
     raise TypeError(node)
 
 
-_Loader.add_multi_constructor("!", _construct)
+Loader.add_multi_constructor("!", _construct)
 
 
 @cache
 def load() -> dict[str, Any]:
     """Read the template."""
     text = (ROOT / "template.yaml").read_text()
-    template: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    template: dict[str, Any] = yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
     return template
 
 

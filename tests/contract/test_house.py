@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.interleaved_operations import ELSEWHERE
 from tests.support.interleaved_operations import OPERATIONS as INTERLEAVED
+from tools import assemble
 from tools.new_endpoint import UNWRITTEN
 from tools.operations import endpoints, folders, logical_id, operations
 from tools.template import ROOT, folder, functions, load, routes
@@ -183,3 +184,7 @@ def test_endpoint_is_finished(operation):
 def test_no_placeholder_is_left():
     for name in ("CHANGELOG.md", "openapi.json", "template.yaml"):
         assert UNWRITTEN not in (ROOT / name).read_text(), name
+
+
+def test_the_template_is_what_its_sources_say(capsys):
+    assert assemble.main(["--check"]) == 0, capsys.readouterr().err

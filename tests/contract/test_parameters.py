@@ -45,7 +45,7 @@ def own_variables():
 def test_every_parameter_is_in_one_group_of_the_console():
     grouped = Counter(name for group in groups() for name in group["Parameters"])
     missing = set(PARAMETERS) - set(grouped)
-    assert not missing, "add it to a group of Metadata in template.yaml"
+    assert not missing, "add it to a group of template/parameters.yaml"
     assert set(grouped) == set(PARAMETERS)
     assert [name for name, times in grouped.items() if times > 1] == []
     labels = [group["Label"]["default"] for group in groups()]
@@ -81,7 +81,7 @@ def test_the_template_sets_every_variable_that_the_code_reads():
     """Also those with a default in the code: else a deployer could not choose."""
     given = global_variables().union(*own_variables().values())
     missing = config_use.known() - given
-    assert not missing, "add it to Globals or to the functions that use it in template.yaml"
+    assert not missing, "add it to Globals in template/shared.yaml, or to the functions that use it"
 
 
 def test_the_code_reads_every_variable_that_the_template_sets():

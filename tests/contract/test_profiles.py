@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import tomllib
 from typing import Any
@@ -62,17 +61,17 @@ def test_every_profile_has_a_stack_of_its_own():
 
 @pytest.mark.parametrize("name", sorted(load()["Mappings"]["Profiles"]["dev"]))
 def test_profile_value_applies_if_the_parameter_is_empty(name):
-    text = (ROOT / "template.yaml").read_text()
-    lookup = f"!FindInMap [Profiles, !Ref Profile, {name}]"
-    assert lookup in text
+    reference = {"Ref": name}
+    lookup = {"Fn::FindInMap": ["Profiles", {"Ref": "Profile"}, name]}
+    used = json.dumps([load()["Conditions"], load()["Globals"], load()["Resources"]])
+    assert json.dumps(lookup) in used
     if name in load()["Parameters"]:
         assert load()["Parameters"][name]["Default"] == ""
-        chosen = f"!If [Gives{name}, !Ref {name}, {lookup}]"
-        assert chosen in text
+        chosen = {"Fn::If": [f"Gives{name}", reference, lookup]}
+        assert json.dumps(chosen) in used
         # Nothing uses the parameter alone, which may be empty.
-        references = re.findall(rf"!Ref {name}\b", text.partition("\nConditions:")[2])
-        in_conditions = text.partition("\nConditions:")[2].partition("\nGlobals:")[0]
-        assert len(references) == text.count(chosen) + in_conditions.count(f"!Ref {name}")
+        elsewhere = json.dumps([load()["Globals"], load()["Resources"], load()["Outputs"]])
+        assert elsewhere.count(json.dumps(reference)) == elsewhere.count(json.dumps(chosen))
 
 
 # What SAM makes of a command line ----------------------------------------------------------------

@@ -12,7 +12,7 @@ import yaml
 
 from tests.support.heavy import HEAVY, LONGEST
 from tools.preflight.account import permission
-from tools.template import ROOT, _Loader
+from tools.template import ROOT, Loader
 
 WORKFLOWS = {path.stem: path for path in (ROOT / ".github/workflows").glob("*.yml")}
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
@@ -31,7 +31,7 @@ def steps():
 
 
 def role(name):
-    template = yaml.load((ROOT / "deploy/github-oidc.yaml").read_text(), Loader=_Loader)  # noqa: S506
+    template = yaml.load((ROOT / "deploy/github-oidc.yaml").read_text(), Loader=Loader)  # noqa: S506
     return template["Resources"][name]["Properties"]
 
 

@@ -14,12 +14,12 @@ from moto import mock_aws
 from tests.support.person import ME, Person
 from tests.support.service import InProcessService
 from tools.resolved import Stack, resolved
-from tools.template import ROOT, _Loader, load
+from tools.template import ROOT, Loader, load
 from tools.transformed import transformed_all
 
 NOTES = ROOT / "examples/notes"
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:latchkey-ServiceAuthorizerFunction-1A2B"
-TEMPLATE = yaml.load((NOTES / "template.yaml").read_text(), Loader=_Loader)  # noqa: S506
+TEMPLATE = yaml.load((NOTES / "template.yaml").read_text(), Loader=Loader)  # noqa: S506
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
+from tools.assemble import assembled, source
 from tools.new_endpoint import CALLERS, SAMPLES, UNWRITTEN, EndpointError, NewEndpoint
 from tools.operations import camel_case, logical_id
-from tools.template import ROOT, _Loader, load
+from tools.template import ROOT, load
 
 CASES = {
     "public": ("get_sign_in_methods", "GET /api/v1/auth/methods"),
@@ -49,11 +49,12 @@ def test_python_is_written_that_parses(new):
 
 @pytest.fixture(scope="module")
 def template():
-    """The template with all of them: reading it takes seconds."""
-    text = (ROOT / "template.yaml").read_text()
+    """The template with all of them."""
+    changed = {}
     for new in PARSED:
-        text = new._template(text)
-    return yaml.load(text, Loader=_Loader)  # noqa: S506
+        area, text = new.function(changed)
+        changed[area] = text
+    return assembled(changed)
 
 
 def test_the_template_loses_nothing(template):
@@ -80,14 +81,13 @@ def test_the_template_gets_function_and_route(new, template):
 
 
 @pytest.mark.parametrize(
-    ("caller", "section"),
-    [("public", "Email addresses"), ("signed_in", "Sessions"), ("admin", "Users")],
+    ("caller", "area"), [("public", "links"), ("signed_in", "sessions"), ("admin", "users")]
 )
-def test_the_function_is_in_the_section_of_its_resource(caller, section):
+def test_the_function_is_in_the_file_of_its_resource(caller, area):
     new = NewEndpoint.parse(*CASES[caller], caller)
-    before = new.edits()[ROOT / "template.yaml"].partition(f"  {logical_id(new.name)}:\n")[0]
-    headings = re.findall(r"^  # =+\n  # (.+)\n", before, re.MULTILINE)
-    assert headings[-1].startswith(section)
+    edits = new.edits()
+    assert f"\n  {new.name}:\n" in edits[source(area)]
+    assert f"\n  {logical_id(new.name)}:\n" in edits[ROOT / "template.yaml"]
 
 
 @pytest.mark.parametrize("new", PARSED, ids=by_name)
@@ -158,7 +158,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(name, route, caller, sentenc
 
 # From end to end, in a copy ----------------------------------------------------------------------
 
-COPIED = ("events", "functions", "layers", "tests", "tools", "docs")
+COPIED = ("events", "functions", "layers", "template", "tests", "tools", "docs")
 FILES = ("template.yaml", "openapi.json", "CHANGELOG.md", "pyproject.toml", "samconfig.toml")
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from tools import new_parameter
 from tools.new_parameter import NewParameter, ParameterError, main
-from tools.template import ROOT, _Loader, load
+from tools.template import ROOT, Loader, load
 
 NUMBER = ("ExampleSessionLimit", "Sessions and tokens", "5", "The maximum of an administrator")
 TEXT = ("ExampleHours", "Mail", "", "When: in emails. Empty: not named")
@@ -27,7 +27,7 @@ def by_name(new):
 @pytest.mark.parametrize("new", PARAMETERS, ids=by_name)
 def test_the_template_gets_parameter_group_and_variable_and_loses_nothing(new):
     before = load()
-    after = yaml.load(new.edits()[TEMPLATE], Loader=_Loader)  # noqa: S506
+    after = yaml.load(new.edits()[TEMPLATE], Loader=Loader)  # noqa: S506
     parameter = after["Parameters"].pop(new.name)
     assert parameter["Description"] == new.description
     assert str(parameter["Default"]) == new.default

@@ -1,0 +1,411 @@
+"""Writes template.yaml from the files of template/: `python -m tools.assemble`.
+
+The files are CloudFormation and SAM. Sections of the same name are joined. Beyond that:
+
+* `Parameters` are grouped as in CloudFormation's console,
+* `Statements`, `Functions` and `Alarms` are short forms (template/shapes.yaml),
+* `!Every [Function, !Ref "*Role"]` is a list with an entry for each function (or `GradualFunction`,
+  or `Alarm`), `!Json` writes a value as JSON,
+* a section that begins with `x-` is only for anchors.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from typing import TYPE_CHECKING, Any, override
+
+import yaml
+
+from tools.operations import logical_id
+from tools.template import ROOT, Loader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+type Section = dict[str, Any]
+
+SOURCES = ROOT / "template"
+TARGET = ROOT / "template.yaml"
+AREAS = (
+    "parameters",
+    "rules",
+    "shared",
+    "shapes",
+    "grants",
+    "storage",
+    "api",
+    "edge",
+    "mail",
+    "sign_in",
+    "links",
+    "me",
+    "users",
+    "sessions",
+    "audit",
+    "exports",
+    "operations",
+    "monitoring",
+    "dashboard",
+    "outputs",
+)
+"""The files, in the order of their routes in openapi.json."""
+
+SHORT_FORMS = ("Shapes", "Statements", "Functions", "Alarms")
+SECTIONS = (
+    "AWSTemplateFormatVersion",
+    "Transform",
+    "Description",
+    "Metadata",
+    "Parameters",
+    "Mappings",
+    "Rules",
+    "Conditions",
+    "Globals",
+    "Resources",
+    "Outputs",
+)
+HEADER = """\
+# Generated from template/ by `make template`. Edit the files there.
+"""
+_LINE_CHARACTERS_MAX = 110
+
+
+class SourceError(Exception):
+    """A file of template/ is wrong. Has its name and what to change."""
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def read(area: str, text: str | None = None) -> Section:
+    """Read the file of an area. Raises SourceError."""
+    name = f"template/{area}.yaml"
+    loader = Loader(source(area).read_text(encoding="utf-8") if text is None else text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return {}
+        _refuse_repeated_names(node, name)
+        sections: Section = loader.construct_document(node)
+    except yaml.YAMLError as error:
+        raise SourceError(f"{name}: {error}") from error
+    for section in sections:
+        if section not in SECTIONS + SHORT_FORMS and not section.startswith("x-"):
+            raise SourceError(f"{name}: there is no section {section}")
+    return sections
+
+
+def _refuse_repeated_names(node: yaml.Node, file: str) -> None:
+    """YAML takes the last of two values with the same name."""
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise SourceError(f"{file}:{line}: {key.value} is there twice")
+            seen.add(key.value)
+            _refuse_repeated_names(value, file)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            _refuse_repeated_names(each, file)
+
+
+def source(area: str) -> Path:
+    """Return the path of an area's file."""
+    return SOURCES / f"{area}.yaml"
+
+
+def joined(changed: Mapping[str, str]) -> Section:
+    """Join the sections of all files. Raises SourceError.
+
+    changed  the text of files that are not written yet, by area
+    """
+    found: Section = {}
+    for area in AREAS:
+        for name, content in read(area, changed.get(area)).items():
+            if name.startswith("x-"):
+                continue
+            if not isinstance(content, dict):
+                found[name] = content
+                continue
+            section = found.setdefault(name, {})
+            if twice := sorted(section.keys() & content.keys()):
+                raise SourceError(f"template/{area}.yaml: {', '.join(twice)} is in {name} already")
+            section.update(content)
+    return found
+
+
+# Short forms -------------------------------------------------------------------------------------
+
+
+def assembled(changed: Mapping[str, str] | None = None) -> Section:
+    """Return the template. Raises SourceError."""
+    sections = joined(changed or {})
+    shapes, statements, functions, alarms = (sections.pop(name) for name in SHORT_FORMS)
+    sections["Metadata"] = {"AWS::CloudFormation::Interface": _groups(sections["Parameters"])}
+    sections["Parameters"] = {
+        name: parameter
+        for group in sections["Parameters"].values()
+        for name, parameter in group.items()
+    }
+    grants = {name: _statement(statement) for name, statement in statements.items()}
+    resources = sections["Resources"]
+    made: Section = {}
+    for name, function in functions.items():
+        made |= _function(name, function, shapes, grants)
+    for name, alarm in alarms.items():
+        made[name] = _alarm(alarm, shapes["Alarm"])
+    if twice := resources.keys() & made.keys():
+        raise SourceError(f"{', '.join(sorted(twice))} is in Resources and in a short form")
+    if unused := grants.keys() - _granted(functions) - set(shapes["Grants"]):
+        raise SourceError(f"template/grants.yaml: no function has {', '.join(sorted(unused))}")
+    every = {
+        "Function": sorted(logical_id(name) for name in functions),
+        "GradualFunction": [
+            logical_id(name) for name, each in functions.items() if each.get("Gradual")
+        ],
+        "Alarm": list(alarms),
+    }
+    sections["Resources"] = _filled_in(resources | made, every)
+    return {name: sections[name] for name in SECTIONS}
+
+
+def _groups(parameters: Section) -> Section:
+    """Return the groups of parameters for CloudFormation's console."""
+    return {
+        "ParameterGroups": [
+            {"Label": {"default": label}, "Parameters": list(group)}
+            for label, group in parameters.items()
+        ]
+    }
+
+
+def _statement(statement: Section) -> Section:
+    """Return a statement of IAM. `Keys` are the partition keys that it is limited to."""
+    given = {"Effect": "Allow", **statement}
+    if keys := given.pop("Keys", None):
+        # ForAllValues is also true for a request without keys, so Null refuses those.
+        given["Condition"] = {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+    return given
+
+
+def _function(name: str, short: Section, shapes: Section, grants: Section) -> Section:
+    """Return a function and its role."""
+    given = dict(short)
+    gradual = shapes["Gradual"] if given.pop("Gradual", False) else {}
+    variables = given.pop("Variables", {}) | gradual.get("Variables", {})
+    properties = {
+        "CodeUri": f"functions/{name}",
+        "Role": {"Fn::GetAtt": f"{logical_id(name)}Role.Arn"},
+        **{key: value for key, value in gradual.items() if key != "Variables"},
+        "Environment": {"Variables": {"OPERATION": name, **variables}},
+    }
+    statements = [
+        _grant(grant, grants, name) for grant in [*shapes["Grants"], *given.pop("Grants", [])]
+    ]
+    public = "PublicRoute" in given
+    events = given.pop("Events", {})
+    if route := given.pop("PublicRoute" if public else "Route", None):
+        events = {"Route": route, **events}
+    if events:
+        properties["Events"] = {key: _event(event, public) for key, event in events.items()}
+    properties |= given
+    document = {"Version": "2012-10-17", "Statement": statements}
+    policies = [{"PolicyName": "Grants", "PolicyDocument": document}]
+    return {
+        logical_id(name): {"Type": "AWS::Serverless::Function", "Properties": properties},
+        f"{logical_id(name)}Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {**shapes["Role"], "Policies": policies},
+        },
+    }
+
+
+def _grant(grant: Any, grants: Section, function: str) -> Any:
+    """Return the statement of a name, or of either name of an !If."""
+    if isinstance(grant, dict):
+        condition, *either = grant["Fn::If"]
+        return {"Fn::If": [condition, *(_grant(name, grants, function) for name in either)]}
+    if grant not in grants:
+        raise SourceError(f"{function}: no statement of template/grants.yaml is named {grant}")
+    return grants[grant]
+
+
+def _granted(functions: Section) -> set[str]:
+    found = set()
+    for function in functions.values():
+        for grant in function.get("Grants", []):
+            found |= set(grant["Fn::If"][1:]) if isinstance(grant, dict) else {grant}
+    return found
+
+
+def _event(event: Any, public: bool) -> Section:
+    """Return an event of SAM. A route and a rate are short for it."""
+    if isinstance(event, dict):
+        return event
+    if event.startswith("rate("):
+        return {"Type": "Schedule", "Properties": {"Schedule": event}}
+    method, path = event.split(" ")
+    route = {"ApiId": {"Ref": "Api"}, "Method": method, "Path": path}
+    if public:
+        route["Auth"] = {"Authorizer": "NONE"}
+    return {"Type": "HttpApi", "Properties": route}
+
+
+def _alarm(short: Section, shape: Section) -> Section:
+    """Return an alarm."""
+    given = _measured(short)
+    condition = {"Condition": given.pop("Condition")} if "Condition" in given else {}
+    if metrics := given.pop("Metrics", []):
+        given["Metrics"] = [
+            _metric(_measured(metric)) if "MetricName" in metric else metric for metric in metrics
+        ]
+    return {"Type": "AWS::CloudWatch::Alarm", **condition, "Properties": shape | given}
+
+
+def _metric(flat: Section) -> Section:
+    """Return a metric that only an expression of the alarm reads."""
+    metric = {name: flat.pop(name) for name in ("Namespace", "MetricName", "Dimensions")}
+    return {"Id": flat.pop("Id"), "ReturnData": False, "MetricStat": {"Metric": metric, **flat}}
+
+
+def _measured(short: Section) -> Section:
+    """Replace `Function`, `Queue` and `Operation` by the dimensions of a metric."""
+    given = dict(short)
+    if function := given.pop("Function", None):
+        given["Dimensions"] = [{"Name": "FunctionName", "Value": {"Ref": function}}]
+    if queue := given.pop("Queue", None):
+        value = {"Fn::GetAtt": f"{queue}.QueueName"}
+        given["Dimensions"] = [{"Name": "QueueName", "Value": value}]
+    if operation := given.pop("Operation", None):
+        service = {"Name": "service", "Value": "latchkey"}
+        given["Dimensions"] = [{"Name": "operation", "Value": operation}, service]
+    return given
+
+
+def _filled_in(value: Any, every: Mapping[str, list[str]]) -> Any:
+    """Replace `!Every` and `!Json`."""
+    match value:
+        case {"Fn::Every": [kind, *forms]}:
+            return [_named(form, name) for name in every[kind] for form in forms]
+        case {"Fn::Json": content}:
+            text = _json(_filled_in(content, every))
+            return {"Fn::Sub": text} if "${" in text else text
+        case dict():
+            return {name: _filled_in(each, every) for name, each in value.items()}
+        case list():
+            return [_filled_in(each, every) for each in value]
+    return value
+
+
+def _named(form: Any, name: str) -> Any:
+    """Write a name in place of `*`."""
+    if isinstance(form, dict):
+        return {key: _named(value, name) for key, value in form.items()}
+    return form.replace("*", name, 1)
+
+
+def _json(content: Section) -> str:
+    """Return JSON: an entry of a list of widgets on each line, or all on one line."""
+    if "widgets" not in content:
+        return json.dumps(content, separators=(",", ":"))
+    widgets = ",\n".join(f"  {json.dumps(widget)}" for widget in content["widgets"])
+    return f'{{"widgets": [\n{widgets}\n]}}\n'
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Writes functions in short form, and no anchors, which CloudFormation does not read."""
+
+    @override
+    def ignore_aliases(self, data: object) -> bool:
+        del data
+        return True
+
+
+def _represent_dict(dumper: yaml.CSafeDumper, data: Section) -> yaml.Node:
+    if len(data) == 1:
+        ((name, value),) = data.items()
+        if name.startswith("Fn::") or (name in {"Ref", "Condition"} and isinstance(value, str)):
+            node = dumper.represent_data(value)
+            node.tag = f"!{name.removeprefix('Fn::')}"
+            return node
+    return dumper.represent_mapping("tag:yaml.org,2002:map", data.items())
+
+
+def _represent_str(dumper: yaml.CSafeDumper, data: str) -> yaml.Node:
+    style = "|" if "\n" in data else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(dict, _represent_dict)
+_Dumper.add_representer(str, _represent_str)
+
+
+def as_yaml(template: Section) -> str:
+    """Write the template: a value that fits on one line is on one line."""
+    text = io.StringIO()
+    dumper = _Dumper(text, width=10_000, allow_unicode=True)
+    dumper.open()
+    node = dumper.represent_data(template)
+    for _, section in node.value:
+        _fold(section, 0, blocks=1)
+    dumper.serialize(node)
+    dumper.close()
+    return HEADER + text.getvalue()
+
+
+def _fold(node: yaml.Node, indent: int, blocks: int = 0) -> None:
+    """Choose the style of each collection. The outermost `blocks` levels get a line per entry."""
+    if not isinstance(node, yaml.CollectionNode):
+        return
+    node.flow_style = blocks == 0 and indent + _width(node) <= _LINE_CHARACTERS_MAX
+    if node.flow_style:
+        return
+    inner = max(blocks - 1, 0)
+    for entry in node.value:
+        name, value = entry if isinstance(entry, tuple) else (None, entry)
+        used = indent + 2 + (_width(name) + 2 if name else 0)
+        # A collection that does not fit behind its name starts below it, two characters further.
+        fits = not inner and used + _width(value) <= _LINE_CHARACTERS_MAX
+        _fold(value, used if fits else indent + 2, inner)
+
+
+def _width(node: yaml.Node) -> int:
+    """Return the characters of a node on one line; very many if it needs several."""
+    tag = len(node.tag) + 1 if node.tag.startswith("!") else 0
+    if isinstance(node, yaml.ScalarNode):
+        return _LINE_CHARACTERS_MAX if "\n" in node.value else tag + len(node.value) + 1
+    entries = (
+        sum(_width(part) for part in entry) + 2 if isinstance(entry, tuple) else _width(entry) + 2
+        for entry in node.value
+    )
+    return tag + sum(entries) + 2
+
+
+def main(arguments: list[str]) -> int:
+    """Write template.yaml; with --check say whether it is what the sources say."""
+    try:
+        text = as_yaml(assembled())
+    except SourceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if arguments == ["--check"]:
+        if TARGET.read_text(encoding="utf-8") != text:
+            print("template.yaml is not what template/ says: run make template", file=sys.stderr)
+            return 1
+        return 0
+    TARGET.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
