@@ -107,7 +107,7 @@ def test_the_page_has_a_label_and_so_an_input_for_the_field(language, field):
 
 
 def test_the_page_renders_every_label():
-    assert "Object.keys(words.fields)" in PAGE
+    assert "Object.keys(messages.fields)" in PAGE
     assert "texts.map(text)" in PAGE
     assert "LANGUAGES.map(" in PAGE
 

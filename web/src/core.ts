@@ -19,9 +19,9 @@ export interface DialogSpec {
   then?: () => void;
 }
 
-export interface Host {
+export interface SectionContext {
   readonly latchkey: Latchkey;
-  readonly words: Messages;
+  readonly messages: Messages;
   readonly format: Format;
   /** Render again. */
   changed(): void;
@@ -40,8 +40,8 @@ export interface Host {
 export interface Section {
   readonly name: string;
   readonly icon: TemplateResult;
-  title(words: Messages): string;
-  lead(words: Messages): string;
+  title(messages: Messages): string;
+  lead(messages: Messages): string;
   open(): void;
   close?(): void;
   /** Clear all data, because another person may sign in. */
@@ -53,17 +53,17 @@ export interface Section {
 export class Cancelled extends Error {}
 
 /** An error before a request, with a message for the person. */
-export class Told extends Error {}
+export class UserFacingError extends Error {}
 
 /** Fetched data: the value, the last error, and whether it is loading. */
-export class Loaded<T> {
+export class Resource<T> {
   data: T | undefined;
   error: unknown;
   busy = false;
   private turn = 0;
 
   constructor(
-    private readonly host: Host,
+    private readonly host: SectionContext,
     private readonly fetch: () => Promise<T>,
   ) {}
 
@@ -97,12 +97,12 @@ export class Loaded<T> {
   render(ghost: T, view: (data: T) => View): View {
     const failed = this.error !== undefined && !this.busy;
     if (this.data === undefined) {
-      return failed ? this.problem(this.host.words.errorLoad) : html`<div aria-busy="true" class="content">
-        <span class="visually-hidden">${this.host.words.loading}</span>
+      return failed ? this.problem(this.host.messages.errorLoad) : html`<div aria-busy="true" class="content">
+        <span class="visually-hidden">${this.host.messages.loading}</span>
         <div class="ghost content" aria-hidden="true" inert>${view(ghost)}</div>
       </div>`;
     }
-    return html`${failed ? this.problem(this.host.words.errorStale) : nothing}${view(this.data)}`;
+    return html`${failed ? this.problem(this.host.messages.errorStale) : nothing}${view(this.data)}`;
   }
 
   private problem(title: string): View {
@@ -111,12 +111,12 @@ export class Loaded<T> {
 }
 
 /** The translated message of an error, or the service's own. */
-export function describe({ words, format }: Host, error: unknown): string {
-  if (error instanceof Told) return error.message;
-  if (!(error instanceof LatchkeyError)) return words.error;
-  const ours = /^(GATEWAY_|TIMEOUT|UNEXPECTED)/.test(error.code) ? words.e_TEMPORARILY_UNAVAILABLE : error.message;
-  const again = error.code === "TOO_MANY_ATTEMPTS" && error.retryAfterSeconds ? words.tryAgain(format.inTime(error.retryAfterSeconds)) : null;
-  return again ?? lookUp(words, `e_${error.code}`) ?? ours;
+export function describe({ messages, format }: SectionContext, error: unknown): string {
+  if (error instanceof UserFacingError) return error.message;
+  if (!(error instanceof LatchkeyError)) return messages.error;
+  const ours = /^(GATEWAY_|TIMEOUT|UNEXPECTED)/.test(error.code) ? messages.e_TEMPORARILY_UNAVAILABLE : error.message;
+  const again = error.code === "TOO_MANY_ATTEMPTS" && error.retryAfterSeconds ? messages.tryAgain(format.inTime(error.retryAfterSeconds)) : null;
+  return again ?? lookUp(messages, `e_${error.code}`) ?? ours;
 }
 
 export function codeOf(error: unknown): string | null {
@@ -128,15 +128,15 @@ export function detail(error: unknown, field: string): string | undefined {
   return error instanceof LatchkeyError ? error.detail(field)?.message : undefined;
 }
 
-export function problem(host: Host, error: unknown, title?: string, retry?: () => void): View {
+export function problem(host: SectionContext, error: unknown, title?: string, retry?: () => void): View {
   const id = error instanceof LatchkeyError ? error.requestId : null;
   return html`<div class="notice bad" role="alert" part="error">
     <div>
-      <strong>${title ?? host.words.error}</strong>
+      <strong>${title ?? host.messages.error}</strong>
       <span class="small">${describe(host, error)}</span>
-      ${id ? html`<span class="small muted">${host.words.requestId} <span class="mono">${id}</span></span>` : nothing}
+      ${id ? html`<span class="small muted">${host.messages.requestId} <span class="mono">${id}</span></span>` : nothing}
     </div>
-    ${retry ? html`<button class="button" part="button" type="button" @click=${retry}>${host.words.retry}</button>` : nothing}
+    ${retry ? html`<button class="button" part="button" type="button" @click=${retry}>${host.messages.retry}</button>` : nothing}
   </div>`;
 }
 
@@ -175,21 +175,21 @@ export function field(name: string, label: string, value: string, options: Field
   </div>`;
 }
 
-export function secret(host: Host, name: string, label: string, autocomplete: string, options: FieldOptions = {}): TemplateResult {
+export function secret(host: SectionContext, name: string, label: string, autocomplete: string, options: FieldOptions = {}): TemplateResult {
   const about = options.problem || options.hint ? `${name}-about` : nothing;
   const toggle = (event: Event) => {
     const pressed = event.currentTarget as HTMLButtonElement;
     const input = pressed.previousElementSibling as HTMLInputElement;
     const shown = input.type === "text";
     input.type = shown ? "password" : "text";
-    pressed.textContent = shown ? host.words.show : host.words.hide;
+    pressed.textContent = shown ? host.messages.show : host.messages.hide;
   };
   return html`<div class="field">
     <label for=${name}>${label}</label>
     <div class="secret">
       <input id=${name} name=${name} type="password" autocomplete=${autocomplete as "current-password"} required part="input"
         aria-invalid=${options.problem ? "true" : "false"} aria-describedby=${about} />
-      <button type="button" class="button quiet" aria-controls=${name} @click=${toggle}>${host.words.show}</button>
+      <button type="button" class="button quiet" aria-controls=${name} @click=${toggle}>${host.messages.show}</button>
     </div>
     ${options.problem ? html`<span class="problem" id="${name}-about">${options.problem}</span>`
       : options.hint ? html`<span class="small muted" id="${name}-about">${options.hint}</span>` : nothing}

@@ -224,7 +224,7 @@ const OTHERS = {
 export type Language = "en" | keyof typeof OTHERS;
 
 /** The texts of a language; a promise while they are loaded. */
-export function wordsIn(language: Language): Messages | Promise<Messages> {
+export function messagesIn(language: Language): Messages | Promise<Messages> {
   return language === "en" ? en : OTHERS[language]();
 }
 

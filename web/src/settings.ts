@@ -1,8 +1,8 @@
 import { LitElement } from "lit";
 import { LatchkeyError, createLatchkey, type Latchkey, type SignedOutReason } from "latchkey";
-import { Cancelled, button, codeOf, describe, html, nothing, secret, submitted, type DialogSpec, type Host, type Section, type View } from "./core.js";
+import { Cancelled, button, codeOf, describe, html, nothing, secret, submitted, type DialogSpec, type SectionContext, type Section, type View } from "./core.js";
 import { Format } from "./format.js";
-import { lookUp, pickLanguage, wordsIn, type Language, type Messages } from "./messages.js";
+import { lookUp, pickLanguage, messagesIn, type Language, type Messages } from "./messages.js";
 import { Activity } from "./sections/activity.js";
 import { Data } from "./sections/data.js";
 import { Devices } from "./sections/devices.js";
@@ -26,7 +26,7 @@ interface OpenDialog {
  * @fires latchkey-sign-in - the person wants to sign in again
  * @fires latchkey-section - `detail.section` is shown now
  */
-export class LatchkeySettings extends LitElement implements Host {
+export class LatchkeySettings extends LitElement implements SectionContext {
   static override styles = styles;
   static override properties = {
     latchkey: { attribute: false },
@@ -40,7 +40,7 @@ export class LatchkeySettings extends LitElement implements Host {
   declare section: string;
   declare lang: string;
 
-  words!: Messages;
+  messages!: Messages;
   format!: Format;
   private readonly sections: Section[];
   private shown: Section | undefined;
@@ -48,8 +48,8 @@ export class LatchkeySettings extends LitElement implements Host {
   private spoken = "";
   private over: SignedOutReason | null = null;
   private purgeAt: string | null = null;
-  private wanted: Language = "en";
-  private wantedFocus: string | null = null;
+  private requested: Language = "en";
+  private pendingFocus: string | null = null;
   private heard: Latchkey | undefined;
   private unsubscribe: (() => void) | undefined;
   private person: string | undefined;
@@ -105,21 +105,21 @@ export class LatchkeySettings extends LitElement implements Host {
 
   private language(): void {
     const wishes = this.lang ? [this.lang] : [document.documentElement.lang, ...navigator.languages].filter(Boolean);
-    const language = (this.wanted = pickLanguage(wishes));
-    const words = wordsIn(language);
-    if ("then" in words) words.then((loaded) => this.read(language, loaded), () => this.read("en", wordsIn("en") as Messages));
-    else this.read(language, words);
+    const language = (this.requested = pickLanguage(wishes));
+    const messages = messagesIn(language);
+    if ("then" in messages) messages.then((loaded) => this.read(language, loaded), () => this.read("en", messagesIn("en") as Messages));
+    else this.read(language, messages);
   }
 
-  private read(language: Language, words: Messages): void {
-    if (this.words && language !== this.wanted) return; // another one was asked for meanwhile
-    this.words = words;
+  private read(language: Language, messages: Messages): void {
+    if (this.messages && language !== this.requested) return; // the language has changed meanwhile
+    this.messages = messages;
     // The reader's region decides on dates: "en" on the page is "en-GB" to somebody in Leeds.
     this.format = new Format([...navigator.languages, language].find((wish) => wish.split("-")[0] === language)!);
     this.changed();
   }
 
-  // --- Host ---
+  // --- SectionContext ---
 
   changed(): void {
     this.requestUpdate();
@@ -146,13 +146,13 @@ export class LatchkeySettings extends LitElement implements Host {
     } catch (error) {
       if (codeOf(error) !== "REAUTHENTICATION_REQUIRED") throw error;
     }
-    const { words } = this;
+    const { messages } = this;
     await new Promise<void>((done, fail) => {
       this.openDialog({
-        title: words.stepUpTitle,
-        confirm: words.stepUpConfirm,
-        content: () => html`<p class="muted">${words.stepUpText}</p>
-          ${secret(this, "step_up_password", words.password, "current-password")}`,
+        title: messages.stepUpTitle,
+        confirm: messages.stepUpConfirm,
+        content: () => html`<p class="muted">${messages.stepUpText}</p>
+          ${secret(this, "step_up_password", messages.password, "current-password")}`,
         submit: async (form) => {
           await this.latchkey.reauthenticate(String(form.get("step_up_password")));
           done();
@@ -185,7 +185,7 @@ export class LatchkeySettings extends LitElement implements Host {
   }
 
   focusOn(selector: string): void {
-    this.wantedFocus = selector;
+    this.pendingFocus = selector;
     this.changed();
   }
 
@@ -201,12 +201,12 @@ export class LatchkeySettings extends LitElement implements Host {
   protected override willUpdate(changes: Map<string, unknown>): void {
     if (changes.has("lang")) this.language();
     this.listen();
-    if (!this.latchkey || this.over || !this.words) return;
-    const wanted = this.sections.find((section) => section.name === this.section) ?? this.sections[0];
-    if (wanted === this.shown) return;
+    if (!this.latchkey || this.over || !this.messages) return;
+    const next = this.sections.find((section) => section.name === this.section) ?? this.sections[0];
+    if (next === this.shown) return;
     this.shown?.close?.();
-    this.shown = wanted;
-    wanted?.open();
+    this.shown = next;
+    next?.open();
     void this.updateComplete.then(() => {
       // On a phone the sections are a strip that is wider than the screen.
       const chosen = this.renderRoot.querySelector<HTMLElement>("nav [aria-current]");
@@ -217,28 +217,28 @@ export class LatchkeySettings extends LitElement implements Host {
 
   protected override updated(): void {
     for (const dialog of this.renderRoot.querySelectorAll("dialog")) if (!dialog.open) dialog.showModal();
-    if (this.wantedFocus) {
-      const found = this.renderRoot.querySelector<HTMLElement>(this.wantedFocus);
-      this.wantedFocus = null;
+    if (this.pendingFocus) {
+      const found = this.renderRoot.querySelector<HTMLElement>(this.pendingFocus);
+      this.pendingFocus = null;
       found?.focus();
     }
   }
 
   protected override render(): View {
-    const { words } = this;
-    if (!words) return nothing;
+    const { messages } = this;
+    if (!messages) return nothing;
     if (this.over) return this.farewell(this.over);
     if (!this.shown) return nothing;
-    const lead = this.shown.lead(words);
+    const lead = this.shown.lead(messages);
     return html`
       <div class="frame" part="frame">
-        <nav aria-label=${words.nav} part="nav">
+        <nav aria-label=${messages.nav} part="nav">
           <ul>${this.sections.map((section) => html`<li><button type="button" data-section=${section.name} aria-current=${section === this.shown ? "page" : nothing}
-            @click=${() => this.go(section)}>${section.icon}${section.title(words)}</button></li>`)}</ul>
+            @click=${() => this.go(section)}>${section.icon}${section.title(messages)}</button></li>`)}</ul>
         </nav>
         <div class="content" part="content">
           <header class="heading">
-            <h2 id="title" tabindex="-1">${this.shown.title(words)}</h2>
+            <h2 id="title" tabindex="-1">${this.shown.title(messages)}</h2>
             ${lead ? html`<p class="muted">${lead}</p>` : nothing}
           </header>
           ${this.shown.render()}
@@ -255,7 +255,7 @@ export class LatchkeySettings extends LitElement implements Host {
   }
 
   private dialog(dialog: OpenDialog): View {
-    const { words } = this;
+    const { messages } = this;
     const { spec } = dialog;
     return html`<dialog part="dialog" aria-labelledby="dialog-title-${this.dialogs.indexOf(dialog)}"
       @cancel=${(event: Event) => { event.preventDefault(); this.dismiss(dialog, event); }}>
@@ -266,7 +266,7 @@ export class LatchkeySettings extends LitElement implements Host {
           ${dialog.error instanceof LatchkeyError && dialog.error.requestId && dialog.error.status >= 500
             ? html`<span class="mono">${dialog.error.requestId}</span>` : nothing}</p>`}
         <div class="row end">
-          ${button(words.cancel, (event) => this.dismiss(dialog, event))}
+          ${button(messages.cancel, (event) => this.dismiss(dialog, event))}
           <button class="button ${spec.danger ? "danger solid" : "primary"}" part="button" aria-disabled=${dialog.busy}>${spec.confirm}</button>
         </div>
       </form>
@@ -310,13 +310,13 @@ export class LatchkeySettings extends LitElement implements Host {
   }
 
   private farewell(reason: SignedOutReason): View {
-    const { words, purgeAt } = this;
-    const title = purgeAt ? words.deletedTitle : words.endedTitle;
-    const text = purgeAt ? words.deletedText(this.format.date(purgeAt)) : lookUp(words, `ended_${reason}`) ?? words.ended_REFRESH_TOKEN_INVALID;
+    const { messages, purgeAt } = this;
+    const title = purgeAt ? messages.deletedTitle : messages.endedTitle;
+    const text = purgeAt ? messages.deletedText(this.format.date(purgeAt)) : lookUp(messages, `ended_${reason}`) ?? messages.ended_REFRESH_TOKEN_INVALID;
     return html`<section class="card ended" part="card signed-out">
       <h2 id="over" tabindex="-1">${title}</h2>
       <p class="muted" role="status">${text}</p>
-      ${purgeAt ? nothing : button(words.signInAgain, () => this.dispatchEvent(
+      ${purgeAt ? nothing : button(messages.signInAgain, () => this.dispatchEvent(
         new CustomEvent("latchkey-sign-in", { bubbles: true, composed: true })), { kind: "primary" })}
     </section>`;
   }
@@ -330,7 +330,7 @@ declare global {
   }
 }
 
-export { LatchkeyError, createLatchkey, pickLanguage, wordsIn };
+export { LatchkeyError, createLatchkey, pickLanguage, messagesIn };
 export type { Latchkey };
 // For the page beside it, which so loads nothing twice.
 export { LitElement, html, nothing };

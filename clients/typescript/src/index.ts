@@ -4,6 +4,6 @@ export { isTemporary, LatchkeyError } from "./errors.js";
 export type { ClientErrorCode, LatchkeyErrorCode, RateLimit, SignedOutReason } from "./errors.js";
 export { answerOf } from "./answers.js";
 export type { Answer } from "./answers.js";
-export { memoryTokenStore } from "./keeper.js";
-export type { SignedIn, TokenStore } from "./keeper.js";
+export { memoryTokenStore } from "./token-manager.js";
+export type { SignedIn, TokenStore } from "./token-manager.js";
 export type * from "./generated/types.gen.js";

@@ -4,7 +4,7 @@ import { endsSession, errorOf, isTemporary, LatchkeyError, type SignedOutReason 
 import { type Client, createClient } from "./generated/client/index.js";
 import * as operations from "./generated/sdk.gen.js";
 import type { AccountView, ExportView, LoginBody, RegisterBody, SessionView } from "./generated/types.gen.js";
-import { Keeper, memoryTokenStore, type SignedIn, type TokenStore, type Tokens } from "./keeper.js";
+import { TokenManager, memoryTokenStore, type SignedIn, type TokenStore, type Tokens } from "./token-manager.js";
 import { browserPlatform, type Platform } from "./tabs.js";
 
 export interface ReauthenticationRequest {
@@ -132,7 +132,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
     return request;
   });
 
-  const keeper = new Keeper({
+  const tokenManager = new TokenManager({
     name: `latchkey:${options.baseUrl ?? ""}`,
     platform,
     store: cookie ? null : (options.tokenStore ?? memoryTokenStore()),
@@ -174,7 +174,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
 
   async function dispatch(request: Request): Promise<Response> {
     if (!needsToken.has(request)) return patiently(request);
-    let access = await abortable(keeper.usable(), request.signal);
+    let access = await abortable(tokenManager.usable(), request.signal);
     const { accountId } = access;
     let refreshed = false;
     let steppedUp = false;
@@ -187,12 +187,12 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
         if (!(error instanceof LatchkeyError)) throw error;
         if (error.status === 401 && STALE.has(error.code) && !refreshed) {
           refreshed = true;
-          access = await abortable(keeper.refresh(access), request.signal);
+          access = await abortable(tokenManager.refresh(access), request.signal);
         } else if (error.code === "REAUTHENTICATION_REQUIRED" && options.onReauthenticationRequired && !steppedUp) {
           steppedUp = true;
           access = await abortable(stepUp(access, error), request.signal);
         } else {
-          if (endsSession(error)) await keeper.end(error.code as SignedOutReason, access.sessionId);
+          if (endsSession(error)) await tokenManager.end(error.code as SignedOutReason, access.sessionId);
           throw error;
         }
         // Never repeat a request for another person.
@@ -207,14 +207,14 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
 
   function stepUp(stale: Access, refusal: LatchkeyError): Promise<Access> {
     steppingUp ??= (async () => {
-      const usable = await keeper.usable();
+      const usable = await tokenManager.usable();
       if (usable.authTime > stale.authTime) return usable;
       let error: LatchkeyError | null = null;
       for (let attempt = 1; ; attempt += 1) {
         const password = await options.onReauthenticationRequired!({ attempt, error });
         if (password === null) throw refusal;
         try {
-          return keeper.stepUp(await call(operations.reauthenticate, { body: { password } }));
+          return tokenManager.stepUp(await call(operations.reauthenticate, { body: { password } }));
         } catch (cause) {
           if (!(cause instanceof LatchkeyError) || cause.code !== "INVALID_CREDENTIALS") throw cause;
           error = cause;
@@ -236,7 +236,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   const transport = { token_transport: cookie ? ("cookie" as const) : ("body" as const) };
 
   async function enter(operation: (options: any) => Promise<unknown>, body: object): Promise<any> {
-    const entered = await keeper.enter<Tokens & Entered>(() => call(operation, { body: { ...body, ...transport } }));
+    const entered = await tokenManager.enter<Tokens & Entered>(() => call(operation, { body: { ...body, ...transport } }));
     return entered && { session: entered.session, user: entered.user };
   }
 
@@ -246,32 +246,32 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
 
   /** Operations that may end the current session. */
   async function ending<T>(work: Promise<T>, ends: boolean, reason: SignedOutReason = "SIGNED_OUT"): Promise<T> {
-    const sessionId = keeper.current?.sessionId ?? null;
+    const sessionId = tokenManager.current?.sessionId ?? null;
     const data = await work;
-    if (ends) await keeper.end(reason, sessionId ?? keeper.current?.sessionId ?? null);
+    if (ends) await tokenManager.end(reason, sessionId ?? tokenManager.current?.sessionId ?? null);
     return data;
   }
 
   const own: Omit<Latchkey, keyof LatchkeyOperations> & Partial<LatchkeyOperations> = {
     client,
     get signedIn() {
-      return keeper.current;
+      return tokenManager.current;
     },
     get signedOut() {
-      return keeper.signedOut;
+      return tokenManager.signedOut;
     },
-    subscribe: (listener) => keeper.subscribe(listener),
-    close: () => keeper.close(),
+    subscribe: (listener) => tokenManager.subscribe(listener),
+    close: () => tokenManager.close(),
 
     async resume() {
-      if (keeper.current) return keeper.current;
-      keeper.reset();
+      if (tokenManager.current) return tokenManager.current;
+      tokenManager.reset();
       try {
-        await keeper.usable();
+        await tokenManager.usable();
       } catch (error) {
         if (!(error instanceof LatchkeyError && error.code === "NOT_SIGNED_IN")) throw error;
       }
-      return keeper.current;
+      return tokenManager.current;
     },
     login: (body) => enter(operations.login, body),
     register: (body) => enter(operations.register, body),
@@ -282,22 +282,22 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
         if (!(error instanceof LatchkeyError)) throw error;
         if (error.code !== "NOT_SIGNED_IN" && !endsSession(error)) throw error;
       }
-      await keeper.end("SIGNED_OUT", keeper.current?.sessionId ?? null);
+      await tokenManager.end("SIGNED_OUT", tokenManager.current?.sessionId ?? null);
     },
     async reauthenticate(password) {
-      keeper.stepUp(await call(operations.reauthenticate, { body: { password } }));
+      tokenManager.stepUp(await call(operations.reauthenticate, { body: { password } }));
     },
     async refresh() {
-      await keeper.refresh(await keeper.usable());
+      await tokenManager.refresh(await tokenManager.usable());
     },
     async accessToken() {
-      return (await keeper.usable()).token;
+      return (await tokenManager.usable()).token;
     },
 
     deleteMe: (given) => ending(bound.deleteMe(given), true, "ACCOUNT_DELETED"),
     revokeAllSessions: (given) => ending(bound.revokeAllSessions(given), true),
     revokeSessions: (given) => ending(bound.revokeSessions(given), given?.query?.scope === "all"),
-    revokeSession: (given) => ending(bound.revokeSession(given), given.path.session_id === keeper.current?.sessionId),
+    revokeSession: (given) => ending(bound.revokeSession(given), given.path.session_id === tokenManager.current?.sessionId),
 
     async uploadAvatar(picture, { ifMatch, signal } = {}) {
       const given = signal ? { signal } : {};

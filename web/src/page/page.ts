@@ -1,7 +1,7 @@
 /** The page around the element: sign-in, registration, and targets of emailed links. */
 
 import type { ReportedSessionView } from "latchkey";
-import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage, wordsIn } from "../settings.js";
+import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage, messagesIn } from "../settings.js";
 import { WORDS, type Words } from "./words.js";
 
 type Field = "email" | "login" | "password" | "new_password" | "full_name" | "code";
@@ -71,7 +71,7 @@ class Page extends LitElement {
     super.connectedCallback();
     document.documentElement.lang = this.language;
     // On their way while the service says who is here; the element sees to it if they don't come.
-    Promise.resolve(wordsIn(this.language)).catch(() => {});
+    Promise.resolve(messagesIn(this.language)).catch(() => {});
     this.token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
     // The token is a credential, so it is removed from the address bar and the history.
     if (this.token) history.replaceState(null, "", location.pathname);

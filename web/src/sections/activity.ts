@@ -1,5 +1,5 @@
 import type { ActivityListView, ActivityView } from "latchkey";
-import { Loaded, button, html, nothing, problem, type Host, type Section, type View } from "../core.js";
+import { Resource, button, html, nothing, problem, type SectionContext, type Section, type View } from "../core.js";
 import { clock } from "../icons.js";
 import type { Messages } from "../messages.js";
 
@@ -8,16 +8,16 @@ const GHOST = { at: new Date(0).toISOString(), description: "Signed in on Chrome
 export class Activity implements Section {
   readonly name = "activity";
   readonly icon = clock;
-  private readonly list: Loaded<ActivityListView>;
+  private readonly list: Resource<ActivityListView>;
   private failure: unknown;
   private busy = false;
 
-  constructor(private readonly host: Host) {
-    this.list = new Loaded(host, () => this.page());
+  constructor(private readonly host: SectionContext) {
+    this.list = new Resource(host, () => this.page());
   }
 
-  title = (words: Messages) => words.activity;
-  lead = (words: Messages) => words.activityLead;
+  title = (messages: Messages) => messages.activity;
+  lead = (messages: Messages) => messages.activityLead;
 
   open(): void {
     void this.list.load();
@@ -29,29 +29,29 @@ export class Activity implements Section {
   }
 
   render(): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     return this.list.render(
       { activity: Array<ActivityView>(4).fill(GHOST), next_cursor: null },
       ({ activity, next_cursor: next }) => html`
         ${activity.length === 0
-          ? html`<p class="notice muted">${words.noActivity}</p>`
-          : html`<section class="card flush" aria-label=${words.activity} part="card">
+          ? html`<p class="notice muted">${messages.noActivity}</p>`
+          : html`<section class="card flush" aria-label=${messages.activity} part="card">
               <ul class="list">${activity.map((entry) => this.entry(entry))}</ul>
             </section>`}
         ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
-        ${next ? html`<div class="row">${button(this.busy ? words.loading : words.more, () => void this.more())}</div>` : nothing}
+        ${next ? html`<div class="row">${button(this.busy ? messages.loading : messages.more, () => void this.more())}</div>` : nothing}
       `,
     );
   }
 
   private entry(entry: ActivityView): View {
-    const { words, format } = this.host;
+    const { messages, format } = this.host;
     // The sentence often names the device.
     const about = [entry.device_name, entry.ip_address].filter((fact) => fact && !entry.description.includes(fact));
     const refused = entry.outcome !== "OK"; // else the code of an error
     return html`<li>
       <div>
-        <div class="row"><span>${entry.description}</span>${refused ? html`<span class="badge bad">${words.refused}</span>` : nothing}</div>
+        <div class="row"><span>${entry.description}</span>${refused ? html`<span class="badge bad">${messages.refused}</span>` : nothing}</div>
         <div class="small muted meta">
           <span><time datetime=${entry.at} title=${format.exact(entry.at)}>${format.ago(entry.at)}</time></span>
           ${about.map((fact) => html`<span>${fact}</span>`)}

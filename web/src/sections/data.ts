@@ -1,5 +1,5 @@
 import type { AccountView, ExportView } from "latchkey";
-import { Cancelled, LatchkeyError, Loaded, button, codeOf, field, html, nothing, problem, type Host, type Section, type View } from "../core.js";
+import { Cancelled, LatchkeyError, Resource, button, codeOf, field, html, nothing, problem, type SectionContext, type Section, type View } from "../core.js";
 import { archive } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
 
@@ -9,20 +9,20 @@ const LOOK_AGAIN_MS = 2500;
 export class Data implements Section {
   readonly name = "data";
   readonly icon = archive;
-  private readonly exports: Loaded<ExportView[]>;
+  private readonly exports: Resource<ExportView[]>;
   private failure: unknown;
   private busy = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private shown = false;
 
   constructor(
-    private readonly host: Host,
+    private readonly host: SectionContext,
     private readonly account: () => Promise<AccountView>,
   ) {
-    this.exports = new Loaded(host, async () => (await host.latchkey.listExports()).exports);
+    this.exports = new Resource(host, async () => (await host.latchkey.listExports()).exports);
   }
 
-  title = (words: Messages) => words.data;
+  title = (messages: Messages) => messages.data;
   lead = (_words: Messages) => "";
 
   open(): void {
@@ -42,29 +42,29 @@ export class Data implements Section {
   }
 
   render(): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     return html`
       ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
       <section class="card" aria-labelledby="export-title" part="card">
-        <header><h3 id="export-title" tabindex="-1">${words.exportTitle}</h3><p class="muted">${words.exportLead}</p></header>
+        <header><h3 id="export-title" tabindex="-1">${messages.exportTitle}</h3><p class="muted">${messages.exportLead}</p></header>
         ${this.exports.render([], (exports) => this.export_(exports[0]))}
       </section>
       <section class="card danger" aria-labelledby="delete-title" part="card">
-        <header><h3 id="delete-title">${words.deleteTitle}</h3><p class="muted">${words.deleteLead}</p></header>
-        <div class="row">${button(words.deleteOpen, () => void this.askDelete(), { kind: "danger" })}</div>
+        <header><h3 id="delete-title">${messages.deleteTitle}</h3><p class="muted">${messages.deleteLead}</p></header>
+        <div class="row">${button(messages.deleteOpen, () => void this.askDelete(), { kind: "danger" })}</div>
       </section>
     `;
   }
 
   private export_(latest: ExportView | undefined): View {
-    const { words, format } = this.host;
+    const { messages, format } = this.host;
     const request = (text: string, kind = "primary") =>
       html`<div class="row">${button(text, () => void this.request(), { kind })}</div>`;
     switch (latest?.status) {
       case "queued":
       case "running": {
-        const step = lookUp(words, `step_${latest.step}`) ?? latest.step;
-        const text = latest.status === "queued" ? words.exportQueued : words.exportRunning(step);
+        const step = lookUp(messages, `step_${latest.step}`) ?? latest.step;
+        const text = latest.status === "queued" ? messages.exportQueued : messages.exportRunning(step);
         return html`<div class="field" role="status">
           <div class="row apart"><span id="export-step">${text}</span><span class="muted small">${latest.progress} %</span></div>
           <progress max="100" .value=${latest.progress} aria-labelledby="export-step"></progress>
@@ -72,21 +72,21 @@ export class Data implements Section {
       }
       case "ready":
         return html`<div class="notice">
-            <div><strong>${words.exportReady}</strong><span class="small muted">${words.exportReadyLine(
+            <div><strong>${messages.exportReady}</strong><span class="small muted">${messages.exportReadyLine(
               format.size(latest.size_bytes ?? 0),
               format.exact(latest.expires_at ?? latest.created_at),
             )}</span></div>
-            ${button(words.download, () => void this.download(latest.id), { kind: "primary" })}
+            ${button(messages.download, () => void this.download(latest.id), { kind: "primary" })}
           </div>
-          <details class="small muted"><summary>${words.checksum}</summary><span class="mono">${latest.sha256}</span></details>
-          ${request(words.exportAgain, "")}`;
+          <details class="small muted"><summary>${messages.checksum}</summary><span class="mono">${latest.sha256}</span></details>
+          ${request(messages.exportAgain, "")}`;
       case "failed":
-        return html`<div class="notice bad"><div><strong>${words.exportFailed}</strong>
-          <span class="small">${lookUp(words, `failed_${latest.failure?.code}`) ?? latest.failure?.message}</span></div></div>${request(words.exportAgain)}`;
+        return html`<div class="notice bad"><div><strong>${messages.exportFailed}</strong>
+          <span class="small">${lookUp(messages, `failed_${latest.failure?.code}`) ?? latest.failure?.message}</span></div></div>${request(messages.exportAgain)}`;
       case "expired":
-        return html`<p class="muted">${words.exportExpired}</p>${request(words.exportAgain)}`;
+        return html`<p class="muted">${messages.exportExpired}</p>${request(messages.exportAgain)}`;
       default:
-        return request(words.exportRequest);
+        return request(messages.exportRequest);
     }
   }
 
@@ -96,7 +96,7 @@ export class Data implements Section {
     const before = this.exports.data?.[0]?.status;
     await this.exports.load();
     const status = this.exports.data?.[0]?.status;
-    if (before === "running" && status === "ready") this.host.announce(this.host.words.exportReady);
+    if (before === "running" && status === "ready") this.host.announce(this.host.messages.exportReady);
     if (this.shown && (status === "queued" || status === "running")) {
       this.timer = setTimeout(() => void this.watch(), LOOK_AGAIN_MS);
     }
@@ -121,7 +121,7 @@ export class Data implements Section {
       try {
         const started = await this.host.recently(() => this.host.latchkey.requestExport());
         this.exports.data = [started, ...(this.exports.data ?? [])];
-        this.host.announce(this.host.words.exportQueued);
+        this.host.announce(this.host.messages.exportQueued);
       } catch (error) {
         // Started in another window: watch that one.
         if (codeOf(error) !== "EXPORT_ALREADY_RUNNING") throw error;
@@ -145,26 +145,26 @@ export class Data implements Section {
   private async askDelete(): Promise<void> {
     await this.attempt(async () => {
       const { email } = await this.account();
-      const { words } = this.host;
+      const { messages } = this.host;
       let typed = "";
       let wrong = false;
       this.host.openDialog({
-        title: words.deleteDialog,
-        confirm: words.deleteConfirm,
+        title: messages.deleteDialog,
+        confirm: messages.deleteConfirm,
         danger: true,
         content: () => html`
           ${this.exports.data?.some((found) => found.status === "ready")
             ? nothing
-            : html`<p class="notice small"><span>${words.deleteExport}</span>
-                <button class="button" value="cancel" formnovalidate type="submit">${words.deleteExportLink}</button></p>`}
+            : html`<p class="notice small"><span>${messages.deleteExport}</span>
+                <button class="button" value="cancel" formnovalidate type="submit">${messages.deleteExportLink}</button></p>`}
           <ol class="steps">
-            <li><strong>${words.deleteNow}</strong><span class="small muted">${words.deleteNowText}</span></li>
-            <li><strong>${words.deleteLater}</strong><span class="small muted">${words.deleteLaterText}</span></li>
+            <li><strong>${messages.deleteNow}</strong><span class="small muted">${messages.deleteNowText}</span></li>
+            <li><strong>${messages.deleteLater}</strong><span class="small muted">${messages.deleteLaterText}</span></li>
           </ol>
-          <p class="small muted">${words.deleteUntil}</p>
-          ${field("confirm_email", words.deleteType(email), typed, {
+          <p class="small muted">${messages.deleteUntil}</p>
+          ${field("confirm_email", messages.deleteType(email), typed, {
             required: true,
-            problem: wrong ? words.deleteType(email) : undefined,
+            problem: wrong ? messages.deleteType(email) : undefined,
             input: (value) => (typed = value),
           })}
         `,

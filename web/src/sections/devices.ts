@@ -1,5 +1,5 @@
 import type { SessionView as Device } from "latchkey";
-import { Cancelled, Loaded, button, codeOf, field, html, nothing, problem, type Host, type Section, type View } from "../core.js";
+import { Cancelled, Resource, button, codeOf, field, html, nothing, problem, type SectionContext, type Section, type View } from "../core.js";
 import { deviceIcon, screens } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
 
@@ -8,17 +8,17 @@ const GHOST = { id: "", device_name: "Chrome on Windows", device_info: {}, last_
 export class Devices implements Section {
   readonly name = "devices";
   readonly icon = screens;
-  private readonly list: Loaded<Device[]>;
+  private readonly list: Resource<Device[]>;
   private readonly open_ = new Set<string>();
   private failure: unknown;
   private clock: ReturnType<typeof setInterval> | undefined;
 
-  constructor(private readonly host: Host) {
-    this.list = new Loaded(host, async () => (await host.latchkey.listSessions()).sessions);
+  constructor(private readonly host: SectionContext) {
+    this.list = new Resource(host, async () => (await host.latchkey.listSessions()).sessions);
   }
 
-  title = (words: Messages) => words.devices;
-  lead = (words: Messages) => words.devicesLead;
+  title = (messages: Messages) => messages.devices;
+  lead = (messages: Messages) => messages.devicesLead;
 
   open(): void {
     void this.list.load();
@@ -39,7 +39,7 @@ export class Devices implements Section {
   }
 
   render(): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     return html`
       ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
       ${this.list.render(
@@ -48,20 +48,20 @@ export class Devices implements Section {
           const others = devices.filter((device) => !device.is_current);
           const here = devices.filter((device) => device.is_current);
           return html`
-            <section class="card flush" aria-label=${words.thisDevice} part="card">
+            <section class="card flush" aria-label=${messages.thisDevice} part="card">
               <ul class="list">${here.map((device) => this.device(device))}</ul>
             </section>
             ${others.length === 0
-              ? html`<p class="notice muted" id="only-this" tabindex="-1">${words.onlyThis}</p>`
+              ? html`<p class="notice muted" id="only-this" tabindex="-1">${messages.onlyThis}</p>`
               : html`
                   <div class="row apart">
-                    <h3 id="others" tabindex="-1">${words.otherDevices}</h3>
-                    ${button(words.signOutOthers(others.length), () => this.askAll(others), { kind: "danger" })}
+                    <h3 id="others" tabindex="-1">${messages.otherDevices}</h3>
+                    ${button(messages.signOutOthers(others.length), () => this.askAll(others), { kind: "danger" })}
                   </div>
                   <section class="card flush" aria-labelledby="others" part="card">
                     <ul class="list">${others.map((device) => this.device(device))}</ul>
                   </section>
-                  <p class="small muted">${words.notRecognised}</p>
+                  <p class="small muted">${messages.notRecognised}</p>
                 `}
           `;
         },
@@ -70,7 +70,7 @@ export class Devices implements Section {
   }
 
   private device(device: Device): View {
-    const { words, format } = this.host;
+    const { messages, format } = this.host;
     const open = this.open_.has(device.id);
     const now = device.is_current || format.isNow(device.last_activity);
     const facts = `facts-${device.id}`;
@@ -79,32 +79,32 @@ export class Devices implements Section {
         <span class="glyph">${deviceIcon(device.device_info.device_type)}</span>
         <div class="name">
           <span>${device.device_name}</span>
-          ${device.is_current ? html`<span class="badge">${words.thisDevice}</span>` : nothing}
+          ${device.is_current ? html`<span class="badge">${messages.thisDevice}</span>` : nothing}
         </div>
         <div class="small muted meta"><span>${now ? html`<span class="dot"></span>` : nothing}<time datetime=${device.last_activity}
-            title=${format.exact(device.last_activity)}>${now ? words.activeNow : words.active(format.ago(device.last_activity))}</time></span>
-          <span>${device.location ? format.place(device.location) : words.unknownPlace}</span>
+            title=${format.exact(device.last_activity)}>${now ? messages.activeNow : messages.active(format.ago(device.last_activity))}</time></span>
+          <span>${device.location ? format.place(device.location) : messages.unknownPlace}</span>
         </div>
         <div class="actions">
-          ${button(words.details, () => this.toggle(device), {
+          ${button(messages.details, () => this.toggle(device), {
             kind: "quiet",
-            label: words.detailsOf(device.device_name),
+            label: messages.detailsOf(device.device_name),
             expanded: open,
           })}
-          ${button(words.signOut, () => this.ask(device), {
+          ${button(messages.signOut, () => this.ask(device), {
             id: `out-${device.id}`,
-            label: words.signOutOf(device.device_name),
+            label: messages.signOutOf(device.device_name),
           })}
         </div>
       </div>
       ${open
         ? html`<dl class="facts" id=${facts}>
-              ${fact(words.lastActive, format.exact(device.last_activity))} ${fact(words.signedInAt, format.exact(device.created_at))}
-              ${fact(words.method, lookUp(words, `method_${device.login_method}`) ?? device.login_method)}
-              ${fact(words.ip, device.ip_address)} ${fact(words.endsAt, format.exact(device.expires_at))}
-              <div class="wide"><dt>${words.browser}</dt><dd class="mono">${device.user_agent}</dd></div>
+              ${fact(messages.lastActive, format.exact(device.last_activity))} ${fact(messages.signedInAt, format.exact(device.created_at))}
+              ${fact(messages.method, lookUp(messages, `method_${device.login_method}`) ?? device.login_method)}
+              ${fact(messages.ip, device.ip_address)} ${fact(messages.endsAt, format.exact(device.expires_at))}
+              <div class="wide"><dt>${messages.browser}</dt><dd class="mono">${device.user_agent}</dd></div>
             </dl>
-            <div class="renaming">${button(words.rename, () => this.askName(device), { label: words.renameOf(device.device_name) })}</div>`
+            <div class="renaming">${button(messages.rename, () => this.askName(device), { label: messages.renameOf(device.device_name) })}</div>`
         : nothing}
     </li>`;
   }
@@ -115,44 +115,44 @@ export class Devices implements Section {
   }
 
   private askName(device: Device): void {
-    const { words } = this.host;
+    const { messages } = this.host;
     this.host.openDialog({
-      title: words.renameTitle,
-      confirm: words.save,
-      content: () => field("device_name", words.deviceName, device.device_name, { required: true, maxlength: 64 }),
+      title: messages.renameTitle,
+      confirm: messages.save,
+      content: () => field("device_name", messages.deviceName, device.device_name, { required: true, maxlength: 64 }),
       submit: async (form) => {
         const name = String(form.get("device_name")).trim();
         const renamed = await this.host.latchkey.renameSession({ path: { session_id: device.id }, body: { device_name: name } });
         device.device_name = renamed.device_name;
-        this.host.announce(words.renamed(device.device_name));
+        this.host.announce(messages.renamed(device.device_name));
         this.host.changed();
       },
     });
   }
 
   private ask(device: Device): void {
-    const { words } = this.host;
+    const { messages } = this.host;
     this.host.openDialog({
-      title: words.signOutTitle(device.device_name),
-      confirm: words.signOut,
+      title: messages.signOutTitle(device.device_name),
+      confirm: messages.signOut,
       danger: true,
-      content: () => html`<p class="muted">${device.is_current ? words.signOutSelfText : words.signOutText}</p>`,
+      content: () => html`<p class="muted">${device.is_current ? messages.signOutSelfText : messages.signOutText}</p>`,
       submit: async () => {
         if (device.is_current) await this.host.latchkey.logout();
-        else void this.end([device], () => this.revoke(device), words.signedOut(device.device_name));
+        else void this.end([device], () => this.revoke(device), messages.signedOut(device.device_name));
       },
       then: () => device.is_current || this.focusAfter(),
     });
   }
 
   private askAll(others: Device[]): void {
-    const { words } = this.host;
+    const { messages } = this.host;
     this.host.openDialog({
-      title: words.signOutOthersTitle(others.length),
-      confirm: words.signOut,
+      title: messages.signOutOthersTitle(others.length),
+      confirm: messages.signOut,
       danger: true,
-      content: () => html`<p class="muted">${words.signOutOthersText}</p>`,
-      submit: () => void this.end(others, () => this.host.latchkey.revokeSessions({ query: { scope: "others" }, keepalive: true }), words.signedOutOthers(others.length)),
+      content: () => html`<p class="muted">${messages.signOutOthersText}</p>`,
+      submit: () => void this.end(others, () => this.host.latchkey.revokeSessions({ query: { scope: "others" }, keepalive: true }), messages.signedOutOthers(others.length)),
       then: () => this.focusAfter(),
     });
   }

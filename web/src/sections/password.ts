@@ -1,4 +1,4 @@
-import { Cancelled, codeOf, describe, html, nothing, problem, secret, submitted, type Host, type Section, type View } from "../core.js";
+import { Cancelled, codeOf, describe, html, nothing, problem, secret, submitted, type SectionContext, type Section, type View } from "../core.js";
 import { key } from "../icons.js";
 import type { Messages } from "../messages.js";
 
@@ -9,10 +9,10 @@ export class Password implements Section {
   private busy = false;
   private done = false;
 
-  constructor(private readonly host: Host) {}
+  constructor(private readonly host: SectionContext) {}
 
-  title = (words: Messages) => words.password;
-  lead = (words: Messages) => words.passwordLead;
+  title = (messages: Messages) => messages.password;
+  lead = (messages: Messages) => messages.passwordLead;
 
   open(): void {
     this.reset();
@@ -24,19 +24,19 @@ export class Password implements Section {
   }
 
   render(): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     const code = codeOf(this.error);
     const wrong = code === "INVALID_CREDENTIALS";
     const weak = code === "PASSWORD_NOT_ACCEPTED" || code === "VALIDATION_ERROR";
     const said = describe(this.host, this.error);
     return html`
-      ${this.done ? html`<p class="notice ok" role="status">${words.passwordChanged}</p>` : nothing}
+      ${this.done ? html`<p class="notice ok" role="status">${messages.passwordChanged}</p>` : nothing}
       ${this.error !== undefined && !wrong && !weak ? problem(this.host, this.error) : nothing}
       <form class="card" part="card" @submit=${(event: Event) => void this.submit(event)}>
-        ${secret(this.host, "current_password", words.currentPassword, "current-password", { problem: wrong ? said : undefined })}
-        ${secret(this.host, "new_password", words.newPassword, "new-password", { hint: words.newPasswordHint, problem: weak ? said : undefined })}
+        ${secret(this.host, "current_password", messages.currentPassword, "current-password", { problem: wrong ? said : undefined })}
+        ${secret(this.host, "new_password", messages.newPassword, "new-password", { hint: messages.newPasswordHint, problem: weak ? said : undefined })}
         <div class="row"><button class="button primary" part="button primary" aria-disabled=${this.busy}>
-          ${this.busy ? words.saving : words.changePassword}
+          ${this.busy ? messages.saving : messages.changePassword}
         </button></div>
       </form>
     `;
@@ -55,7 +55,7 @@ export class Password implements Section {
       await this.host.recently(() => this.host.latchkey.changePassword({ body }));
       form.reset();
       this.done = true;
-      this.host.announce(this.host.words.passwordChanged);
+      this.host.announce(this.host.messages.passwordChanged);
     } catch (error) {
       if (!(error instanceof Cancelled) && !this.host.ended()) this.error = error;
     }

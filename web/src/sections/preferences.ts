@@ -1,5 +1,5 @@
 import type { AccountView, ConsentView, PreferencesView } from "latchkey";
-import { Loaded, choose, html, nothing, problem, submitted, type Host, type Section, type View } from "../core.js";
+import { Resource, choose, html, nothing, problem, submitted, type SectionContext, type Section, type View } from "../core.js";
 import { sliders } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
 
@@ -19,24 +19,24 @@ const CONSENTS = ["transactional_consent", "marketing_consent"] as const;
 export class Preferences implements Section {
   readonly name = "preferences";
   readonly icon = sliders;
-  private readonly document: Loaded<Document>;
-  private readonly history: Loaded<{ account: AccountView; consents: ConsentView[] }>;
+  private readonly document: Resource<Document>;
+  private readonly history: Resource<{ account: AccountView; consents: ConsentView[] }>;
   private edits: Partial<Document> = {};
   private busy = false;
   private error: unknown;
   private consentError: unknown;
   private said = "";
 
-  constructor(private readonly host: Host) {
-    this.document = new Loaded(host, () => host.latchkey.getPreferences());
-    this.history = new Loaded(host, async () => {
+  constructor(private readonly host: SectionContext) {
+    this.document = new Resource(host, () => host.latchkey.getPreferences());
+    this.history = new Resource(host, async () => {
       const [account, { consents }] = await Promise.all([host.latchkey.getMe(), host.latchkey.listConsents({ query: { limit: 20 } })]);
       return { account, consents };
     });
   }
 
-  title = (words: Messages) => words.preferences;
-  lead = (words: Messages) => words.preferencesLead;
+  title = (messages: Messages) => messages.preferences;
+  lead = (messages: Messages) => messages.preferencesLead;
 
   open(): void {
     this.said = "";
@@ -57,37 +57,37 @@ export class Preferences implements Section {
   }
 
   private form(stored: Document): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     const values = { ...stored, ...this.edits };
     const free = values[FREE];
     return html`<form class="card" part="card" @submit=${(event: Event) => void this.save(event, values)}>
       <div class="fields two">
         ${Object.entries(CHOICES).map(([key, choices]) => this.choice(key, choices, values[key as keyof Document]))}
         ${free === null || free === undefined || typeof free === "string"
-          ? html`<div class="field wide"><label for=${FREE}>${words.pref_other_preferences}</label>
+          ? html`<div class="field wide"><label for=${FREE}>${messages.pref_other_preferences}</label>
               <textarea id=${FREE} name=${FREE} maxlength="2000" .value=${free ?? ""}
                 @input=${(event: Event) => this.edit(FREE, (event.target as HTMLTextAreaElement).value || null)}></textarea></div>`
           : nothing}
       </div>
       ${this.error === undefined ? nothing : problem(this.host, this.error)}
       <div class="row">
-        <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? words.saving : words.save}</button>
+        <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? messages.saving : messages.save}</button>
         ${this.said ? html`<span class="badge ok">${this.said}</span>` : nothing}
       </div>
     </form>`;
   }
 
   private choice(key: string, choices: (boolean | string)[], value: unknown): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     const known = choices.some((choice) => choice === value) || value === null || value === undefined;
     const all: unknown[] = known ? choices : [...choices, value];
     const text = (choice: unknown) =>
-      choice === true ? words.wanted : choice === false ? words.notNeeded : lookUp(words, String(choice)) ?? String(choice);
+      choice === true ? messages.wanted : choice === false ? messages.notNeeded : lookUp(messages, String(choice)) ?? String(choice);
     return choose(
       key,
-      lookUp(words, `pref_${key}`) ?? key,
+      lookUp(messages, `pref_${key}`) ?? key,
       value === undefined ? "null" : JSON.stringify(value),
-      [{ value: "null", text: words.any }, ...all.map((choice) => ({ value: JSON.stringify(choice), text: text(choice) }))],
+      [{ value: "null", text: messages.any }, ...all.map((choice) => ({ value: JSON.stringify(choice), text: text(choice) }))],
       { input: (chosen) => this.edit(key, JSON.parse(chosen)) },
     );
   }
@@ -107,7 +107,7 @@ export class Preferences implements Section {
     try {
       this.document.data = await this.host.latchkey.replacePreferences({ body: values });
       this.edits = {};
-      this.said = this.host.words.saved;
+      this.said = this.host.messages.saved;
       this.host.announce(this.said);
     } catch (error) {
       if (!this.host.ended()) this.error = error;
@@ -117,18 +117,18 @@ export class Preferences implements Section {
   }
 
   private consents(account: AccountView, history: ConsentView[]): View {
-    const { words, format } = this.host;
-    const hints = { transactional_consent: words.transactionalHint, marketing_consent: words.marketingHint };
+    const { messages, format } = this.host;
+    const hints = { transactional_consent: messages.transactionalHint, marketing_consent: messages.marketingHint };
     return html`<section class="card" aria-labelledby="consents" part="card">
-      <header><h3 id="consents">${words.consents}</h3><p class="muted">${words.consentsLead}</p></header>
-      ${CONSENTS.map((name) => html`<label class="switch"><span>${words[name]}<span class="small muted">${hints[name]}</span></span>
+      <header><h3 id="consents">${messages.consents}</h3><p class="muted">${messages.consentsLead}</p></header>
+      ${CONSENTS.map((name) => html`<label class="switch"><span>${messages[name]}<span class="small muted">${hints[name]}</span></span>
         <input type="checkbox" role="switch" .checked=${account[name] ?? false}
           @change=${(event: Event) => void this.decide(name, event.target as HTMLInputElement)} /></label>`)}
       ${this.consentError === undefined ? nothing : problem(this.host, this.consentError)}
-      ${history.length === 0 ? nothing : html`<details><summary>${words.consentHistory}</summary>
+      ${history.length === 0 ? nothing : html`<details><summary>${messages.consentHistory}</summary>
         <ul class="steps">${history.map((entry) => html`<li>
-          <span>${lookUp(words, entry.consent) ?? lookUp(words, `${entry.consent}_consent`) ?? entry.consent}</span>
-          <span class="small muted">${entry.decision === "given" ? words.given : words.withdrawn} ·
+          <span>${lookUp(messages, entry.consent) ?? lookUp(messages, `${entry.consent}_consent`) ?? entry.consent}</span>
+          <span class="small muted">${entry.decision === "given" ? messages.given : messages.withdrawn} ·
             <time datetime=${entry.decided_at}>${format.exact(entry.decided_at)}</time></span></li>`)}</ul></details>`}
     </section>`;
   }
@@ -139,7 +139,7 @@ export class Preferences implements Section {
     this.consentError = undefined;
     try {
       await this.host.latchkey.updateMe({ body: { [name]: wanted } });
-      this.host.announce(this.host.words.saved);
+      this.host.announce(this.host.messages.saved);
       await this.history.load();
     } catch (error) {
       input.checked = !wanted;

@@ -1,6 +1,6 @@
 import { answerOf, type AccountView } from "latchkey";
 import {
-  Cancelled, LatchkeyError, Loaded, Told, button, choose, codeOf, detail, field, html, nothing, problem, submitted, type FieldOptions, type Host, type Section, type View,
+  Cancelled, LatchkeyError, Resource, UserFacingError, button, choose, codeOf, detail, field, html, nothing, problem, submitted, type FieldOptions, type SectionContext, type Section, type View,
 } from "../core.js";
 import { person } from "../icons.js";
 import type { Messages, ProfileField } from "../messages.js";
@@ -22,7 +22,7 @@ const GHOST = { email: "grace@example.com", is_verified: true } as AccountView;
 export class Profile implements Section {
   readonly name = "profile";
   readonly icon = person;
-  readonly loaded: Loaded<AccountView>;
+  readonly loaded: Resource<AccountView>;
   private edits: Partial<Record<ProfileField, string>> = {};
   private busy = false;
   private error: unknown;
@@ -32,12 +32,12 @@ export class Profile implements Section {
   /** Where a link is on its way to. */
   private mailed: string | null = null;
 
-  constructor(private readonly host: Host) {
-    this.loaded = new Loaded(host, () => host.latchkey.getMe());
+  constructor(private readonly host: SectionContext) {
+    this.loaded = new Resource(host, () => host.latchkey.getMe());
   }
 
-  title = (words: Messages) => words.profile;
-  lead = (words: Messages) => words.profileLead;
+  title = (messages: Messages) => messages.profile;
+  lead = (messages: Messages) => messages.profileLead;
 
   open(): void {
     this.said = "";
@@ -64,21 +64,21 @@ export class Profile implements Section {
   }
 
   private form(account: AccountView): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     const clash = codeOf(this.error) === "PRECONDITION_FAILED";
-    const taken = codeOf(this.error) === "USERNAME_TAKEN" ? words.e_USERNAME_TAKEN : undefined;
+    const taken = codeOf(this.error) === "USERNAME_TAKEN" ? messages.e_USERNAME_TAKEN : undefined;
     const placed = this.error instanceof LatchkeyError && this.error.details.length > 0;
     const shown = this.error !== undefined && !taken && !placed;
-    const hints: Partial<Record<ProfileField, string>> = { display_name: words.displayNameHint };
+    const hints: Partial<Record<ProfileField, string>> = { display_name: messages.displayNameHint };
     const text = (name: ProfileField) =>
-      field(name, words.fields[name], this.edits[name] ?? String(account[name] ?? ""), {
+      field(name, messages.fields[name], this.edits[name] ?? String(account[name] ?? ""), {
         problem: detail(this.error, name) ?? (name === "username" ? taken : undefined),
         maxlength: 100,
         ...(hints[name] ? { hint: hints[name] } : {}),
         ...INPUTS[name],
         input: (value) => this.edit(name, value),
       });
-    const names = Object.keys(words.fields) as ProfileField[];
+    const names = Object.keys(messages.fields) as ProfileField[];
     const texts = names.filter((name) => !LANGUAGES.some((other) => other === name));
     return html`
       ${this.picture(account)}
@@ -90,16 +90,16 @@ export class Profile implements Section {
           </div>
         </div>
         <fieldset class="card" part="card">
-          <header><h3>${words.languages}</h3><p class="muted">${words.languagesLead}</p></header>
+          <header><h3>${messages.languages}</h3><p class="muted">${messages.languagesLead}</p></header>
           <div class="fields two">
-            ${LANGUAGES.map((name) => this.language(name, words.fields[name], account))}
+            ${LANGUAGES.map((name) => this.language(name, messages.fields[name], account))}
           </div>
         </fieldset>
         ${clash
-          ? html`<div class="notice bad" role="alert"><div>${words.changedElsewhere}</div>${button(words.reload, () => this.reload())}</div>`
+          ? html`<div class="notice bad" role="alert"><div>${messages.changedElsewhere}</div>${button(messages.reload, () => this.reload())}</div>`
           : shown ? problem(this.host, this.error) : nothing}
         <div class="row">
-          <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? words.saving : words.save}</button>
+          <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? messages.saving : messages.save}</button>
           ${this.said ? html`<span class="badge ok">${this.said}</span>` : nothing}
         </div>
       </form>
@@ -110,7 +110,7 @@ export class Profile implements Section {
     const choices = this.host.format
       .languages([account.speaking_language, account.listening_language])
       .map(({ tag, name: text }) => ({ value: tag, text }));
-    return choose(name, label, this.edits[name] ?? account[name] ?? "", [{ value: "", text: this.host.words.notSet }, ...choices], {
+    return choose(name, label, this.edits[name] ?? account[name] ?? "", [{ value: "", text: this.host.messages.notSet }, ...choices], {
       problem: detail(this.error, name),
       input: (value) => this.edit(name, value),
     });
@@ -142,7 +142,7 @@ export class Profile implements Section {
         this.loaded.data = await this.host.latchkey.updateMe({ body: change, headers: etag ? { "If-Match": etag } : {} });
       }
       this.edits = {};
-      this.said = this.host.words.saved;
+      this.said = this.host.messages.saved;
     });
     if (this.error !== undefined) this.host.focusOn('[aria-invalid="true"]');
   }
@@ -166,32 +166,32 @@ export class Profile implements Section {
   // --- address ---
 
   private email(account: AccountView): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     return html`<section class="card" part="card" aria-labelledby="email">
       <div class="row apart">
         <div class="field">
-          <h3 id="email" tabindex="-1">${words.email}</h3>
+          <h3 id="email" tabindex="-1">${messages.email}</h3>
           <div class="row tight"><span class="anywhere">${parted(account.email)}</span>
-            <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? words.verified : words.unverified}</span></div>
+            <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? messages.verified : messages.unverified}</span></div>
         </div>
         <div class="row tight">
-          ${account.is_verified ? nothing : button(words.emailResend, () => void this.resend(account))}
-          ${button(words.emailChange, () => this.askEmail())}
+          ${account.is_verified ? nothing : button(messages.emailResend, () => void this.resend(account))}
+          ${button(messages.emailChange, () => this.askEmail())}
         </div>
       </div>
-      ${this.mailed === null ? nothing : html`<p class="notice ok">${words.emailSent(this.mailed)}</p>`}
+      ${this.mailed === null ? nothing : html`<p class="notice ok">${messages.emailSent(this.mailed)}</p>`}
     </section>`;
   }
 
   private askEmail(): void {
-    const { words } = this.host;
+    const { messages } = this.host;
     let problem: string | undefined;
     let typed = "";
     this.host.openDialog({
-      title: words.emailDialog,
-      confirm: words.emailSend,
-      content: () => html`<p class="muted">${words.emailText}</p>
-        ${field("new_email", words.emailNew, typed, { type: "email", autocomplete: "email", required: true, maxlength: 320, problem, input: (value) => (typed = value) })}`,
+      title: messages.emailDialog,
+      confirm: messages.emailSend,
+      content: () => html`<p class="muted">${messages.emailText}</p>
+        ${field("new_email", messages.emailNew, typed, { type: "email", autocomplete: "email", required: true, maxlength: 320, problem, input: (value) => (typed = value) })}`,
       submit: async () => {
         problem = undefined;
         const email = typed.trim();
@@ -218,31 +218,31 @@ export class Profile implements Section {
 
   private sent(email: string): void {
     this.mailed = email;
-    this.host.announce(this.host.words.emailSent(email));
+    this.host.announce(this.host.messages.emailSent(email));
   }
 
   // --- picture ---
 
   private picture(account: AccountView): View {
-    const { words } = this.host;
+    const { messages } = this.host;
     const name = account.display_name || account.full_name || account.email;
     const initials = name.split(/[\s@.]+/, 2).map((word) => word.charAt(0)).join("").toUpperCase();
-    return html`<section class="card" part="card" aria-label=${words.picture}>
+    return html`<section class="card" part="card" aria-label=${messages.picture}>
       <div class="row">
         ${account.avatar_url
           ? html`<img class="avatar" alt="" src=${account.avatar_url} part="avatar" />`
           : html`<span class="avatar" aria-hidden="true" part="avatar">${initials}</span>`}
         <div class="field">
           <div class="row">
-            ${button(words.pictureChoose, (event) => ((event.currentTarget as HTMLElement).nextElementSibling as HTMLInputElement).click())}
-            <input type="file" hidden accept="image/jpeg,image/png,image/webp" tabindex="-1" aria-label=${words.pictureChoose}
+            ${button(messages.pictureChoose, (event) => ((event.currentTarget as HTMLElement).nextElementSibling as HTMLInputElement).click())}
+            <input type="file" hidden accept="image/jpeg,image/png,image/webp" tabindex="-1" aria-label=${messages.pictureChoose}
               @change=${(event: Event) => void this.chosen(event)} />
-            ${account.avatar_url ? button(words.pictureRemove, () => void this.removePicture(), { kind: "quiet" }) : nothing}
+            ${account.avatar_url ? button(messages.pictureRemove, () => void this.removePicture(), { kind: "quiet" }) : nothing}
           </div>
-          <span class="small muted">${words.pictureHint}</span>
+          <span class="small muted">${messages.pictureHint}</span>
         </div>
       </div>
-      ${this.pictured.error === undefined ? nothing : problem(this.host, this.pictured.error, words.pictureFailed)}
+      ${this.pictured.error === undefined ? nothing : problem(this.host, this.pictured.error, messages.pictureFailed)}
       ${this.pictured.said ? html`<p class="notice ok">${this.pictured.said}</p>` : nothing}
     </section>`;
   }
@@ -252,13 +252,13 @@ export class Profile implements Section {
     const file = input.files?.[0];
     input.value = "";
     if (!file) return;
-    const { words } = this.host;
+    const { messages } = this.host;
     this.pictured = {};
     let bitmap: ImageBitmap;
     try {
       bitmap = await createImageBitmap(file);
     } catch {
-      this.pictured = { error: new Told(words.pictureUnreadable) };
+      this.pictured = { error: new UserFacingError(messages.pictureUnreadable) };
       this.host.changed();
       return;
     }
@@ -266,7 +266,7 @@ export class Profile implements Section {
     canvas.width = canvas.height = AVATAR_PIXELS;
     canvas.className = "preview";
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", words.picturePreview);
+    canvas.setAttribute("aria-label", messages.picturePreview);
     let whole = false;
     let part = 0.5;
     const draw = () => {
@@ -277,19 +277,19 @@ export class Profile implements Section {
     const choice = (fit: boolean, label: string) => html`<label><input type="radio" name="frame" .checked=${whole === fit}
       @change=${() => { whole = fit; draw(); }} />${label}</label>`;
     this.host.openDialog({
-      title: words.pictureDialog,
-      confirm: words.pictureUse,
-      content: () => html`${canvas}<fieldset class="choices" aria-label=${words.pictureDialog}>
-        ${choice(false, words.pictureCrop)}${choice(true, words.pictureFit)}</fieldset>
-        ${whole || bitmap.width === bitmap.height ? nothing : html`<div class="field"><label for="part">${words.picturePart}</label>
+      title: messages.pictureDialog,
+      confirm: messages.pictureUse,
+      content: () => html`${canvas}<fieldset class="choices" aria-label=${messages.pictureDialog}>
+        ${choice(false, messages.pictureCrop)}${choice(true, messages.pictureFit)}</fieldset>
+        ${whole || bitmap.width === bitmap.height ? nothing : html`<div class="field"><label for="part">${messages.picturePart}</label>
           <input id="part" type="range" min="0" max="1" step="0.01" .value=${String(part)}
             @input=${(event: Event) => { part = (event.target as HTMLInputElement).valueAsNumber; draw(); }} /></div>`}`,
       submit: async () => {
         const picture = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/webp", 0.92));
-        if (!picture) throw new Told(words.pictureUnreadable);
+        if (!picture) throw new UserFacingError(messages.pictureUnreadable);
         this.loaded.data = await this.host.latchkey.uploadAvatar(picture);
-        this.pictured = { said: words.pictureSaved };
-        this.host.announce(words.pictureSaved);
+        this.pictured = { said: messages.pictureSaved };
+        this.host.announce(messages.pictureSaved);
       },
     });
   }
@@ -297,8 +297,8 @@ export class Profile implements Section {
   private async removePicture(): Promise<void> {
     try {
       this.loaded.data = await this.host.latchkey.deleteAvatar();
-      this.pictured = { said: this.host.words.pictureRemoved };
-      this.host.announce(this.host.words.pictureRemoved);
+      this.pictured = { said: this.host.messages.pictureRemoved };
+      this.host.announce(this.host.messages.pictureRemoved);
     } catch (error) {
       if (!this.host.ended()) this.pictured = { error };
       this.host.changed();

@@ -60,7 +60,7 @@ const REFRESH_PAUSE_MS = 400;
 const REFRESH_PATIENCE_SECONDS = 5;
 
 /** Manages the tokens. The access token is only in this object. */
-export class Keeper {
+export class TokenManager {
   signedOut: SignedOutReason | null = null;
   private access: Access | null = null;
   private shown: SignedIn | null = null;
