@@ -29,11 +29,11 @@ def handler(event: Event, flow: SigningKeys, clock: Clock) -> dict[str, Any]:
     if event.get("task") == "rotate_pepper":
         return flow.rotate_peppers(now, drop=event.get("drop") is True)
     if event.get("RequestType") in {"Create", "Update"}:
-        ring = flow.ensure(now)
+        key_ring = flow.ensure(now)
     elif event.get("RequestType") == "Delete":
         return {}
     else:
-        ring = flow.rotate(now, force=event.get("force") is True)
-    kids = [key.kid for key in ring.keys]
+        key_ring = flow.rotate(now, force=event.get("force") is True)
+    kids = [key.kid for key in key_ring.keys]
     logger.info("signing keys", kids=kids)
     return {"kids": kids}

@@ -223,10 +223,10 @@ def test_no_secret_is_in_logs_rows_archives_or_responses():
     service.clock.advance(hours=2)
     service._handler("archive_audit")({}, None)
 
-    ring = service.keys.ring()
+    key_ring = service.keys.key_ring()
     stores = (service.refresh_peppers, service.link_peppers)
     planted += [store.current(service.clock.now()).secret.hex() for store in stores]
-    planted += [ring.keys[0].private_pem.splitlines()[1]]
+    planted += [key_ring.keys[0].private_pem.splitlines()[1]]
     for item in service.table.all_items():
         if str(item["sk"]).startswith("SESSION#"):
             planted.append(repr(item["secret"]))

@@ -131,7 +131,7 @@ def test_erasure_leaves_only_the_receipt(service, items):
     assert left_of(service, ada) == []
     (mail,) = [mail for mail in mails if mail["kind"] == "account_erased"]
     assert mail["address"].lower() == EMAIL.lower()
-    public = service.keys.ring().keys[0].public_jwk
+    public = service.keys.key_ring().keys[0].public_jwk
     claims = read_receipt(mail["receipt"], public, issuer=ENVIRONMENT["ISSUER"])
     assert claims["erased"]["consent"] == items + 1
     assert claims["erased"]["session"] == 2
@@ -156,7 +156,7 @@ def test_all_pictures_are_deleted_before_the_receipt_is_signed(service):
     ada.request("DELETE", ME, query={"hard": "true"})
     deliver(service)
     (mail,) = [mail for mail in receive_mail(service) if mail["kind"] == "account_erased"]
-    public = service.keys.ring().keys[0].public_jwk
+    public = service.keys.key_ring().keys[0].public_jwk
     erased = read_receipt(mail["receipt"], public, issuer=ENVIRONMENT["ISSUER"])["erased"]
     assert erased["picture"] == 3
     assert service.media.uploads == {}
@@ -170,7 +170,7 @@ def test_altered_receipt_is_invalid(service):
     deliver(service)
     (mail,) = [m for m in receive_mail(service) if m["kind"] == "account_erased"]
     head, body, signature = mail["receipt"].split(".")
-    public = service.keys.ring().keys[0].public_jwk
+    public = service.keys.key_ring().keys[0].public_jwk
     with pytest.raises(jwt.InvalidTokenError):
         read_receipt(f"{head}.{body[:-4]}AAAA.{signature}", public, issuer=ENVIRONMENT["ISSUER"])
     with pytest.raises(jwt.InvalidTokenError):
@@ -202,7 +202,7 @@ def test_erasure_continues_after_a_crash_at_any_step(items, after):
         mails = receive_mail(service)
         assert left_of(service, ada) == [], step
         (mail,) = [mail for mail in mails if mail["kind"] == "account_erased"]
-        public = service.keys.ring().keys[0].public_jwk
+        public = service.keys.key_ring().keys[0].public_jwk
         erased = read_receipt(mail["receipt"], public, issuer=ENVIRONMENT["ISSUER"])["erased"]
         assert erased["consent"] == items + 1, step
         assert len(audit_rows(service, "account.erased")) == 1

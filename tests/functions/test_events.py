@@ -162,9 +162,9 @@ def test_events_have_the_authorizers_context(read_event):
 
 
 def test_the_schedule_adds_a_key_when_the_newest_is_due(service, read_event):
-    (old,) = service.keys.ring().keys
+    (old,) = service.keys.key_ring().keys
     answer = handler("rotate_signing_keys")(read_event("rotate_signing_keys"))
-    assert answer["kids"] == [old.kid, service.keys.ring().keys[-1].kid]
+    assert answer["kids"] == [old.kid, service.keys.key_ring().keys[-1].kid]
     assert len(answer["kids"]) == 2
 
 

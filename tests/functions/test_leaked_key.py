@@ -23,7 +23,7 @@ def forged(service, token, **changes):
     """Sign ada's claims with the service's own key, some of them changed."""
     claims = jwt.decode(token, options={"verify_signature": False})
     headers = jwt.get_unverified_header(token)
-    (key,) = service.keys.ring().keys
+    (key,) = service.keys.key_ring().keys
     headers = {"typ": headers["typ"], "kid": headers["kid"]}
     return jwt.encode({**claims, **changes}, key.private_pem, algorithm="ES256", headers=headers)
 

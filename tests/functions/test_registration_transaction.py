@@ -106,7 +106,7 @@ def test_failed_call_leaves_an_account_with_a_session_or_nothing(loses_answer):
     assert seen == ({NONE, BOTH} if loses_answer else {NONE})
 
 
-@pytest.mark.parametrize(("part", "read"), [("keys", "ring"), ("refresh_peppers", "current")])
+@pytest.mark.parametrize(("part", "read"), [("keys", "key_ring"), ("refresh_peppers", "current")])
 def test_keys_that_can_not_be_read_leave_nothing(monkeypatch, part, read):
     """Without an Idempotency-Key the person can register again."""
     service = InProcessService()

@@ -190,7 +190,7 @@ def require_gone(services, leaving):
     services[outbox_store].settle(Queue.MAIL, mail_id)
     assert mail.body["address"] == leaving.account.email
     assert traces(aws_client, leaving.words) == {}
-    public = services[signing_key_store].ring().keys[0].public_jwk
+    public = services[signing_key_store].key_ring().keys[0].public_jwk
     claims = read_receipt(mail.body["receipt"], public, issuer=ENVIRONMENT["ISSUER"])
     assert claims["erased"] == {
         "account": 1,

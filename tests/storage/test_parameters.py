@@ -100,7 +100,7 @@ def test_refresh_times_of_functions_are_spread(ssm):
 @pytest.mark.parametrize("keys", ["public", "private"])
 def test_cached_keys_are_used_for_a_day_while_ssm_fails(ssm, store, failure, keys):
     ssm.answer = {"keys": [], "epoch": 1} if keys == "private" else GOOD
-    read = store.ring if keys == "private" else store.public_jwks
+    read = store.key_ring if keys == "private" else store.public_jwks
     content = read()
     ssm.answer = FAILURES.get(failure, MISSING)
     end, started = ssm.now + KEY_STALE_SECONDS - 10, ssm.reads

@@ -162,7 +162,7 @@ def test_legacy_pepper_is_moved_and_its_tokens_stay_valid(flow, parameters, step
     secret, session = bytes(range(32)), a_session(an_account())
     token = refresh_token_of_before(session, secret)
     move_back(flow, parameters, secret)
-    ring = flow.store.read_now()
+    pepper_ring = flow.store.read_now()
     count = itertools.count(1)
 
     def die():
@@ -174,7 +174,7 @@ def test_legacy_pepper_is_moved_and_its_tokens_stay_valid(flow, parameters, step
         flow.rotate(NOW)
     parameters.between = lambda: None
     later = NOW + timedelta(seconds=KEY_LEASE_SECONDS)
-    assert flow.ensure(later) == ring
+    assert flow.ensure(later) == pepper_ring
     assert "pepper" not in parameters.values["/any/signing-keys"]
     assert peppers(parameters) == ["refresh-0", "link-0"]
     pepper = flow.peppers[0].store.read_now().find("0")
@@ -194,9 +194,9 @@ def test_legacy_pepper_is_moved_and_its_tokens_stay_valid(flow, parameters, step
 def test_new_pepper_is_used_after_every_function_has_it(flow):
     flow.ensure(NOW)
     assert flow.rotate_peppers(NOW) == {"refresh": ["1", "2"], "link": ["1", "2"]}
-    ring = flow.peppers[0].store.read_now()
-    assert ring.current(NOW + ACTIVE - SECOND).id == "1"
-    assert ring.current(NOW + ACTIVE).id == "2"
+    pepper_ring = flow.peppers[0].store.read_now()
+    assert pepper_ring.current(NOW + ACTIVE - SECOND).id == "1"
+    assert pepper_ring.current(NOW + ACTIVE).id == "2"
 
 
 def test_peppers_are_rotated_when_due(flow, parameters):

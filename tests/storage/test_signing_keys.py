@@ -77,22 +77,22 @@ def require_verifiable(parameters):
 
 
 def test_first_key_is_created_once_and_signs_immediately(flow, parameters):
-    ring = flow.ensure(NOW)
-    assert ring.signing_key(NOW) is ring.keys[0]
-    assert flow.ensure(NOW) == ring
+    key_ring = flow.ensure(NOW)
+    assert key_ring.signing_key(NOW) is key_ring.keys[0]
+    assert flow.ensure(NOW) == key_ring
     require_verifiable(parameters)
 
 
 def test_key_is_replaced_when_due_and_removed_when_unused(flow, parameters):
     (old,) = flow.ensure(NOW).keys
     assert flow.rotate(NOW + MONTH - timedelta(seconds=1)).keys == (old,)
-    ring = flow.rotate(NOW + MONTH)
-    assert ring.signing_key(NOW + MONTH) == old
-    assert ring.signing_key(NOW + MONTH + ACTIVE) == ring.keys[1]
+    key_ring = flow.rotate(NOW + MONTH)
+    assert key_ring.signing_key(NOW + MONTH) == old
+    assert key_ring.signing_key(NOW + MONTH + ACTIVE) == key_ring.keys[1]
     # A function that could not read the new key for a day signed with the old one until then.
     still = NOW + MONTH + ACTIVE + timedelta(seconds=KEY_STALE_SECONDS, minutes=10)
-    assert flow.rotate(still).keys == ring.keys
-    assert flow.rotate(still + timedelta(minutes=1)).keys == ring.keys[1:]
+    assert flow.rotate(still).keys == key_ring.keys
+    assert flow.rotate(still + timedelta(minutes=1)).keys == key_ring.keys[1:]
     require_verifiable(parameters)
 
 
@@ -101,10 +101,10 @@ def test_forced_rotations_keep_the_parameter_small(flow, parameters):
     flow.ensure(moment)
     for _ in range(200):
         moment += timedelta(minutes=1)
-        ring = flow.rotate(moment, force=True)
+        key_ring = flow.rotate(moment, force=True)
         require_verifiable(parameters)
-        assert sum(key.active_at > moment for key in ring.keys) <= 1
-        assert len(ring.keys) <= KEYS_MAX
+        assert sum(key.active_at > moment for key in key_ring.keys) <= 1
+        assert len(key_ring.keys) <= KEYS_MAX
 
 
 @pytest.mark.parametrize("other", ["ensure", "rotate"])
@@ -197,7 +197,7 @@ def test_new_epoch_trusts_no_old_key_and_keeps_sessions(flow, parameters):
     # in, for the moment that this takes.
     clock = itertools.count(0, 2)  # a fresh function that found nothing asks again in a second
     functions = SigningKeyStore("/any", epoch=2, monotonic=lambda: float(next(clock)))
-    for read in (functions.ring, functions.public_jwks, lambda: functions.find_public("any")):
+    for read in (functions.key_ring, functions.public_jwks, lambda: functions.find_public("any")):
         with pytest.raises(TemporarilyUnavailable):
             read()
     new = make_flow(flow.audit._table, epoch=2).ensure(later)
@@ -205,7 +205,7 @@ def test_new_epoch_trusts_no_old_key_and_keeps_sessions(flow, parameters):
     assert new.signing_key(later) == key
     assert len(peppers) == 2
     assert peppers.items() <= parameters.values.items()
-    assert functions.ring() == new
+    assert functions.key_ring() == new
     assert [functions.find_public(old_key.kid) for old_key in old.keys] == [None, None]
     assert functions.find_public(key.kid) == key.public_jwk
     # Going back to the deployment before it brings nothing back.
@@ -227,7 +227,7 @@ def test_rotation_under_load_refuses_nobody(flow, parameters, throttled):
 
         store = SigningKeyStore("/any", epoch=1, monotonic=lambda: float(seconds), sleep=sleep)
         parameters.throttled = throttled
-        store.ring()
+        store.key_ring()
         parameters.throttled = throttled
         store.public_jwks()
         return store
@@ -246,7 +246,7 @@ def test_rotation_under_load_refuses_nobody(flow, parameters, throttled):
         if chance.random() < 0.05:
             functions[chance.randrange(8)] = start()
         parameters.throttled = throttled
-        key = chance.choice(functions).ring().signing_key(now)
+        key = chance.choice(functions).key_ring().signing_key(now)
         signed_with.add(key.kid)
         in_use = [token for token in in_use if token[0] > seconds] + [(seconds + 600, key.kid)]
         for _, kid in (in_use[0], in_use[-1], chance.choice(in_use)):

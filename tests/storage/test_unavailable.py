@@ -20,7 +20,7 @@ FUNCTION_TIMEOUT_SECONDS = 10
 
 READS = {
     "dynamodb": lambda: BotoClient().call("DescribeTable", {"TableName": "any"}),
-    "signing keys": lambda: SigningKeyStore("/any", epoch=1).ring(),
+    "signing keys": lambda: SigningKeyStore("/any", epoch=1).key_ring(),
     "audit key": lambda: AuditKeyStore("/any", make=new_audit_key, load=LocalSigner).sign(b"any"),
     "audit vault": lambda: S3AuditVault("any").last_archived(0),
     "pictures": lambda: MediaBucket("any").read_avatar("any"),

@@ -23,7 +23,7 @@ class MemorySigningKeyStore:
         key = new_signing_key(created_at=start, active_at=start)
         self.replace(KeyRing(keys=(key,)))
 
-    def ring(self) -> KeyRing:
+    def key_ring(self) -> KeyRing:
         return self._ring
 
     def read_now(self) -> KeyRing | None:
@@ -38,12 +38,12 @@ class MemorySigningKeyStore:
     def find_public(self, kid: str) -> dict[str, str] | None:
         return next((jwk for jwk in self._published if jwk["kid"] == kid), None)
 
-    def replace(self, ring: KeyRing) -> None:
-        self._ring = ring
-        self.publish(ring)
+    def replace(self, key_ring: KeyRing) -> None:
+        self._ring = key_ring
+        self.publish(key_ring)
 
-    def publish(self, ring: KeyRing) -> None:
-        self._published = [key.public_jwk for key in ring.keys]
+    def publish(self, key_ring: KeyRing) -> None:
+        self._published = [key.public_jwk for key in key_ring.keys]
 
 
 class MemoryPepperStore:
@@ -64,5 +64,5 @@ class MemoryPepperStore:
     def read_now(self) -> PepperRing | None:
         return self._ring
 
-    def replace(self, ring: PepperRing) -> None:
-        self._ring = ring
+    def replace(self, pepper_ring: PepperRing) -> None:
+        self._ring = pepper_ring

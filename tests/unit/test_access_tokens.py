@@ -32,11 +32,11 @@ ISSUER = "https://accounts.test"
 AUDIENCE = "latchkey"
 
 KEYS = MemorySigningKeyStore()
-KEY = KEYS.ring().keys[0]
+KEY = KEYS.key_ring().keys[0]
 PUBLIC = load_pem_private_key(KEY.private_pem.encode(), None).public_key()
 SESSION = a_session(an_account())
 SIGNER = AccessTokenSigner(
-    KEYS.ring, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
+    KEYS.key_ring, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
 )
 VERIFIER = AccessTokenVerifier(
     KEYS.find_public, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
@@ -94,8 +94,8 @@ def test_token_expires_to_the_second_with_the_allowed_skew():
 
 def test_one_verifier_accepts_the_tokens_of_every_published_key():
     store = MemorySigningKeyStore()
-    (first,) = store.ring().keys
-    second = MemorySigningKeyStore().ring().keys[0]
+    (first,) = store.key_ring().keys
+    second = MemorySigningKeyStore().key_ring().keys[0]
     store.replace(KeyRing(keys=(first, second)))
     settings = {"issuer": ISSUER, "audience": AUDIENCE, "lifetime": timedelta(minutes=10)}
     verifier = AccessTokenVerifier(store.find_public, **settings)

@@ -104,10 +104,10 @@ class SigningKeys:
         Raises TemporarilyUnavailable while another invocation changes the keys.
         """
         with self._alone(now):
-            ring = self._ensure(now)
+            key_ring = self._ensure(now)
             keys = [
                 key
-                for key, successor in zip(ring.keys, [*ring.keys[1:], None], strict=True)
+                for key, successor in zip(key_ring.keys, [*key_ring.keys[1:], None], strict=True)
                 if successor is None or now < successor.active_at + self._last_use
             ]
             newest = keys[-1]
@@ -115,8 +115,8 @@ class SigningKeys:
             if is_due and newest.active_at <= now and len(keys) < KEYS_MAX:
                 active_at = now + timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
                 keys.append(new_signing_key(created_at=now, active_at=active_at))
-            rotated = KeyRing(keys=tuple(keys), epoch=ring.epoch)
-            if rotated != ring:
+            rotated = KeyRing(keys=tuple(keys), epoch=key_ring.epoch)
+            if rotated != key_ring:
                 self._replace(rotated, now)
             for kind in self.peppers:
                 self._rotate_peppers(kind, now)
@@ -141,23 +141,23 @@ class SigningKeys:
             }
 
     def _ensure(self, now: datetime) -> KeyRing:
-        ring = self.store.read_now()
+        key_ring = self.store.read_now()
         unnamed = self.store.unnamed_pepper()
         for kind in self.peppers:
             self._ensure_peppers(kind, unnamed, now)
-        if ring is None or ring.epoch < self.epoch:
+        if key_ring is None or key_ring.epoch < self.epoch:
             # The peppers alone can't make a token, and sessions need them to refresh, so a new
             # epoch keeps
             # them.
             key = new_signing_key(created_at=now, active_at=now)
-            ring = KeyRing(keys=(key,), epoch=self.epoch)
-            self._replace(ring, now)
+            key_ring = KeyRing(keys=(key,), epoch=self.epoch)
+            self._replace(key_ring, now)
         elif unnamed is not None:
-            self.store.replace(ring)
+            self.store.replace(key_ring)
         else:
             # A run that crashed may have published less than the key ring has.
-            self.store.publish(ring)
-        return ring
+            self.store.publish(key_ring)
+        return key_ring
 
     def _ensure_peppers(self, kind: RotatedPeppers, unnamed: bytes | None, now: datetime) -> None:
         if kind.store.read_now() is not None:
@@ -172,34 +172,36 @@ class SigningKeys:
     def _rotate_peppers(
         self, kind: RotatedPeppers, now: datetime, *, force: bool = False, drop: bool = False
     ) -> list[str]:
-        ring = kind.store.read_now()
-        if ring is None:  # created by `_ensure`
+        pepper_ring = kind.store.read_now()
+        if pepper_ring is None:  # created by `_ensure`
             raise TemporarilyUnavailable(retry_after_seconds=KEY_LEASE_SECONDS)
         if drop:
-            only = new_pepper(ring.next_id(), created_at=now, active_at=now)
+            only = new_pepper(pepper_ring.next_id(), created_at=now, active_at=now)
             self._replace_peppers(kind, PepperRing((only,)), now)
             return [only.id]
-        peppers = ring.without_old(now, kind.lifetime)
+        peppers = pepper_ring.without_old(now, kind.lifetime)
         newest = peppers[-1]
         is_due = force or now - newest.created_at >= timedelta(days=PEPPER_ROTATION_DAYS)
         if is_due and newest.active_at <= now and len(peppers) < PEPPERS_MAX:
             # As for keys: first every function reads it, then the first code is made with it.
             active_at = now + timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
-            pepper = new_pepper(ring.next_id(), created_at=now, active_at=active_at)
+            pepper = new_pepper(pepper_ring.next_id(), created_at=now, active_at=active_at)
             peppers = (*peppers, pepper)
-        if peppers != ring.peppers:
+        if peppers != pepper_ring.peppers:
             self._replace_peppers(kind, PepperRing(peppers), now)
         return [pepper.id for pepper in peppers]
 
-    def _replace_peppers(self, kind: RotatedPeppers, ring: PepperRing, now: datetime) -> None:
-        targets = tuple(f"{kind.store.kind}-{pepper.id}" for pepper in ring.peppers)
+    def _replace_peppers(
+        self, kind: RotatedPeppers, pepper_ring: PepperRing, now: datetime
+    ) -> None:
+        targets = tuple(f"{kind.store.kind}-{pepper.id}" for pepper in pepper_ring.peppers)
         self._tell(Action.PEPPER_ROTATED, targets, now)
-        kind.store.replace(ring)
+        kind.store.replace(pepper_ring)
 
-    def _replace(self, ring: KeyRing, now: datetime) -> None:
+    def _replace(self, key_ring: KeyRing, now: datetime) -> None:
         """Activate these keys after the audit trail has recorded them."""
-        self._tell(Action.SIGNING_KEY_ROTATED, tuple(key.kid for key in ring.keys), now)
-        self.store.replace(ring)
+        self._tell(Action.SIGNING_KEY_ROTATED, tuple(key.kid for key in key_ring.keys), now)
+        self.store.replace(key_ring)
 
     def _tell(self, action: Action, targets: tuple[str, ...], now: datetime) -> None:
         row = AuditRow(

@@ -43,10 +43,10 @@ class AccessTokenSigner:
     """Issues access tokens."""
 
     def __init__(
-        self, ring: Callable[[], KeyRing], *, issuer: str, audience: str, lifetime: timedelta
+        self, key_ring: Callable[[], KeyRing], *, issuer: str, audience: str, lifetime: timedelta
     ) -> None:
         """Sign with the active key of the key ring."""
-        self._ring = ring
+        self._ring = key_ring
         self._issuer = issuer
         self._audience = audience
         self.lifetime = lifetime

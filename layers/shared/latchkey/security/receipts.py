@@ -23,9 +23,9 @@ _TYPE = "erasure-receipt+jwt"
 class ReceiptSigner:
     """Signs receipts with the key of access tokens. The token types differ."""
 
-    def __init__(self, ring: Callable[[], KeyRing], *, issuer: str) -> None:
+    def __init__(self, key_ring: Callable[[], KeyRing], *, issuer: str) -> None:
         """Sign with the active key of the key ring."""
-        self._ring = ring
+        self._ring = key_ring
         self._issuer = issuer
 
     def sign(self, receipt: Receipt) -> str:

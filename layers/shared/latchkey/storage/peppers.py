@@ -63,9 +63,9 @@ class PepperStore:
         text = self._parameters.find(self._name, attempts=KEY_MANAGER_ATTEMPTS)
         return None if text is None else _load(text)
 
-    def replace(self, ring: PepperRing) -> None:
+    def replace(self, pepper_ring: PepperRing) -> None:
         """Replace the peppers."""
-        document = json.dumps({"peppers": [_dump(pepper) for pepper in ring.peppers]})
+        document = json.dumps({"peppers": [_dump(pepper) for pepper in pepper_ring.peppers]})
         self._parameters.write(self._name, document, secret=True)
 
     def _read(self) -> PepperRing:

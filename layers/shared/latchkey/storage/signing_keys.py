@@ -46,7 +46,7 @@ class SigningKeyStore:
             self._read_public, name=self._public_name, monotonic=monotonic, sleep=sleep
         )
 
-    def ring(self) -> KeyRing:
+    def key_ring(self) -> KeyRing:
         """Return the private key ring. Raises TemporarilyUnavailable."""
         return self._ring.get()
 
@@ -71,15 +71,15 @@ class SigningKeyStore:
             found = None if newer is None else _by_id(newer, kid)
         return found
 
-    def replace(self, ring: KeyRing) -> None:
+    def replace(self, key_ring: KeyRing) -> None:
         """Store a key ring: public keys first, then private ones."""
-        self.publish(ring)
-        self._parameters.write(self._private_name, _dump_ring(ring), secret=True)
+        self.publish(key_ring)
+        self._parameters.write(self._private_name, _dump_ring(key_ring), secret=True)
 
-    def publish(self, ring: KeyRing) -> None:
+    def publish(self, key_ring: KeyRing) -> None:
         """Store the public keys."""
-        keys = [key.public_jwk for key in ring.keys]
-        document = json.dumps({"keys": keys, "epoch": ring.epoch})
+        keys = [key.public_jwk for key in key_ring.keys]
+        document = json.dumps({"keys": keys, "epoch": key_ring.epoch})
         self._parameters.write(self._public_name, document, secret=False)
 
     def read_now(self) -> KeyRing | None:
@@ -114,8 +114,8 @@ def _by_id(jwks: list[Jwk], kid: str) -> Jwk | None:
     return next((jwk for jwk in jwks if jwk["kid"] == kid), None)
 
 
-def _dump_ring(ring: KeyRing) -> str:
-    return json.dumps({"keys": [to_item(key) for key in ring.keys], "epoch": ring.epoch})
+def _dump_ring(key_ring: KeyRing) -> str:
+    return json.dumps({"keys": [to_item(key) for key in key_ring.keys], "epoch": key_ring.epoch})
 
 
 def _load_ring(text: str) -> KeyRing:

@@ -42,7 +42,7 @@ def signer(services: Services) -> AccessTokenSigner:
     from latchkey.security.access_tokens import AccessTokenSigner
 
     return AccessTokenSigner(
-        services[signing_key_store].ring,
+        services[signing_key_store].key_ring,
         issuer=services.config.issuer,
         audience=services.config.audience,
         lifetime=services.config.access_token_lifetime,

@@ -46,7 +46,7 @@ def erasure(services: Services) -> Erasure:
     from latchkey.security.receipts import ReceiptSigner
     from latchkey.wiring.tokens import signing_key_store
 
-    signer = ReceiptSigner(services[signing_key_store].ring, issuer=services.config.issuer)
+    signer = ReceiptSigner(services[signing_key_store].key_ring, issuer=services.config.issuer)
     return Erasure(
         accounts=services[account_store],
         deletions=services[deletion_store],
