@@ -20,8 +20,7 @@ from latchkey.domain.request import Location
 from latchkey.observability import logger
 from latchkey.storage import keys
 from latchkey.storage.capacity import item_bytes
-from latchkey.storage.changes import _session_index as _listed
-from latchkey.storage.changes import listed
+from latchkey.storage.changes import _session_index, index_attributes
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.records import to_item
 from latchkey.storage.table import Put
@@ -88,7 +87,7 @@ def search() -> None:
         created = start - timedelta(minutes=number)
         account = an_account(id=new_id("usr", created), created_at=created)
         accounts.append(account)
-        table.put(Put(keys.account(account.id), {**to_item(account), **listed(account)}))
+        table.put(Put(keys.account(account.id), {**to_item(account), **index_attributes(account)}))
         for turn in range(10):
             at = start - timedelta(minutes=random.randrange(60 * 24 * 10))  # noqa: S311
             session = a_session(
@@ -102,7 +101,7 @@ def search() -> None:
                 location=Location(country=countries[turn]),
                 ended_at=None if turn else at,
             )
-            stored = {**to_item(session), **_listed(replace(session))}
+            stored = {**to_item(session), **_session_index(replace(session))}
             table.put(Put(keys.session(account.id, session.id), stored))
     one = accounts[500]
     cases: list[tuple[str, dict[str, str]]] = [

@@ -9,12 +9,14 @@ HEAVY = frozenset(
     {
         # one process of Python, or of SAM, for each case
         "contract/test_imports.py",
+        "contract/test_buckets_and_mail.py",
         "contract/test_edge.py",
         "contract/test_key_access.py",
         "contract/test_openapi.py",
         "contract/test_permissions.py",
         "contract/test_public_address.py",
         "contract/test_transformed_template.py",
+        "storage/test_audit_keys.py",
         # thousands of requests, generated requests, interleavings and crashes
         "contract/test_limits.py",
         "functions/test_audit_campaigns.py",
