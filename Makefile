@@ -37,17 +37,21 @@ run: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Build, deploy and serve the service 
 
 .PHONY: test
 test: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run every test: on a private stack, and all others beside it
-	@$(MAKE) --no-print-directory --keep-going -j3 test-stack test-code test-client
+	@$(MAKE) --no-print-directory --keep-going -j4 test-stack test-own-stacks test-code test-client
 
 # Tests call make, too. Theirs is not a part of this one.
 UNRELATED := env -u MAKEFLAGS -u MFLAGS
 
 .PHONY: test-stack
 test-stack: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the tests on a private stack
-	$(UNRELATED) $(BIN)/python -m pytest -m "integration and not slow"
+	$(UNRELATED) $(BIN)/python -m pytest -m "integration and not own_stack and not slow"
 
 # What runs beside the stack shows its output when it is done.
 BESIDE = log=$$(mktemp); trap 'cat "$$log"; rm "$$log"' EXIT; >"$$log" 2>&1 $(UNRELATED)
+
+.PHONY: test-own-stacks
+test-own-stacks: $(VENV) $(MINISTACK) $(SAM) $(PAGE) ## Run the tests that start emulators and stacks of their own
+	@$(BESIDE) nice -n 10 $(BIN)/python -m pytest -m "own_stack and not slow"
 
 # The functions of the stack have the time limits of AWS, so the stack comes first on the processor.
 .PHONY: test-code

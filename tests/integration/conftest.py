@@ -25,6 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.integration)
             item.add_marker(pytest.mark.enable_socket)
+            if "running_stack" not in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.own_stack)
 
 
 @dataclass(frozen=True, slots=True)
