@@ -426,6 +426,20 @@ INVARIANTS: tuple[Callable[[Run], Iterator[str]], ...] = (
 )
 
 
+OF_WHAT_IS_LEFT: tuple[Callable[[Run], Iterator[str]], ...] = (
+    no_server_error,
+    no_session_has_another_role,
+    no_account_has_too_many_sessions,
+    no_closed_account_has_a_session,
+    no_orphaned_session,
+    each_claim_has_its_account,
+    the_administrators_are_counted,
+    nothing_is_left_of_an_erased_account,
+    one_export_runs,
+)
+"""Those that need no steps: what both operations answered and left is enough."""
+
+
 # One order explains it ---------------------------------------------------------------------------
 
 

@@ -1,0 +1,346 @@
+"""Interleavings on the deployed stack, compared with the same ones in memory.
+
+A world in memory is copied to the tables of the stack: its people, sessions and links, made with
+the stack's keys. The first operation runs in this process, in the real handlers, on the tables and
+keys of the stack, and is paused between two calls of its table. The second operation is a request
+over HTTP to the deployed functions. Nothing else runs: the queues and streams deliver nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from latchkey import wiring
+from latchkey.config import Config
+from latchkey.domain.clock import to_milliseconds
+from latchkey.storage.dynamodb import from_wire, to_wire
+from latchkey.storage.table import Key
+from latchkey.wiring import Services
+from latchkey.wiring.sign_in import passwords
+from latchkey.wiring.storage import table
+from latchkey.wiring.tokens import link_peppers, refresh_peppers, signing_key_store
+from tests.support.interleaved_worlds import AGE_SECONDS, SETTINGS, STORES, make_world, outcome_of
+from tests.support.interleaving import Commit, Outcome, Run, Step
+from tests.support.invariants import OF_WHAT_IS_LEFT, digest
+from tests.support.service import CHROME, Answer, InProcessService
+from tools.template import folder, functions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from latchkey.storage.table import Delete, Item, Page, Put, Query, Table, Update, Write
+    from tests.support.api import Api
+    from tests.support.interleaved_operations import Operation
+    from tests.support.interleaved_worlds import World
+    from tests.support.interleaving import Actor
+    from tools.local.stack import LocalStack
+
+FRESH_SECONDS = 180
+"""How long a world is used: what changes somebody needs an authentication of the last 300."""
+UNANSWERED = {502, 503, 504}
+ATTEMPTS = 4
+"""Of a run whose request the gateway did not answer, as happens on a busy machine."""
+_ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}")
+_HASH = re.compile(r"argon2id\$[^'\"]+")
+_TIME = re.compile(r"\b1\d{9}(\d{3})?\b")
+_MAKER = re.compile(r" new by .*$")
+
+
+class PausingTable:
+    """The Table port on another table, with something to be done before one of the calls.
+
+    calls    how many there were
+    written  the keys that they wrote, or tried to
+    """
+
+    def __init__(self, inner: Table) -> None:
+        self._inner = inner
+        self.begin(None, lambda: None)
+
+    def begin(self, pause_before: int | None, meanwhile: Callable[[], None]) -> None:
+        self.calls = 0
+        self.written: set[Key] = set()
+        self._pause_before, self._meanwhile = pause_before, meanwhile
+
+    def end(self) -> None:
+        """Do it now if it has not been done."""
+        if self._pause_before is not None:
+            self._pause_before = None
+            self._meanwhile()
+
+    def get(self, key: Key, *, consistent: bool = True) -> Item | None:
+        self._call()
+        return self._inner.get(key, consistent=consistent)
+
+    def get_many(self, keys: list[Key]) -> list[Item]:
+        self._call()
+        return self._inner.get_many(keys)
+
+    def query(self, query: Query) -> Page:
+        self._call()
+        return self._inner.query(query)
+
+    def put(self, put: Put) -> None:
+        self._call(put.key)
+        self._inner.put(put)
+
+    def update(self, update: Update) -> Item:
+        self._call(update.key)
+        return self._inner.update(update)
+
+    def delete(self, delete: Delete) -> Item | None:
+        self._call(delete.key)
+        return self._inner.delete(delete)
+
+    def delete_many(self, keys: list[Key]) -> None:
+        self._call(*keys)
+        self._inner.delete_many(keys)
+
+    def transact(self, writes: list[Write]) -> None:
+        self._call(*(write.key for write in writes))
+        self._inner.transact(writes)
+
+    def _call(self, *written: Key) -> None:
+        if self._pause_before == self.calls:
+            self.end()
+        self.calls += 1
+        self.written.update(written)
+
+
+class DeployedHandlers(InProcessService):
+    """The handlers in this process, on the stack."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._requests = 0
+
+
+class StackWorld:
+    """What an `Operation` acts in, as a `World`."""
+
+    def __init__(self, stack: LocalStack, api: Api) -> None:
+        """Begin with no world.
+
+        api  around the edge
+        """
+        self._dynamodb = stack.client("dynamodb")
+        self._tables = {"main": stack.table_name, "audit": stack.audit_table_name}
+        self._api, self._edge = api, {"x-latchkey-edge": stack.edge_secret}
+        self._variables = variables_of(stack)
+        self._table, self._handlers = self._on_the_stack()
+        self._actor: Actor = "first"
+        self._made_at = -float(FRESH_SECONDS)
+        self._present: dict[Key, Any] | None = None
+        self.repeated = 0
+
+    def _on_the_stack(self) -> tuple[PausingTable, DeployedHandlers]:
+        config = Config.from_env(self._variables)
+        pausing = PausingTable(Services(config)[table])
+        return pausing, DeployedHandlers(Services(config, {table: pausing}))
+
+    # The world -------------------------------------------------------------------------------
+
+    def freshen(self, name: str) -> World:
+        """Return the world; make it again when its tokens are too old for what they are for."""
+        if time.monotonic() - self._made_at > FRESH_SECONDS:
+            self._made_at = time.monotonic()
+            settings = {**self._variables, **SETTINGS, "DIRECT_ACCESS": "allowed"}
+            self.world = make_world(name, self._like_the_stack, **settings)
+            self.held = self.world.held
+            self._items = dict(self.world.table.items)
+            self._ids = set(_ID.findall(str(self._items)))
+            self._hashes = set(_HASH.findall(str(self._items)))
+        return self.world
+
+    def _like_the_stack(self, service: InProcessService) -> None:
+        """Give a service in memory the stack's keys, its passwords and the present time."""
+        services = self._handlers.services
+        service.clock._now = datetime.now(UTC) - timedelta(seconds=AGE_SECONDS)
+        kept: Any = service
+        kept.keys.inner.replace(services[signing_key_store].read_now())
+        kept.refresh_peppers.inner.replace(services[refresh_peppers].read_now())
+        kept.link_peppers.inner.replace(services[link_peppers].read_now())
+        service.put_in_place({passwords: services[passwords]})
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, token: str | None = None, **options: Any
+    ) -> Outcome:
+        """Send a request: of the first operation to a handler here, of the second over HTTP."""
+        source = "198.51.100.1" if self._actor == "first" else "198.51.100.2"
+        headers = {**self._edge, "cloudfront-viewer-address": f"{source}:443"}
+        held = None if token is None else self.held[token]
+        if self._actor == "first":
+            return outcome_of(
+                self._handlers.request(
+                    method,
+                    path,
+                    json_body=body,
+                    token=held,
+                    source_ip=source,
+                    headers=headers,
+                    **options,
+                )
+            )
+        headers["user-agent"] = options.pop("user_agent", CHROME)
+        params = options.pop("query", None)
+        assert not options
+        answer = self._api.call(method, path, token=held, headers=headers, params=params, json=body)
+        if answer.status_code in UNANSWERED and "retry-after" not in answer.headers:
+            return Outcome(answer.status_code, code="NO_ANSWER")
+        content = answer.json() if answer.content else None
+        return outcome_of(Answer(answer.status_code, dict(answer.headers), [], content))
+
+    # Runs ------------------------------------------------------------------------------------
+
+    def differences(self, first: Operation, second: Operation, expected: Run) -> list[str]:
+        """Run both as in memory. Returns what is different, and what breaks an invariant."""
+        run = self._run(first, second, expected)
+        for _ in range(ATTEMPTS - 1):
+            if not _is_unanswered(run, expected):
+                break
+            self.repeated += 1
+            run = self._run(first, second, expected)
+        found = [
+            f"{run}: {invariant.__name__}: {sentence}"
+            for invariant in OF_WHAT_IS_LEFT
+            for sentence in invariant(run)
+        ]
+        told, wanted = _told(run), _told(expected)
+        if told != wanted:
+            found.append(f"{run}: told {told}, in memory {wanted}")
+        calls = _calls(step for step in expected.steps if step.actor == "first")
+        if self._table.calls != calls:
+            found.append(f"{run}: {self._table.calls} calls of the table, in memory {calls}")
+        left, kept = self._left(run), self._left(expected)
+        if left != kept:
+            found.append(f"{run}: left {left - kept}, in memory {kept - left}")
+        return found
+
+    def _run(self, first: Operation, second: Operation, expected: Run) -> Run:
+        alone = self.world.trace(first)
+        self._reset()
+        wiring.use(self._handlers.services)
+        run = Run(
+            world=f"{expected.world} on the stack",
+            first=first.name,
+            second=second.name,
+            pause_before=expected.pause_before,
+            before=self._items,
+            now=to_milliseconds(datetime.now(UTC)),
+            idle=expected.idle,
+            session_limit=expected.session_limit,
+        )
+
+        def meanwhile() -> None:
+            self._actor = "second"
+            try:
+                run.outcomes["second"] = second.act(self)  # type: ignore[arg-type]
+            finally:
+                self._actor = "first"
+
+        self._table.begin(_calls(alone[: expected.pause_before]), meanwhile)
+        run.outcomes["first"] = first.act(self)  # type: ignore[arg-type]
+        self._table.end()
+        run.after = self._present = self._scan()
+        run.steps = self._steps(run)
+        return run
+
+    def _steps(self, run: Run) -> list[Step]:
+        """What has changed, by who wrote it: what the first operation did not is the second's."""
+        changed = {
+            key for key in {**run.before, **run.after} if run.before.get(key) != run.after.get(key)
+        }
+        by: dict[Actor, set[Key]] = {
+            "first": changed & self._table.written,
+            "second": changed - self._table.written,
+        }
+        return [
+            Step(
+                actor,
+                committed=Commit(
+                    (),
+                    {key: run.before.get(key) for key in keys},
+                    {key: run.after.get(key) for key in keys},
+                ),
+            )
+            for actor, keys in by.items()
+        ]
+
+    def _left(self, run: Run) -> Counter[str]:
+        """What a run left, without ids, times and hashes that are new, and who wrote it."""
+        left: Counter[str] = Counter()
+        for fact, count in digest(run).items():
+            text = _ID.sub(lambda m: m[0] if m[0] in self._ids else "an id", fact)
+            text = _HASH.sub(lambda m: m[0] if m[0] in self._hashes else "a hash", text)
+            left[_MAKER.sub(" new", _TIME.sub("a time", text))] += count
+        return left
+
+    # The tables ------------------------------------------------------------------------------
+
+    def _scan(self) -> dict[Key, Any]:
+        found: dict[Key, Any] = {}
+        for short, name in self._tables.items():
+            pages = self._dynamodb.get_paginator("scan").paginate(
+                TableName=name, ConsistentRead=True
+            )
+            for item in (item for page in pages for item in page["Items"]):
+                read: Any = {attribute: from_wire(value) for attribute, value in item.items()}
+                found[Key(read["pk"], read["sk"], short)] = read  # type: ignore[arg-type]
+        return found
+
+    def _reset(self) -> None:
+        """Write what is not as in the world. Between two runs nothing is written."""
+        present = self._scan() if self._present is None else self._present
+        self._present = None
+        for short, name in self._tables.items():
+            requests = [
+                {"DeleteRequest": {"Key": {"pk": {"S": key.pk}, "sk": {"S": key.sk}}}}
+                for key in present
+                if key.table == short and key not in self._items
+            ] + [
+                {"PutRequest": {"Item": {n: to_wire(value) for n, value in item.items()}}}
+                for key, item in self._items.items()
+                if key.table == short and present.get(key) != item
+            ]
+            for some in batched(requests, 25, strict=False):
+                answer = self._dynamodb.batch_write_item(RequestItems={name: list(some)})
+                assert not answer.get("UnprocessedItems")
+
+
+def variables_of(stack: LocalStack) -> dict[str, str]:
+    """The variables of all deployed functions."""
+    client = stack.client("lambda")
+    found: dict[str, str] = {}
+    for operation in sorted({folder(properties) for properties in functions().values()}):
+        name = stack.deployment.function_name(operation)
+        configuration = client.get_function_configuration(FunctionName=name)
+        found |= configuration.get("Environment", {}).get("Variables", {})
+    return {name: value for name, value in found.items() if not name.startswith("AWS_")}
+
+
+def stop_deliveries(stack: LocalStack) -> None:
+    """Let queues and streams deliver nothing."""
+    client = stack.client("lambda")
+    for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def _calls(steps: Iterable[Step]) -> int:
+    """How many of the steps are calls of the table."""
+    return sum(not any(place[0] in STORES for place in step.reads) for step in steps)
+
+
+def _told(run: Run) -> dict[str, tuple[int, str]]:
+    return {actor: (run.outcomes[actor].status, run.outcomes[actor].code) for actor in run.outcomes}
+
+
+def _is_unanswered(run: Run, expected: Run) -> bool:
+    return any(
+        outcome.status in UNANSWERED and expected.outcomes[actor].status < 500
+        for actor, outcome in run.outcomes.items()
+    )
