@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, override
 
 import pytest
 
+from latchkey.observability import units
 from latchkey.storage.boto_client import BotoClient
 from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.table import EXISTS, Change, Delete, Key, Put, Query, Update
 from tests.support.table_contract import RacingTableContract, TableContract
 
 if TYPE_CHECKING:
+    from latchkey.storage.dynamodb import Wire
     from latchkey.storage.table import TableName
+
+
+class ListeningClient(BotoClient):
+    """Adds up the units that the responses report."""
+
+    reported = 0.0
+
+    @override
+    def call(self, operation: str, request: Wire) -> Wire:
+        answer = super().call(operation, request)
+        told = answer["ConsumedCapacity"]
+        self.reported += sum(
+            part["CapacityUnits"] for part in (told if isinstance(told, list) else [told])
+        )
+        return answer
 
 
 class TestEmulator(TableContract, RacingTableContract):
@@ -22,3 +40,18 @@ class TestEmulator(TableContract, RacingTableContract):
             "audit": stack.audit_table_name,
         }
         return DynamoDBTable(BotoClient(stack.client("dynamodb")), names)
+
+    def test_units_are_those_that_the_responses_report(self, stack):
+        client = ListeningClient(stack.client("dynamodb"))
+        table = DynamoDBTable(client, {"main": stack.table_name})
+        first, second = Key("UNITS", "A"), Key("UNITS", "B")
+        units.reset()
+        table.put(Put(first, {"text": "x" * 3000}))
+        table.transact([Put(second, {"n": 1}), Update(first, Change(assign={"n": 2}), EXISTS)])
+        table.get(first)
+        table.query(Query(partition="UNITS"))
+        table.delete(Delete(first))
+        table.delete_many([second])
+        assert units.read > 0
+        assert units.write > 0
+        assert units.read + units.write == client.reported

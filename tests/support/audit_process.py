@@ -137,7 +137,7 @@ def _tell_of_requests(tells: Connection) -> None:
         tells.send(text.rpartition(".")[2])
 
     # A client takes its session's hooks along, so this comes before there is any.
-    boto_client._session().register("before-send.dynamodb", tell)
+    boto_client._session().events.register("before-send.dynamodb", tell)
 
 
 def _act(environment: dict[str, str], tells: Connection, person: Person, number: int) -> None:

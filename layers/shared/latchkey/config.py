@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _QUEUE_URL = "QUEUE_URL_"
 
+HOT_OPERATIONS = frozenset({"authorizer", "get_me", "list_sessions", "refresh"})
+"""The operations of most invocations. Only these load botocore without boto3."""
+
 
 class EmailVerification(StrEnum):
     """Whether an address must be confirmed before its owner can sign in."""
@@ -143,6 +146,11 @@ class Config:
 def runs_in_lambda() -> bool:
     """Return whether this process is a Lambda function, on AWS or in the emulator."""
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def is_hot() -> bool:
+    """Return whether this process is the Lambda function of a hot operation."""
+    return os.environ.get("OPERATION") in HOT_OPERATIONS
 
 
 def metrics_namespace() -> str:

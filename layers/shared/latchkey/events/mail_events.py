@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from latchkey.domain.ids import new_id
 from latchkey.domain.mail_health import MailEvent, SuppressionReason
 from latchkey.domain.request import RequestContext
+from latchkey.events.batches import process_messages
 from latchkey.observability import logger, units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from latchkey.domain.clock import Clock
     from latchkey.events import Event
@@ -32,12 +35,7 @@ def record_mail_events(event: Event, flow: MailHealth, clock: Clock) -> Event:
 
     A malformed event fails alone and becomes a dead letter.
     """
-    failed = [
-        record["messageId"]
-        for record in event["Records"]
-        if not _record(record, flow, _context(clock))
-    ]
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+    return process_messages(event, lambda record: _record(record, flow, _context(clock)))
 
 
 def allow_mail(address: str, flow: MailHealth, clock: Clock) -> dict[str, bool]:
@@ -47,10 +45,10 @@ def allow_mail(address: str, flow: MailHealth, clock: Clock) -> dict[str, bool]:
     return {"changed": allowed}
 
 
-def _record(record: Event, flow: MailHealth, context: RequestContext) -> bool:
+def _record(record: SQSRecord, flow: MailHealth, context: RequestContext) -> bool:
     units.reset()
     try:
-        event = _mail_event(json.loads(record["body"]))
+        event = _mail_event(record.json_body)
         stopped = 0 if event is None else flow.record(event, context)
     except Exception:  # noqa: BLE001 - this event again, the others go on
         logger.exception("mail event failed", operation="record_mail_events")

@@ -1,11 +1,11 @@
 """The wrapper around the workers of SQS queues.
 
-It returns the messages that SQS has to deliver again (ReportBatchItemFailures).
+Powertools' batch processor returns the messages that SQS has to deliver again
+(ReportBatchItemFailures). The claim, the lease and the postponement of a message are ours.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import timedelta
 from functools import update_wrapper
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.effects import Postponed
 from latchkey.domain.limits import POSTPONED_MAX_SECONDS
+from latchkey.events.batches import process_messages
 from latchkey.observability import logger, record_request, units
 from latchkey.storage.outbox import NotClaimed
 from latchkey.wiring import resolve, services
@@ -23,6 +24,8 @@ from latchkey.wiring.storage import clock, outbox_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from latchkey.domain.effects import Queue
     from latchkey.events import Event
@@ -55,19 +58,15 @@ class Worker:
     def __call__(self, event: Event, lambda_context: Any = None) -> Event:
         """Process a batch, message by message. Never raises."""
         batch = _Batch()
-        failed = [
-            record["messageId"]
-            for record in event["Records"]
-            if not self._work(record, lambda_context, batch)
-        ]
-        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+        return process_messages(event, lambda record: self._work(record, lambda_context, batch))
 
-    def _work(self, record: Event, lambda_context: Any, batch: _Batch) -> bool:
+    def _work(self, record: SQSRecord, lambda_context: Any, batch: _Batch) -> bool:
+        """Process one message. Returns whether it is done."""
         started = time.perf_counter()
         units.reset()
         message_id = None
         try:
-            message_id = json.loads(record["body"])["message_id"]
+            message_id = record.json_body["message_id"]
             if batch.delay is None:
                 outcome, done = self._claim_and_call(message_id, lambda_context)
             else:
@@ -84,7 +83,7 @@ class Worker:
             operation=self.operation,
             message_id=message_id,
             outcome=outcome,
-            attempt=record.get("attributes", {}).get("ApproximateReceiveCount"),
+            attempt=record.raw_event.get("attributes", {}).get("ApproximateReceiveCount"),
             ms=round(milliseconds, 1),
             read_units=units.read,
             write_units=units.write,

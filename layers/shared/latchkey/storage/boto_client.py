@@ -1,4 +1,8 @@
-"""DynamoDB's client on botocore: signing, connections, and retries of transient errors."""
+"""The clients of AWS: signing, connections, and retries of transient errors.
+
+They are boto3's. Hot functions use botocore, on which boto3 is built: boto3 would load its
+resources and S3's transfers into each of their cold starts. Both sign, retry and fail alike.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,23 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.session import Session
 
+from latchkey.config import is_hot
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.storage.dynamodb import DynamoDBError
 
+if TYPE_CHECKING or not is_hot():
+    from boto3.session import Session
+
+    _create: Callable[..., Any] = Session.client
+else:
+    from botocore.session import Session
+
+    _create = Session.create_client
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from latchkey.storage.dynamodb import Wire
@@ -55,10 +69,9 @@ def _session() -> Session:
 def aws_client(service: str, config: Config = CLIENT_CONFIG) -> Any:
     """Create a client. Region, credentials and endpoint come from the environment.
 
-    It uses one botocore session. boto3 would load its resources and S3's transfers into every cold
-    start, and every further session its list of endpoints.
+    All clients share one session, because every further one would load the list of endpoints.
     """
-    return _session().create_client(service, config=config)
+    return _create(_session(), service, config=config)
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:
@@ -88,7 +101,7 @@ def credentials_end() -> datetime | None:
 
 
 class BotoClient:
-    """`dynamodb.Client` on a botocore client."""
+    """`dynamodb.Client` on a client of boto3 or botocore."""
 
     def __init__(self, client: Any = None) -> None:
         """Use this client, or one from the environment. It connects at the first call."""

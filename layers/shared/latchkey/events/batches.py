@@ -1,0 +1,39 @@
+"""Batches of SQS messages, processed by Powertools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    from latchkey.events import Event
+
+
+class _NotDoneError(Exception):
+    """A message has to be delivered again. The reason is in the log."""
+
+
+def process_messages(event: Event, work: Callable[[SQSRecord], bool]) -> Event:
+    """Process a batch, message by message, in its order. Returns the messages that are not done.
+
+    work  processes one message, and returns whether it is done
+    """
+
+    def handle(record: SQSRecord) -> None:
+        if not work(record):
+            raise _NotDoneError
+
+    # One for each batch: it holds the batch's results. A batch that fails as a whole returns all of
+    # its messages. An exception instead would hide them in the metric of crashed functions.
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+    response: Any = process_partial_response(event, handle, processor)
+    return dict(response)
