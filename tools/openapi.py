@@ -30,6 +30,7 @@ from tools.schemas import (
     component_schemas,
     envelope,
     error_media_types,
+    parameter_schemas,
     reference,
     uses_format,
 )
@@ -225,13 +226,14 @@ def _path_parameters(operation: Operation) -> Iterator[Schema]:
 
 
 def _query_parameters(operation: Operation) -> Iterator[Schema]:
-    for name, parameter in operation.endpoint.spec.query.items():
+    model = operation.endpoint.spec.query
+    for name, schema in parameter_schemas(model).items() if model else ():
         yield {
             "name": name,
             "in": "query",
             "required": False,
-            "description": parameter.description,
-            "schema": parameter.schema(),
+            "description": schema.pop("description"),
+            "schema": schema,
         }
 
 

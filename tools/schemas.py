@@ -18,6 +18,19 @@ type Schema = dict[str, Any]
 type Shape = tuple[type, Literal["validation", "serialization"]]
 """A class and a direction: requests are validated, responses are serialized."""
 
+_PARAMETER_KEYWORDS = (
+    "type",
+    "format",
+    "pattern",
+    "enum",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "default",
+    "description",
+)
+
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -142,6 +155,23 @@ def error_schemas() -> dict[str, Schema]:
             "required": ["type", "title", "status", "code", "request_id"],
         },
     }
+
+
+def parameter_schemas(model: type[BaseModel]) -> dict[str, Schema]:
+    """Return the schema of each query parameter, inherited ones last."""
+    document = model.model_json_schema(schema_generator=_PlainSchemas, ref_template="{model}")
+    own = model.__annotations__
+    return {
+        name: _parameter(schema, document.get("$defs", {}))
+        for name, schema in sorted(document["properties"].items(), key=lambda it: it[0] not in own)
+    }
+
+
+def _parameter(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    # An optional one is anyOf its type and null, which stands for its absence.
+    kind = schema.get("anyOf", [schema])[0]
+    kind = {**definitions.get(kind.get("$ref", ""), kind), **schema}
+    return {name: kind[name] for name in _PARAMETER_KEYWORDS if kind.get(name) is not None}
 
 
 def uses_format(model: type[BaseModel], name: str) -> bool:

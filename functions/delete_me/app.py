@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import AccountNotFound, ErasureStarted, LastAdministrator
 from latchkey.http import Request, Response, endpoint, signed_in
 from latchkey.http.cookies import clear_refresh_token
-from latchkey.http.parameters import HARD
+from latchkey.http.queries import DeletionQuery
 from latchkey.http.views.life_cycle import DeletionView, deleted
 from latchkey.wiring.users import life_cycle
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 @endpoint(
     caller=signed_in(recently=True),
     needs=life_cycle,
-    query={"hard": HARD},
+    query=DeletionQuery,
     returns=DeletionView,
     errors=(AccountNotFound, ErasureStarted, LastAdministrator),
 )
-def handler(request: Request[None], flow: LifeCycle) -> Response:
+def handler(request: Request[None, DeletionQuery], flow: LifeCycle) -> Response:
     """Delete your account.
 
     Every device is signed out before the response, and sign-in is refused afterwards. The account
@@ -30,7 +30,7 @@ def handler(request: Request[None], flow: LifeCycle) -> Response:
     everything is erased, and a signed receipt is emailed. With `hard=true` the erasure starts at
     once. Requires authentication within the last five minutes.
     """
-    hard = request.query["hard"]
+    hard = request.query.hard
     account_id = request.caller.account_id
     ordered = flow.delete(account_id, request.caller, request.context, hard=hard)
     return clear_refresh_token(deleted(ordered))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import ErasureStarted, LastAdministrator
 from latchkey.http import Request, Response, endpoint, self_or_admin
 from latchkey.http.cookies import clear_refresh_token
-from latchkey.http.parameters import HARD
+from latchkey.http.queries import UserDeletionQuery
 from latchkey.http.views.life_cycle import DeletionView, deleted
 from latchkey.wiring.users import life_cycle
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 @endpoint(
     caller=self_or_admin("user_id", recently=True),
     needs=life_cycle,
-    query={"hard": HARD},
+    query=UserDeletionQuery,
     reason=True,
     returns=DeletionView,
     errors=(ErasureStarted, LastAdministrator),
 )
-def handler(request: Request[None], flow: LifeCycle) -> Response:
+def handler(request: Request[None, UserDeletionQuery], flow: LifeCycle) -> Response:
     """Delete an account, as `DELETE /users/me` does. Its owner gets an email.
 
     Deleting an account twice changes nothing, unless `hard=true` starts its erasure.
     """
-    hard = request.query["hard"]
+    hard = request.query.hard
     ordered = flow.delete(request.account_id, request.caller, request.context, hard=hard)
     own = request.account_id == request.caller.account_id
     return clear_refresh_token(deleted(ordered)) if own else deleted(ordered)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import AccountNotFound, InvalidCursor
 from latchkey.domain.language import choose_language
 from latchkey.http import Request, Response, endpoint, ok, signed_in
-from latchkey.http.parameters import PAGING
+from latchkey.http.queries import PageQuery
 from latchkey.http.views.activity import ActivityListView
 from latchkey.wiring.audit import activity
 
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 @endpoint(
     caller=signed_in(),
     needs=activity,
-    query=PAGING,
+    query=PageQuery,
     returns=ActivityListView,
     errors=(InvalidCursor, AccountNotFound),
 )
-def handler(request: Request[None], flow: Activity) -> Response:
+def handler(request: Request[None, PageQuery], flow: Activity) -> Response:
     """List what happened to your account, newest first, described in words.
 
     In English or German, by `Accept-Language`, then by the account's language.
     """
-    account, page = flow.read(request.caller, **request.query)
+    query = request.query
+    account, page = flow.read(request.caller, limit=query.limit, cursor=query.cursor)
     language = choose_language([*request.languages, account.speaking_language or ""])
     return ok(ActivityListView.of(page, language))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import InvalidCursor
 from latchkey.http import Request, Response, endpoint, ok, signed_in
-from latchkey.http.parameters import PAGING
+from latchkey.http.queries import PageQuery
 from latchkey.http.views.consents import ConsentListView
 from latchkey.wiring.users import profile
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 @endpoint(
     caller=signed_in(),
     needs=profile,
-    query=PAGING,
+    query=PageQuery,
     returns=ConsentListView,
     errors=(InvalidCursor,),
 )
-def handler(request: Request[None], flow: Profile) -> Response:
+def handler(request: Request[None, PageQuery], flow: Profile) -> Response:
     """List your decisions about consents, newest first."""
-    return ok(ConsentListView.of(flow.list_consents(request.caller, **request.query)))
+    query = request.query
+    page = flow.list_consents(request.caller, limit=query.limit, cursor=query.cursor)
+    return ok(ConsentListView.of(page))

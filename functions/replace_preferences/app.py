@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.http import Request, Response, endpoint, etag, ok, self_or_admin
 from latchkey.http.bodies.preferences import PreferencesBody
+from latchkey.http.queries import ReasonQuery
 from latchkey.http.views.preferences import PreferencesView
 from latchkey.wiring.users import preferences
 
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=self_or_admin("user_id", recently_for_others=True),
+    query=ReasonQuery,
     reason=True,
     if_match=True,
     needs=preferences,
     body=PreferencesBody,
     returns=PreferencesView,
 )
-def handler(request: Request[PreferencesBody], flow: PreferenceFlows) -> Response:
+def handler(request: Request[PreferencesBody, ReasonQuery], flow: PreferenceFlows) -> Response:
     """Replace all preferences. An absent key is removed.
 
     Undeclared keys are stored as they were sent, up to 16 KiB in total.

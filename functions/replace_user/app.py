@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import UsernameTaken
 from latchkey.http import Request, Response, endpoint, etag, ok, self_or_admin
 from latchkey.http.bodies.profile import ReplaceUserBody
+from latchkey.http.queries import ReasonQuery
 from latchkey.http.views.accounts import AccountView
 from latchkey.wiring.storage import public_urls
 from latchkey.wiring.users import profile
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 @endpoint(
     caller=self_or_admin("user_id", recently_for_others=True),
+    query=ReasonQuery,
     reason=True,
     needs=(profile, public_urls),
     body=ReplaceUserBody,
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     returns=AccountView,
     errors=(UsernameTaken,),
 )
-def handler(request: Request[ReplaceUserBody], flow: Profile, urls: PublicUrls) -> Response:
+def handler(
+    request: Request[ReplaceUserBody, ReasonQuery], flow: Profile, urls: PublicUrls
+) -> Response:
     """Replace a profile. An absent field is cleared. The history shows who did it."""
     account = flow.change(
         request.account_id,

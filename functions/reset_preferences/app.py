@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.http import Request, Response, endpoint, etag, ok, self_or_admin
+from latchkey.http.queries import ReasonQuery
 from latchkey.http.views.preferences import PreferencesView
 from latchkey.wiring.users import preferences
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     caller=self_or_admin("user_id", recently_for_others=True),
     needs=preferences,
     returns=PreferencesView,
+    query=ReasonQuery,
     reason=True,
     if_match=True,
 )
-def handler(request: Request[None], flow: PreferenceFlows) -> Response:
+def handler(request: Request[None, ReasonQuery], flow: PreferenceFlows) -> Response:
     """Delete all preferences. Deleting them twice is not an error."""
     new = flow.reset(
         request.account_id,

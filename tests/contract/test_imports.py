@@ -49,6 +49,7 @@ BATCH = {"aws_lambda_powertools.utilities.batch"}
 SEALING = {"cryptography"}
 TOKENS = {"jwt", "cryptography"}
 BODY = {"pydantic"}
+QUERY = {"pydantic"}
 LANGUAGES = {"langcodes"}
 SIGN_IN = AWS | TOKENS | BODY | {"argon2", "email_validator", "user_agents", "ua_parser"}
 
@@ -74,15 +75,15 @@ BUDGET = {
     "export_worker": (AWS | BATCH | SEALING, 600),
     "get_export": (AWS | SEALING, 560),
     "chain_audit": (set(), 240),
-    "list_users": (AWS | SEALING, 540),
-    "search_sessions": (AWS | SEALING, 540),
+    "list_users": (AWS | SEALING | QUERY, 590),
+    "search_sessions": (AWS | SEALING | QUERY, 590),
     "revoke_found_sessions": (AWS | SEALING | {"pydantic"}, 600),
     "list_user_sessions": (AWS | SEALING, 540),
-    "revoke_user_sessions": (AWS | SEALING, 540),
+    "revoke_user_sessions": (AWS | SEALING | QUERY, 590),
     "change_role": (AWS | SEALING | {"pydantic"}, 600),
     "grant_admin": (set(), 240),
-    "delete_me": (AWS | SEALING, 530),
-    "delete_user": (AWS | SEALING, 530),
+    "delete_me": (AWS | SEALING | QUERY, 590),
+    "delete_user": (AWS | SEALING | QUERY, 590),
     "restore_user": (AWS | SEALING | {"pydantic"}, 600),
     "get_reported_session": (AWS | SEALING, 530),
     "disown_session": (AWS | SEALING | BODY, 600),
@@ -95,13 +96,13 @@ BUDGET = {
     "get_health": (set(), 210),
     "get_jwks": (AWS, 480),
     "get_me": (LEAN_AWS | SEALING, 455),
-    "list_activity": (AWS | SEALING, 520),
+    "list_activity": (AWS | SEALING | QUERY, 590),
     "list_exports": (AWS | SEALING, 560),
     "list_sessions": (LEAN_AWS | SEALING, 455),
     "get_preferences": (AWS | SEALING | BODY, 620),
     "get_user": (AWS | SEALING, 515),
-    "list_audit": (AWS | SEALING, 530),
-    "list_consents": (AWS | SEALING, 515),
+    "list_audit": (AWS | SEALING | QUERY, 590),
+    "list_consents": (AWS | SEALING | QUERY, 590),
     "login": (SIGN_IN, 700),
     "logout": (AWS | SEALING, 515),
     "reauthenticate": (AWS | TOKENS | BODY | {"argon2"}, 660),
@@ -117,7 +118,7 @@ BUDGET = {
     "revoke_all_sessions": (AWS | SEALING, 515),
     "rename_session": (AWS | SEALING | {"pydantic"}, 600),
     "revoke_session": (AWS | SEALING, 515),
-    "revoke_sessions": (AWS | SEALING, 515),
+    "revoke_sessions": (AWS | SEALING | QUERY, 590),
     "rotate_signing_keys": (set(), 230),
     "sweep_avatars": (set(), 230),
     "update_me": (AWS | SEALING | BODY | LANGUAGES | {"multipart"}, 620),

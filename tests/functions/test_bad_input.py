@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from latchkey.http import admin, endpoint
 from tests.support.bad_input import NOT_UTF8
+from tests.support.person import Person
 from tests.support.service import PASSWORD, InProcessService
 
 REGISTER = "/api/v1/auth/register"
@@ -18,6 +20,13 @@ LOGIN = "/api/v1/auth/login"
 @pytest.fixture(scope="module")
 def service():
     return InProcessService()
+
+
+@pytest.fixture
+def boss():
+    person = Person(InProcessService())
+    person.become_admin()
+    return person
 
 
 def details(answer):
@@ -115,6 +124,52 @@ def test_a_body_that_is_not_a_json_object_is_refused(service, body, code):
 def test_only_json_is_accepted(service, media_type):
     answer = service.request("POST", LOGIN, json_body=GOOD, headers={"content-type": media_type})
     assert details(answer) == {("body", "UNSUPPORTED_MEDIA_TYPE")}
+
+
+SEARCHES = {
+    "/api/v1/sessions": {
+        "user_id": ("ses_1", "NOT_AN_ID"),
+        "ip": ("", "INVALID"),
+        "device": ("\u202e", "INVALID"),
+        "country": ("USA", "INVALID"),
+        "created_from": ("yesterday", "NOT_A_TIME"),
+        "created_to": ("2026-01-02T03:04:05", "NOT_A_TIME"),
+        "state": ("Active", "NOT_AN_OPTION"),
+        "limit": ("+5", "OUT_OF_RANGE"),
+    },
+    "/api/v1/users": {
+        "email_prefix": ("x" * 255, "INVALID"),
+        "status": ("", "NOT_AN_OPTION"),
+        "limit": ("101", "OUT_OF_RANGE"),
+    },
+    "/api/v1/audit": {
+        "session_id": ("usr_1", "NOT_AN_ID"),
+        "action": ("account.eaten", "NOT_AN_OPTION"),
+        "kind": ("rows", "NOT_AN_OPTION"),
+        "since": ("1767225600", "NOT_A_TIME"),
+        "limit": ("\u0665", "OUT_OF_RANGE"),
+    },
+}
+
+
+@pytest.mark.parametrize("path", SEARCHES)
+def test_each_invalid_query_parameter_is_named_with_its_code(boss, path):
+    wrong = SEARCHES[path]
+    answer = boss.get(path, query={name: text for name, (text, _) in wrong.items()})
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    details = {problem["field"]: problem["code"] for problem in answer.body["error"]["details"]}
+    assert details == {name: code for name, (_, code) in wrong.items()}
+
+
+def test_query_text_that_is_not_utf8_is_refused(boss):
+    answer = boss.get("/api/v1/users", query={"email_prefix": "a\ufffd"})
+    (problem,) = answer.body["error"]["details"]
+    assert (answer.status, problem["field"], problem["code"]) == (400, "email_prefix", "INVALID")
+
+
+def test_endpoint_with_a_reason_has_a_place_for_it():
+    with pytest.raises(TypeError):
+        endpoint(caller=admin(), reason=True)
 
 
 def test_an_unknown_query_parameter_is_refused(service):

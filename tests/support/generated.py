@@ -21,9 +21,8 @@ from schemathesis.core import NotSet
 from schemathesis.core.result import Ok
 
 from latchkey.domain.text import is_readable, to_kept_form
-from latchkey.http.bodies.fields import NEW_PASSWORD_FORMAT
+from latchkey.http.bodies.fields import NETWORK_FORMAT, NEW_PASSWORD_FORMAT, TEXT_FORMAT
 from latchkey.http.bodies.languages import LANGUAGE_FORMAT
-from latchkey.http.parameters import NETWORK_FORMAT, TEXT_FORMAT
 from tests.support.contract import require_documented
 from tests.support.person import Person
 from tests.support.service import PASSWORD, InProcessService

@@ -7,7 +7,7 @@ errors through the catalogue, one log line and one metric
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,13 @@ from latchkey.domain.language import Language, choose_language
 from latchkey.http.auth import CallerRule, authenticate
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
-from latchkey.http.parameters import REASON, read_query
 from latchkey.http.preconditions import read_if_match
-from latchkey.http.request import parse_event, read_json, read_link_token
+from latchkey.http.request import (
+    parse_event,
+    read_json,
+    read_link_token,
+    refuse_other_parameters,
+)
 from latchkey.http.response import limit_headers, render
 from latchkey.observability import REQUEST_LINE, logger, record_request, request_subject, units
 from latchkey.wiring import resolve, services
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from latchkey.domain.throttle import Quota, RateLimitStatus
     from latchkey.http.bodies.validation import Body
     from latchkey.http.forms import Form
-    from latchkey.http.parameters import Parameter
+    from latchkey.http.queries import Query
     from latchkey.http.request import Event, Request
     from latchkey.http.response import Response
     from latchkey.wiring import Needs
@@ -59,7 +63,7 @@ class EndpointSpec:
     caller: CallerRule
     returns: Mapping[int, type | None]
     body: type[Body] | None = None
-    query: Mapping[str, Parameter] = field(default_factory=dict)
+    query: type[Query] | None = None
     errors: tuple[type[DomainError], ...] = ()
     limits: tuple[Quota, ...] = ()
     bare: bool = False
@@ -126,14 +130,16 @@ class Endpoint:
         )
         return answer
 
-    def _answer(self, request: Request[Any], limit_statuses: list[RateLimitStatus]) -> Response:
+    def _answer(
+        self, request: Request[Any, Any], limit_statuses: list[RateLimitStatus]
+    ) -> Response:
         if self.spec.caller.authorizer:
             caller = authenticate(request.event, self.spec.caller)
             self.spec.caller.require(caller, request.context.now, request.path)
             request.accept_caller(caller, owner=self.spec.caller.owner)
         if self.spec.if_match:
             request.expected_versions = read_if_match(request.headers.get("if-match"))
-        request.query = read_query(self.spec.query, request.raw_query)
+        self._read_query(request)
         if self.spec.form is not None and self.spec.form.fits(request):
             request.accept_body(self.spec.form.read(request))
         elif self.spec.body is not None:
@@ -150,6 +156,12 @@ class Endpoint:
             for quota in self.spec.limits
         ]
         return self._function(request, *resolve(self._needs))
+
+    def _read_query(self, request: Request[Any, Any]) -> None:
+        if self.spec.query is None:
+            refuse_other_parameters(request.raw_query, ())
+        else:
+            request.accept_query(self.spec.query.parse(request.raw_query))
 
     def _document(self, request: Request[Any]) -> Any:
         if not request.has_body and may_omit_body(self.spec, request.method):
@@ -186,7 +198,7 @@ def endpoint(
     returns: type | Mapping[int, type | None] | None = None,
     needs: Needs | None = None,
     body: type[Body] | None = None,
-    query: Mapping[str, Parameter] | None = None,
+    query: type[Query] | None = None,
     errors: tuple[type[DomainError], ...] = (),
     limits: tuple[Quota, ...] = (),
     bare: bool = False,
@@ -202,7 +214,7 @@ def endpoint(
     returns  the view of the response; by status if there are several
     needs    parts of `latchkey.wiring`: the function's arguments after the request
     body     the pydantic model of the body; it is the only way to reach the body
-    query    the query parameters; others are refused
+    query    the pydantic model of the query parameters; others are refused
     errors   the domain errors that it can return
     if_match whether it supports If-Match, with 412
     form     how a form is converted into the body
@@ -211,14 +223,14 @@ def endpoint(
     reason   whether an administrator may give a reason, for the audit row
     limits   the rate limits per network address; above them nothing is processed
     """
-    parameters = dict(query or {})
-    if reason and (body is None or "reason" not in body.model_fields):
-        parameters["reason"] = REASON
+    if reason and not any(model and "reason" in model.model_fields for model in (body, query)):
+        msg = "an endpoint with a reason needs it in its body, or ReasonQuery"
+        raise TypeError(msg)
     spec = EndpointSpec(
         caller=caller,
         returns=returns if isinstance(returns, dict) else {200: returns},  # type: ignore[dict-item]
         body=body,
-        query=parameters,
+        query=query,
         errors=(*errors, TooManyAttempts) if limits else errors,
         limits=limits,
         bare=bare,

@@ -8,7 +8,7 @@ import ipaddress
 import json
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
@@ -27,6 +27,7 @@ from latchkey.http.cookies import device_id_of
 from latchkey.http.viewer import viewer_location
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
     from datetime import datetime
 
     from latchkey.domain.idempotency import IdempotencyKey
@@ -41,13 +42,13 @@ _HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 
 @dataclass(slots=True, kw_only=True)
-class Request[Body]:
+class Request[Body, Query = None]:
     """The request of a handler.
 
     context  the part for flows
     headers  names in lower case; API Gateway joins repeated ones with a comma
     path     path parameters
-    query    query parameters, validated, with defaults
+    query    the validated query parameters; raises without a declared model
     body     the validated body; raises without a declared model
     expected_versions  of If-Match; None: any
     idempotency_key    of Idempotency-Key, or None
@@ -62,11 +63,11 @@ class Request[Body]:
     raw_query: dict[str, str]
     event: Event
     came_through_edge: bool = False
-    query: dict[str, Any] = field(default_factory=dict)
     expected_versions: frozenset[int] | None = None
     idempotency_key: IdempotencyKey | None = None
     link_token: str = ""
     _body: Body | None = None
+    _query: Query | None = None
     _caller: Caller | None = None
     _account_id: AccountId | None = None
 
@@ -77,6 +78,14 @@ class Request[Body]:
             msg = "this endpoint declares no body"
             raise RuntimeError(msg)
         return self._body
+
+    @property
+    def query(self) -> Query:
+        """The validated query parameters."""
+        if self._query is None:
+            msg = "this endpoint declares no query parameters"
+            raise RuntimeError(msg)
+        return self._query
 
     @property
     def declared_body(self) -> Any:
@@ -95,6 +104,10 @@ class Request[Body]:
         """Set the validated body."""
         self._body = body
 
+    def accept_query(self, query: Query) -> None:
+        """Set the validated query parameters."""
+        self._query = query
+
     def accept_caller(self, caller: Caller, *, owner: str | None = None) -> None:
         """Set the authenticated caller and the account that the path refers to."""
         self._caller = caller
@@ -103,7 +116,7 @@ class Request[Body]:
 
     def accept_reason(self) -> None:
         """Add the administrator's reason from the body or the query to the context."""
-        reason = getattr(self._body, "reason", None) or self.query.pop("reason", None)
+        reason = getattr(self._body, "reason", None) or getattr(self._query, "reason", None)
         self.context = replace(self.context, reason=reason)
 
     @property
@@ -174,6 +187,16 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
         event=event,
         came_through_edge=came_through_edge,
     )
+
+
+def refuse_other_parameters(sent: Mapping[str, str], declared: Container[str]) -> None:
+    """Raise InvalidInput for an undeclared query parameter, and for one that is not UTF-8."""
+    for name, text in sent.items():
+        if name not in declared:
+            words = "This endpoint has no such query parameter. Remove it."
+            raise InvalidInput(Problem(name[:64], ProblemCode.UNKNOWN_PARAMETER, words))
+        if REPLACEMENT_CHARACTER in text:
+            raise InvalidInput(Problem(name, ProblemCode.INVALID, "Send text in UTF-8."))
 
 
 def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> str:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - pydantic reads annotations at run time
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.account import Role
-from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import ProblemCode
-from latchkey.domain.ids import AccountId, id_pattern, is_id
 from latchkey.domain.limits import REASON_MAX_CHARACTERS
 from latchkey.domain.search import SessionFilter
-from latchkey.http.bodies.fields import shown, shown_schema, string_required
+from latchkey.http.bodies.fields import (
+    NETWORK_FORMAT,
+    WORD_MAX_CHARACTERS,
+    Moment,
+    UserId,
+    shown,
+    shown_schema,
+    string_required,
+)
 from latchkey.http.bodies.validation import Body
-from latchkey.http.parameters import NETWORK_FORMAT, TIME_WORDS, WORD_MAX_CHARACTERS
 
 
 def _word(text: str) -> str:
@@ -34,32 +31,13 @@ def _reason(text: str) -> str:
     return shown(text, REASON_MAX_CHARACTERS)
 
 
-def _user_id(text: str) -> str:
-    if not is_id("usr", text):
-        raise PydanticCustomError(ProblemCode.NOT_AN_ID, "Send an id: usr_….")
-    return text
-
-
-def _time(value: object) -> datetime:
-    if not isinstance(value, str):
-        raise PydanticCustomError(ProblemCode.WRONG_TYPE, TIME_WORDS)
-    try:
-        return parse_time(value)
-    except ValueError:
-        raise PydanticCustomError(ProblemCode.NOT_A_TIME, TIME_WORDS) from None
-
-
 Word = Annotated[
     str, AfterValidator(_word), Field(json_schema_extra=shown_schema(WORD_MAX_CHARACTERS))
-]
-UserId = Annotated[
-    str, AfterValidator(_user_id), Field(json_schema_extra={"pattern": id_pattern("usr")})
 ]
 Network = Annotated[
     Word, Field(json_schema_extra={"format": NETWORK_FORMAT, "maxLength": WORD_MAX_CHARACTERS})
 ]
 Country = Annotated[Word, Field(max_length=2)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_time)]
 Reason = Annotated[
     str, AfterValidator(_reason), Field(json_schema_extra=shown_schema(REASON_MAX_CHARACTERS))
 ]
@@ -120,7 +98,7 @@ class RevocationBody(Body):
     def filter(self) -> SessionFilter:
         """The filter as the domain's type."""
         return SessionFilter(
-            user_id=None if self.user_id is None else AccountId(self.user_id),
+            user_id=self.user_id,
             ip=self.ip,
             device=self.device,
             country=self.country,

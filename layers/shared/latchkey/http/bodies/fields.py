@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import ProblemCode
-from latchkey.domain.ids import id_pattern, is_id
+from latchkey.domain.ids import AccountId, id_pattern, is_id
 from latchkey.domain.limits import (
     DEVICE_NAME_MAX_CHARACTERS,
     EMAIL_MAX_CHARACTERS,
@@ -19,10 +20,22 @@ from latchkey.domain.limits import (
     USERNAME_MIN_CHARACTERS,
 )
 from latchkey.domain.text import is_readable, to_kept_form
-from latchkey.http.parameters import TEXT_FORMAT
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pydantic.config import JsonDict, JsonValue
+
+TEXT_FORMAT = "text"
+"""The contract's format of text for people. `domain.text` lists the allowed characters."""
+
+NETWORK_FORMAT = "ip-or-network"
+"""The contract's format of an IP address or a network. The search limits the network's size."""
+
+WORD_MAX_CHARACTERS = 254
+"""Maximum length of a search term. Source: EMAIL_MAX_CHARACTERS, the longest one."""
+
+_TIME_WORDS = "Send a time with its zone: 2026-01-02T03:04:05Z."
 
 
 def shown(text: str, max_characters: int) -> str:
@@ -68,6 +81,21 @@ def _device_id(text: str) -> str:
             ProblemCode.INVALID, "Send the device_id of an earlier sign-in, or none."
         )
     return text
+
+
+def _user_id(text: str) -> str:
+    if not is_id("usr", text):
+        raise PydanticCustomError(ProblemCode.NOT_AN_ID, "Send an id: usr_….")
+    return text
+
+
+def _time(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise PydanticCustomError(ProblemCode.WRONG_TYPE, _TIME_WORDS)
+    try:
+        return parse_time(value)
+    except ValueError:
+        raise PydanticCustomError(ProblemCode.NOT_A_TIME, _TIME_WORDS) from None
 
 
 def string_required(*names: str) -> list[JsonValue]:
@@ -120,6 +148,14 @@ DeviceId = Annotated[
     Field(json_schema_extra={"pattern": id_pattern("dev")}),
 ]
 """The `device_id` of an earlier sign-in. Browsers have it in a cookie instead."""
+
+UserId = Annotated[
+    AccountId, AfterValidator(_user_id), Field(json_schema_extra={"pattern": id_pattern("usr")})
+]
+"""An account's id. Nothing is looked up."""
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_time)]
+"""A time with its zone, as RFC 3339 writes it."""
 
 Username = Annotated[
     str,

@@ -35,12 +35,17 @@ class Body(BaseModel):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False, include_input=False)
-            problems = [_problem(finding) for finding in found[:MAX_PROBLEMS]]
+            problems = problems_of(error)
             kind = InvalidInput
             if any(problem.code is ProblemCode.INVALID_LANGUAGE_CODE for problem in problems):
                 kind = InvalidLanguageCode
             raise kind(*problems) from None
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Return the first problems that pydantic found."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [_problem(finding) for finding in found[:MAX_PROBLEMS]]
 
 
 _CODES = {
@@ -51,6 +56,7 @@ _CODES = {
     "greater_than_equal": (ProblemCode.OUT_OF_RANGE, "This number is too small."),
     "less_than_equal": (ProblemCode.OUT_OF_RANGE, "This number is too large."),
     "literal_error": (ProblemCode.NOT_AN_OPTION, "This is not one of the allowed values."),
+    "enum": (ProblemCode.NOT_AN_OPTION, "This is not one of the allowed values."),
     "string_pattern_mismatch": (ProblemCode.INVALID, "This does not have the documented form."),
 }
 
