@@ -7,7 +7,7 @@ lease alone has to hold.
 from __future__ import annotations
 
 from collections import Counter
-from typing import override
+from typing import TYPE_CHECKING, override
 
 import pytest
 
@@ -22,6 +22,9 @@ from tests.support.outbox import Invocation, sqs_record
 from tests.support.person import Person, audit_rows
 from tests.support.service import InProcessService
 
+if TYPE_CHECKING:
+    from latchkey.domain.ids import ExportId
+
 EXPORT = "/api/v1/users/me/export"
 AT_ONCE = 5
 READY = "Your data is ready"
@@ -35,7 +38,7 @@ class CountingFiles(MemoryExportFiles):
         self.begun: Counter[str] = Counter()
 
     @override
-    def write_archive(self, export_id: str) -> ArchiveWriter:
+    def write_archive(self, export_id: ExportId) -> ArchiveWriter:
         self.begun[export_id] += 1
         return super().write_archive(export_id)
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from latchkey.domain.ids import AccountId
+from latchkey.domain.ids import AccountId, ExportId
 from latchkey.domain.limits import EXPORT_LINK_SECONDS
 from latchkey.storage import boto_client, keys
 from latchkey.storage.export_files import archive_key, staged_prefix
@@ -158,7 +158,7 @@ def change(stack: LocalStack, item: dict[str, Any], **numbers: int) -> None:
     )
 
 
-def objects(stack: LocalStack, bucket: str, export_id: str) -> list[str]:
+def objects(stack: LocalStack, bucket: str, export_id: ExportId) -> list[str]:
     s3 = stack.client("s3")
     return [
         entry["Key"]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.ids import AvatarId
 from latchkey.security.audit_signatures import LocalSigner, new_audit_key
 from latchkey.storage.audit_keys import AuditKeyStore
 from latchkey.storage.audit_vault import S3AuditVault
@@ -23,7 +24,7 @@ READS = {
     "signing keys": lambda: SigningKeyStore("/any", epoch=1).key_ring(),
     "audit key": lambda: AuditKeyStore("/any", make=new_audit_key, load=LocalSigner).sign(b"any"),
     "audit vault": lambda: S3AuditVault("any").last_archived(0),
-    "pictures": lambda: MediaBucket("any").read_avatar("any"),
+    "pictures": lambda: MediaBucket("any").read_avatar(AvatarId("any")),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from latchkey.domain.account import Account, Role
 from latchkey.domain.audit import Action, AuditSubject, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.ids import new_id
+from latchkey.domain.ids import SubjectId, new_id
 from latchkey.domain.request import RequestContext
 from latchkey.domain.session import Device, LoginMethod, Session
 
@@ -21,7 +21,7 @@ def an_account(**fields: Any) -> Account:
         "id": identity,
         "email": f"{identity}@example.com",
         "password_hash": "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
-        "audit": AuditSubject(new_id("sub", NOW), bytes(32)),
+        "audit": AuditSubject(SubjectId(new_id("sub", NOW)), bytes(32)),
         "created_at": NOW,
         "updated_at": NOW,
     }

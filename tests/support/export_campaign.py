@@ -12,7 +12,7 @@ from latchkey import wiring
 from latchkey.domain.account import Role
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
-from latchkey.domain.ids import new_id
+from latchkey.domain.ids import ExportId, new_id
 from latchkey.domain.request import Caller, RequestContext
 from latchkey.storage import keys
 from latchkey.storage.dynamodb import to_wire
@@ -76,7 +76,7 @@ class Campaign:
         (message_id,) = self.messages("export", export.id)
         return Asked(account, export, message_id, rows)
 
-    def messages(self, queue: str, export_id: str) -> list[str]:
+    def messages(self, queue: str, export_id: ExportId) -> list[str]:
         """The messages of the outbox for an export that wait in a queue."""
         now = self.services[clock].now() + timedelta(hours=12)
         partitions = keys.outbox_partitions(now - timedelta(hours=13), now)
@@ -93,7 +93,7 @@ class Campaign:
             and item["body"].get("export_id") == export_id
         ]
 
-    def objects(self, export_id: str) -> set[str]:
+    def objects(self, export_id: ExportId) -> set[str]:
         """Every object that there is of an export."""
         found = set()
         for prefix in (staged_prefix(export_id), archive_key(export_id)):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from latchkey.domain.ids import ExportId
     from latchkey.flows.steps import Step
     from latchkey.storage.export_files import ArchiveWriter, ExportFiles
 
@@ -98,11 +99,11 @@ class WatchedFiles:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)
 
-    def read_staged(self, export_id: str, name: str) -> bytes:
+    def read_staged(self, export_id: ExportId, name: str) -> bytes:
         self._passed("segment_read")
         return self._files.read_staged(export_id, name)
 
-    def write_archive(self, export_id: str) -> ArchiveWriter:
+    def write_archive(self, export_id: ExportId) -> ArchiveWriter:
         writer = self._files.write_archive(export_id)
         self._passed("upload_begun")
         add, complete = writer._upload.add, writer.complete

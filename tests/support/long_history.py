@@ -26,7 +26,7 @@ from tests.support.archives import read_archive
 from tests.support.service import InProcessService
 
 if TYPE_CHECKING:
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, ExportId
     from latchkey.storage.table import Item, Query
 
 PAGE_ROWS = 2_500
@@ -76,17 +76,17 @@ class FilesOnDisk:
     def path(self, key: str) -> Path:
         return self._root / key.replace("/", "--")
 
-    def stage(self, export_id: str, name: str, content: bytes) -> None:
+    def stage(self, export_id: ExportId, name: str, content: bytes) -> None:
         self.path(staged_key(export_id, name)).write_bytes(content)
 
-    def read_staged(self, export_id: str, name: str) -> bytes:
+    def read_staged(self, export_id: ExportId, name: str) -> bytes:
         return self.path(staged_key(export_id, name)).read_bytes()
 
-    def delete_staged(self, export_id: str) -> None:
+    def delete_staged(self, export_id: ExportId) -> None:
         for path in self._root.glob(f"staged--{export_id}--*"):
             path.unlink()
 
-    def write_archive(self, export_id: str) -> ArchiveWriter:
+    def write_archive(self, export_id: ExportId) -> ArchiveWriter:
         return ArchiveWriter(PartsOnDisk(self.path(archive_key(export_id))))
 
 

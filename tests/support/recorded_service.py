@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, override
 
 from latchkey import wiring
 from latchkey.domain.effects import Queue
+from latchkey.domain.ids import TokenId
 from latchkey.domain.mail import MailPostponed
 from latchkey.security.audit_signatures import LocalSigner, new_audit_key
 from latchkey.security.single_use_tokens import mint
@@ -208,7 +209,7 @@ class RecordedService(InProcessService):
             for token in tokens
             if token["purpose"] == purpose.value and account_id in {None, token.get("account_id")}
         ]
-        return [mint(token_id, purpose, pepper) for token_id in ids]
+        return [mint(TokenId(token_id), purpose, pepper) for token_id in ids]
 
     def _keys_of(self, prefix: str, table: str = "Table") -> list[Key]:
         # No function may scan; a test may.

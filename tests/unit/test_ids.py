@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from latchkey.domain.ids import is_id, new_id
-from tests.support.builders import NOW
+from latchkey.domain.ids import ExportId, UploadId, is_id, new_id
+from latchkey.storage import keys
+from tests.support.builders import NOW, an_account
 
 
 def test_ids_sort_by_time_and_are_unique():
@@ -38,3 +39,10 @@ def test_malformed_ids_are_refused():
         "8" * 30,
     ):
         assert not is_id("ses", bad)
+
+
+def test_an_id_of_another_kind_is_a_type_error() -> None:
+    # mypy reports an unused ignore, and so proves that it refuses this call.
+    account = an_account()
+    swapped = keys.export(account.id, UploadId("upl_1"))  # type: ignore[arg-type]
+    assert swapped != keys.export(account.id, ExportId("exp_1"))

@@ -20,6 +20,8 @@ from latchkey.config import metrics_namespace
 if TYPE_CHECKING:
     from logging import LogRecord
 
+    from latchkey.domain.ids import SubjectId
+
 logger = Logger(service="latchkey")
 
 
@@ -84,7 +86,7 @@ class RequestSubject(threading.local):
     origin      from `security.origins`
     """
 
-    subject_id: str | None = None
+    subject_id: SubjectId | None = None
     session_id: str | None = None
     origin: str | None = None
 
@@ -92,7 +94,7 @@ class RequestSubject(threading.local):
         """Remove the subject of the previous request."""
         self.subject_id = self.session_id = self.origin = None
 
-    def bind(self, subject_id: str, *, origin: str, session_id: str | None = None) -> None:
+    def bind(self, subject_id: SubjectId, *, origin: str, session_id: str | None = None) -> None:
         """Set the subject as soon as it is known."""
         self.subject_id, self.origin, self.session_id = subject_id, origin, session_id
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.audit import AuditSubject
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, AvatarId
 
 
 class AccountStatus(StrEnum):
@@ -83,7 +83,7 @@ class Account(ProfileFields):
     audit: AuditSubject
     created_at: datetime
     updated_at: datetime
-    avatar_id: str | None = None
+    avatar_id: AvatarId | None = None
     transactional_consent: bool = False
     marketing_consent: bool = False
     is_verified: bool = False

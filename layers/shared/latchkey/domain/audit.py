@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from latchkey.domain.ids import new_ordered_id
+from latchkey.domain.ids import RowId, new_ordered_id
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import SessionId
+    from latchkey.domain.ids import SessionId, SubjectId
     from latchkey.domain.request import Caller, RequestContext
 
 
@@ -92,7 +92,7 @@ class AuditSubject:
     rows to a person or read the sealed data, and the trail stays complete.
     """
 
-    id: str
+    id: SubjectId
     key: bytes
 
 
@@ -114,7 +114,7 @@ class AuditRow:
              administrator's reason
     """
 
-    id: str
+    id: RowId
     at: datetime
     action: Action
     subject: AuditSubject | None
@@ -136,12 +136,12 @@ class AuditRecord:
     operation   for the row of a request: the endpoint's name
     """
 
-    id: str
+    id: RowId
     at: datetime
     action: Action
     actor: str
     request_id: str
-    subject_id: str | None = None
+    subject_id: SubjectId | None = None
     outcome: str = OK
     reason: str | None = None
     operation: str | None = None
@@ -158,12 +158,12 @@ class AuditRecord:
         return request_place(self.subject_id, self.request_id)
 
 
-def row_place(subject_id: str | None, row_id: str) -> str:
+def row_place(subject_id: SubjectId | None, row_id: RowId) -> str:
     """Return the place of a change."""
     return f"row|{subject_id}|{row_id}"
 
 
-def request_place(subject_id: str | None, request_id: str) -> str:
+def request_place(subject_id: SubjectId | None, request_id: str) -> str:
     """Return the place of a request. The row's id is derived later from the log line."""
     return f"request|{subject_id}|{request_id}"
 
@@ -202,7 +202,7 @@ def audit_row(
         actor = actor or caller.audit_subject
         session_id = session_id or caller.session_id
     return AuditRow(
-        id=new_ordered_id("aud", context.now),
+        id=RowId(new_ordered_id("aud", context.now)),
         at=context.now,
         action=action,
         subject=subject,

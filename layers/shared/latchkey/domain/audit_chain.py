@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from latchkey.domain.ids import RowId
+
 FORMAT = "latchkey-audit-1"
 START = bytes(32)
 """The head of a chain before its first row."""
@@ -46,7 +48,7 @@ class Entry:
     """A row's place in the chain: its key and the digest of all its attributes."""
 
     partition: str
-    row_id: str
+    row_id: RowId
     digest: bytes
 
 

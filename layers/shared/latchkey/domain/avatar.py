@@ -12,7 +12,7 @@ from latchkey.domain.limits import AVATAR_UPLOAD_SECONDS
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, UploadId
 
 
 class PictureType(StrEnum):
@@ -31,7 +31,7 @@ class AvatarUpload:
                 AVATAR_UPLOAD_SECONDS
     """
 
-    id: str
+    id: UploadId
     account_id: AccountId
     content_type: PictureType
     created_at: datetime

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from latchkey.domain.consent import Consent
     from latchkey.domain.erasure import Deletion
     from latchkey.domain.idempotency import IdempotencyKey
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, DeviceId
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
@@ -54,7 +54,7 @@ class DeviceSeen:
     """A device becomes a known device of an account."""
 
     account_id: AccountId
-    device_id: str
+    device_id: DeviceId
     at: datetime
 
 
@@ -63,7 +63,7 @@ class DeviceForgotten:
     """A device becomes unknown to an account."""
 
     account_id: AccountId
-    device_id: str
+    device_id: DeviceId
 
 
 @dataclass(frozen=True, slots=True)

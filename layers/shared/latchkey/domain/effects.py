@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from latchkey.domain.audit import AuditRow
+    from latchkey.domain.ids import MessageId
 
 
 class Queue(StrEnum):
@@ -50,7 +51,7 @@ class OutboxMessage:
     attempt  how often a worker has claimed it: 1 the first time
     """
 
-    id: str
+    id: MessageId
     queue: Queue
     body: dict[str, str | int | bool | None] = field(default_factory=dict)
     attempt: int = 1

@@ -19,7 +19,7 @@ from latchkey.domain.clock import to_milliseconds
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, ReceiptId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Deletion:
     """
 
     account_id: AccountId
-    receipt_id: str
+    receipt_id: ReceiptId
     requested_at: datetime
     purge_at: datetime
     look_at: datetime
@@ -44,7 +44,7 @@ class Deletion:
 class Receipt:
     """The receipt: what was erased, how much and when, without personal data."""
 
-    id: str
+    id: ReceiptId
     requested_at: datetime
     erased_at: datetime
     erased: dict[str, int]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import ExportId
     from latchkey.domain.throttle import RateLimitStatus
 
 
@@ -382,7 +383,7 @@ class ExportAlreadyRunning(DomainError):
 
     code = "EXPORT_ALREADY_RUNNING"
 
-    def __init__(self, *, export_id: str) -> None:
+    def __init__(self, *, export_id: ExportId) -> None:
         """Store the id of the running export."""
         super().__init__(export_id=export_id)
         self.export_id = export_id

@@ -16,12 +16,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from latchkey.domain.effects import OutboxMessage, Queue
-from latchkey.domain.ids import new_id
+from latchkey.domain.ids import MessageId, new_id
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, ExportId
 
 
 class ExportBusy(Exception):
@@ -82,7 +82,7 @@ class Export:
                   every packing writes the same bytes
     """
 
-    id: str
+    id: ExportId
     account_id: AccountId
     created_at: datetime
     status: ExportStatus = ExportStatus.QUEUED
@@ -127,4 +127,4 @@ def export_message(export: Export, now: datetime) -> OutboxMessage:
         "account_id": export.account_id,
         "export_id": export.id,
     }
-    return OutboxMessage(id=new_id("out", now), queue=Queue.EXPORT, body=body)
+    return OutboxMessage(id=MessageId(new_id("out", now)), queue=Queue.EXPORT, body=body)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, DeviceId, ExportId
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class CreatedAccount:
     """What a registration created."""
 
     account_id: AccountId
-    device_id: str
+    device_id: DeviceId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedExport:
     """What a request for an export created."""
 
-    export_id: str
+    export_id: ExportId

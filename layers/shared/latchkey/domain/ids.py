@@ -14,8 +14,22 @@ from typing import NewType
 
 from latchkey.domain.clock import to_milliseconds
 
+# A type for each kind, so that mypy refuses the id of another kind.
 AccountId = NewType("AccountId", str)
 SessionId = NewType("SessionId", str)
+AvatarId = NewType("AvatarId", str)
+DeviceId = NewType("DeviceId", str)
+ExportId = NewType("ExportId", str)
+MessageId = NewType("MessageId", str)
+"""A message of the outbox."""
+ReceiptId = NewType("ReceiptId", str)
+RowId = NewType("RowId", str)
+"""A row of the audit trail."""
+SubjectId = NewType("SubjectId", str)
+"""A person's pseudonym in the audit trail."""
+TokenId = NewType("TokenId", str)
+"""A single-use token: not the token itself."""
+UploadId = NewType("UploadId", str)
 
 _ORDER = itertools.count()
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.effects import OutboxMessage, Postponed, Queue
+from latchkey.domain.ids import MessageId
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from latchkey.domain.ids import AccountId, SessionId
+    from latchkey.domain.ids import AccountId, DeviceId, ExportId, SessionId
     from latchkey.domain.request import RequestContext
 
 
@@ -66,7 +67,7 @@ class Mail:
     def message(self, context: RequestContext) -> OutboxMessage:
         """Return the outbox message of this email."""
         body = {"kind": KINDS[type(self)].value, **asdict(self)}
-        return OutboxMessage(id=context.new_id("out"), queue=Queue.MAIL, body=body)
+        return OutboxMessage(id=MessageId(context.new_id("out")), queue=Queue.MAIL, body=body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class VerifyEmail(Mail):
     """
 
     address: str
-    device_id: str | None = None
+    device_id: DeviceId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class ConfirmNewEmail(AccountMail):
     """
 
     address: str
-    device_id: str | None = None
+    device_id: DeviceId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,7 @@ class RefreshTokenReused(AccountMail):
 class ExportReady(AccountMail):
     """An export is ready."""
 
-    export_id: str
+    export_id: ExportId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from latchkey.domain.ids import new_id
+from latchkey.domain.ids import DeviceId, new_id
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.account import Role
-    from latchkey.domain.ids import AccountId, SessionId
+    from latchkey.domain.ids import AccountId, AvatarId, SessionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +40,16 @@ class RequestContext:
     user_agent: str = ""
     client_hints: dict[str, str] | None = None
     location: Location | None = None
-    device_id: str | None = None
+    device_id: DeviceId | None = None
     reason: str | None = None
 
-    def from_device(self, device_id: str | None) -> RequestContext:
+    def from_device(self, device_id: DeviceId | None) -> RequestContext:
         """Use the device id of a native app. Browsers have it in a cookie."""
         return self if device_id is None else replace(self, device_id=device_id)
 
     def with_device(self) -> RequestContext:
         """Return the context of the same device, with a new id if it has none."""
-        return self if self.device_id else replace(self, device_id=self.new_id("dev"))
+        return self if self.device_id else replace(self, device_id=DeviceId(self.new_id("dev")))
 
     def new_id(self, prefix: str) -> str:
         """Create an id with the time of this request."""
@@ -93,6 +93,6 @@ class PublicUrls:
         own = self.public_url or edge_origin
         return origin in self.allowed_origins or (bool(own) and origin == own)
 
-    def avatar_url(self, avatar_id: str | None) -> str | None:
+    def avatar_url(self, avatar_id: AvatarId | None) -> str | None:
         """Return the URL of an avatar. Each avatar has its own, so any cache may keep it."""
         return None if avatar_id is None else f"{self.media_url}/media/avatars/{avatar_id}.webp"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Role
     from latchkey.domain.audit import AuditSubject
-    from latchkey.domain.ids import AccountId, SessionId
+    from latchkey.domain.ids import AccountId, DeviceId, SessionId
     from latchkey.domain.request import Location
 
 
@@ -137,7 +137,7 @@ class Session:
     audit: AuditSubject
     role: Role
     device: Device
-    device_id: str
+    device_id: DeviceId
     user_agent: str
     ip_address: str
     login_method: LoginMethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, DeviceId, TokenId
 
 
 class Purpose(StrEnum):
@@ -33,10 +33,10 @@ class SingleUseToken:
     device_id  of the device that asked for the link, if it has one
     """
 
-    id: str
+    id: TokenId
     purpose: Purpose
     account_id: AccountId
     expires_at: datetime
     subject: str | None = None
     state: str | None = None
-    device_id: str | None = None
+    device_id: DeviceId | None = None

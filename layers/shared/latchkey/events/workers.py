@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.effects import Postponed
+from latchkey.domain.ids import MessageId
 from latchkey.domain.limits import POSTPONED_MAX_SECONDS
 from latchkey.events.batches import process_messages
 from latchkey.observability import logger, record_request, units
@@ -73,7 +74,9 @@ class Worker:
                 outcome, done = self._postpone(message_id, batch.delay, claimed=False)
         except Postponed as postponed:
             batch.delay = postponed.delay
-            outcome, done = self._postpone(str(message_id), postponed.delay, claimed=True)
+            outcome, done = self._postpone(
+                MessageId(str(message_id)), postponed.delay, claimed=True
+            )
         except Exception as error:  # noqa: BLE001 - this message again, the others go on
             logger.exception("message failed", operation=self.operation, message_id=message_id)
             outcome, done = type(error).__name__, False
@@ -91,7 +94,7 @@ class Worker:
         record_request(self.operation, 200 if done else 500, milliseconds)
         return done
 
-    def _claim_and_call(self, message_id: str, lambda_context: Any) -> tuple[str, bool]:
+    def _claim_and_call(self, message_id: MessageId, lambda_context: Any) -> tuple[str, bool]:
         outbox, now = services()[outbox_store], services()[clock].now()
         claimed = outbox.claim(self._queue, message_id, now, self._lease)
         if isinstance(claimed, NotClaimed):
@@ -101,7 +104,9 @@ class Worker:
         outbox.settle(self._queue, message_id)
         return "worked", True
 
-    def _postpone(self, message_id: str, delay: timedelta, *, claimed: bool) -> tuple[str, bool]:
+    def _postpone(
+        self, message_id: MessageId, delay: timedelta, *, claimed: bool
+    ) -> tuple[str, bool]:
         """Deliver a message again later as a new one, so that waiting does not count as a failure.
 
         The delay is random in its upper half, so that the messages do not return at the same time.

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from latchkey.domain.audit_chain import Signer
+    from latchkey.domain.ids import RowId
     from latchkey.storage.audit_chain import AuditChainStore
     from latchkey.storage.audit_vault import AuditVault
 
@@ -119,7 +120,7 @@ class AuditChain:
         self.vault.put_anchor(now, signed.document())
         return signed
 
-    def archive(self, now: datetime) -> tuple[int, list[str]]:
+    def archive(self, now: datetime) -> tuple[int, list[RowId]]:
         """Archive blocks and rows older than AUDIT_ARCHIVE_DELAY_SECONDS to S3.
 
         Every row is compared with its block. A changed row is archived and reported: an attacker
@@ -151,7 +152,7 @@ class AuditChain:
             content = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
             self.vault.put_segment(chain, blocks[0].number, blocks[-1].number, content)
 
-    def _block_lines(self, block: Block) -> tuple[list[bytes], list[str]]:
+    def _block_lines(self, block: Block) -> tuple[list[bytes], list[RowId]]:
         lines, wrong = [block_line(block)], []
         for part in batched(block.entries, 100, strict=False):
             rows = self.store.rows(part)

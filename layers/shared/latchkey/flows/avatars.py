@@ -34,6 +34,7 @@ from latchkey.domain.errors import (
     UploadNotFound,
     UsernameTaken,
 )
+from latchkey.domain.ids import AvatarId, UploadId
 from latchkey.domain.limits import (
     AVATAR_UNSHOWN_GRACE_SECONDS,
     AVATAR_UPLOAD_FINISH_SECONDS,
@@ -69,7 +70,7 @@ class Media(Protocol):
         """Delete an upload."""
         ...
 
-    def list_uploads(self, account_id: AccountId) -> list[str]:
+    def list_uploads(self, account_id: AccountId) -> list[UploadId]:
         """List the pending uploads of a person."""
         ...
 
@@ -77,15 +78,15 @@ class Media(Protocol):
         """Delete all of them."""
         ...
 
-    def put_avatar(self, avatar_id: str, webp: bytes) -> None:
+    def put_avatar(self, avatar_id: AvatarId, webp: bytes) -> None:
         """Store an avatar."""
         ...
 
-    def read_avatar(self, avatar_id: str) -> bytes | None:
+    def read_avatar(self, avatar_id: AvatarId) -> bytes | None:
         """Read an avatar."""
         ...
 
-    def delete_avatar(self, avatar_id: str) -> None:
+    def delete_avatar(self, avatar_id: AvatarId) -> None:
         """Delete an avatar."""
         ...
 
@@ -127,7 +128,7 @@ class Avatars:
         if upload is None:
             lifetime = timedelta(seconds=AVATAR_UPLOAD_FINISH_SECONDS)
             upload = AvatarUpload(
-                id=context.new_id("upl"),
+                id=UploadId(context.new_id("upl")),
                 account_id=caller.account_id,
                 content_type=content_type,
                 created_at=context.now,
@@ -151,7 +152,7 @@ class Avatars:
     def show_upload(
         self,
         caller: Caller,
-        upload_id: str,
+        upload_id: UploadId,
         context: RequestContext,
         *,
         expected_versions: frozenset[int] | None = None,
@@ -244,7 +245,7 @@ class Avatars:
             self.store.forget_file(avatar_id)
         return len(unshown)
 
-    def _pending(self, caller: Caller, upload_id: str, context: RequestContext) -> Pending:
+    def _pending(self, caller: Caller, upload_id: UploadId, context: RequestContext) -> Pending:
         pending = self.store.find_upload(caller.account_id, upload_id, context.now)
         if pending is None:
             raise UploadNotFound
@@ -268,7 +269,7 @@ class Avatars:
         also: Sequence[Change] = (),
     ) -> Account:
         before = self.profile.read(caller.account_id, caller, context).avatar_id
-        avatar_id = context.new_id("avt")
+        avatar_id = AvatarId(context.new_id("avt"))
         self.store.expect_file(avatar_id)
         self.media().put_avatar(avatar_id, webp)
         try:
@@ -289,7 +290,7 @@ class Avatars:
         self._delete_file(before)
         return account
 
-    def _delete_file(self, avatar_id: str | None) -> None:
+    def _delete_file(self, avatar_id: AvatarId | None) -> None:
         if avatar_id is None:
             return
 

@@ -29,7 +29,7 @@ from latchkey.domain.export import (
     Segment,
     export_message,
 )
-from latchkey.domain.ids import AccountId, new_id
+from latchkey.domain.ids import AccountId, ExportId, new_id
 from latchkey.domain.limits import (
     EXPORT_HAND_OVER_SECONDS,
     EXPORT_LEASE_MARGIN_SECONDS,
@@ -81,9 +81,9 @@ class Work:
         return AccountId(str(self.message.body["account_id"]))
 
     @property
-    def export_id(self) -> str:
+    def export_id(self) -> ExportId:
         """The id of the export."""
-        return str(self.message.body["export_id"])
+        return ExportId(str(self.message.body["export_id"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

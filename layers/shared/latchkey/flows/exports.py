@@ -19,7 +19,7 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.export import Export, ExportStatus, export_message
 from latchkey.domain.idempotency import CreatedExport
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import ExportId, is_id
 from latchkey.domain.limits import (
     EXPORT_LINKS_PER_TRANSACTION,
     EXPORTS_PER_ACCOUNT,
@@ -104,7 +104,9 @@ class Exports:
         """Create an export, unless a concurrent request has created one."""
         version = self.store.ledger_version(account.id)
         self._require_below_limit(account.id, context.now)
-        export = Export(id=context.new_id("exp"), account_id=account.id, created_at=context.now)
+        export = Export(
+            id=ExportId(context.new_id("exp")), account_id=account.id, created_at=context.now
+        )
         row = audit_row(
             Action.EXPORT_REQUESTED, account.audit, context, caller=caller, targets=(export.id,)
         )
@@ -128,7 +130,7 @@ class Exports:
         exports = self.store.list_by_account(caller.account_id)
         ready = [e for e in exports if e.status_at(context.now) is ExportStatus.READY]
         recent = _is_recent(caller, context.now)
-        links: dict[str, Link] = {}
+        links: dict[ExportId, Link] = {}
         if recent:
             for part in batched(ready, EXPORT_LINKS_PER_TRANSACTION, strict=False):
                 links |= self._links(part, caller, context)
@@ -137,7 +139,7 @@ class Exports:
             for e in exports
         ]
 
-    def read(self, caller: Caller, export_id: str, context: RequestContext) -> Found:
+    def read(self, caller: Caller, export_id: ExportId, context: RequestContext) -> Found:
         """Return an export, with a link if it has a file and the caller may have it.
 
         The link requires a recent authentication, because it works for anybody who has it. Each
@@ -159,7 +161,7 @@ class Exports:
 
     def _links(
         self, exports: Sequence[Export], caller: Caller, context: RequestContext
-    ) -> dict[str, Link]:
+    ) -> dict[ExportId, Link]:
         """Create a link for each file, or none if a file is gone. One audit row names them."""
         account = self.accounts.get(caller.account_id)
         row = audit_row(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, AuditRow
 from latchkey.domain.effects import Effects
-from latchkey.domain.ids import new_id, new_ordered_id
+from latchkey.domain.ids import RowId, new_id, new_ordered_id
 from latchkey.domain.limits import CLEANUP_INTERVAL_MINUTES
 from latchkey.observability import log_heartbeat
 
@@ -41,7 +41,7 @@ class Heartbeats:
         if now.minute >= CLEANUP_INTERVAL_MINUTES:
             return 2
         row = AuditRow(
-            id=new_ordered_id("aud", now),
+            id=RowId(new_ordered_id("aud", now)),
             at=now,
             action=Action.HEARTBEAT,
             subject=None,

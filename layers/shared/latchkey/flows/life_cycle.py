@@ -25,6 +25,7 @@ from latchkey.domain.errors import (
     ErasureStarted,
     LastAdministrator,
 )
+from latchkey.domain.ids import MessageId, ReceiptId
 from latchkey.domain.limits import ERASURE_LOOK_AGAIN_SECONDS
 from latchkey.domain.mail import AccountDeleted
 from latchkey.domain.session import EndReason
@@ -80,7 +81,7 @@ class LifeCycle:
         if account.status is AccountStatus.DELETED and not hard:
             return _ordered(account)
         purge_at = context.now if hard else context.now + self.grace
-        receipt_id = context.new_id("era")
+        receipt_id = ReceiptId(context.new_id("era"))
 
         def after(before: Account) -> Account:
             return _deleted(before, context.now, purge_at, hard=hard)
@@ -276,7 +277,7 @@ _ORDERED_ACTIONS = {
 def erasure_message(account_id: AccountId, context: RequestContext) -> OutboxMessage:
     """Return the message that starts the erasure of an account."""
     return OutboxMessage(
-        id=context.new_id("out"), queue=Queue.PURGE, body={"account_id": account_id}
+        id=MessageId(context.new_id("out")), queue=Queue.PURGE, body={"account_id": account_id}
     )
 
 

@@ -14,7 +14,7 @@ from latchkey.domain import mail as mails
 from latchkey.domain.account import AccountStatus, email_key
 from latchkey.domain.erasure import deletion_of
 from latchkey.domain.errors import AccountNotFound, InvalidInput
-from latchkey.domain.ids import minted_at, new_id
+from latchkey.domain.ids import TokenId, minted_at, new_id
 from latchkey.domain.limit_table import MAILS
 from latchkey.domain.limits import (
     LOGIN_CODE_MINUTES,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.effects import OutboxMessage
-    from latchkey.domain.ids import AccountId, SessionId
+    from latchkey.domain.ids import AccountId, DeviceId, SessionId
     from latchkey.domain.mail import Letter
     from latchkey.domain.request import Location
     from latchkey.flows.throttling import Throttling
@@ -370,10 +370,10 @@ class Mailing:
         *,
         subject: str | None = None,
         state: str | None = None,
-        device_id: str | None = None,
+        device_id: DeviceId | None = None,
     ) -> PlannedLink:
         token = SingleUseToken(
-            id=new_id("tok", now),
+            id=TokenId(new_id("tok", now)),
             purpose=purpose,
             account_id=account.id,
             expires_at=now + lifetime,

@@ -11,6 +11,7 @@ from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.changes import DeviceSeen, TokenRedeemed
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidCredentials, TemporarilyUnavailable
+from latchkey.domain.ids import DeviceId
 from latchkey.domain.mail import PasswordChanged, ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
@@ -63,7 +64,7 @@ class Password:
     throttling: Throttling
 
     @link_of_account()
-    def reset(self, token_text: str, new_password: str, context: RequestContext) -> str:
+    def reset(self, token_text: str, new_password: str, context: RequestContext) -> DeviceId:
         """Set a new password with an emailed link. All sessions end and none starts.
 
         The device becomes a known device, so wrong passwords of others do not block it. Returns its
@@ -77,7 +78,7 @@ class Password:
         Raises SingleUseTokenInvalid, WeakPassword. Only a success redeems the token.
         """
         token = self.links.accept(token_text, context.now, Purpose.RESET_PASSWORD)
-        device_id = context.device_id or context.new_id("dev")
+        device_id = context.device_id or DeviceId(context.new_id("dev"))
         account = self.accounts.get(token.account_id)
         new_hash = self._hash(account, new_password)
 

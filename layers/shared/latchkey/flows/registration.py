@@ -19,7 +19,7 @@ from latchkey.domain.errors import (
     UsernameTaken,
 )
 from latchkey.domain.idempotency import CreatedAccount
-from latchkey.domain.ids import AccountId
+from latchkey.domain.ids import AccountId, DeviceId, SubjectId
 from latchkey.domain.mail import AddressTaken, VerifyEmail
 from latchkey.security.addresses import normalise_email
 from latchkey.security.sealing import KEY_BYTES
@@ -90,7 +90,7 @@ class Registration:
             email=email,
             # Hashed for a taken address too: the time must not reveal it.
             password_hash=self.passwords.hash(new.password),
-            audit=AuditSubject(context.new_id("sub"), os.urandom(KEY_BYTES)),
+            audit=AuditSubject(SubjectId(context.new_id("sub")), os.urandom(KEY_BYTES)),
             created_at=context.now,
             updated_at=context.now,
             username=new.username,
@@ -99,7 +99,7 @@ class Registration:
             listening_language=new.listening_language,
         )
         row = audit_row(Action.ACCOUNT_REGISTERED, account.audit, context)
-        device_id = str(context.device_id)
+        device_id = DeviceId(str(context.device_id))
         mail = VerifyEmail(address=email, device_id=device_id)
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
         created = CreatedAccount(account_id=account.id, device_id=device_id)
@@ -172,7 +172,7 @@ class Registration:
                 self.accounts.record(Effects(outbox=(mail.message(context),)), also=also)
             return
         # The device proves at the emailed link that it knows the password.
-        device = DeviceSeen(account.id, str(context.device_id), context.now)
+        device = DeviceSeen(account.id, DeviceId(str(context.device_id)), context.now)
         # Taken by a parallel registration, whose email is on its way.
         with contextlib.suppress(EmailAlreadyRegistered):
             self.accounts.put_new(account, effects, also=[device, *claims])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import OK, UNKNOWN_ACTOR, Action, AuditRecord
 from latchkey.domain.errors import InvalidCredentials
-from latchkey.domain.ids import compose_id
+from latchkey.domain.ids import RowId, compose_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ def record_of(line: Mapping[str, Any]) -> AuditRecord:
     known = subject_id is not None and action is not Action.SIGN_IN_REFUSED
     return AuditRecord(
         # A person's history has the key prefix of changes.
-        id=compose_id("aud" if action is Action.SIGN_IN_REFUSED else "req", at, digest[:10]),
+        id=RowId(compose_id("aud" if action is Action.SIGN_IN_REFUSED else "req", at, digest[:10])),
         at=at,
         action=action,
         subject_id=subject_id,

@@ -20,7 +20,7 @@ from latchkey.domain.errors import (
     InvalidCredentials,
     TemporarilyUnavailable,
 )
-from latchkey.domain.ids import SessionId
+from latchkey.domain.ids import DeviceId, SessionId, SubjectId
 from latchkey.domain.limits import (
     DEVICE_SEEN_INTERVAL_SECONDS,
     ENDED_SESSIONS_KEPT,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from latchkey.storage.sessions import SessionStore
 
 _SECRET_BYTES = 32
-_NOBODY = AuditSubject("", os.urandom(KEY_BYTES))
+_NOBODY = AuditSubject(SubjectId(""), os.urandom(KEY_BYTES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +302,7 @@ class SignIn:
             audit=account.audit,
             role=account.role,
             device=_device(context, device_name),
-            device_id=context.device_id or context.new_id("dev"),
+            device_id=context.device_id or DeviceId(context.new_id("dev")),
             user_agent=context.user_agent,
             ip_address=context.ip_address,
             location=context.location or self._place(context.ip_address),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, AuditRow
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.domain.ids import new_id, new_ordered_id
+from latchkey.domain.ids import RowId, new_id, new_ordered_id
 from latchkey.domain.limits import (
     ACCESS_TOKEN_CLOCK_SKEW_SECONDS,
     KEY_ACTIVATION_DELAY_SECONDS,
@@ -205,7 +205,7 @@ class SigningKeys:
 
     def _tell(self, action: Action, targets: tuple[str, ...], now: datetime) -> None:
         row = AuditRow(
-            id=new_ordered_id("aud", now),
+            id=RowId(new_ordered_id("aud", now)),
             at=now,
             action=action,
             subject=None,

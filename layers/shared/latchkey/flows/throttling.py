@@ -27,7 +27,7 @@ from latchkey.domain.throttle import Attempts, Backoff, Quota, RateLimitStatus
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, DeviceId
     from latchkey.domain.request import RequestContext
     from latchkey.domain.throttle import Allowance
     from latchkey.storage.rate_limits import RateLimitStore
@@ -131,7 +131,7 @@ class Throttling:
     # Passwords -------------------------------------------------------------------------------
 
     def before_login(
-        self, typed: str, whose: str, context: RequestContext, *, known_device_id: str | None
+        self, typed: str, whose: str, context: RequestContext, *, known_device_id: DeviceId | None
     ) -> LoginAttempt:
         """Count an attempt to sign in before the password is verified.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from latchkey.domain.ids import DeviceId
     from latchkey.domain.session import Session
     from latchkey.http.response import Response
 
@@ -44,7 +45,7 @@ def clear_refresh_token(response: Response) -> Response:
     return _with(response, f"{_REFRESH}=; Max-Age=0; {_ATTRIBUTES}")
 
 
-def set_device_id(response: Response, device_id: str) -> Response:
+def set_device_id(response: Response, device_id: DeviceId) -> Response:
     """Store the device id, so that the browser's next sign-in is from a known device."""
     cookie = f"{_DEVICE}={device_id}; Max-Age={_DEVICE_MAX_AGE_SECONDS}; {_ATTRIBUTES}"
     return _with(response, cookie)

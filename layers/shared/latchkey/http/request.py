@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
-from latchkey.domain.ids import AccountId, is_id
+from latchkey.domain.ids import AccountId, DeviceId, is_id
 from latchkey.domain.limits import (
     ACCEPT_LANGUAGE_MAX_TAGS,
     BODY_MAX_BYTES,
@@ -244,9 +244,9 @@ def _languages(header: str) -> list[str]:
     return [tag for _, tag in sorted(weighed, key=lambda pair: -pair[0])]
 
 
-def _device_id(cookies: dict[str, str]) -> str | None:
+def _device_id(cookies: dict[str, str]) -> DeviceId | None:
     device_id = device_id_of(cookies) or ""
-    return device_id if is_id("dev", device_id) else None
+    return DeviceId(device_id) if is_id("dev", device_id) else None
 
 
 def _printable(text: str) -> str:

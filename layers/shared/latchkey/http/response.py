@@ -13,6 +13,7 @@ from latchkey.domain.throttle import Quota
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from latchkey.domain.ids import ExportId
     from latchkey.domain.throttle import RateLimitStatus
     from latchkey.http.request import Event
 
@@ -55,7 +56,7 @@ def ok(
     return Response(status=status, data=data, message=message, headers=headers or {})
 
 
-def export_path(export_id: str) -> str:
+def export_path(export_id: ExportId) -> str:
     """Return the path of an export, for `Location`."""
     return f"/api/v1/users/me/exports/{export_id}"
 

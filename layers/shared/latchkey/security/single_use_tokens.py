@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from latchkey.domain.ids import is_id
+from latchkey.domain.ids import TokenId, is_id
 from latchkey.domain.peppers import UNNAMED
 from latchkey.security.peppers import Use, derive_key
 
@@ -31,12 +31,12 @@ _FORM = re.compile(r"([a-z0-9_]{30})\.(?:([1-9][0-9]{0,5})\.)?([A-Za-z0-9_-]{43}
 class PresentedLink:
     """A parsed token that is not verified yet."""
 
-    token_id: str
+    token_id: TokenId
     pepper_id: str
     code: str
 
 
-def mint(token_id: str, purpose: Purpose, pepper: Pepper) -> str:
+def mint(token_id: TokenId, purpose: Purpose, pepper: Pepper) -> str:
     """Compute the token for the email."""
     named = "" if pepper.id == UNNAMED else f"{pepper.id}."
     return f"{token_id}.{named}{_code(token_id, purpose, pepper)}"
@@ -47,7 +47,7 @@ def parse(text: str) -> PresentedLink | None:
     match = _FORM.fullmatch(text)
     if match is None or not is_id("tok", match[1]):
         return None
-    return PresentedLink(match[1], match[2] or UNNAMED, match[3])
+    return PresentedLink(TokenId(match[1]), match[2] or UNNAMED, match[3])
 
 
 def is_genuine(presented: PresentedLink, purpose: Purpose, pepper: Pepper) -> bool:
@@ -67,7 +67,7 @@ def state_of(account: Account) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def _code(token_id: str, purpose: Purpose, pepper: Pepper) -> str:
+def _code(token_id: TokenId, purpose: Purpose, pepper: Pepper) -> str:
     text = f"single-use|{purpose.value}|{token_id}".encode()
     return (
         base64.urlsafe_b64encode(hmac.digest(derive_key(pepper, Use.LINK), text, hashlib.sha256))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from latchkey.domain.ids import SessionId
+    from latchkey.domain.ids import SessionId, SubjectId
     from latchkey.domain.search import Period
     from latchkey.storage.table import Item, Table
 
@@ -54,7 +54,7 @@ class AuditStore:
             return False
         return True
 
-    def read_all(self, subject_id: str, *, after: str | None = None) -> Iterator[AuditRecord]:
+    def read_all(self, subject_id: SubjectId, *, after: str | None = None) -> Iterator[AuditRecord]:
         """Read every row about a person lazily: changes, then requests, each oldest first.
 
         after  the id of the last row that was read
@@ -72,7 +72,7 @@ class AuditStore:
 
     def list_by_subject(
         self,
-        subject_id: str,
+        subject_id: SubjectId,
         period: Period,
         *,
         requests: bool,
@@ -195,7 +195,7 @@ class AuditStore:
         return [read_row(item) for item in self._table.get_many(wanted)] if wanted else []
 
     def list_changes(
-        self, subject_id: str, *, limit: int, cursor: str | None
+        self, subject_id: SubjectId, *, limit: int, cursor: str | None
     ) -> Slice[AuditRecord]:
         """List the changes of a person's account, newest first.
 

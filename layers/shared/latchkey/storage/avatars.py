@@ -15,7 +15,7 @@ from latchkey.domain.avatar import AvatarUpload
 from latchkey.domain.changes import ChangeRefused, UploadUsed
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import AccountNotFound, TooManyPendingUploads
-from latchkey.domain.ids import minted_at
+from latchkey.domain.ids import AvatarId, minted_at
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX
 from latchkey.storage import keys
 from latchkey.storage.changes import upload_used, writes_of
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.changes import Change
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, UploadId
     from latchkey.storage.table import Table
 
 
@@ -85,7 +85,9 @@ class AvatarStore:
         wait = max(1, int((first_free - upload.created_at).total_seconds()))
         raise TooManyPendingUploads(retry_after_seconds=wait)
 
-    def find_upload(self, account_id: AccountId, upload_id: str, now: datetime) -> Pending | None:
+    def find_upload(
+        self, account_id: AccountId, upload_id: UploadId, now: datetime
+    ) -> Pending | None:
         """Find a pending upload.
 
         Pattern      V2, finish an upload
@@ -112,7 +114,7 @@ class AvatarStore:
         except ConditionFailed:
             return
 
-    def expect_file(self, avatar_id: str) -> None:
+    def expect_file(self, avatar_id: AvatarId) -> None:
         """Add a file to the ledger before it is written.
 
         Pattern      V4, before a picture is stored
@@ -121,7 +123,7 @@ class AvatarStore:
         """
         self._table.put(Put(keys.unshown_avatar(avatar_id), {}))
 
-    def forget_file(self, avatar_id: str) -> None:
+    def forget_file(self, avatar_id: AvatarId) -> None:
         """Remove a deleted file from the ledger.
 
         Pattern      V5, after a picture was deleted
@@ -130,7 +132,7 @@ class AvatarStore:
         """
         self._table.delete(Delete(keys.unshown_avatar(avatar_id)))
 
-    def list_unshown(self, before: datetime) -> list[str]:
+    def list_unshown(self, before: datetime) -> list[AvatarId]:
         """List unused files created before a time, oldest first.
 
         Pattern      V6, the sweep
@@ -140,7 +142,7 @@ class AvatarStore:
         Bounds       1,000; the next sweep continues
         """
         query = Query(partition=keys.UNSHOWN_AVATARS, limit=1000)
-        ids = (str(item["sk"]) for item in self._table.query(query).items)
+        ids = (AvatarId(str(item["sk"])) for item in self._table.query(query).items)
         return list(takewhile(lambda avatar_id: minted_at(avatar_id) < before, ids))
 
     def _pending(self, account_id: AccountId) -> list[Pending]:

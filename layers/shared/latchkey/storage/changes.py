@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from latchkey.domain.avatar import AvatarUpload
     from latchkey.domain.changes import AccountChange
     from latchkey.domain.erasure import Deletion
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, DeviceId
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
     from latchkey.storage.table import Item, Value, Write
@@ -91,7 +91,7 @@ def upload_used(upload: AvatarUpload, slot: int) -> Delete:
     return Delete(keys.avatar_upload(upload.account_id, slot), equals("id", upload.id))
 
 
-def _device_seen(account_id: AccountId, device_id: str, at: datetime) -> Put:
+def _device_seen(account_id: AccountId, device_id: DeviceId, at: datetime) -> Put:
     forgotten_at = at + timedelta(days=KNOWN_DEVICE_DAYS)
     attributes = {"seen_at": to_milliseconds(at), "ttl": int(forgotten_at.timestamp())}
     return Put(keys.device(account_id, device_id), attributes)

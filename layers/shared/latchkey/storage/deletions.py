@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.effects import Effects
     from latchkey.domain.erasure import Receipt
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, ReceiptId
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Item, Table, Write
 
@@ -223,7 +223,7 @@ class DeletionStore:
         ]
         return self._try([*writes, *self._effects.writes(effects)])
 
-    def find_receipt(self, receipt_id: str) -> str | None:
+    def find_receipt(self, receipt_id: ReceiptId) -> str | None:
         """Read a receipt, signed.
 
         Pattern      R10, an operator is asked for proof

@@ -10,7 +10,7 @@ from latchkey.storage import keys
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, DeviceId
     from latchkey.storage.table import Table
 
 
@@ -21,7 +21,9 @@ class DeviceStore:
         """Use this table."""
         self._table = table
 
-    def last_seen(self, account_id: AccountId, device_id: str, now: datetime) -> datetime | None:
+    def last_seen(
+        self, account_id: AccountId, device_id: DeviceId, now: datetime
+    ) -> datetime | None:
         """Return the last sign-in of the account on this device, or None.
 
         Pattern      D1, sign-in: which limit applies, and whether the owner gets an email

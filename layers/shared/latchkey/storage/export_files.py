@@ -23,18 +23,20 @@ from latchkey.domain.limits import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import ExportId
 
-def archive_key(export_id: str) -> str:
+
+def archive_key(export_id: ExportId) -> str:
     """Return the key of an export's archive."""
     return f"archives/{export_id}.zip"
 
 
-def staged_key(export_id: str, name: str) -> str:
+def staged_key(export_id: ExportId, name: str) -> str:
     """Return the key of a staged object."""
     return f"{staged_prefix(export_id)}{name}"
 
 
-def staged_prefix(export_id: str) -> str:
+def staged_prefix(export_id: ExportId) -> str:
     """Return the prefix of all staged objects of an export."""
     return f"staged/{export_id}/"
 
@@ -96,27 +98,27 @@ class ArchiveWriter:
 class ExportFiles(Protocol):
     """The file store of exports. Every method raises TemporarilyUnavailable."""
 
-    def stage(self, export_id: str, name: str, content: bytes) -> None:
+    def stage(self, export_id: ExportId, name: str, content: bytes) -> None:
         """Store a segment."""
         ...
 
-    def read_staged(self, export_id: str, name: str) -> bytes:
+    def read_staged(self, export_id: ExportId, name: str) -> bytes:
         """Read a segment: at most EXPORT_SEGMENT_BYTES and a row."""
         ...
 
-    def delete_staged(self, export_id: str) -> None:
+    def delete_staged(self, export_id: ExportId) -> None:
         """Delete all staged segments of an export, also those of dead workers."""
         ...
 
-    def write_archive(self, export_id: str) -> ArchiveWriter:
+    def write_archive(self, export_id: ExportId) -> ArchiveWriter:
         """Start writing the archive."""
         ...
 
-    def delete_archive(self, export_id: str) -> None:
+    def delete_archive(self, export_id: ExportId) -> None:
         """Delete the archive. A missing one is not an error."""
         ...
 
-    def link(self, export_id: str, *, file_name: str, now: datetime) -> tuple[str, int]:
+    def link(self, export_id: ExportId, *, file_name: str, now: datetime) -> tuple[str, int]:
         """Create a link to the archive. Returns it with its lifetime in seconds."""
         ...
 
@@ -128,11 +130,11 @@ class MemoryExportFiles:
         """Start empty."""
         self.objects: dict[str, bytes] = {}
 
-    def stage(self, export_id: str, name: str, content: bytes) -> None:
+    def stage(self, export_id: ExportId, name: str, content: bytes) -> None:
         """See ExportFiles.stage."""
         self.objects[staged_key(export_id, name)] = content
 
-    def read_staged(self, export_id: str, name: str) -> bytes:
+    def read_staged(self, export_id: ExportId, name: str) -> bytes:
         """See ExportFiles.read_staged."""
         try:
             return self.objects[staged_key(export_id, name)]
@@ -142,21 +144,21 @@ class MemoryExportFiles:
                 retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="NoSuchKey"
             ) from None
 
-    def delete_staged(self, export_id: str) -> None:
+    def delete_staged(self, export_id: ExportId) -> None:
         """See ExportFiles.delete_staged."""
         for key in list(self.objects):
             if key.startswith(staged_prefix(export_id)):
                 self.objects.pop(key, None)
 
-    def write_archive(self, export_id: str) -> ArchiveWriter:
+    def write_archive(self, export_id: ExportId) -> ArchiveWriter:
         """See ExportFiles.write_archive."""
         return ArchiveWriter(_MemoryUpload(self.objects, archive_key(export_id)))
 
-    def delete_archive(self, export_id: str) -> None:
+    def delete_archive(self, export_id: ExportId) -> None:
         """See ExportFiles.delete_archive."""
         self.objects.pop(archive_key(export_id), None)
 
-    def link(self, export_id: str, *, file_name: str, now: datetime) -> tuple[str, int]:
+    def link(self, export_id: ExportId, *, file_name: str, now: datetime) -> tuple[str, int]:
         """See ExportFiles.link."""
         del now
         url = f"https://files.test/{archive_key(export_id)}?name={file_name}"

@@ -12,6 +12,7 @@ from latchkey.domain.account import AccountStatus
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import AccountNotFound, ExportAlreadyRunning
 from latchkey.domain.export import Export, ExportBusy, ExportLeaseLost, ExportStatus
+from latchkey.domain.ids import ExportId
 from latchkey.domain.limits import EXPORT_HISTORY_DAYS, EXPORT_REQUEUE_AFTER_SECONDS
 from latchkey.storage import keys
 from latchkey.storage.changes import writes_of
@@ -59,7 +60,7 @@ class ExportStore:
 
     # The person's side -----------------------------------------------------------------------
 
-    def find(self, account_id: AccountId, export_id: str) -> Export | None:
+    def find(self, account_id: AccountId, export_id: ExportId) -> Export | None:
         """Read one export of an account.
 
         Pattern      X1, show an export
@@ -97,7 +98,7 @@ class ExportStore:
         """
         ledger = self._table.get(keys.export_ledger(account_id)) or {}
         if "running" in ledger:
-            raise ExportAlreadyRunning(export_id=str(ledger["running"]))
+            raise ExportAlreadyRunning(export_id=ExportId(str(ledger["running"])))
         return _version(ledger)
 
     def put_new(
@@ -143,7 +144,7 @@ class ExportStore:
             if failed.write == account:
                 raise AccountNotFound from failed
             if failed.write == ledger and failed.item is not None and "running" in failed.item:
-                running = str(failed.item["running"])
+                running = ExportId(str(failed.item["running"]))
                 raise ExportAlreadyRunning(export_id=running) from failed
             return False
         return True
@@ -173,7 +174,7 @@ class ExportStore:
     def claim(
         self,
         account_id: AccountId,
-        export_id: str,
+        export_id: ExportId,
         *,
         lease_id: str,
         now: datetime,
@@ -455,11 +456,11 @@ def _is_version(version: int) -> Condition:
     return equals("version", version) if version else Lacks("version")
 
 
-def _due_after(export_id: str, since: datetime) -> dict[str, Value]:
+def _due_after(export_id: ExportId, since: datetime) -> dict[str, Value]:
     """Return the index attributes that make cleanup check the export at this time."""
     at = since + timedelta(seconds=EXPORT_REQUEUE_AFTER_SECONDS)
     return _index_attributes(keys.EXPORT_DUE, at, export_id)
 
 
-def _index_attributes(partition: str, at: datetime, export_id: str) -> dict[str, Value]:
+def _index_attributes(partition: str, at: datetime, export_id: ExportId) -> dict[str, Value]:
     return {"gsi1pk": partition, "gsi1sk": keys.due(to_milliseconds(at), export_id)}

@@ -68,7 +68,18 @@ if TYPE_CHECKING:
     from datetime import date
 
     from latchkey.domain.audit import Action
-    from latchkey.domain.ids import AccountId, SessionId
+    from latchkey.domain.ids import (
+        AccountId,
+        AvatarId,
+        DeviceId,
+        ExportId,
+        MessageId,
+        ReceiptId,
+        RowId,
+        SessionId,
+        SubjectId,
+        TokenId,
+    )
 
 SESSION_PREFIX = "SESSION#"
 CONSENT_PREFIX = "CONSENT#"
@@ -114,7 +125,7 @@ def preferences(account_id: AccountId) -> Key:
     return Key(account_partition(account_id), "PREFERENCES")
 
 
-def export(account_id: AccountId, export_id: str) -> Key:
+def export(account_id: AccountId, export_id: ExportId) -> Key:
     """One export of a person's data."""
     return Key(account_partition(account_id), f"{EXPORT_PREFIX}{export_id}")
 
@@ -153,7 +164,7 @@ def addresses_partition(email_key: str) -> str:
     return f"ADDRESSES#{email_key[:1]}"
 
 
-def receipt(receipt_id: str) -> Key:
+def receipt(receipt_id: ReceiptId) -> Key:
     """The receipt of an erased account."""
     return Key(f"RECEIPT#{receipt_id}", "RECEIPT")
 
@@ -185,12 +196,12 @@ def idempotency(account_id: AccountId | None, digest: str) -> Key:
     return Key(account_partition(account_id), f"IDEMPOTENCY#{digest}")
 
 
-def unshown_avatar(avatar_id: str) -> Key:
+def unshown_avatar(avatar_id: AvatarId) -> Key:
     """An avatar file that may exist unused. Their ids sort by time."""
     return Key(UNSHOWN_AVATARS, avatar_id)
 
 
-def device(account_id: AccountId, device_id: str) -> Key:
+def device(account_id: AccountId, device_id: DeviceId) -> Key:
     """A known device of an account."""
     return Key(account_partition(account_id), f"DEVICE#{device_id}")
 
@@ -224,7 +235,7 @@ def username_claim(username_key: str) -> Key:
     return Key(f"USERNAME#{username_key}", "CLAIM")
 
 
-def single_use_token(token_id: str) -> Key:
+def single_use_token(token_id: TokenId) -> Key:
     """An emailed token."""
     return Key(f"TOKEN#{token_id}", "TOKEN")
 
@@ -243,7 +254,7 @@ per second, so a thousand messages per second fit.
 """
 
 
-def outbox(queue: Queue, message_id: str) -> Key:
+def outbox(queue: Queue, message_id: MessageId) -> Key:
     """A pending outbox message.
 
     The key has everything that the relay needs, so the stream has keys only and never a password
@@ -288,12 +299,12 @@ def task_lease(task: str) -> Key:
     return Key(f"TASK#{task}", "LEASE")
 
 
-def audit_partition(subject_id: str) -> str:
+def audit_partition(subject_id: SubjectId) -> str:
     """The partition of the rows about one person."""
     return f"SUBJECT#{subject_id}"
 
 
-def audit_row(subject_id: str, row_id: str) -> Key:
+def audit_row(subject_id: SubjectId, row_id: RowId) -> Key:
     """One row; row ids sort by time."""
     return Key(audit_partition(subject_id), row_id, "audit")
 
@@ -318,7 +329,7 @@ def audit_action_partitions(action: Action, day: date) -> list[str]:
     return [f"ACTION#{action.value}#{day:%Y-%m-%d}#{s}" for s in range(AUDIT_INDEX_SHARDS)]
 
 
-def audit_index_shard(row_id: str) -> int:
+def audit_index_shard(row_id: RowId) -> int:
     """Return the shard of a row in its day, so that no partition gets hot."""
     return zlib.crc32(row_id.encode()) % AUDIT_INDEX_SHARDS
 

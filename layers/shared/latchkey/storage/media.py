@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.avatar import AvatarUpload
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, AvatarId, UploadId
 
 CACHE_CONTROL = "public, max-age=31536000, s-maxage=86400, immutable"
 """A year in browsers, which can't be invalidated; a day in the CDN, so that erasure applies."""
@@ -53,7 +53,7 @@ class MediaBucket:
         remaining = int((upload.upload_until - now).total_seconds())
         signed = self._s3.generate_presigned_post(
             self._bucket,
-            _incoming(upload.account_id, upload.id),
+            _upload(upload.account_id, upload.id),
             Fields=dict(content_type),
             Conditions=[content_type, ["content-length-range", 1, AVATAR_MAX_BYTES]],
             ExpiresIn=max(1, remaining),
@@ -62,15 +62,15 @@ class MediaBucket:
 
     def read_upload(self, upload: AvatarUpload) -> bytes | None:
         """Read an upload, up to one byte above the limit. None if it does not exist."""
-        return self._read(_incoming(upload.account_id, upload.id))
+        return self._read(_upload(upload.account_id, upload.id))
 
     def delete_upload(self, upload: AvatarUpload) -> None:
         """Delete an upload."""
-        self._call("delete_object", Key=_incoming(upload.account_id, upload.id))
+        self._call("delete_object", Key=_upload(upload.account_id, upload.id))
 
-    def list_uploads(self, account_id: AccountId) -> list[str]:
+    def list_uploads(self, account_id: AccountId) -> list[UploadId]:
         """List up to 1,000 uploads of a person. There are dozens per day at most."""
-        prefix = _incoming(account_id, "")
+        prefix = _incoming(account_id)
         listed = self._call("list_objects_v2", Prefix=prefix).get("Contents", [])
         return [entry["Key"].removeprefix(prefix) for entry in listed]
 
@@ -78,9 +78,9 @@ class MediaBucket:
         """Delete every upload of a person. None is not an error."""
         while upload_ids := self.list_uploads(account_id):
             for upload_id in upload_ids:
-                self._call("delete_object", Key=_incoming(account_id, upload_id))
+                self._call("delete_object", Key=_upload(account_id, upload_id))
 
-    def put_avatar(self, avatar_id: str, webp: bytes) -> None:
+    def put_avatar(self, avatar_id: AvatarId, webp: bytes) -> None:
         """Store an avatar."""
         self._call(
             "put_object",
@@ -90,11 +90,11 @@ class MediaBucket:
             CacheControl=CACHE_CONTROL,
         )
 
-    def read_avatar(self, avatar_id: str) -> bytes | None:
+    def read_avatar(self, avatar_id: AvatarId) -> bytes | None:
         """Read an avatar. None if it does not exist."""
         return self._read(_avatar(avatar_id))
 
-    def delete_avatar(self, avatar_id: str) -> None:
+    def delete_avatar(self, avatar_id: AvatarId) -> None:
         """Delete an avatar. A missing one is not an error."""
         self._call("delete_object", Key=_avatar(avatar_id))
 
@@ -115,9 +115,14 @@ class MediaBucket:
             raise unavailable(error) from error
 
 
-def _incoming(account_id: AccountId, upload_id: str) -> str:
-    return f"incoming/{account_id}/{upload_id}"
+def _incoming(account_id: AccountId) -> str:
+    """Return the prefix of a person's uploads."""
+    return f"incoming/{account_id}/"
 
 
-def _avatar(avatar_id: str) -> str:
+def _upload(account_id: AccountId, upload_id: UploadId) -> str:
+    return f"{_incoming(account_id)}{upload_id}"
+
+
+def _avatar(avatar_id: AvatarId) -> str:
     return f"media/avatars/{avatar_id}.webp"

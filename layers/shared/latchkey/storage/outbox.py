@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from latchkey.domain.ids import MessageId
     from latchkey.storage.table import Table
 
 
@@ -62,7 +63,7 @@ class OutboxStore:
         self._table = table
 
     def claim(
-        self, queue: Queue, message_id: str, now: datetime, lease: timedelta
+        self, queue: Queue, message_id: MessageId, now: datetime, lease: timedelta
     ) -> OutboxMessage | NotClaimed:
         """Claim a message for the time of the lease.
 
@@ -89,7 +90,9 @@ class OutboxStore:
         attempt = int(str(item["attempts"]))
         return OutboxMessage(id=message_id, queue=queue, body=body, attempt=attempt)
 
-    def postpone(self, queue: Queue, message_id: str, until: datetime, *, claimed: bool) -> bool:
+    def postpone(
+        self, queue: Queue, message_id: MessageId, until: datetime, *, claimed: bool
+    ) -> bool:
         """Postpone a message. Its sender delivers it again later. False if it is done.
 
         claimed  whether the caller has the lease: it is released, and the attempt does not count
@@ -113,7 +116,7 @@ class OutboxStore:
             return False
         return True
 
-    def settle(self, queue: Queue, message_id: str) -> None:
+    def settle(self, queue: Queue, message_id: MessageId) -> None:
         """Remove a finished message.
 
         Pattern      O2, a worker is done

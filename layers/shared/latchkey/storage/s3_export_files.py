@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from latchkey.domain.ids import ExportId
+
 _CONFIG = S3_SIGNING.merge(
     Config(
         connect_timeout=1,
@@ -50,18 +52,18 @@ class S3ExportFiles:
         # Created on demand: an export without a file needs no credentials.
         return aws_client("s3", _CONFIG)
 
-    def stage(self, export_id: str, name: str, content: bytes) -> None:
+    def stage(self, export_id: ExportId, name: str, content: bytes) -> None:
         """See ExportFiles.stage."""
         key = staged_key(export_id, name)
         self._call("put_object", Key=key, Body=content, ContentType="application/x-ndjson")
 
-    def read_staged(self, export_id: str, name: str) -> bytes:
+    def read_staged(self, export_id: ExportId, name: str) -> bytes:
         """See ExportFiles.read_staged."""
         answer = self._call("get_object", Key=staged_key(export_id, name))
         content: bytes = answer["Body"].read()
         return content
 
-    def delete_staged(self, export_id: str) -> None:
+    def delete_staged(self, export_id: ExportId) -> None:
         """See ExportFiles.delete_staged."""
         while True:
             page = self._call("list_objects_v2", Prefix=staged_prefix(export_id))
@@ -70,15 +72,15 @@ class S3ExportFiles:
                 return
             self._call("delete_objects", Delete={"Objects": found, "Quiet": True})
 
-    def write_archive(self, export_id: str) -> ArchiveWriter:
+    def write_archive(self, export_id: ExportId) -> ArchiveWriter:
         """See ExportFiles.write_archive."""
         return ArchiveWriter(_S3Upload(self._call, archive_key(export_id)))
 
-    def delete_archive(self, export_id: str) -> None:
+    def delete_archive(self, export_id: ExportId) -> None:
         """See ExportFiles.delete_archive."""
         self._call("delete_object", Key=archive_key(export_id))
 
-    def link(self, export_id: str, *, file_name: str, now: datetime) -> tuple[str, int]:
+    def link(self, export_id: ExportId, *, file_name: str, now: datetime) -> tuple[str, int]:
         """See ExportFiles.link.
 
         A presigned link expires with the credentials that signed it at the latest, so

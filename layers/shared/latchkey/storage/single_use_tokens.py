@@ -21,6 +21,7 @@ from latchkey.storage.table import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.ids import TokenId
     from latchkey.storage.table import Table
 
 
@@ -31,7 +32,7 @@ class SingleUseTokenStore:
         """Use this table."""
         self._table = table
 
-    def find(self, token_id: str, now: datetime) -> SingleUseToken | None:
+    def find(self, token_id: TokenId, now: datetime) -> SingleUseToken | None:
         """Read a valid token.
 
         Pattern      T1, before it is redeemed
@@ -56,7 +57,7 @@ class SingleUseTokenStore:
         """
         put_for_account(self._table, token.account_id, issue(token))
 
-    def count_password(self, token_id: str) -> int | None:
+    def count_password(self, token_id: TokenId) -> int | None:
         """Count a password attempt with a token. None if the token is gone.
 
         Pattern      T3, before the password is verified
@@ -72,7 +73,7 @@ class SingleUseTokenStore:
             return None
         return int(str(item["passwords"]))
 
-    def delete(self, token_id: str) -> None:
+    def delete(self, token_id: TokenId) -> None:
         """Make a token void.
 
         Pattern      T4, after too many wrong passwords

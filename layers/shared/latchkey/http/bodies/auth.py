@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from latchkey.domain.errors import ProblemCode
 from latchkey.domain.limits import LINK_TOKEN_MAX_CHARACTERS, LOGIN_CODE_TEXT_MAX_CHARACTERS
 from latchkey.http.bodies.fields import (
-    DeviceId,
+    DeviceIdText,
     DeviceName,
     EmailText,
     NewPassword,
@@ -71,7 +71,7 @@ class LoginBody(IdentifierBody):
     password: PasswordText
     code: CodeText | None = None
     device_name: DeviceName | None = None
-    device_id: DeviceId | None = None
+    device_id: DeviceIdText | None = None
     token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
 
 
@@ -89,7 +89,7 @@ class ConfirmEmailBody(Body):
 
     token: TokenText
     password: PasswordText | None = None
-    device_id: DeviceId | None = None
+    device_id: DeviceIdText | None = None
 
 
 class TokenBody(Body):
@@ -103,7 +103,7 @@ class ResetPasswordBody(Body):
 
     token: TokenText
     new_password: NewPassword
-    device_id: DeviceId | None = None
+    device_id: DeviceIdText | None = None
 
 
 class ChangePasswordBody(Body):

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from latchkey.domain.avatar import PictureType
+from latchkey.domain.ids import UploadId
 from latchkey.http.bodies.validation import Body
 
 
@@ -19,4 +20,4 @@ class CreateAvatarUploadBody(Body):
 class ReplaceAvatarBody(Body):
     """The upload to use."""
 
-    upload_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    upload_id: Annotated[UploadId, StringConstraints(min_length=1, max_length=64)]

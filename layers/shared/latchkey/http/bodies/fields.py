@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from latchkey.domain.clock import parse_time
 from latchkey.domain.errors import ProblemCode
-from latchkey.domain.ids import AccountId, id_pattern, is_id
+from latchkey.domain.ids import AccountId, DeviceId, id_pattern, is_id
 from latchkey.domain.limits import (
     DEVICE_NAME_MAX_CHARACTERS,
     EMAIL_MAX_CHARACTERS,
@@ -141,8 +141,8 @@ DeviceName = Annotated[
     Field(json_schema_extra=shown_schema(DEVICE_NAME_MAX_CHARACTERS)),
 ]
 
-DeviceId = Annotated[
-    str,
+DeviceIdText = Annotated[
+    DeviceId,
     StringConstraints(max_length=30),
     AfterValidator(_device_id),
     Field(json_schema_extra={"pattern": id_pattern("dev")}),

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from latchkey.http.bodies.auth import TokenTransport
 from latchkey.http.bodies.fields import (
-    DeviceId,
+    DeviceIdText,
     DeviceName,
     EmailText,
     NewPassword,
@@ -29,5 +29,5 @@ class RegisterBody(Body):
     speaking_language: LanguageTag | None = None
     listening_language: LanguageTag | None = None
     device_name: DeviceName | None = None
-    device_id: DeviceId | None = None
+    device_id: DeviceIdText | None = None
     token_transport: TokenTransport = "body"  # noqa: S105 - a way, not a secret
