@@ -25,7 +25,7 @@ class ListeningClient(BotoClient):
     @override
     def call(self, operation: str, request: Wire) -> Wire:
         answer = super().call(operation, request)
-        told = answer["ConsumedCapacity"]
+        told = answer.get("ConsumedCapacity") or []
         self.reported += sum(
             part["CapacityUnits"] for part in (told if isinstance(told, list) else [told])
         )
