@@ -71,7 +71,7 @@ BUDGET = {
     "record_mail_events": (BATCH, 300),
     "send_mail": (AWS | BATCH | SEALING | {"jinja2", "email_validator"}, 640),
     "cleanup": (set(), 240),
-    "export_dead_letters": (AWS | SEALING, 560),
+    "export_dead_letters": (AWS | BATCH | SEALING, 600),
     "export_worker": (AWS | BATCH | SEALING, 600),
     "get_export": (AWS | SEALING, 560),
     "chain_audit": (set(), 240),
