@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from latchkey.domain import account, audit, request, session
+from latchkey.domain import account, audit, ids, request, session
 from latchkey.domain.clock import from_milliseconds, to_milliseconds
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ _NAMES = {
     for module in (account, audit, request, session)
     for name, value in vars(module).items()
     if isinstance(value, type)
-} | {"datetime": datetime, "AccountId": str, "SessionId": str}
+} | {"datetime": datetime}
+_NAMES |= {name: str for name, kind in vars(ids).items() if isinstance(kind, typing.NewType)}
 
 
 def to_item(record: Any) -> Item:
