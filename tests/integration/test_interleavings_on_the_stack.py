@@ -65,4 +65,4 @@ def test_stack_interleaves_as_memory_does(world, first, record_property):
             found += world.differences(BY_NAME[first], BY_NAME[second], expected)
     record_property("interleavings", count)
     record_property("repeated", world.repeated)
-    assert not found
+    assert not found, "\n".join(found)

@@ -272,9 +272,14 @@ class StackWorld:
         ]
 
     def _left(self, run: Run) -> Counter[str]:
-        """What a run left, without ids, times and hashes that are new, and who wrote it."""
+        """What a run left, without ids, times and hashes that are new, and who wrote it.
+
+        The rows of requests are left out: a function writes them later, from the access log.
+        """
         left: Counter[str] = Counter()
         for fact, count in digest(run).items():
+            if fact.startswith("('row', 'request."):
+                continue
             text = _ID.sub(lambda m: m[0] if m[0] in self._ids else "an id", fact)
             text = _HASH.sub(lambda m: m[0] if m[0] in self._hashes else "a hash", text)
             left[_MAKER.sub(" new", _TIME.sub("a time", text))] += count
