@@ -71,7 +71,7 @@ def main() -> None:
     authorizer = [line for line in logged if AUTHORIZER_LINE in line]
     embedded = metrics.getvalue().splitlines()
     changes = audit_rows(service.table)
-    with captured_log() as told:
+    with captured_log() as chain_log:
         for batch in batched(lines, BATCH, strict=False):
             record_request_lines(log_event(batch), service.services[request_trail])
         rows = audit_rows(service.table)
@@ -82,7 +82,7 @@ def main() -> None:
     items = service.table.all_items()
     blocks = [item for item in items if str(item["pk"]).startswith(BLOCKS)]
     block_units = sum(math.ceil(item_bytes(block) / 1024) for block in blocks)
-    heads = [line for line in told.getvalue().splitlines() if '"heads"' in line]
+    heads = [line for line in chain_log.getvalue().splitlines() if '"heads"' in line]
     access_line = len(load()["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"])
     service.clock.advance(hours=2)
     service.services[audit_chain].archive(service.clock.now())

@@ -157,12 +157,12 @@ def erase() -> None:
             began = time.perf_counter()
             assert worker(event, None) == {"batchItemFailures": []}
             times.append(time.perf_counter() - began)
-            words = (ada.id, "canary@", "Canaria", "203.0.113.7")
+            personal_data = (ada.id, "canary@", "Canaria", "203.0.113.7")
             left = [
                 i
                 for i in table.all_items()
                 if not str(i["sk"]).startswith("mail#")
-                and any(word in json.dumps(i, default=repr) for word in words)
+                and any(word in json.dumps(i, default=repr) for word in personal_data)
             ]
         print(
             f"{items:6} {table.calls['query']:8} {table.calls['transact']:13} "

@@ -65,14 +65,14 @@ def render_limits_page(methods: Mapping[str, str]) -> str:
 def _limit(limit: Limit) -> str:
     rule = limit.rule
     if isinstance(rule, Quota):
-        words = f"{rule.amount} in {_time(rule.window_seconds)}"
+        rate = f"{rule.amount} in {_time(rule.window_seconds)}"
     else:
-        words = (
+        rate = (
             f"{rule.free}, then waits from {_time(rule.first_wait_seconds)} "
             f"to {_time(rule.longest_wait_seconds)}"
         )
-    told = "" if limit.told else ", answered as a wrong password"
-    return f"`{rule.name}`: {words} per {limit.per}{told}"
+    response = "" if limit.is_reported else ", answered as a wrong password"
+    return f"`{rule.name}`: {rate} per {limit.per}{response}"
 
 
 def _time(seconds: int) -> str:

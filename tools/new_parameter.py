@@ -123,8 +123,8 @@ class NewParameter:
             ("Number", self.default) if self.is_number else ("String", f'"{self.default}"')
         )
         facts = f"    {self.name}: {{ Type: {kind}, Default: {value}, Description:\n"
-        words = json.dumps(self.description, ensure_ascii=False) + " }"
-        lines = (f"      {line}\n" for line in textwrap.wrap(words, _LINE_CHARACTERS_MAX))
+        description = json.dumps(self.description, ensure_ascii=False) + " }"
+        lines = (f"      {line}\n" for line in textwrap.wrap(description, _LINE_CHARACTERS_MAX))
         return text[: block.end()] + facts + "".join(lines) + text[block.end() :]
 
     def _variables(self, text: str) -> str:

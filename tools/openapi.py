@@ -113,8 +113,8 @@ def document() -> Schema:
         },
         "servers": [{"url": "/"}],
         "tags": [
-            {"name": name, "description": words}
-            for name, (words, _) in _TAGS.items()
+            {"name": name, "description": description}
+            for name, (description, _) in _TAGS.items()
             if name in used
         ],
         "paths": paths,
@@ -215,12 +215,12 @@ def _path_parameters(operation: Operation) -> Iterator[Schema]:
         if name not in _PATH_PARAMETERS:
             msg = f"{{{name}}} is not described: add it to _PATH_PARAMETERS in tools/openapi.py."
             raise ValueError(msg)
-        prefix, words = _PATH_PARAMETERS[name]
+        prefix, description = _PATH_PARAMETERS[name]
         yield {
             "name": name,
             "in": "path",
             "required": True,
-            "description": words,
+            "description": description,
             "schema": {"type": "string", "pattern": id_pattern(prefix)},
         }
 
@@ -273,9 +273,9 @@ def _successes(operation: Operation) -> dict[int, Schema]:
     answers = {}
     for status, view in spec.returns.items():
         data: Schema = {"type": "null"} if view is None else reference(view.__name__)
-        words = HTTPStatus(status).phrase if view is None else inspect.getdoc(view) or ""
+        description = HTTPStatus(status).phrase if view is None else inspect.getdoc(view) or ""
         answers[status] = {
-            "description": words.split("\n\n")[0].replace("\n", " ").removesuffix("."),
+            "description": description.split("\n\n")[0].replace("\n", " ").removesuffix("."),
             "headers": _headers(status),
             "content": {"application/json": {"schema": data if spec.bare else envelope(data)}},
         }

@@ -34,7 +34,7 @@ def handler(request: Request[None, AuditQuery], flow: AuditSearch) -> Response:
     """
     query = request.query
     until = query.until or request.context.now + _INSTANT
-    wanted = AuditFilter(
+    criteria = AuditFilter(
         user_id=query.user_id,
         session_id=query.session_id,
         action=query.action,
@@ -43,6 +43,6 @@ def handler(request: Request[None, AuditQuery], flow: AuditSearch) -> Response:
         until=until,
     )
     page = flow.search(
-        request.caller, request.context, wanted, limit=query.limit, cursor=query.cursor
+        request.caller, request.context, criteria, limit=query.limit, cursor=query.cursor
     )
     return ok(AuditListView.of(page))

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 def handler(request: Request[None, UserQuery], flow: Administration) -> Response:
     """Search accounts by email address, or list them by status and creation time, newest first."""
     query = request.query
-    wanted = UserFilter(
+    criteria = UserFilter(
         email_prefix=query.email_prefix,
         status=None if query.status == "any" else query.status,
         created_from=query.created_from,
         created_to=query.created_to,
     )
     page = flow.list_users(
-        wanted, request.caller, request.context, limit=query.limit, cursor=query.cursor
+        criteria, request.caller, request.context, limit=query.limit, cursor=query.cursor
     )
     return ok(UserListView.of(page))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def handler(request: Request[None, SessionQuery], flow: Administration) -> Response:
     """Search sessions by account, address or network, device, country and time."""
     query = request.query
-    wanted = SessionFilter(
+    criteria = SessionFilter(
         user_id=query.user_id,
         ip=query.ip,
         device=query.device,
@@ -35,6 +35,6 @@ def handler(request: Request[None, SessionQuery], flow: Administration) -> Respo
         state=query.state,
     )
     page = flow.search_sessions(
-        wanted, request.caller, request.context, limit=query.limit, cursor=query.cursor
+        criteria, request.caller, request.context, limit=query.limit, cursor=query.cursor
     )
     return ok(FoundSessionListView.of(page))

@@ -8,7 +8,7 @@ VARIABLE = "BREACHED_PASSWORD_CHECK"
 
 
 def test_functions_that_set_passwords_get_the_parameter_and_no_others():
-    told = {
+    functions = {
         template.folder(properties)
         for properties in template.functions().values()
         if VARIABLE in properties.get("Environment", {}).get("Variables", {})
@@ -18,8 +18,8 @@ def test_functions_that_set_passwords_get_the_parameter_and_no_others():
         for path in (template.ROOT / "functions").glob("*/app.py")
         if "WeakPassword" in path.read_text(encoding="utf-8")
     }
-    assert told == setting
-    assert told == {"register", "change_password", "reset_password"}
+    assert functions == setting
+    assert functions == {"register", "change_password", "reset_password"}
 
 
 def test_it_is_off_by_default():

@@ -49,11 +49,11 @@ def test_the_template_names_the_function_after_its_folder(name):
 
 def test_every_function_has_its_operation_as_a_variable():
     """Its own name does not tell: CloudFormation cuts it to 64 characters."""
-    told = {
+    operation_ids = {
         name: properties["Environment"]["Variables"]["OPERATION"]
         for name, properties in functions().items()
     }
-    assert {name: logical_id(operation) for name, operation in told.items()} == {
+    assert {name: logical_id(operation) for name, operation in operation_ids.items()} == {
         name: name for name in functions()
     }
 

@@ -100,8 +100,8 @@ def test_operations_that_verify_a_secret_have_a_limit(operation):
 @pytest.mark.parametrize("operation", operations(), ids=lambda each: each.route.function)
 def test_network_limits_match_the_endpoint(operation):
     row = OPERATIONS.get(operation.route.function)
-    told = [limit.rule for limit in row.limits if limit.per == NETWORK] if row else []
-    assert list(operation.endpoint.spec.limits) == told
+    rules = [limit.rule for limit in row.limits if limit.per == NETWORK] if row else []
+    assert list(operation.endpoint.spec.limits) == rules
 
 
 def test_export_limit_matches_the_parameter():
@@ -262,7 +262,7 @@ LIMITS = [
     pytest.param(operation, limit, id=f"{operation}-{limit.rule.name}")
     for operation, row in OPERATIONS.items()
     for limit in row.limits
-    if limit.told
+    if limit.is_reported
 ]
 
 

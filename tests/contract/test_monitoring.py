@@ -201,9 +201,9 @@ def metrics_of(template):
     """Return every metric of the dashboard: namespace, name and dimensions."""
     for widget in widgets(template):
         for metric in widget["properties"].get("metrics", []):
-            words = [word for word in metric if isinstance(word, str)]
-            if words:
-                namespace, name, *rest = words
+            parts = [word for word in metric if isinstance(word, str)]
+            if parts:
+                namespace, name, *rest = parts
                 yield namespace, name, dict(zip(rest[::2], rest[1::2], strict=True))
 
 

@@ -37,8 +37,8 @@ def test_every_export_step_and_failure_is_translated(language: str):
     steps = {part.name for part in PARTS} | {WAITING_STEP, PACKING_STEP, DONE_STEP}
     # A closed account has no reader.
     failures = set(FailureReason) - {FailureReason.ACCOUNT_CLOSED}
-    wanted = {f"step_{step}" for step in steps} | {f"failed_{each.upper()}" for each in failures}
-    assert wanted <= MESSAGES[language]
+    required = {f"step_{step}" for step in steps} | {f"failed_{each.upper()}" for each in failures}
+    assert required <= MESSAGES[language]
     assert len(MESSAGES) > 1
 
 

@@ -57,8 +57,8 @@ def test_emailed_links_use_the_address_of_the_stack(setup):
     ],
 )
 def test_functions_get_the_address_from_a_variable_or_the_edge(setup, public_url, issuer):
-    told = variables(deployed(setup))
-    assert (told["PUBLIC_URL"], told["ISSUER"]) == (public_url, issuer)
+    environment = variables(deployed(setup))
+    assert (environment["PUBLIC_URL"], environment["ISSUER"]) == (public_url, issuer)
 
 
 def test_given_issuer_is_kept_when_a_domain_is_added():
@@ -81,18 +81,18 @@ def test_functions_of_the_api_do_not_refer_to_the_distribution():
 @pytest.mark.parametrize("setup", SETUPS)
 def test_functions_and_cdn_share_one_nonempty_secret(setup):
     resolver = deployed(setup)
-    told = variables(resolver)["EDGE_SECRET"]
-    assert told
+    secret = variables(resolver)["EDGE_SECRET"]
+    assert secret
     if resolver.holds("ServesPage"):
         config = resolver.properties("PageDistribution")["DistributionConfig"]
         [origin] = [each for each in config["Origins"] if each["Id"] == "api"]
         [header] = origin["OriginCustomHeaders"]
-        assert header == {"HeaderName": "x-latchkey-edge", "HeaderValue": told}
+        assert header == {"HeaderName": "x-latchkey-edge", "HeaderValue": secret}
 
 
 def test_secret_is_created_if_not_given():
-    told = variables(deployed("a domain"))["EDGE_SECRET"]
-    assert told == "{{resolve:secretsmanager:GeneratedEdgeSecret:SecretString}}"
+    secret = variables(deployed("a domain"))["EDGE_SECRET"]
+    assert secret == "{{resolve:secretsmanager:GeneratedEdgeSecret:SecretString}}"
     assert load()["Resources"]["GeneratedEdgeSecret"]["Condition"] == "MakesEdgeSecret"
     own = Resolver({"Profile": "prod", "EdgeSecret": "s" * 16})
     assert variables(own)["EDGE_SECRET"] == "s" * 16

@@ -55,10 +55,10 @@ def test_a_documented_command_exists(document, command):
         check_aws(first, *rest)
 
 
-def check_make(target, words):
+def check_make(target, arguments):
     text = recipe(target)
     assert text, f"there is no target {target}"
-    for word in words:
+    for word in arguments:
         name, is_pair, _ = word.partition("=")
         assert is_pair, word
         if name.isupper():
@@ -73,7 +73,7 @@ def check_make(target, words):
             assert "$(GIVEN)" in text, word
 
 
-def check_aws(service, operation="", *words):
+def check_aws(service, operation="", *arguments):
     if "…" in operation or f"{service} {operation}".strip() in OF_THE_CLI:
         return
     model = botocore.session.get_session().get_service_model(service.replace("s3api", "s3"))
@@ -83,7 +83,7 @@ def check_aws(service, operation="", *words):
     shape = model.operation_model(methods[name]).input_shape
     known = {xform_name(member).replace("_", "-") for member in shape.members} if shape else set()
     general = {"query", "output", "region", "cli-binary-format", "payload", "profile"}
-    options = [word.removeprefix("--").partition("=")[0] for word in words if word[:2] == "--"]
+    options = [word.removeprefix("--").partition("=")[0] for word in arguments if word[:2] == "--"]
     assert set(options) - known - general == set()
 
 

@@ -164,13 +164,13 @@ def test_planning_may_ask_everything_that_preflight_asks():
     for path in (ROOT / "tools/preflight").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Tuple) and node.elts:
-                words = [e.value for e in node.elts if isinstance(e, ast.Constant)]
-                asked |= {("cloudfront", w) for w in words if re.match(r"list_\w+$", str(w))}
+                arguments = [e.value for e in node.elts if isinstance(e, ast.Constant)]
+                asked |= {("cloudfront", w) for w in arguments if re.match(r"list_\w+$", str(w))}
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            words = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
-            if node.func.attr in {"ask", "find", "list_all"} and len(words) == 2:
-                asked.add(tuple(words))
+            arguments = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
+            if node.func.attr in {"ask", "find", "list_all"} and len(arguments) == 2:
+                asked.add(tuple(arguments))
     asked.discard(("sts", "get_caller_identity"))  # needs no permission
     needed = {permission(service, camel(operation)) for service, operation in asked}
     assert len(needed) >= 18

@@ -173,19 +173,19 @@ def test_filters_by_user_and_network_are_combined(service, admin):
     ada = Person(service)
     for ip in ("198.51.100.1", "198.51.7.7", "2001:db8::1"):
         service.login(source_ip=ip)
-    wanted = {"user_id": ada.id, "ip": "198.51.100.0/24"}
-    (one,) = all_pages(admin, SESSIONS, "sessions", **wanted)
+    criteria = {"user_id": ada.id, "ip": "198.51.100.0/24"}
+    (one,) = all_pages(admin, SESSIONS, "sessions", **criteria)
     assert one["ip_address"] == "198.51.100.1"
-    tried = admin.request("POST", REVOCATIONS, json_body=wanted).data
+    tried = admin.request("POST", REVOCATIONS, json_body=criteria).data
     assert tried["count"] == 1
-    real = {**wanted, "dry_run": False, "confirmation": tried["confirmation"]}
+    real = {**criteria, "dry_run": False, "confirmation": tried["confirmation"]}
     assert admin.request("POST", REVOCATIONS, json_body=real).data["count"] == 1
     assert len(all_pages(admin, SESSIONS, "sessions", user_id=ada.id)) == 3
 
 
 def test_invalid_filter_is_refused(admin):
-    sent = [("GET", SESSIONS, {"query": wanted}) for wanted in HOSTILE_FILTERS]
-    sent += [("POST", REVOCATIONS, {"json_body": wanted}) for wanted in HOSTILE_FILTERS]
+    sent = [("GET", SESSIONS, {"query": criteria}) for criteria in HOSTILE_FILTERS]
+    sent += [("POST", REVOCATIONS, {"json_body": criteria}) for criteria in HOSTILE_FILTERS]
     answers = [admin.request(method, path, **options) for method, path, options in sent]
     passed = [
         (answer.status, *what)
@@ -248,9 +248,9 @@ def test_revocation_requires_a_dry_run_first(service, admin):
 
 def test_confirmation_alone_ends_the_sessions(service, admin):
     ada = Person(service)
-    wanted = {"user_id": ada.id}
-    tried = admin.request("POST", REVOCATIONS, json_body=wanted).data
-    confirmed = {**wanted, "confirmation": tried["confirmation"], "reason": "Incident"}
+    criteria = {"user_id": ada.id}
+    tried = admin.request("POST", REVOCATIONS, json_body=criteria).data
+    confirmed = {**criteria, "confirmation": tried["confirmation"], "reason": "Incident"}
     done = admin.request("POST", REVOCATIONS, json_body=confirmed).data
     assert (done["count"], done["confirmation"]) == (1, None)
     assert ada.get().code == "SESSION_REVOKED"

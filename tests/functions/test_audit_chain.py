@@ -450,16 +450,18 @@ def attacked(trail, attack, seed):
     """Attack a copy. Returns the expected finding, and the reported ones."""
     lines, anchors, jwks = trail
     lines = copy.deepcopy(lines)
-    wanted = attack(lines, random.Random(seed))
-    return wanted, [finding.line() for finding in verified(lines, anchors, jwks).findings]
+    expected = attack(lines, random.Random(seed))
+    return expected, [finding.line() for finding in verified(lines, anchors, jwks).findings]
 
 
 def unnoticed(trail, attack, seed):
     """Return whether an attack was missed, or told of another row than the one that it was on."""
-    wanted, told = attacked(trail, attack, seed)
-    named = [any(line.startswith(f"{kind}: {name}") for line in told) for kind, name in wanted]
-    alone = attack not in ON_ROWS or len(told) == len(wanted)
-    return not (wanted and all(named) and alone)
+    expected, reported = attacked(trail, attack, seed)
+    named = [
+        any(line.startswith(f"{kind}: {name}") for line in reported) for kind, name in expected
+    ]
+    alone = attack not in ON_ROWS or len(reported) == len(expected)
+    return not (expected and all(named) and alone)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -601,9 +603,12 @@ def test_missing_tail_is_detected_by_the_log(service):
     live(service)
     with captured_log() as log:
         chain(service)
-    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    log_lines = [json.loads(line) for line in log.getvalue().splitlines()]
     witnesses = [
-        json.loads(head) for line in told if line["message"] == "chained" for head in line["heads"]
+        json.loads(head)
+        for line in log_lines
+        if line["message"] == "chained"
+        for head in line["heads"]
     ]
     jwks, lines = service.audit_key.jwks, list(copy_of(service.table))
     report = verified(lines, [], jwks, witnesses)

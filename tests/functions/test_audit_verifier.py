@@ -38,8 +38,8 @@ def lived_in(name="ada"):
             service.clock.advance(seconds=30)
             service._handler("chain_audit")(stream_event(audit_rows(service.table)), None)
             service._handler("anchor_audit")({}, None)
-    told = [json.loads(line) for line in log.getvalue().splitlines()]
-    heads = [head for line in told if line["message"] == "chained" for head in line["heads"]]
+    log_lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    heads = [head for line in log_lines if line["message"] == "chained" for head in line["heads"]]
     return service, heads
 
 
@@ -276,8 +276,8 @@ def test_rows_of_another_deployment_are_in_no_block(copy, other, capsys):
     append(copy, b"".join(canonical({"row": row}) + b"\n" for row in foreign))
     code, said, _ = audit(copy, capsys)
     assert code == 1
-    told = sorted(line.split(": ")[:2] for line in said[:-1])
-    assert told == sorted(["inserted", row["sk"]] for row in foreign)
+    reported = sorted(line.split(": ")[:2] for line in said[:-1])
+    assert reported == sorted(["inserted", row["sk"]] for row in foreign)
 
 
 @pytest.mark.parametrize("name", ["archive/0/0.ndjson", "zzz.ndjson"])

@@ -272,13 +272,13 @@ def test_nothing_changes_before_the_new_address_is_confirmed(service):
 
 
 def test_new_address_replaces_the_old_one(service):
-    told = change(service)
+    notice = change(service)
     assert service.login().status == 401
     me = service.login(NEW).data["user"]
     assert (me["email"], me["is_verified"]) == (NEW, True)
-    assert told.letter.subject == "Your email address was changed"
-    assert "a•••@analytical.example" in told.letter.text
-    assert NEW not in told.letter.text
+    assert notice.letter.subject == "Your email address was changed"
+    assert "a•••@analytical.example" in notice.letter.text
+    assert NEW not in notice.letter.text
 
 
 def test_change_requires_recent_authentication(service):
@@ -319,10 +319,10 @@ def test_change_to_the_current_address_is_refused(service):
 
 def test_undo_restores_the_address_and_locks_the_thief_out(service):
     """Mallory has the password, a session, and the account's address by now."""
-    told = change(service, EVIL)
+    notice = change(service, EVIL)
     mallory = service.login(EVIL, user_agent=IPHONE).data["access_token"]
 
-    assert undo(service, told.token).status == 200
+    assert undo(service, notice.token).status == 200
 
     refused = service.request("GET", "/api/v1/users/me", token=mallory)
     assert (refused.status, refused.code) == (401, "SESSION_REVOKED")
@@ -336,28 +336,28 @@ def test_undo_restores_the_address_and_locks_the_thief_out(service):
 
 
 def test_undo_works_once_within_a_week(service):
-    told = change(service)
+    notice = change(service)
     service.clock.advance(days=6)
-    assert undo(service, told.token).status == 200
-    assert undo(service, told.token).code == "SINGLE_USE_TOKEN_INVALID"
+    assert undo(service, notice.token).status == 200
+    assert undo(service, notice.token).code == "SINGLE_USE_TOKEN_INVALID"
 
 
 def test_a_week_later_the_address_is_free(service):
-    told = change(service)
+    notice = change(service)
     assert service.register(ADA).status == 409, "kept for its owner"
     service.clock.advance(days=7)
-    assert undo(service, told.token).code == "SINGLE_USE_TOKEN_INVALID"
+    assert undo(service, notice.token).code == "SINGLE_USE_TOKEN_INVALID"
     assert service.register(ADA).status == 201
 
 
 def test_undo_still_works_after_a_second_change(service):
     """Else a thief would change it twice and keep the account."""
-    told = change(service, EVIL)
+    notice = change(service, EVIL)
     mallory = service.login(EVIL).data["access_token"]
-    also_told = change(service, "second@example.com", access_token=mallory)
-    assert also_told.to == EVIL
-    assert "token=" not in also_told.letter.text
-    assert undo(service, told.token).status == 200
+    second_notice = change(service, "second@example.com", access_token=mallory)
+    assert second_notice.to == EVIL
+    assert "token=" not in second_notice.letter.text
+    assert undo(service, notice.token).status == 200
     assert service.login("second@example.com").status == 401
     assert service.register("second@example.com").status == 201, "the address is free again"
 
@@ -377,7 +377,7 @@ def test_administrators_find_an_account_by_its_current_address(service):
     def accounts():
         return [item for item in service.table.all_items() if item["sk"] == "ACCOUNT"]
 
-    told = change(service)
+    notice = change(service)
     assert indexed() == [NEW]
-    undo(service, told.token)
+    undo(service, notice.token)
     assert indexed() == [ADA]

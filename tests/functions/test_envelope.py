@@ -53,7 +53,7 @@ def test_the_same_error_as_a_problem_document(service):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "language", "message"),
+    ("accept_language", "language", "message"),
     [
         ("de-AT,en;q=0.5", "de", "Die Anfrage ist ungültig. Siehe details."),
         ("fr, de;q=0.3", "de", "Die Anfrage ist ungültig. Siehe details."),
@@ -61,18 +61,18 @@ def test_the_same_error_as_a_problem_document(service):
         ("", "en", "The request is not valid. See details."),
     ],
 )
-def test_errors_follow_accept_language(service, wanted, language, message):
-    headers = {"accept-language": wanted}
+def test_errors_follow_accept_language(service, accept_language, language, message):
+    headers = {"accept-language": accept_language}
     answer = service.request("POST", "/api/v1/auth/login", json_body={"x": 1}, headers=headers)
     error = answer.body["error"]
     assert (error["code"], error["message"]) == ("VALIDATION_ERROR", message)
     assert answer.headers["content-language"] == language
-    words = {detail["code"]: detail["message"] for detail in error["details"]}
+    messages = {detail["code"]: detail["message"] for detail in error["details"]}
     unknown = {
         "de": "Dieses Feld gibt es hier nicht.",
         "en": "This field does not exist. Remove it.",
     }
-    assert words["UNKNOWN_FIELD"] == unknown[language]
+    assert messages["UNKNOWN_FIELD"] == unknown[language]
 
 
 def test_the_key_set_is_bare_and_cacheable(service):

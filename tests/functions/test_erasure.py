@@ -94,11 +94,11 @@ def crashing(service):
 
 def left_of(service, person):
     """Everything that still says who it was, outside of what must."""
-    words = (*CANARIES, person.id, EMAIL)
+    identifiers = (*CANARIES, person.id, EMAIL)
     found = []
     for item in service.table.all_items():
         text = json.dumps(item, default=repr).lower()
-        found += [item for word in words if word.lower() in text]
+        found += [item for word in identifiers if word.lower() in text]
     return found
 
 

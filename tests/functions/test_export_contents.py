@@ -36,15 +36,15 @@ OF_INDEXES = {f"gsi{number}{part}" for number in (1, 2, 3) for part in ("pk", "s
 WITHHELD = {*OF_THE_TABLE, *OF_INDEXES, *ACCOUNT_WITHHELD, *SESSION_WITHHELD, "sealed", "actor"}
 
 
-def words(value):
+def texts(value):
     """Every nested text of a stored value that is long enough to be unique."""
     match value:
         case str():
             return {value} if len(value) >= 6 else set()
         case list():
-            return set().union(*map(words, value))
+            return set().union(*map(texts, value))
         case dict():
-            return set().union(*map(words, value.values()))
+            return set().union(*map(texts, value.values()))
     return set()
 
 
@@ -193,7 +193,7 @@ def compare_with_a_full_scan(people_count, seed):
     stored = {person: own_items(service, person) for person in people}
     exports = {person: person.export() for person in people}
     assert service.work() == []
-    known = {person: set().union(*map(words, map(shown, stored[person]))) for person in people}
+    known = {person: set().union(*map(texts, map(shown, stored[person]))) for person in people}
     for person in people:
         content = service.export_files.objects[archive_key(exports[person].id)]
         archive = read_archive(content)
@@ -218,7 +218,7 @@ def shown(item):
 
 def require_everything(text, items):
     for item in items:
-        missing = [word for word in words(shown(item)) if escaped(word) not in text]
+        missing = [word for word in texts(shown(item)) if escaped(word) not in text]
         assert missing == [], item["sk"]
 
 

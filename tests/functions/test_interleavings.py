@@ -80,8 +80,8 @@ def seen_of(run):
         (s.actor, s.reads, s.ranges, s.writes, s.committed and stored(s.committed.after))
         for s in run.steps
     ]
-    told = {actor: (o.status, o.code, o.retry) for actor, o in run.outcomes.items()}
-    return run.pause_before, steps, told, stored(run.after), [repr(f) for f in run.failures]
+    outcomes = {actor: (o.status, o.code, o.retry) for actor, o in run.outcomes.items()}
+    return run.pause_before, steps, outcomes, stored(run.after), [repr(f) for f in run.failures]
 
 
 def stored(value):

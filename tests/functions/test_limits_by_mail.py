@@ -267,9 +267,9 @@ def test_new_device_emails_have_an_hourly_limit_and_the_last_one_says_so(service
     for number in range(12):
         service.login(source_ip=f"198.51.100.{number}")
     service.work()
-    told = [m for m in service.mailbox.to(ADA) if "/not-me#" in m.letter.text]
-    assert len(told) == NEW_DEVICE_MAIL.per_hour
-    assert ["Further sign-ins" in mail.letter.text for mail in told] == [False, False, True]
+    notices = [m for m in service.mailbox.to(ADA) if "/not-me#" in m.letter.text]
+    assert len(notices) == NEW_DEVICE_MAIL.per_hour
+    assert ["Further sign-ins" in mail.letter.text for mail in notices] == [False, False, True]
     token = service.login().data["access_token"]
     path = "/api/v1/users/me/activity"
     rows = service.request("GET", path, token=token, query={"limit": "50"}).data["activity"]
@@ -301,11 +301,11 @@ def test_security_links_have_their_own_limit(service):
     service.register()
     service.login(user_agent=IPHONE, source_ip="198.51.100.1")
     service.work()
-    (told,) = [m for m in service.mailbox.to(ADA) if "/not-me#" in m.letter.text]
+    (notice,) = [m for m in service.mailbox.to(ADA) if "/not-me#" in m.letter.text]
     for number in range(2 * REQUESTED_MAIL.per_hour):
         ask(service, MAILING[0], number)
     before = links(service, "reset-password")
-    assert post(service, "auth/not-me", {"token": told.token}).status == 200
+    assert post(service, "auth/not-me", {"token": notice.token}).status == 200
     assert links(service, "reset-password") == before + 1
 
 

@@ -67,8 +67,8 @@ def test_private_address_has_no_location(service, address):
     ],
 )
 def test_a_places_name_is_decoded_and_safe_to_show(service, city, country, shown):
-    told = {"cloudfront-viewer-city": city, "cloudfront-viewer-country": country}
-    assert place(service, headers=EDGE | VIEWER | told)[1] == shown
+    location = {"cloudfront-viewer-city": city, "cloudfront-viewer-country": country}
+    assert place(service, headers=EDGE | VIEWER | location)[1] == shown
 
 
 def test_geoip_database_is_used_without_an_edge_location(tmp_path):

@@ -63,9 +63,9 @@ def refused(answer):
 
 def test_code_and_password_sign_the_owner_in(service, botnet):
     assert guess(service, botnet) == [401] * 5 + [429]
-    told = login(service)
-    assert refused(told) == (429, "TOO_MANY_ATTEMPTS")
-    assert [(d["field"], d["code"]) for d in told.body["error"]["details"]] == [
+    refusal = login(service)
+    assert refused(refusal) == (429, "TOO_MANY_ATTEMPTS")
+    assert [(d["field"], d["code"]) for d in refusal.body["error"]["details"]] == [
         ("code", "REQUIRED")
     ]
     assert ask(service).status == 202

@@ -65,14 +65,14 @@ def test_device_that_was_just_signed_out_changes_nothing(act):
 
 
 def test_demoted_administrator_can_not_take_the_role_back():
-    told = codes("Ada wants to make herself an administrator", "make her a user", "admin")
-    assert told == {"OK", "ADMINISTRATORS_ONLY"}
+    outcomes = codes("Ada wants to make herself an administrator", "make her a user", "admin")
+    assert outcomes == {"OK", "ADMINISTRATORS_ONLY"}
 
 
 @pytest.mark.parametrize("order", ["erase", "erase her"])
 def test_account_that_is_being_erased_is_not_suspended(order):
-    told = codes("suspend her", order)
-    assert told <= {"OK", "ERASURE_STARTED", "ACCOUNT_NOT_FOUND"}
+    outcomes = codes("suspend her", order)
+    assert outcomes <= {"OK", "ERASURE_STARTED", "ACCOUNT_NOT_FOUND"}
     for run in build("active").interleavings(BY_NAME["suspend her"], BY_NAME[order]):
         account = next(i for i in run.after.values() if i.get("username") == "ada")
         if run.outcomes["second"].code == "OK":
@@ -111,8 +111,8 @@ def test_code_signs_one_of_two_devices_in():
 
 
 def test_only_one_of_two_exports_starts():
-    told = codes("ask for an export", "ask for an export")
-    assert told == {"OK", "EXPORT_ALREADY_RUNNING"}
+    outcomes = codes("ask for an export", "ask for an export")
+    assert outcomes == {"OK", "EXPORT_ALREADY_RUNNING"}
 
 
 @pytest.mark.parametrize("meanwhile", ["suspend her", "erase"])

@@ -35,10 +35,22 @@ def happened(service, kind="Bounce", address=ADA, **details):
     at = service.clock.now().isoformat().replace("+00:00", "Z")
     recipients = [{"emailAddress": address}]
     if kind == "Bounce":
-        told = {"bounceType": "Permanent", "bounceSubType": "General", "timestamp": at, **details}
-        return {"eventType": kind, "bounce": {**told, "bouncedRecipients": recipients}, "mail": {}}
-    told = {"complaintFeedbackType": "abuse", "timestamp": at, **details}
-    return {"eventType": kind, "complaint": {**told, "complainedRecipients": recipients}}
+        details_of_report = {
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "timestamp": at,
+            **details,
+        }
+        return {
+            "eventType": kind,
+            "bounce": {**details_of_report, "bouncedRecipients": recipients},
+            "mail": {},
+        }
+    details_of_report = {"complaintFeedbackType": "abuse", "timestamp": at, **details}
+    return {
+        "eventType": kind,
+        "complaint": {**details_of_report, "complainedRecipients": recipients},
+    }
 
 
 def deliver(service, *contents):

@@ -38,8 +38,8 @@ class ScriptedSes:
         if isinstance(answer, Exception):
             raise answer
         if answer is not None:
-            code, words = answer
-            raise ClientError({"Error": {"Code": code, "Message": words}}, "SendEmail")
+            code, message = answer
+            raise ClientError({"Error": {"Code": code, "Message": message}}, "SendEmail")
         self.sent += request["Destination"]["ToAddresses"]
 
 

@@ -32,7 +32,7 @@ def show(service, token):
     return service.request("GET", "/api/v1/auth/not-me", headers=headers)
 
 
-def told(service):
+def notices(service):
     """Every mail about a new device, in order."""
     service.work()
     return [mail for mail in service.mailbox.to(ADA) if "/not-me#" in mail.letter.text]
@@ -52,7 +52,7 @@ def intrusion(service):
     """Register Ada, sign an intruder in; return her token, the intruder's and the email's."""
     hers = service.register().data["access_token"]
     theirs = sign_in(service, user_agent=IPHONE).data["access_token"]
-    (mail,) = told(service)
+    (mail,) = notices(service)
     return hers, theirs, mail.token
 
 
@@ -61,14 +61,14 @@ def intrusion(service):
 
 def test_first_sign_in_sends_no_email(service):
     service.register()
-    assert told(service) == []
+    assert notices(service) == []
 
 
 def test_new_device_email_names_device_place_and_time(service):
     service.register()
     session = sign_in(service, user_agent=IPHONE).data["session"]
     sign_in(service, user_agent=IPHONE)
-    (mail,) = told(service)
+    (mail,) = notices(service)
     text = mail.letter.text
     assert mail.letter.subject == "New sign-in to your account"
     assert session["device_name"] in text
@@ -81,7 +81,7 @@ def test_second_new_device_is_reported_too(service):
     service.register()
     sign_in(service, A_PHONE)
     sign_in(service, HER_LAPTOP)
-    assert len(told(service)) == 2
+    assert len(notices(service)) == 2
 
 
 def test_device_unused_for_long_is_new_again(service):
@@ -89,13 +89,13 @@ def test_device_unused_for_long_is_new_again(service):
     sign_in(service)
     service.clock.advance(days=401)
     sign_in(service)
-    assert len(told(service)) == 2
+    assert len(notices(service)) == 2
 
 
 def test_wrong_password_sends_no_email(service):
     service.register()
     sign_in(service, password="a wrong guess at a password")
-    assert told(service) == []
+    assert notices(service) == []
 
 
 # "This wasn't me" ----------------------------------------------------------------------------
@@ -253,9 +253,9 @@ def test_reported_device_is_new_again(service, intrusion):
     service.work()
     body = {"token": service.mailbox.last(ADA).token, "new_password": ANOTHER}
     assert post(service, "auth/password/reset", body).status == 202
-    before = len(told(service))
+    before = len(notices(service))
     sign_in(service, password=ANOTHER)
-    assert len(told(service)) == before + 1
+    assert len(notices(service)) == before + 1
 
 
 def test_password_reset_voids_the_report_link(service, intrusion):

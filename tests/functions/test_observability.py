@@ -122,9 +122,9 @@ def test_log_has_type_and_location_of_an_exception_without_its_message(watched):
     watched.service.table._items[key]["created_at"] = "canary-of-the-table"
     answer, lines, _ = watched.request("GET", ME, token=token)
     assert answer.status == 500
-    (told,) = [line for line in lines if line["message"] == "unexpected error"]
+    (line,) = [line for line in lines if line["message"] == "unexpected error"]
     assert "canary" not in repr(lines)
-    (first, *_) = told["exceptions"]
+    (first, *_) = line["exceptions"]
     assert first["name"] in {"TypeError", "ValueError"}
     assert "records.py:" in repr(first["where"])
 
@@ -144,4 +144,4 @@ def test_circular_causes_of_an_exception_are_logged_once():
         except ValueError:
             logger.exception("odd")
     (line,) = (json.loads(text) for text in log.getvalue().splitlines())
-    assert [told["name"] for told in line["exceptions"]] == ["ValueError", "KeyError"]
+    assert [error["name"] for error in line["exceptions"]] == ["ValueError", "KeyError"]

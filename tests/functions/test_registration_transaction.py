@@ -67,9 +67,9 @@ class FailingTable(MemoryTable):
 
 def kinds(service):
     """How many accounts, sessions, known devices and keys of registrations there are."""
-    wanted = ("ACCOUNT", "SESSION", "DEVICE", "REGISTRATION")
+    prefixes = ("ACCOUNT", "SESSION", "DEVICE", "REGISTRATION")
     found = [i["sk"].partition("#")[0] for i in service.table.all_items()]
-    return tuple(found.count(kind) for kind in wanted)
+    return tuple(found.count(kind) for kind in prefixes)
 
 
 def register(service, headers=None):

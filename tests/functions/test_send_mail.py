@@ -121,9 +121,9 @@ def test_new_device_email_describes_the_device_and_has_a_report_link(service):
     account, session = registered["user"]["id"], registered["session"]["id"]
     ask_for(service, mail.NewDevice(account_id=account, session_id=session))
     service.work()
-    (told,) = [m for m in service.mailbox.to(ADA) if "not-me" in m.letter.text]
-    assert "Device: Ada's phone http evil example" in told.letter.text
-    assert "IP address: 203.0.113.7" in told.letter.text
+    (notice,) = [m for m in service.mailbox.to(ADA) if "not-me" in m.letter.text]
+    assert "Device: Ada's phone http evil example" in notice.letter.text
+    assert "IP address: 203.0.113.7" in notice.letter.text
 
 
 def test_receipt_is_sent_after_the_erasure(service):

@@ -82,7 +82,7 @@ class Mix:
         self.answers.append(self._client.post("/api/v1/auth/login", content=large))
         return {answer.headers[REQUEST_ID] for answer in self.answers}
 
-    def told_otherwise(self, stack):
+    def wrong_outcomes(self, stack):
         """Return the requests whose row says OK of an error, or an error of what went well."""
         rows = {
             item["request_id"]["S"]: item["outcome"]["S"]
@@ -176,7 +176,7 @@ def test_every_request_is_a_row_and_every_row_is_chained(stack, mix, tmp_path):
     for number in range(60):
         mix.send(number)
     assert not_recorded(stack, mix.finish()) == set()
-    assert mix.told_otherwise(stack) == []
+    assert mix.wrong_outcomes(stack) == []
     by_gateway = Counter(
         item["outcome"]["S"] for item in trail(stack) if item.get("operation") == {"S": "gateway"}
     )
@@ -223,7 +223,7 @@ def test_each_of_ten_thousand_http_requests_has_a_row(stack, mix):
     missing = not_recorded(stack, sent, seconds=300)
     print(f"{len(missing)} are no rows after {time.monotonic() - started:.0f} s")  # noqa: T201
     assert missing == set()
-    assert mix.told_otherwise(stack) == []
+    assert mix.wrong_outcomes(stack) == []
 
 
 def test_missing_tail_between_two_anchors_is_detected(stack, mix, tmp_path):
@@ -250,8 +250,10 @@ def test_missing_tail_between_two_anchors_is_detected(stack, mix, tmp_path):
     found = audit_tool(stack, "verify", directory, "--keys", directory / "public-keys.json")
     assert found.returncode == 1
     last = newest["first"] + len(newest["entries"]) - 1
-    told = f"cut: chain {newest['chain']}: positions {newest['first']} to {last} are gone, which "
-    assert found.stdout.startswith(f"{told}the log's line of block {newest['number']} ")
+    reported = (
+        f"cut: chain {newest['chain']}: positions {newest['first']} to {last} are gone, which "
+    )
+    assert found.stdout.startswith(f"{reported}the log's line of block {newest['number']} ")
     assert "There is no anchor" in found.stderr
 
 

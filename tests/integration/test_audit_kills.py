@@ -96,7 +96,7 @@ class Campaign:
 
     def kill_recorder(self, number):
         """Kill the recorder over lines of the log; then let CloudWatch bring them again."""
-        wanted = {f"line-{number}-{line}" for line in range(20)}
+        expected = {f"line-{number}-{line}" for line in range(20)}
         event = log_event(
             json.dumps(
                 {
@@ -108,14 +108,14 @@ class Campaign:
                     "outcome": "OK",
                 }
             )
-            for request_id in sorted(wanted)
+            for request_id in sorted(expected)
         )
         when = self.when("PutItem", 20)
         code = run_worker(self.environment, "record_requests", event, kill=when)
         self.outcomes["recorder killed" if code == KILLED else "was done before"] += 1
         assert run_worker(self.environment, "record_requests", event) == 0
         found = Counter(item["request_id"]["S"] for item in self._trail())
-        assert {found[request_id] for request_id in wanted} == {1}
+        assert {found[request_id] for request_id in expected} == {1}
 
     def verify(self):
         """Chain what is left and anchor it. Returns what an auditor says, and how many rows."""

@@ -29,8 +29,8 @@ def asking(stack, url, *operations):
 def refusal(answer):
     """Return the status, the code, and the field and code of each problem."""
     problems = answer.json()["error"]["details"]
-    told = [(problem["field"], problem["code"]) for problem in problems]
-    return answer.status_code, error_code(answer), told
+    details = [(problem["field"], problem["code"]) for problem in problems]
+    return answer.status_code, error_code(answer), details
 
 
 def test_password_that_only_the_range_service_knows_is_refused(api, stack):

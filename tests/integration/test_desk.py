@@ -65,12 +65,12 @@ def test_grant_with_a_wrong_address_fails(stack):
 )
 def test_hostile_filters_are_refused(wide_api, admin, filters):
     """All of them are tried in `tests/functions/test_administration.py`, too."""
-    for wanted in filters:
-        found = wide_api.call("GET", SESSIONS, token=admin, params=wanted)
-        assert answer(found) == REFUSED, wanted
-        tried = wide_api.call("POST", REVOCATIONS, token=admin, json=wanted)
-        assert answer(tried) == REFUSED, wanted
-    for wanted in (
+    for criteria in filters:
+        found = wide_api.call("GET", SESSIONS, token=admin, params=criteria)
+        assert answer(found) == REFUSED, criteria
+        tried = wide_api.call("POST", REVOCATIONS, token=admin, json=criteria)
+        assert answer(tried) == REFUSED, criteria
+    for criteria in (
         {"email_prefix": "a\u0000"},
         {"email_prefix": " "},
         {"email_prefix": "x" * 255},
@@ -78,8 +78,8 @@ def test_hostile_filters_are_refused(wide_api, admin, filters):
         {"created_from": "2026-01-02T00:00:00Z", "created_to": "2026-01-01T00:00:00Z"},
         *({"limit": text} for text in ("0", "101", "-1", "1e2", "9" * 400, "\u0661", "")),
     ):
-        found = wide_api.call("GET", USERS, token=admin, params=wanted)
-        assert answer(found) == REFUSED, wanted
+        found = wide_api.call("GET", USERS, token=admin, params=criteria)
+        assert answer(found) == REFUSED, criteria
     for email_prefix in ("\U0001f511", "%", "#", "a" * 254):
         found = wide_api.call("GET", USERS, token=admin, params={"email_prefix": email_prefix})
         assert (found.status_code, found.json()["data"]["users"]) == (200, []), email_prefix
@@ -116,7 +116,7 @@ def test_cursor_works_only_for_its_caller_list_and_filter(wide_api, stack, admin
         sent = wide_api.call("GET", path, token=admin, params={"limit": "1", "cursor": text})
         assert answer(sent) == (400, "INVALID_CURSOR"), text
     elsewhere = SESSIONS if path == USERS else USERS
-    wanted = {"limit": "1", "cursor": cursor}
+    criteria = {"limit": "1", "cursor": cursor}
     since = {"created_from": "2020-01-01T00:00:00Z"}
     for token, where, more in (
         (other, path, {}),
@@ -124,41 +124,41 @@ def test_cursor_works_only_for_its_caller_list_and_filter(wide_api, stack, admin
         (admin, path, since),
         (admin, "/api/v1/audit", {}),
     ):
-        sent = wide_api.call("GET", where, token=token, params={**wanted, **more})
+        sent = wide_api.call("GET", where, token=token, params={**criteria, **more})
         assert answer(sent) == (400, "INVALID_CURSOR"), where
-    assert wide_api.call("GET", path, token=admin, params=wanted).status_code == 200
+    assert wide_api.call("GET", path, token=admin, params=criteria).status_code == 200
 
 
 def test_confirmation_works_once_for_its_caller_and_filter(wide_api, stack, admin):
     email = a_fresh_address()
     ada = wide_api.register(email).json()["data"]
     me = wide_api.call("GET", f"{USERS}/me", token=admin).json()["data"]["id"]
-    wanted = {"user_id": ada["user"]["id"]}
+    criteria = {"user_id": ada["user"]["id"]}
 
     def revoke(token=admin, **fields):
         return wide_api.call("POST", REVOCATIONS, token=token, json={"dry_run": False, **fields})
 
-    confirmation = wide_api.call("POST", REVOCATIONS, token=admin, json=wanted).json()["data"][
+    confirmation = wide_api.call("POST", REVOCATIONS, token=admin, json=criteria).json()["data"][
         "confirmation"
     ]
     made_up = ("rev_00000000000000000000000001", "#", confirmation.upper(), f"{confirmation}x")
     for sent in (
-        revoke(**wanted),
-        revoke(**wanted, confirmation=None),
-        *(revoke(**wanted, confirmation=text) for text in made_up),
+        revoke(**criteria),
+        revoke(**criteria, confirmation=None),
+        *(revoke(**criteria, confirmation=text) for text in made_up),
         revoke(user_id=SOMEBODY, confirmation=confirmation),
-        revoke(**wanted, country="DE", confirmation=confirmation),
+        revoke(**criteria, country="DE", confirmation=confirmation),
     ):
         assert answer(sent)[1] == NOT_CONFIRMED
         assert 400 <= sent.status_code < 500
     assert answer(revoke(confirmation=confirmation)) == REFUSED
-    assert answer(revoke(**wanted, confirmation="a\u0000")) == REFUSED
+    assert answer(revoke(**criteria, confirmation="a\u0000")) == REFUSED
     assert make_admin(stack, email).returncode == 0
     there = wide_api.login(email).json()["data"]["access_token"]
-    assert answer(revoke(there, **wanted, confirmation=confirmation))[1] == NOT_CONFIRMED
-    done = revoke(**wanted, confirmation=confirmation)
+    assert answer(revoke(there, **criteria, confirmation=confirmation))[1] == NOT_CONFIRMED
+    done = revoke(**criteria, confirmation=confirmation)
     assert done.json()["data"]["count"] == 2
-    assert answer(revoke(**wanted, confirmation=confirmation))[1] == NOT_CONFIRMED
+    assert answer(revoke(**criteria, confirmation=confirmation))[1] == NOT_CONFIRMED
     assert answer(wide_api.me(there)) == (401, "SESSION_REVOKED")
 
     own = {"user_id": me}

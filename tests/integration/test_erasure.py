@@ -46,7 +46,7 @@ class Canary:
 
     def __post_init__(self) -> None:
         self.email = f"canary.{self.mark}@example.com"
-        self.wanted_email = f"goldfinch.{self.mark}@example.com"
+        self.new_email = f"goldfinch.{self.mark}@example.com"
         self.name = f"Canaria {self.mark}"
         self.username = f"canary{self.mark}"
         self.device = f"Phone of {self.mark}"
@@ -91,8 +91,8 @@ class Canary:
             assert self.call("POST", "/api/v1/auth/login", json=body).status_code == status
         forgot = self.call("POST", "/api/v1/auth/password/forgot", json={"email": self.email})
         assert forgot.status_code == 202
-        wanted = {"email": self.wanted_email}
-        assert self.call("POST", f"{ME}/email", json=wanted).status_code == 202
+        new_address = {"email": self.new_email}
+        assert self.call("POST", f"{ME}/email", json=new_address).status_code == 202
         key = {"idempotency-key": f'"{self.mark}-export"'}
         export = self.call("POST", f"{ME}/export", headers=key).json()["data"]["id"]
         path = f"{ME}/exports/{export}"
@@ -165,16 +165,18 @@ def test_erasure_leaves_nothing_in_tables_buckets_queues_and_logs(wide_api, stac
     assert stack.invoke("grant_admin", {"email": boss.email})["role"] == "admin"
     for path in (f"{USERS}/{canary.id}", f"{USERS}/{canary.id}/sessions"):
         assert boss.call("GET", path).status_code == 200
-    for wanted in ({"ip": canary.ip}, {"user_id": canary.id}, {"device": canary.device}):
-        assert boss.call("GET", "/api/v1/sessions", params=wanted).json()["data"]["sessions"]
-        assert boss.call("POST", "/api/v1/sessions/revocations", json=wanted).status_code == 200
-    who = (canary.email, canary.wanted_email, canary.name, canary.username, canary.ip, canary.id)
-    words = {word.lower() for word in (*who, canary.device, canary.agent, *canary.device_ids())}
-    assert set(traces(stack.client, words)) == words
+    for criteria in ({"ip": canary.ip}, {"user_id": canary.id}, {"device": canary.device}):
+        assert boss.call("GET", "/api/v1/sessions", params=criteria).json()["data"]["sessions"]
+        assert boss.call("POST", "/api/v1/sessions/revocations", json=criteria).status_code == 200
+    who = (canary.email, canary.new_email, canary.name, canary.username, canary.ip, canary.id)
+    identifiers = {
+        word.lower() for word in (*who, canary.device, canary.agent, *canary.device_ids())
+    }
+    assert set(traces(stack.client, identifiers)) == identifiers
 
     canary.leave()
     receipt = canary.receipt()
-    assert traces(stack.client, words) == {}
+    assert traces(stack.client, identifiers) == {}
     said = (*who, canary.device, canary.agent)
     assert {word: stack.logs(word) for word in said} == {word: [] for word in said}
     jwks = wide_api.call("GET", "/.well-known/jwks.json").json()["keys"]
@@ -197,8 +199,15 @@ def test_duration_of_an_erasure(wide_api, stack):
             canary.write_items(items)
             times.append(canary.leave())
             canary.receipt()
-            words = (canary.email, canary.name, canary.ip, canary.device, canary.agent, canary.id)
-            assert traces(stack.client, words) == {}
+            identifiers = (
+                canary.email,
+                canary.name,
+                canary.ip,
+                canary.device,
+                canary.agent,
+                canary.id,
+            )
+            assert traces(stack.client, identifiers) == {}
         print(f"\n{items} items: median {median(times):.1f} s, worst {max(times):.1f} s")  # noqa: T201
         every += times
     p95 = sorted(every)[math.ceil(len(every) * 0.95) - 1]

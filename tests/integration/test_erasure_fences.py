@@ -58,13 +58,13 @@ def bodies(canary):
 
 def rows_about(stack, canary):
     """Return the keys of all items that name the account, its address or its partition."""
-    words = (canary.id, canary.email)
+    identifiers = (canary.id, canary.email)
     pages = stack.client("dynamodb").get_paginator("scan")
     return {
         (item["pk"]["S"], item["sk"]["S"])
         for page in pages.paginate(TableName=stack.table_name)
         for item in page["Items"]
-        if any(word in str(item) for word in words)
+        if any(word in str(item) for word in identifiers)
     }
 
 
@@ -124,8 +124,8 @@ def test_request_in_flight_writes_nothing_once_the_erasure_has_begun(
             assert canary.call(method, path, params={"hard": "true"}).status_code == 200
             before = rows_about(stack, canary)
         responses = {operation: request.result() for operation, request in requests.items()}
-    told = {name: (each.status_code, error_code(each)) for name, each in responses.items()}
-    assert told == RESPONSES
+    outcomes = {name: (each.status_code, error_code(each)) for name, each in responses.items()}
+    assert outcomes == RESPONSES
     assert rows_about(stack, canary) - before == set()
     erasures.pause(paused=False)
     until(lambda: not canary.items())

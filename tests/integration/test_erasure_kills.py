@@ -83,7 +83,7 @@ class Leaving:
     """Somebody who has ordered to be erased."""
 
     account: Account
-    words: tuple[str, ...]
+    identifiers: tuple[str, ...]
     """What must not be found afterwards."""
     items: int
     message_id: str
@@ -149,8 +149,8 @@ def leave(services, items):
     services[exports].request(caller, None, context)
     services[life_cycle].delete(account.id, caller, context, hard=True)
     (message_id,) = waiting(services, Queue.PURGE, account.id)
-    words = (address, name, account.username or "", ip_address, session.device_id, account.id)
-    return Leaving(account, words, items, message_id)
+    identifiers = (address, name, account.username or "", ip_address, session.device_id, account.id)
+    return Leaving(account, identifiers, items, message_id)
 
 
 def write_items(account_id, count, note):
@@ -160,12 +160,12 @@ def write_items(account_id, count, note):
         item = {"pk": key.pk, "sk": key.sk, "note": note}
         requests.append({"PutRequest": {"Item": {name: {"S": v} for name, v in item.items()}}})
     for batch in batched(requests, 25, strict=False):
-        wanted = {ENVIRONMENT["TABLE_NAME"]: list(batch)}
-        answer = aws_client("dynamodb").batch_write_item(RequestItems=wanted)
+        tables = {ENVIRONMENT["TABLE_NAME"]: list(batch)}
+        answer = aws_client("dynamodb").batch_write_item(RequestItems=tables)
         assert not answer["UnprocessedItems"]
 
 
-def waiting(services, queue, *words):
+def waiting(services, queue, *identifiers):
     """The messages of the outbox for a queue whose body has one of these words."""
     now = services[clock].now() + timedelta(hours=12)
     found = [
@@ -177,7 +177,7 @@ def waiting(services, queue, *words):
         str(item["sk"]).partition("#")[2]
         for item in found
         if str(item["sk"]).startswith(f"{queue}#")
-        and any(word in str(item["body"]).lower() for word in words)
+        and any(word in str(item["body"]).lower() for word in identifiers)
     ]
 
 
@@ -189,7 +189,7 @@ def require_gone(services, leaving):
     mail = services[outbox_store].claim(Queue.MAIL, mail_id, now, timedelta(seconds=1))
     services[outbox_store].settle(Queue.MAIL, mail_id)
     assert mail.body["address"] == leaving.account.email
-    assert traces(aws_client, leaving.words) == {}
+    assert traces(aws_client, leaving.identifiers) == {}
     public = services[signing_key_store].key_ring().keys[0].public_jwk
     claims = read_receipt(mail.body["receipt"], public, issuer=ENVIRONMENT["ISSUER"])
     assert claims["erased"] == {

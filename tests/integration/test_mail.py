@@ -114,9 +114,9 @@ def test_password_change_ends_the_other_sessions_and_sends_an_email(api, stack):
     assert error_code(api.me(other)) == "SESSION_REVOKED"
     assert api.login(email).status_code == 401
     assert api.login(email, password=ANOTHER).status_code == 200
-    told = wait_for_mail(stack, email, about="forgot-password")
-    assert told["Subject"] == "Your password was changed"
-    assert ANOTHER not in told["BodyText"] + told["BodyHtml"]
+    notice = wait_for_mail(stack, email, about="forgot-password")
+    assert notice["Subject"] == "Your password was changed"
+    assert ANOTHER not in notice["BodyText"] + notice["BodyHtml"]
 
 
 def test_one_of_two_parallel_confirmations_of_an_address_succeeds(api, stack):
@@ -264,8 +264,8 @@ def test_outage_of_ses_delays_no_response_and_loses_no_email(api, stack, worker)
 def reasons(stack: LocalStack) -> set[str | None]:
     """Why mails were not sent, by the log."""
     lines = [json.loads(line) for line in stack.logs("MailNotSent")]
-    told = [error for line in lines for error in line.get("exceptions", ())]
-    return {error["code"] for error in told if error["name"] == "MailNotSent"}
+    errors = [error for line in lines for error in line.get("exceptions", ())]
+    return {error["code"] for error in errors if error["name"] == "MailNotSent"}
 
 
 def given_up(worker: QueueWorker, ids: set[str]) -> int:

@@ -104,10 +104,10 @@ def test_twenty_parallel_requests_with_one_key_create_one(wide_api):
         assert ask_for_an_upload(wide_api, token).status_code == 201
     answers = all_at_once(20, lambda _: ask_for_an_upload(wide_api, token, headers=KEY))
     assert [answer.status_code for answer in answers] == [201] * 20
-    told = [answer.json()["data"] for answer in answers]
+    results = [answer.json()["data"] for answer in answers]
     stable = ("upload_id", "upload_until", "expires_at", "max_bytes", "url")
-    assert len({tuple(data[name] for name in stable) for data in told}) == 1
-    assert len({data["fields"]["key"] for data in told}) == 1
+    assert len({tuple(data[name] for name in stable) for data in results}) == 1
+    assert len({data["fields"]["key"] for data in results}) == 1
     assert error_code(ask_for_an_upload(wide_api, token)) == "TOO_MANY_PENDING_UPLOADS"
 
 

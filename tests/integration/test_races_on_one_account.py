@@ -214,16 +214,16 @@ def test_random_pairs_of_operations_keep_the_invariants(wide_api, stack, root, r
     for pair in chance.sample(pairs, PAIRS):
         person = Person(wide_api, stack)
         answers = all_at_once(2, lambda way, pair=pair, p=person: OPERATIONS[pair[way]](p, token))
-        told = [(answer.status_code, answer.text[:200]) for answer in answers]
+        outcomes = [(answer.status_code, answer.text[:200]) for answer in answers]
         for answer in answers:
             unavailable = answer.status_code == 503 and "retry-after" in answer.headers
-            assert answer.status_code < 500 or unavailable, (pair, told)
-        require_consistent(items(stack, person), pair, told)
+            assert answer.status_code < 500 or unavailable, (pair, outcomes)
+        require_consistent(items(stack, person), pair, outcomes)
 
 
-def require_consistent(found: list[dict[str, Any]], pair: Any, told: Any) -> None:
+def require_consistent(found: list[dict[str, Any]], pair: Any, outcomes: Any) -> None:
     """The invariants of `tests.support.invariants` that the table shows."""
-    what = json.dumps([pair, told], default=str)
+    what = json.dumps([pair, outcomes], default=str)
     account = next((item for item in found if item["sk"] == "ACCOUNT"), None)
     if account is None:
         assert found == [], what

@@ -213,14 +213,16 @@ def test_a_table_is_restored_and_the_erased_stay_erased(stack, api):
     empty(stack)
     ids = erased["user"]["id"], kept["user"]["id"]
 
-    words = {"COPY": copy, "AT": at}
-    report = json.loads(succeeded(step(stack.emulator, "restore", "make restore-table", **words)))
+    arguments = {"COPY": copy, "AT": at}
+    report = json.loads(
+        succeeded(step(stack.emulator, "restore", "make restore-table", **arguments))
+    )
     assert ids[0] in report["erased"]
     assert ids[1] in report["back"]
     assert error_code(api.login(bob)) == "INVALID_CREDENTIALS"  # nothing was written
 
     report = json.loads(
-        succeeded(step(stack.emulator, "restore", "make restore-table", **words, REALLY="1"))
+        succeeded(step(stack.emulator, "restore", "make restore-table", **arguments, REALLY="1"))
     )
     assert (ids[0] in report["erased"], ids[0] in report["back"]) == (True, False)
     assert api.login(bob).status_code == 200
@@ -273,9 +275,9 @@ def replace_a_region(stack, api, file):
             send(stack, name, other)
         assert parameters_of(other).items() >= keys.items()
         new = Api(other.base_url)
-        words = {"COPY": copy, "AT": at, "AUDIT_COPY": audit_copy}
+        arguments = {"COPY": copy, "AT": at, "AUDIT_COPY": audit_copy}
         report = json.loads(
-            succeeded(step(other.emulator, "region", "make restore-table", **words, REALLY="1"))
+            succeeded(step(other.emulator, "region", "make restore-table", **arguments, REALLY="1"))
         )
         assert erased["user"]["id"] in report["erased"]
         assert kept["user"]["id"] in report["back"]

@@ -22,6 +22,6 @@ def test_smoke_passes_on_the_local_stack(stack):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line.split(maxsplit=1) for line in done.stdout.strip().splitlines()[:-2]]
-    results = {words.partition(":")[0].strip(): result for result, words in lines}
+    results = {message.partition(":")[0].strip(): result for result, message in lines}
     assert {name for name, result in results.items() if result == "SKIPPED"} == ONLY_ON_AWS
     assert {name for name, result in results.items() if result == "FAIL"} == set()

@@ -25,9 +25,10 @@ class ListeningClient(BotoClient):
     @override
     def call(self, operation: str, request: Wire) -> Wire:
         answer = super().call(operation, request)
-        told = answer.get("ConsumedCapacity") or []
+        capacity = answer.get("ConsumedCapacity") or []
         self.reported += sum(
-            part["CapacityUnits"] for part in (told if isinstance(told, list) else [told])
+            part["CapacityUnits"]
+            for part in (capacity if isinstance(capacity, list) else [capacity])
         )
         return answer
 

@@ -43,8 +43,8 @@ def moto_client():
         for name, resource in TABLES.items():
             properties = load()["Resources"][resource]["Properties"]
             names = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-            wanted = {name: properties[name] for name in names if name in properties}
-            client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **wanted)
+            options = {name: properties[name] for name in names if name in properties}
+            client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **options)
         yield client
 
 

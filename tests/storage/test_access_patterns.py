@@ -296,16 +296,16 @@ def test_counting(measured, table):
 
 @pytest.mark.parametrize(("tried", "taken_back"), [(3, 1), (3, 2), (3, 3), (3, 5)])
 def test_returning_attempts(measured, table, tried, taken_back):
-    limits, whose = RateLimitStore(table), f"{tried}-{taken_back}"
+    limits, subject = RateLimitStore(table), f"{tried}-{taken_back}"
     for number in range(tried):
-        assert limits.add_attempt(LOGIN_PER_ACCOUNT, whose, Attempts(count=number), NOW)
+        assert limits.add_attempt(LOGIN_PER_ACCOUNT, subject, Attempts(count=number), NOW)
     if taken_back < tried:
-        measured(limits.take_back, LOGIN_PER_ACCOUNT, whose, tried, taken_back, NOW)
+        measured(limits.take_back, LOGIN_PER_ACCOUNT, subject, tried, taken_back, NOW)
     else:
-        limits.take_back(LOGIN_PER_ACCOUNT, whose, tried, taken_back, NOW)
-    left = limits.read_attempts(LOGIN_PER_ACCOUNT, whose, NOW)
+        limits.take_back(LOGIN_PER_ACCOUNT, subject, tried, taken_back, NOW)
+    left = limits.read_attempts(LOGIN_PER_ACCOUNT, subject, NOW)
     assert left.count == max(0, tried - taken_back)
-    assert limits.add_attempt(LOGIN_PER_ACCOUNT, whose, left, NOW)
+    assert limits.add_attempt(LOGIN_PER_ACCOUNT, subject, left, NOW)
 
 
 def test_attempts_of_others_are_not_returned(table):

@@ -583,8 +583,8 @@ def test_capacity_of_each_attempt_is_counted(spent):
 
 
 def test_repeated_transaction_costs_reads(spent):
-    told = reported(2.0, ReadCapacityUnits=2.0, WriteCapacityUnits=0.0)
-    ScriptedClient({"ConsumedCapacity": [told]}).table().transact(WRITES)
+    capacity = reported(2.0, ReadCapacityUnits=2.0, WriteCapacityUnits=0.0)
+    ScriptedClient({"ConsumedCapacity": [capacity]}).table().transact(WRITES)
     assert (spent.read, spent.write) == (2.0, 0.0)
 
 

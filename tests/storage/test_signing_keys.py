@@ -169,14 +169,14 @@ def test_unaudited_key_is_never_trusted(flow, parameters, step):
 
     def look():
         rows = [item for item in flow.audit._table.all_items() if "action" in item]
-        told = {kid for row in rows for kid in row["targets"]}
+        audited = {kid for row in rows for kid in row["targets"]}
         assert {row["action"] for row in rows} <= {
             Action.SIGNING_KEY_ROTATED,
             Action.PEPPER_ROTATED,
         }
         for name in set(parameters.values):
             believed = set(parameters.kids(name.rpartition("/")[2]))
-            assert believed <= told
+            assert believed <= audited
         if next(count) == step:
             raise KilledError
 

@@ -22,13 +22,13 @@ BUILT = (
 """What the targets need is here already. make must not build it again in the middle of a test."""
 
 
-def make(emulator: Emulator, *words: str, **environment: str) -> CompletedProcess[str]:
+def make(emulator: Emulator, *arguments: str, **environment: str) -> CompletedProcess[str]:
     """Run `make` with these words, with this emulator for AWS.
 
     Below `make test` it would be a recursive make, which prints its directory.
     """
     old = [word for path in BUILT for word in ("-o", path)]
-    return _run(["make", "--no-print-directory", *old, *words], emulator, environment)
+    return _run(["make", "--no-print-directory", *old, *arguments], emulator, environment)
 
 
 def _run(

@@ -50,9 +50,9 @@ def as_list(value: Any) -> list[Any]:
 def _holds(operator: str, key: str, expected: list[Any], context: Context) -> bool:
     # Names of condition keys are not case-sensitive; their values are.
     actual = {name.lower(): values for name, values in context.items()}.get(key.lower())
-    wanted = [_text(value) for value in expected]
+    patterns = [_text(value) for value in expected]
     if operator == "Null":
-        (absent,) = wanted
+        (absent,) = patterns
         return (not actual) == (absent == "true")
     quantifier, _, name = operator.rpartition(":")
     base = name.removesuffix("IfExists")
@@ -61,7 +61,7 @@ def _holds(operator: str, key: str, expected: list[Any], context: Context) -> bo
     compare, negated = _OPERATORS[base]
 
     def one(value: str) -> bool:
-        return any(compare(pattern, value) for pattern in wanted) != negated
+        return any(compare(pattern, value) for pattern in patterns) != negated
 
     match quantifier:
         case "ForAllValues":

@@ -508,11 +508,11 @@ class _Builder:
         assert answer.status < 400, answer.body
         return answer.body.get("data")
 
-    def signed_in(self, whose: str, data: Any) -> None:
+    def signed_in(self, name: str, data: Any) -> None:
         self.held |= {
-            whose: data["access_token"],
-            f"{whose} refresh": data["refresh_token"],
-            f"{whose} session": data["session"]["id"],
+            name: data["access_token"],
+            f"{name} refresh": data["refresh_token"],
+            f"{name} session": data["session"]["id"],
         }
 
     def link(self, address: str) -> str:
@@ -582,8 +582,8 @@ class _Builder:
         self.held["export"] = self.call("POST", f"{ME}/export", **me)["id"]
         self.service.work()
 
-        wanted = {"user_id": self.held["ada id"], "dry_run": True}
-        found = self.call("POST", "/api/v1/sessions/revocations", wanted, token=self.held["root"])
+        criteria = {"user_id": self.held["ada id"], "dry_run": True}
+        found = self.call("POST", "/api/v1/sessions/revocations", criteria, token=self.held["root"])
         self.held["confirmation"] = found["confirmation"]
         self.messages()
 

@@ -464,8 +464,10 @@ def anomalies(runs: Sequence[Run], alone: Mapping[str, Run]) -> list[str]:
         if "first" in refused:
             possible.append(by_itself[run.second])
         if left not in possible:
-            told = ", ".join(f"{actor} {outcome.code}" for actor, outcome in run.outcomes.items())
-            found.append(f"{run}: no order explains it: {told}")
+            outcomes = ", ".join(
+                f"{actor} {outcome.code}" for actor, outcome in run.outcomes.items()
+            )
+            found.append(f"{run}: no order explains it: {outcomes}")
     return found
 
 
@@ -490,7 +492,7 @@ def digest(run: Run) -> dict[str, int]:
         if before is None and after is not None
     }
 
-    def told(key: Key, item: Stored) -> str | None:
+    def name_of(key: Key, item: Stored) -> str | None:
         fact = None if item is None else _fact(key, item)
         if fact is None:
             return None
@@ -501,8 +503,8 @@ def digest(run: Run) -> dict[str, int]:
 
     counted: Counter[str | None] = Counter()
     for key in {key for _, _, commit in run.commits() for key in commit.after}:
-        counted[told(key, run.after.get(key))] += 1
-        counted[told(key, run.before.get(key))] -= 1
+        counted[name_of(key, run.after.get(key))] += 1
+        counted[name_of(key, run.before.get(key))] -= 1
     return {fact: count for fact, count in counted.items() if fact is not None and count}
 
 
@@ -519,7 +521,7 @@ def _fact(key: Key, item: Stored) -> tuple[Any, ...] | None:
         return ("account", facts, str(item["password_hash"]).partition("$")[2])
     if key.sk == "CLAIM":
         return ("claim", key.pk, item["account_id"], RESERVED_UNTIL in item)
-    told = (
+    names = (
         "role",
         "end_reason",
         "generation",
@@ -529,7 +531,7 @@ def _fact(key: Key, item: Stored) -> tuple[Any, ...] | None:
         "working",
         "purpose",
     )
-    return (key.sk.partition("#")[0], {name: item.get(name) for name in told})
+    return (key.sk.partition("#")[0], {name: item.get(name) for name in names})
 
 
 _TOLD = ("role", "end_reason", "generation", "device", "status", "document", "working", "purpose")

@@ -58,17 +58,17 @@ class RecordedAws:
     def _answer(self, service: str, model: Any, _request: dict[str, Any]) -> Any:
         name = f"{service}.{model.name}"
         assert name in self.answers, f"no recorded answer for {name}"
-        told: Any = self.answers[name]
-        if callable(told):
-            told = told(self.calls[-1][2])
-        if isinstance(told, Refusal):
-            error = {"Code": told.code, "Message": told.message}
+        response: Any = self.answers[name]
+        if callable(response):
+            response = response(self.calls[-1][2])
+        if isinstance(response, Refusal):
+            error = {"Code": response.code, "Message": response.message}
             parsed: dict[str, Any] = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
             return SimpleNamespace(status_code=400), parsed
         if model.output_shape is not None:
-            problems = ParamValidator().validate(dict(told), model.output_shape)
+            problems = ParamValidator().validate(dict(response), model.output_shape)
             assert not problems.has_errors(), problems.generate_report()
         return (
             SimpleNamespace(status_code=200),
-            {**told, "ResponseMetadata": {"HTTPStatusCode": 200}},
+            {**response, "ResponseMetadata": {"HTTPStatusCode": 200}},
         )

@@ -42,8 +42,8 @@ def step(
         pairs = dict(word.split("=", 1) for word in shlex.split(written) if "=" in word)
         if written.startswith(command) and values.keys() <= pairs.keys():
             target = written.split()[1]
-            words = [f"{name}={value}" for name, value in {**pairs, **values}.items()]
+            arguments = [f"{name}={value}" for name, value in {**pairs, **values}.items()]
             secret = {"PASSPHRASE": passphrase} if passphrase else {}
-            return make(emulator, target, *words, **secret)
+            return make(emulator, target, *arguments, **secret)
     msg = f"{runbook}.md has no {command} with {sorted(values)}"
     raise LookupError(msg)

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
-def traces(client: Callable[[str], Any], words: Iterable[str]) -> dict[str, list[str]]:
+def traces(client: Callable[[str], Any], texts: Iterable[str]) -> dict[str, list[str]]:
     """Find words in all tables, buckets and queues; say where, by word.
 
     client  makes a boto3 client of a service
     """
-    lowered = [word.lower() for word in words]
+    lowered = [word.lower() for word in texts]
     found: dict[str, list[str]] = {word: [] for word in lowered}
     for where, text in everything(client):
         low = text.lower()

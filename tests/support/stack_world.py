@@ -210,9 +210,9 @@ class StackWorld:
             for invariant in OF_WHAT_IS_LEFT
             for sentence in invariant(run)
         ]
-        told, wanted = _told(run), _told(expected)
-        if told != wanted:
-            found.append(f"{run}: told {told}, in memory {wanted}")
+        responses, expected_responses = _responses(run), _responses(expected)
+        if responses != expected_responses:
+            found.append(f"{run}: told {responses}, in memory {expected_responses}")
         calls = _calls(step for step in expected.steps if step.actor == "first")
         if self._table.calls != calls:
             found.append(f"{run}: {self._table.calls} calls of the table, in memory {calls}")
@@ -340,7 +340,7 @@ def _calls(steps: Iterable[Step]) -> int:
     return sum(not any(place[0] in STORES for place in step.reads) for step in steps)
 
 
-def _told(run: Run) -> dict[str, tuple[int, str]]:
+def _responses(run: Run) -> dict[str, tuple[int, str]]:
     return {actor: (run.outcomes[actor].status, run.outcomes[actor].code) for actor in run.outcomes}
 
 

@@ -155,10 +155,10 @@ class TableContract:
         assert table.update(Update(key, Change(add={"n": 1})))["n"] == 1
 
     def test_names_that_are_reserved_words_work(self, table, key):
-        words = {"name": "a", "status": "b", "size": 1, "date": "c", "value": 2, "ttl": 3}
-        table.put(Put(key, words))
+        reserved_names = {"name": "a", "status": "b", "size": 1, "date": "c", "value": 2, "ttl": 3}
+        table.put(Put(key, reserved_names))
         item = table.update(Update(key, Change(assign={"status": "d"}), equals("name", "a")))
-        assert attributes(item) == {**words, "status": "d"}
+        assert attributes(item) == {**reserved_names, "status": "d"}
 
     # Deletes
 

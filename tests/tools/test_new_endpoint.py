@@ -194,8 +194,8 @@ def copy(tmp_path_factory):
 
 def run_generated(copy, *more):
     names = [name for name, _ in CASES.values()]
-    words = " or ".join([*names, *map(camel_case, names)])
-    command = ["pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-k", words]
+    keywords = " or ".join([*names, *map(camel_case, names)])
+    command = ["pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-k", keywords]
     return copy.run(*command, *(f"tests/functions/test_{name}.py" for name in names), *more)
 
 

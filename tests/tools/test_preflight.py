@@ -540,10 +540,10 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_check_reports_its_finding(name):
-    check, answers, of_plan, verdict, words = CASES[name]
+    check, answers, of_plan, verdict, message = CASES[name]
     verdicts, said = found(check, answers, **of_plan)
     assert set(verdicts) == {verdict}
-    assert words in said
+    assert message in said
 
 
 def test_every_check_has_a_passing_and_a_failing_case():
@@ -608,7 +608,7 @@ def test_values_of_keys_are_not_read():
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    ("name", "is_covered"),
     [
         ("accounts.example.com", True),
         ("*.example.com", True),
@@ -618,8 +618,8 @@ def test_values_of_keys_are_not_read():
         ("example.com", False),
     ],
 )
-def test_wildcard_matches_one_label(name, wanted):
-    assert edge.covers(name, "accounts.example.com") is wanted
+def test_wildcard_matches_one_label(name, is_covered):
+    assert edge.covers(name, "accounts.example.com") is is_covered
 
 
 # The whole ---------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def test_existing_account_is_unchanged_by_smoke(service):
     options = Options(email="ada@example.com", password=PASSWORD)
     code, lines, said = walked(service, options)
     assert (code, lines["register"].result) == (0, Result.SKIPPED), said
-    assert "the account stays" in lines["leave"].words
+    assert "the account stays" in lines["leave"].message
     after = service.request("GET", "/api/v1/users/me", token=mine["access_token"]).data
     assert after == before
     listed = service.request("GET", "/api/v1/users/me/sessions", token=mine["access_token"]).data
@@ -75,18 +75,18 @@ def test_smoke_continues_with_the_token_of_the_email():
     who = {"email": "smoke@example.com", "password": PASSWORD}
     code, lines, _ = walked(service, Options(register=True, **who))
     assert (code, lines["sign-in"].result) == (0, Result.SKIPPED)
-    assert "MAIL_TOKEN" in lines["register"].words
+    assert "MAIL_TOKEN" in lines["register"].message
     service.work()
     token = service.mailbox.last("smoke@example.com").letter.text.partition("#token=")[2].split()[0]
     code, lines, said = walked(service, Options(mail_token=token, **who))
-    assert (code, lines["leave"].words) == (0, "the account is being erased"), said
+    assert (code, lines["leave"].message) == (0, "the account is being erased"), said
 
 
 def test_smoke_without_an_account_lists_skipped_checks(service):
     code, lines, _ = walked(service, Options())
     assert code == 0
     assert results(lines, Result.SKIPPED) >= {"register", "sign-in", "refresh", "leave"}
-    assert "REGISTER=1" in lines["sign-in"].words
+    assert "REGISTER=1" in lines["sign-in"].message
     assert main_items(service) == []
 
 
@@ -241,7 +241,7 @@ def test_broken_service_fails_its_check(service, name):
     code, lines, _ = walked(service, change=change)
     assert code == 1
     assert lines[check].result is Result.FAIL
-    assert lines[check].words
+    assert lines[check].message
 
 
 def test_working_revoked_device_fails(service):
@@ -272,7 +272,7 @@ def test_api_that_is_open_without_its_cdn_fails(service):
 def test_alias_of_an_older_release_is_noticed(service):
     published = {"login": "1a", "get_me": "0"}
     code, lines, _ = walked(service, Options(release="1a", published=published))
-    assert (code, lines["release"].words) == (1, "an older release answers for get_me")
+    assert (code, lines["release"].message) == (1, "an older release answers for get_me")
 
 
 def test_unreachable_host_fails_without_a_crash(service):
@@ -281,7 +281,7 @@ def test_unreachable_host_fails_without_a_crash(service):
 
     code, lines, said = walked(service, change=gone)
     assert code == 1
-    assert "ConnectError" in lines["health"].words
+    assert "ConnectError" in lines["health"].message
     assert lines["sign-in"].result is Result.SKIPPED
     assert said
 

@@ -44,7 +44,7 @@ LATE_REQUEST_MILLISECONDS = 15 * 24 * 3600 * 1000
 """A log line may be a dead letter for two weeks before it becomes a row."""
 EARLY_MILLISECONDS = 60 * 1000
 """A row can't be newer than its block, except for the difference of two clocks."""
-LONGEST_WORDS = 300
+LONGEST_MESSAGE = 300
 """Length of a quoted row id in a finding. Ours have 30 characters; an attacker's may be longer."""
 
 BLOCK_NAMES = {"chain", "number", "first", "previous", "head", "at", "entries", "kid", "signature"}
@@ -110,7 +110,7 @@ class Head(NamedTuple):
     number: int
     last: int
     head: bytes
-    told_by: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +119,13 @@ class Finding:
 
     kind: str
     where: str
-    words: str
+    message: str
 
     def line(self) -> str:
         """Return one line, with any content of a name."""
-        text = f"{self.kind}: {self.where}: {self.words}"
-        if len(text) > LONGEST_WORDS:
-            text = text[:LONGEST_WORDS] + "…"
+        text = f"{self.kind}: {self.where}: {self.message}"
+        if len(text) > LONGEST_MESSAGE:
+            text = text[:LONGEST_MESSAGE] + "…"
         return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -147,9 +147,9 @@ class Report:
     witnesses: int = 0
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, kind: str, where: str, words: str) -> None:
+    def add(self, kind: str, where: str, message: str) -> None:
         """Add a finding."""
-        self.findings.append(Finding(kind, where, words))
+        self.findings.append(Finding(kind, where, message))
 
     @property
     def is_empty(self) -> bool:
@@ -222,8 +222,8 @@ def _verify_chain(chain: int, blocks: dict[int, Block], copy: Copy, report: Repo
     chained: set[RowKey] = set()
     for block in (blocks[found] for found in sorted(blocks)):
         if block.number != number:
-            words = f"blocks {number} to {block.number - 1} are gone"
-            report.add("gap", f"chain {chain}", words)
+            message = f"blocks {number} to {block.number - 1} are gone"
+            report.add("gap", f"chain {chain}", message)
         elif block.first != position or block.previous != head:
             report.add("broken", block.name, "it does not follow from the block before")
         if block.at < at:
@@ -280,13 +280,13 @@ def _verify_heads(heads: list[Head], chains: dict[int, dict[int, Block]], report
             and (head.chain, head.number) not in rewritten
         ):
             rewritten.add((head.chain, head.number))
-            words = f"{head.told_by} has seen another position {head.last}"
-            report.add("rewritten", f"chain {head.chain}", words)
+            message = f"{head.source} has seen another position {head.last}"
+            report.add("rewritten", f"chain {head.chain}", message)
     for chain, head in sorted(furthest.items()):
         blocks = chains.get(chain, {})
         kept = blocks[max(blocks)].last if blocks else 0
-        words = f"positions {kept + 1} to {head.last} are gone, which {head.told_by} has seen"
-        report.add("cut", f"chain {chain}", words)
+        message = f"positions {kept + 1} to {head.last} are gone, which {head.source} has seen"
+        report.add("cut", f"chain {chain}", message)
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -556,8 +556,8 @@ def run(options: argparse.Namespace) -> int:
     return 1 if report.findings else 0
 
 
-def _refuse(words: str) -> int:
-    print(words, file=sys.stderr)
+def _refuse(message: str) -> int:
+    print(message, file=sys.stderr)
     return 2
 
 

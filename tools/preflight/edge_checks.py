@@ -156,13 +156,13 @@ def cloudfront_names(account: Account, plan: Plan) -> Iterator[Finding]:
         return
     taken = []
     for kind, operation, listing, where, in_template in NAMED_BY_US:
-        wanted = {
+        policy_names = {
             _substituted(_at(resource["Properties"], in_template), plan)
             for resource in plan.resources(kind).values()
         }
-        if wanted:
+        if policy_names:
             names = {_at(item, where) for item in _cloudfront_items(account, operation, listing)}
-            taken += sorted(wanted & names)
+            taken += sorted(policy_names & names)
     if taken:
         yield fails(
             f"CloudFront has {', '.join(taken)} already, of a stack {plan.stack} elsewhere or of "

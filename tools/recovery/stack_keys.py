@@ -130,8 +130,8 @@ def main(arguments: list[str]) -> int:
     """Back up, restore or copy keys."""
     parser = argparse.ArgumentParser(prog="python -m tools.recovery.stack_keys")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, words in (("keep", "write an encrypted file"), ("bring", "read it back")):
-        command = commands.add_parser(name, help=words)
+    for name, summary in (("keep", "write an encrypted file"), ("bring", "read it back")):
+        command = commands.add_parser(name, help=summary)
         command.add_argument("stack")
         command.add_argument("file", type=Path)
     copied = commands.add_parser("copy", help="copy them to another region's Parameter Store")

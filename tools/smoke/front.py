@@ -229,18 +229,18 @@ def _page(walk: Walk) -> httpx.Response:
     return answer
 
 
-def _expect_header(answer: httpx.Response, name: str, wanted: str) -> None:
+def _expect_header(answer: httpx.Response, name: str, expected: str) -> None:
     found = answer.headers.get(name)
     expect(
-        found is not None and wanted in found,
-        f"{answer.request.url.path} has {name}: {found!r}, without {wanted!r}",
+        found is not None and expected in found,
+        f"{answer.request.url.path} has {name}: {found!r}, without {expected!r}",
     )
 
 
-def _expect_challenge(answer: httpx.Response, wanted: str) -> None:
+def _expect_challenge(answer: httpx.Response, expected: str) -> None:
     renamed = answer.headers.get("x-amzn-remapped-www-authenticate")
     expect(renamed is None, "API Gateway has renamed WWW-Authenticate to x-amzn-remapped-…")
-    _expect_header(answer, "www-authenticate", wanted)
+    _expect_header(answer, "www-authenticate", expected)
 
 
 FRONT: dict[str, Callable[[Walk], str | None]] = {

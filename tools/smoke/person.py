@@ -284,7 +284,7 @@ def walk_as_person(walk: Walk) -> None:
     if not person.is_ours and not (options.email and options.password):
         walk.skip(rest, "nobody is signed in: give SMOKE_EMAIL and SMOKE_PASSWORD, or REGISTER=1")
         return
-    if walk.lines[-1].words.startswith("202"):
+    if walk.lines[-1].message.startswith("202"):
         walk.skip(rest, "the address is to be confirmed first")
         return
     try:

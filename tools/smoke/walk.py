@@ -43,7 +43,7 @@ class Line:
 
     name: str
     result: Result
-    words: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +121,8 @@ class Walk:
     def check(self, name: str, does: Callable[[Walk], str | None]) -> bool:
         """Run one check and print its line. Returns whether it passed."""
         try:
-            words = does(self) or ""
-            line = Line(name, Result.PASS, words)
+            message = does(self) or ""
+            line = Line(name, Result.PASS, message)
         except Skipped as skipped:
             line = Line(name, Result.SKIPPED, str(skipped))
         except Failed as failed:
@@ -131,7 +131,7 @@ class Walk:
             # The response does not follow the contract.
             line = Line(name, Result.FAIL, f"an unexpected answer: {type(error).__name__}: {error}")
         self.lines.append(line)
-        self.say(f"{line.result:8} {line.name}{': ' if line.words else ''}{line.words}")
+        self.say(f"{line.result:8} {line.name}{': ' if line.message else ''}{line.message}")
         return line.result is Result.PASS
 
     def skip(self, names: Mapping[str, Any], why: str) -> None:
@@ -150,14 +150,14 @@ def expect(condition: object, otherwise: str) -> None:
         raise Failed(otherwise)
 
 
-def expect_status(answer: httpx.Response, *wanted: int) -> None:
+def expect_status(answer: httpx.Response, *expected: int) -> None:
     """Raise Failed unless the status is one of these."""
-    if answer.status_code not in wanted:
+    if answer.status_code not in expected:
         request = answer.request
-        expected = " or ".join(map(str, wanted))
+        statuses = " or ".join(map(str, expected))
         raise Failed(
             f"{request.method} {request.url.path} answers {answer.status_code} "
-            f"{error_code(answer) or ''}, not {expected}".replace(" ,", ",")
+            f"{error_code(answer) or ''}, not {statuses}".replace(" ,", ",")
         )
 
 
@@ -178,9 +178,9 @@ def error_code(answer: httpx.Response) -> str | None:
     return str(code)
 
 
-def data(answer: httpx.Response, *wanted: int) -> Any:
-    """Return the envelope's data. Raises Failed unless the status is `wanted`, by default 200."""
-    expect_status(answer, *(wanted or (200,)))
+def data(answer: httpx.Response, *expected: int) -> Any:
+    """Return the envelope's data. Raises Failed unless the status is `expected`, by default 200."""
+    expect_status(answer, *(expected or (200,)))
     return answer.json()["data"]
 
 

@@ -32,16 +32,16 @@ def _without_message(record: LogRecord) -> bool:
     """
     if record.exc_info and isinstance(record.exc_info, tuple):
         error = record.exc_info[1]
-        told: list[dict[str, object]] = []
+        exceptions: list[dict[str, object]] = []
         seen: set[int] = set()
         # An exception can be its own cause (`raise error from error`). Each is logged once.
         while error is not None and id(error) not in seen:
             seen.add(id(error))
             frames = traceback.extract_tb(error.__traceback__)
             where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-            told.append({"name": type(error).__name__, "code": _code(error), "where": where})
+            exceptions.append({"name": type(error).__name__, "code": _code(error), "where": where})
             error = error.__cause__ or error.__context__
-        record.exc_info, record.__dict__["exceptions"] = None, told
+        record.exc_info, record.__dict__["exceptions"] = None, exceptions
     return True
 
 

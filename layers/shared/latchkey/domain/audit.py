@@ -1,6 +1,6 @@
 """The vocabulary of the audit trail: every recorded action, and the fields of a row.
 
-A new action needs a text for the person's history in `audit_words.WORDS`.
+A new action needs a text for the person's history in `activity_texts.TEXTS`.
 """
 
 from __future__ import annotations

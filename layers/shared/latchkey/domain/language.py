@@ -16,9 +16,9 @@ class Language(StrEnum):
     GERMAN = "de"
 
 
-def choose_language(wanted: Iterable[str]) -> Language:
+def choose_language(tags: Iterable[str]) -> Language:
     """Choose the first language tag that is supported, else English."""
-    for tag in wanted:
+    for tag in tags:
         primary = tag.partition("-")[0].lower()
         if primary in Language:
             return Language(primary)

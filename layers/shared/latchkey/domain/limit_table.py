@@ -50,12 +50,12 @@ class Secret(StrEnum):
 class Limit:
     """A limit, and the subject that it counts.
 
-    told  whether a client over the limit gets 429, or the response to a wrong secret
+    is_reported  whether a client over the limit gets 429; else the response to a wrong secret
     """
 
     rule: Quota | Backoff
     per: str
-    told: bool = True
+    is_reported: bool = True
 
 
 NETWORK, ACCOUNT = "network", "account"
@@ -90,7 +90,7 @@ OPERATIONS: dict[str, Row] = {
         Limit(limits.LOGIN_PER_ADDRESS, NETWORK),
         Limit(limits.LOGIN_PER_IDENTIFIER_AND_ADDRESS, "identifier and network"),
         Limit(limits.LOGIN_PER_IDENTIFIER, "identifier"),
-        Limit(limits.LOGIN_PER_ACCOUNT, ACCOUNT, told=False),
+        Limit(limits.LOGIN_PER_ACCOUNT, ACCOUNT, is_reported=False),
         Limit(limits.LOGIN_PER_KNOWN_DEVICE, "account and device"),
         Limit(limits.LOGIN_PER_CODE_HOLDER, "account, with a right code"),
         secrets=(Secret.PASSWORD, Secret.CODE),

@@ -97,9 +97,9 @@ def _read(kind: str, content: Mapping[str, Any]) -> MailEvent | None:
     return None
 
 
-def _event(reason: SuppressionReason, told: Mapping[str, Any], recipients: str) -> MailEvent:
+def _event(reason: SuppressionReason, report: Mapping[str, Any], recipients: str) -> MailEvent:
     return MailEvent(
         reason=reason,
-        addresses=tuple(str(recipient["emailAddress"]) for recipient in told[recipients]),
-        at=datetime.fromisoformat(told["timestamp"]),
+        addresses=tuple(str(recipient["emailAddress"]) for recipient in report[recipients]),
+        at=datetime.fromisoformat(report["timestamp"]),
     )

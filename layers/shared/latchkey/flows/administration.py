@@ -86,7 +86,7 @@ class Administration:
 
     def list_users(
         self,
-        wanted: UserFilter,
+        criteria: UserFilter,
         caller: Caller,
         context: RequestContext,
         *,
@@ -94,8 +94,8 @@ class Administration:
         cursor: str | None = None,
     ) -> Slice[Account]:
         """Search accounts. Raises InvalidCursor."""
-        self._note_search(Action.USERS_LISTED_BY_ADMIN, wanted.names, caller, context)
-        return self.search.users(wanted, bound_to=caller.account_id, limit=limit, cursor=cursor)
+        self._note_search(Action.USERS_LISTED_BY_ADMIN, criteria.names, caller, context)
+        return self.search.users(criteria, bound_to=caller.account_id, limit=limit, cursor=cursor)
 
     def list_sessions(
         self, account_id: AccountId, caller: Caller, context: RequestContext
@@ -111,7 +111,7 @@ class Administration:
 
     def search_sessions(
         self,
-        wanted: SessionFilter,
+        criteria: SessionFilter,
         caller: Caller,
         context: RequestContext,
         *,
@@ -119,8 +119,8 @@ class Administration:
         cursor: str | None = None,
     ) -> Slice[Session]:
         """Search sessions of all accounts. Raises InvalidCursor, InvalidInput."""
-        self._note_search(Action.SESSIONS_SEARCHED_BY_ADMIN, wanted.names, caller, context)
-        return self._page(wanted, caller, context, limit=limit, cursor=cursor)
+        self._note_search(Action.SESSIONS_SEARCHED_BY_ADMIN, criteria.names, caller, context)
+        return self._page(criteria, caller, context, limit=limit, cursor=cursor)
 
     # Ending sessions -------------------------------------------------------------------------
 
@@ -129,15 +129,15 @@ class Administration:
         return len(self._end(account_id, None, caller, context))
 
     def try_revocation(
-        self, wanted: SessionFilter, caller: Caller, context: RequestContext
+        self, criteria: SessionFilter, caller: Caller, context: RequestContext
     ) -> Revocation:
         """Return what a revocation would end, and store its confirmation."""
-        found, is_complete = self._find_all(wanted, caller, context)
+        found, is_complete = self._find_all(criteria, caller, context)
         confirmation = context.new_id("rev")
         action = Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN
         # First: an administrator who is being erased is refused, and has tried nothing.
-        self.revocations.put_new(caller.account_id, confirmation, wanted.digest, context.now)
-        self._note_search(action, wanted.names, caller, context)
+        self.revocations.put_new(caller.account_id, confirmation, criteria.digest, context.now)
+        self._note_search(action, criteria.names, caller, context)
         return Revocation(
             count=len(found),
             sample=found[:REVOCATION_SAMPLE],
@@ -147,7 +147,7 @@ class Administration:
 
     def revoke(
         self,
-        wanted: SessionFilter,
+        criteria: SessionFilter,
         confirmation: str | None,
         caller: Caller,
         context: RequestContext,
@@ -158,10 +158,10 @@ class Administration:
         """
         by = caller.account_id
         if confirmation is None or not self.revocations.is_good(
-            by, confirmation, wanted.digest, context.now
+            by, confirmation, criteria.digest, context.now
         ):
             raise RevocationNotConfirmed
-        found, is_complete = self._find_all(wanted, caller, context)
+        found, is_complete = self._find_all(criteria, caller, context)
         chosen: dict[AccountId, set[SessionId]] = defaultdict(set)
         for session in found:
             chosen[session.account_id].add(session.id)
@@ -287,13 +287,13 @@ class Administration:
         return self.ending.end(account_id, decide, context)
 
     def _find_all(
-        self, wanted: SessionFilter, caller: Caller, context: RequestContext
+        self, criteria: SessionFilter, caller: Caller, context: RequestContext
     ) -> tuple[list[Session], bool]:
-        wanted = dataclasses.replace(wanted, state=SessionState.ACTIVE)
+        criteria = dataclasses.replace(criteria, state=SessionState.ACTIVE)
         found: list[Session] = []
         cursor: str | None = None
         for _ in range(REVOCATION_PAGES):
-            page = self._page(wanted, caller, context, limit=PAGE_MAX_ITEMS, cursor=cursor)
+            page = self._page(criteria, caller, context, limit=PAGE_MAX_ITEMS, cursor=cursor)
             found += [session for session in page.entries if session.id != caller.session_id]
             cursor = page.next_cursor
             if cursor is None:
@@ -302,7 +302,7 @@ class Administration:
 
     def _page(
         self,
-        wanted: SessionFilter,
+        criteria: SessionFilter,
         caller: Caller,
         context: RequestContext,
         *,
@@ -310,8 +310,8 @@ class Administration:
         cursor: str | None,
     ) -> Slice[Session]:
         return self.search.sessions(
-            wanted,
-            lambda session: wanted.matches(session, context.now, self.idle_timeout),
+            criteria,
+            lambda session: criteria.matches(session, context.now, self.idle_timeout),
             bound_to=caller.account_id,
             limit=limit,
             cursor=cursor,

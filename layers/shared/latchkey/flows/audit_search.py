@@ -42,16 +42,16 @@ class AuditFilter:
         """Raise InvalidInput unless the keys support this search."""
         given = [name for name in ("user_id", "session_id", "action") if getattr(self, name)]
         if len(given) > 1:
-            words = "Search by one of user_id, session_id and action."
+            message = "Search by one of user_id, session_id and action."
             raise InvalidInput(
-                *(Problem(name, ProblemCode.ONE_FILTER_ONLY, words) for name in given)
+                *(Problem(name, ProblemCode.ONE_FILTER_ONLY, message) for name in given)
             )
         if self.requests and self.user_id is None:
-            words = "Successful requests are listed only by user_id."
-            raise InvalidInput(Problem("kind", ProblemCode.USER_REQUIRED, words))
+            message = "Successful requests are listed only by user_id."
+            raise InvalidInput(Problem("kind", ProblemCode.USER_REQUIRED, message))
         if self.since >= self.until:
-            words = "The period ends before it begins."
-            raise InvalidInput(Problem("until", ProblemCode.EMPTY_PERIOD, words))
+            message = "The period ends before it begins."
+            raise InvalidInput(Problem("until", ProblemCode.EMPTY_PERIOD, message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,8 +164,8 @@ class _Erasing:
         return bool(tokens)
 
     def _erase_messages(self, account: Account) -> bool:
-        words = frozenset({account.id, email_key(account.email)})
-        keys = list(self._flow.outbox.list_about(words, self._now))
+        identifiers = frozenset({account.id, email_key(account.email)})
+        keys = list(self._flow.outbox.list_about(identifiers, self._now))
         messages = [(key, "queued_message") for key in keys[:ERASURE_PAGE_ITEMS]]
         self._flow.deletions.erase(account.id, messages)
         return bool(keys)

@@ -233,7 +233,7 @@ class _Packer:
             date=_date(self._at),
             export_id=html.escape(self._export.id),
             profile="\n".join(
-                f"<tr><th scope=row>{_words(name)}</th><td>{_shown(_told(name, value))}</td></tr>"
+                f"<tr><th scope=row>{_label(name)}</th><td>{_shown(_format(name, value))}</td></tr>"
                 for name, value in known.items()
             ),
             parts="\n".join(self._readme_part(part) for part in PARTS),
@@ -249,10 +249,10 @@ class _Packer:
             names = [f"{part.name}.{suffix}" for suffix in _SUFFIXES[part.form]]
             entries = "1 entry." if rows == 1 else f"{rows:,} entries."
             count = "" if part.form is Form.DOCUMENT else entries
-        words = " ".join(filter(None, (_shown(part.about), count)))
+        description = " ".join(filter(None, (_shown(part.about), count)))
         links = "\n".join(f'<a href="{_shown(name)}">{_shown(name)}</a>' for name in names)
         files = f"<dd>{links}</dd>" if links else ""
-        return f"<dt>{_shown(part.title)}</dt><dd>{words}</dd>{files}"
+        return f"<dt>{_shown(part.title)}</dt><dd>{description}</dd>{files}"
 
 
 _README = """<!doctype html>
@@ -348,8 +348,8 @@ def _shown(value: Any) -> str:
     return html.escape(str(value))
 
 
-def _told(name: str, value: Any) -> Any:
-    """Format a time for people."""
+def _format(name: str, value: Any) -> Any:
+    """Format a time for people; return other values unchanged."""
     if isinstance(value, str) and name.endswith(("_at", "_until")):
         return _date(datetime.fromisoformat(value))
     return value
@@ -359,7 +359,7 @@ def _date(at: datetime) -> str:
     return f"{at:%-d %B %Y, %H:%M} UTC"
 
 
-def _words(name: str) -> str:
+def _label(name: str) -> str:
     return html.escape(_LABELS.get(name, name.replace("_", " ").capitalize()))
 
 

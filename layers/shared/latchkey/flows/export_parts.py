@@ -14,8 +14,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.domain.account import PROFILE_FIELDS
+from latchkey.domain.activity_texts import describe_row
 from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR
-from latchkey.domain.audit_words import describe_row
 from latchkey.domain.language import Language
 
 if TYPE_CHECKING:

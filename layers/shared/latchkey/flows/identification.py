@@ -27,17 +27,17 @@ _EMAIL, _USERNAME = "email", "username"
 class Identified:
     """A typed identifier, and its account if there is one.
 
-    typed    a digest of the identifier, which may be a password in the wrong field and is never
-             stored
-    whose    the account's id; `typed` for an unknown identifier
+    typed       a digest of the identifier. The identifier itself may be a password that was typed
+                into the wrong field, and is never stored
+    account_id  the account's id; `typed` for an unknown identifier
     """
 
     account: Account | None
     typed: str
 
     @property
-    def whose(self) -> AccountId:
-        """A key for counters and reads: the account's, or one that finds nothing."""
+    def account_id(self) -> AccountId:
+        """The id for counters and reads. That of an unknown identifier finds nothing."""
         return AccountId(self.typed) if self.account is None else self.account.id
 
 

@@ -57,7 +57,7 @@ class LoginCodes:
 
     def require(self, text: str, found: Identified, now: datetime) -> MailedCode:
         """Return the code for a typed text. Raises CodeInvalid."""
-        digest = digest_of(text, purpose=CodePurpose.SIGN_IN, account_id=found.whose)
+        digest = digest_of(text, purpose=CodePurpose.SIGN_IN, account_id=found.account_id)
         code = self.codes.find(digest, now)
         if code is None or found.account is None or code.state != state_of(found.account):
             raise CodeInvalid

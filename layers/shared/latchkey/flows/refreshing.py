@@ -113,8 +113,8 @@ class Refreshing:
             targets=(session.id,),
             device=session.device.name,
         )
-        told = mail.RefreshTokenReused(account_id=session.account_id, session_id=session.id)
-        effects = Effects(audit=(row,), outbox=(told.message(context),))
+        notice = mail.RefreshTokenReused(account_id=session.account_id, session_id=session.id)
+        effects = Effects(audit=(row,), outbox=(notice.message(context),))
         self.sessions.end(session, context.now, EndReason.REFRESH_TOKEN_REUSED, effects)
         return RefreshTokenReused()
 
@@ -128,13 +128,13 @@ def _used_elsewhere(session: Session, context: RequestContext) -> Effects:
         targets=(session.id,),
         device=session.device.name,
     )
-    told = mail.SessionUsedElsewhere(account_id=session.account_id, session_id=session.id)
-    return Effects(audit=(row,), outbox=(told.message(context),))
+    notice = mail.SessionUsedElsewhere(account_id=session.account_id, session_id=session.id)
+    return Effects(audit=(row,), outbox=(notice.message(context),))
 
 
 def _may_tell_again(session: Session, now: datetime) -> bool:
-    told_at = session.told_elsewhere_at
-    return told_at is None or now - told_at >= timedelta(hours=USED_ELSEWHERE_REPEAT_HOURS)
+    notified_at = session.told_elsewhere_at
+    return notified_at is None or now - notified_at >= timedelta(hours=USED_ELSEWHERE_REPEAT_HOURS)
 
 
 def _may_repeat(session: Session, now: datetime) -> bool:

@@ -161,10 +161,10 @@ class SignIn:
         if mailed is not None:
             return self.throttling.before_login_with_code(mailed.account_id, context.now)
         device_id = context.device_id
-        if device_id and self.devices.last_seen(found.whose, device_id, context.now) is None:
+        if device_id and self.devices.last_seen(found.account_id, device_id, context.now) is None:
             device_id = None
         return self.throttling.before_login(
-            found.typed, found.whose, context, known_device_id=device_id
+            found.typed, found.account_id, context, known_device_id=device_id
         )
 
     def first_session(
@@ -213,7 +213,7 @@ class SignIn:
         also = _remember_device(session, seen_at)
         if mailed is not None:
             also.append(CodeUsed(mailed))
-        told = NewDevice(account_id=account.id, session_id=session.id).message(context)
+        notice = NewDevice(account_id=account.id, session_id=session.id).message(context)
 
         def attempt() -> SignedIn | Conflict:
             nonlocal account, session
@@ -238,7 +238,7 @@ class SignIn:
                 # An account without any change of its sessions: this is the first sign-in.
                 effects=Effects(
                     audit=tuple(rows),
-                    outbox=(told,) if seen_at is None and account.session_version else (),
+                    outbox=(notice,) if seen_at is None and account.session_version else (),
                 ),
                 also=also,
                 password_hash=password_hash,

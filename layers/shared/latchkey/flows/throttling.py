@@ -131,12 +131,17 @@ class Throttling:
     # Passwords -------------------------------------------------------------------------------
 
     def before_login(
-        self, typed: str, whose: str, context: RequestContext, *, known_device_id: DeviceId | None
+        self,
+        typed: str,
+        account_id: AccountId,
+        context: RequestContext,
+        *,
+        known_device_id: DeviceId | None,
     ) -> LoginAttempt:
         """Count an attempt to sign in before the password is verified.
 
         typed            a digest of the typed address or username
-        whose            the account's id, or `typed` for an unknown identifier
+        account_id       the account's id, or `typed` for an unknown identifier
         known_device_id  a known device of this account
 
         Only counters of the typed identifier refuse. If the account's counter is closed because of
@@ -148,7 +153,7 @@ class Throttling:
         now, network = context.now, network_of(context.ip_address)
         try:
             if known_device_id is not None:
-                device = Counter(LOGIN_PER_KNOWN_DEVICE, f"{whose}|{known_device_id}")
+                device = Counter(LOGIN_PER_KNOWN_DEVICE, f"{account_id}|{known_device_id}")
                 return LoginAttempt(own=self._attempt(now, device)[0])
             here, everywhere = self._attempt(
                 now,
@@ -159,7 +164,7 @@ class Throttling:
             refused.problems = (CODE_REQUIRED,)
             raise
         try:
-            (account,) = self._attempt(now, Counter(LOGIN_PER_ACCOUNT, whose))
+            (account,) = self._attempt(now, Counter(LOGIN_PER_ACCOUNT, account_id))
         except TooManyAttempts:
             # The same write as for a counted attempt, to a counter without effect.
             self._add(Counter(LOGIN_PER_ACCOUNT, f"closed|{typed}"), Attempts(), now)

@@ -30,8 +30,8 @@ def read_idempotency_key(request: Request[Any]) -> IdempotencyKey | None:
     quoted = _QUOTED.fullmatch(header.strip())
     key = quoted[1] if quoted else header.strip()
     if len(key) > IDEMPOTENCY_KEY_MAX_CHARACTERS or _KEY.fullmatch(key) is None:
-        words = f"Send up to {IDEMPOTENCY_KEY_MAX_CHARACTERS} visible characters, such as a UUID."
-        raise InvalidInput(Problem("Idempotency-Key", ProblemCode.INVALID, words))
+        message = f"Send up to {IDEMPOTENCY_KEY_MAX_CHARACTERS} visible characters, such as a UUID."
+        raise InvalidInput(Problem("Idempotency-Key", ProblemCode.INVALID, message))
     operation = str(request.event["routeKey"])
     return IdempotencyKey(
         digest=hashlib.sha256(f"{operation}\n{key}".encode()).hexdigest(),

@@ -24,8 +24,8 @@ def read_if_match(header: str | None) -> frozenset[int] | None:
     if header is None or header.strip() == "*":
         return None
     if _LIST.fullmatch(header) is None:
-        words = 'Send the ETag of the response that you have, such as "7".'
-        raise InvalidInput(Problem("If-Match", ProblemCode.INVALID, words))
+        message = 'Send the ETag of the response that you have, such as "7".'
+        raise InvalidInput(Problem("If-Match", ProblemCode.INVALID, message))
     tags = (match.groups() for match in _TAG.finditer(header))
     return frozenset(
         int(opaque) for weak, opaque in tags if not weak and _VERSION.fullmatch(opaque)

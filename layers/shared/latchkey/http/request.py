@@ -193,8 +193,8 @@ def refuse_other_parameters(sent: Mapping[str, str], declared: Container[str]) -
     """Raise InvalidInput for an undeclared query parameter, and for one that is not UTF-8."""
     for name, text in sent.items():
         if name not in declared:
-            words = "This endpoint has no such query parameter. Remove it."
-            raise InvalidInput(Problem(name[:64], ProblemCode.UNKNOWN_PARAMETER, words))
+            message = "This endpoint has no such query parameter. Remove it."
+            raise InvalidInput(Problem(name[:64], ProblemCode.UNKNOWN_PARAMETER, message))
         if REPLACEMENT_CHARACTER in text:
             raise InvalidInput(Problem(name, ProblemCode.INVALID, "Send text in UTF-8."))
 
@@ -261,11 +261,11 @@ def read_link_token(request: Request[Any]) -> str:
     """
     token = request.headers.get("latchkey-token", "")
     if not token:
-        words = "Send the text behind #token= of the emailed link."
-        raise InvalidInput(Problem("Latchkey-Token", ProblemCode.REQUIRED, words))
+        message = "Send the text behind #token= of the emailed link."
+        raise InvalidInput(Problem("Latchkey-Token", ProblemCode.REQUIRED, message))
     if len(token) > LINK_TOKEN_MAX_CHARACTERS:
-        words = f"Send at most {LINK_TOKEN_MAX_CHARACTERS} characters."
-        raise InvalidInput(Problem("Latchkey-Token", ProblemCode.TOO_LONG, words))
+        message = f"Send at most {LINK_TOKEN_MAX_CHARACTERS} characters."
+        raise InvalidInput(Problem("Latchkey-Token", ProblemCode.TOO_LONG, message))
     return token
 
 

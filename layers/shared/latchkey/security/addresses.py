@@ -56,5 +56,5 @@ def _mixes_scripts(label: str) -> bool:
 
 
 def _not_an_address(field: str) -> InvalidInput:
-    words = "This is not an email address that can receive email."
-    return InvalidInput(Problem(field, ProblemCode.INVALID_EMAIL, words))
+    message = "This is not an email address that can receive email."
+    return InvalidInput(Problem(field, ProblemCode.INVALID_EMAIL, message))

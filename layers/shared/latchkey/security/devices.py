@@ -109,9 +109,9 @@ def clean_device_name(text: str) -> str:
 
 def _system(parsed: object, hints: ClientHints, user_agent: str) -> tuple[str | None, str | None]:
     """Return the operating system and its version, or None for an unreliable version."""
-    told = _HINTED_SYSTEMS.get(hints.platform or "")
-    if told is not None:
-        return told, _hinted_version(told, hints.platform_version)
+    system = _HINTED_SYSTEMS.get(hints.platform or "")
+    if system is not None:
+        return system, _hinted_version(system, hints.platform_version)
     family: str = parsed.os.family  # type: ignore[attr-defined]
     if _is_ipad(user_agent):
         return "iPadOS", None if family == "Mac OS X" else _ios_version(parsed)

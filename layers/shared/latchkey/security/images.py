@@ -39,8 +39,8 @@ def to_avatar(content: bytes) -> bytes:
     """
     if not 1 <= len(content) <= AVATAR_MAX_BYTES:
         code = ProblemCode.TOO_LARGE if content else ProblemCode.TOO_SHORT
-        words = f"Send a picture of 1 to {AVATAR_MAX_BYTES} bytes."
-        raise UnusablePicture(Problem("avatar", code, words), reason="size")
+        message = f"Send a picture of 1 to {AVATAR_MAX_BYTES} bytes."
+        raise UnusablePicture(Problem("avatar", code, message), reason="size")
     # A progressive JPEG is decoded once for each scan, and a scan can be thirty bytes.
     if content.startswith(b"\xff\xd8") and content.count(_JPEG_SCAN) > AVATAR_JPEG_SCANS_MAX:
         raise UnusablePicture(reason="scans")
@@ -57,8 +57,8 @@ def _decode(content: bytes) -> Image.Image:
     image: Image.Image = Image.open(io.BytesIO(content), formats=_FORMATS)
     width, height = image.size
     if width * height > AVATAR_PIXELS_MAX:
-        words = f"Send a picture of at most {AVATAR_PIXELS_MAX} pixels."
-        raise UnusablePicture(Problem("avatar", ProblemCode.TOO_LARGE, words), reason="pixels")
+        message = f"Send a picture of at most {AVATAR_PIXELS_MAX} pixels."
+        raise UnusablePicture(Problem("avatar", ProblemCode.TOO_LARGE, message), reason="pixels")
     side = min(width, height)
     if side > 2 * AVATAR_SIDE_PIXELS:
         # JPEG only: decodes at a fraction of the size and of the memory.

@@ -100,16 +100,16 @@ class PasswordPolicy:
         normal = unicodedata.normalize("NFKC", password)
         # Normalization can turn one character into eighteen, such as U+FDFA.
         if min(len(password), len(normal)) < self._min_length:
-            words = f"Use at least {self._min_length} characters."
-            raise WeakPassword(Problem(field, ProblemCode.TOO_SHORT, words))
+            message = f"Use at least {self._min_length} characters."
+            raise WeakPassword(Problem(field, ProblemCode.TOO_SHORT, message))
         if len(normal) > PASSWORD_MAX_CHARACTERS:
-            words = f"Use at most {PASSWORD_MAX_CHARACTERS} characters."
-            raise WeakPassword(Problem(field, ProblemCode.TOO_LONG, words))
+            message = f"Use at most {PASSWORD_MAX_CHARACTERS} characters."
+            raise WeakPassword(Problem(field, ProblemCode.TOO_LONG, message))
         common = self._is_listed(normal) or is_walk(normal) or self._is_guessed(normal, known)
         # Last, and as it was typed: only a password that is otherwise acceptable is asked for.
         if common or password in self._breached:
-            words = "This password is too common or too easy to guess."
-            raise WeakPassword(Problem(field, ProblemCode.TOO_COMMON, words))
+            message = "This password is too common or too easy to guess."
+            raise WeakPassword(Problem(field, ProblemCode.TOO_COMMON, message))
 
     def _is_listed(self, password: str) -> bool:
         """Look up the password, also without a few characters at either end.
@@ -129,8 +129,10 @@ class PasswordPolicy:
         )
 
     def _is_guessed(self, password: str, known: tuple[str, ...]) -> bool:
-        words = [*self._service_words, *known]
-        parts = [part for text in words for part in re.split(r"[\W_]+", text) if len(part) > 1]
+        known_words = [*self._service_words, *known]
+        parts = [
+            part for text in known_words for part in re.split(r"[\W_]+", text) if len(part) > 1
+        ]
         if self._is_expected(password, parts):
             return True
         spellings = {password}
@@ -138,7 +140,7 @@ class PasswordPolicy:
             # `123456_2024_2025`: a repeated separator adds no strength.
             spellings.add("".join(c for c in password if c.isalnum()))
         return any(
-            zxcvbn(_bounded(text), user_inputs=[*words, *parts])["guesses_log10"]
+            zxcvbn(_bounded(text), user_inputs=[*known_words, *parts])["guesses_log10"]
             < self._guesses_log10
             for text in spellings
         )

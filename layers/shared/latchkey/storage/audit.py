@@ -191,8 +191,8 @@ class AuditStore:
         return found[:limit]
 
     def _rows(self, found: Sequence[Item]) -> list[AuditRecord]:
-        wanted = [Key(str(item["pk"]), str(item["sk"]), "audit") for item in found]
-        return [read_row(item) for item in self._table.get_many(wanted)] if wanted else []
+        row_keys = [Key(str(item["pk"]), str(item["sk"]), "audit") for item in found]
+        return [read_row(item) for item in self._table.get_many(row_keys)] if row_keys else []
 
     def list_changes(
         self, subject_id: SubjectId, *, limit: int, cursor: str | None

@@ -95,8 +95,8 @@ class AuditChainStore:
         Consistency  strong
         Cost         1 RRU each
         """
-        wanted = [Key(entry.partition, entry.row_id, "audit") for entry in entries]
-        items = self._table.get_many(wanted) if wanted else []
+        row_keys = [Key(entry.partition, entry.row_id, "audit") for entry in entries]
+        items = self._table.get_many(row_keys) if row_keys else []
         return {(str(item["pk"]), str(item["sk"])): item for item in items}
 
 

@@ -79,8 +79,8 @@ def read_position(
     # A canonical cursor of this list encodes to itself.
     position = str(content[-1]) if isinstance(content, list) and content else ""
     if not is_position(position) or write_position(position, binding) != cursor:
-        words = "Send next_cursor of the previous page unchanged, or no cursor."
-        raise InvalidCursor(Problem("cursor", ProblemCode.INVALID_CURSOR, words))
+        message = "Send next_cursor of the previous page unchanged, or no cursor."
+        raise InvalidCursor(Problem("cursor", ProblemCode.INVALID_CURSOR, message))
     return position
 
 
@@ -113,8 +113,8 @@ def _decode(cursor: str, query: Query, binding: str) -> dict[str, Value]:
         ):
             start = dict(zip(names, position, strict=True))
             return {**start, _partition_name(query): query.partition}
-    words = "Send next_cursor of the previous page unchanged, or no cursor."
-    raise InvalidCursor(Problem("cursor", ProblemCode.INVALID_CURSOR, words))
+    message = "Send next_cursor of the previous page unchanged, or no cursor."
+    raise InvalidCursor(Problem("cursor", ProblemCode.INVALID_CURSOR, message))
 
 
 def _content(cursor: str) -> Any:

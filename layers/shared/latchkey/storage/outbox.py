@@ -135,10 +135,10 @@ class OutboxStore:
         expires_at = now + timedelta(days=HEARTBEAT_RETENTION_DAYS)
         self._table.put(Put(keys.heartbeat(now), {"ttl": int(expires_at.timestamp())}))
 
-    def list_about(self, words: frozenset[str], now: datetime) -> Iterator[Key]:
-        """List the messages whose body names a person, for their erasure.
+    def list_about(self, identifiers: frozenset[str], now: datetime) -> Iterator[Key]:
+        """List the messages that contain one of a person's identifiers, for their erasure.
 
-        words  an account's id and its addresses, folded
+        identifiers  an account's id and its addresses, folded
 
         Pattern      O4, erasure
         Request      Query, for each hour of OUTBOX_RETENTION_DAYS and each shard
@@ -151,9 +151,9 @@ class OutboxStore:
                 key = Key(str(item["pk"]), str(item["sk"]))
                 queue, _ = keys.outbox_message(key)
                 body = cast("dict[str, object]", item["body"])
-                said = {value.lower() for value in body.values() if isinstance(value, str)}
+                values = {value.lower() for value in body.values() if isinstance(value, str)}
                 # The worker removes the message of the erasure itself.
-                if queue is not Queue.PURGE and said & words:
+                if queue is not Queue.PURGE and values & identifiers:
                     yield key
 
     def list_overdue(self, now: datetime) -> Iterator[tuple[Queue, str]]:

@@ -43,7 +43,7 @@ class SearchStore:
         self._table = table
 
     def users(
-        self, wanted: UserFilter, *, bound_to: str, limit: int, cursor: str | None
+        self, criteria: UserFilter, *, bound_to: str, limit: int, cursor: str | None
     ) -> Slice[Account]:
         """Read a page of accounts: sorted by address, else by creation, newest first.
 
@@ -57,38 +57,40 @@ class SearchStore:
         Bounds       SEARCH_ROUNDS pages of keys; a page may have fewer entries than `limit`
         Raises       InvalidCursor, InvalidInput for an empty period
         """
-        _require_order(wanted)
-        if wanted.status is None and wanted.email_prefix is None:
-            return self._users_of_every_state(wanted, bound_to=bound_to, limit=limit, cursor=cursor)
-        query = _users_query(wanted)
+        _require_order(criteria)
+        if criteria.status is None and criteria.email_prefix is None:
+            return self._users_of_every_state(
+                criteria, bound_to=bound_to, limit=limit, cursor=cursor
+            )
+        query = _users_query(criteria)
 
         def matches(item: Item) -> bool:
             account = from_item(Account, item)
-            if wanted.email_prefix is not None:
+            if criteria.email_prefix is not None:
                 # The index may have an outdated address.
-                if not email_key(account.email).startswith(email_key(wanted.email_prefix)):
+                if not email_key(account.email).startswith(email_key(criteria.email_prefix)):
                     return False
-                if not _is_between(account.created_at, wanted):
+                if not _is_between(account.created_at, criteria):
                     return False
             if account.status not in LISTED_STATES:
                 return False
-            return wanted.status is None or account.status.value == wanted.status
+            return criteria.status is None or account.status.value == criteria.status
 
         return self._pages(
             query,
             lambda item: from_item(Account, item),
             matches,
-            pattern=f"users|{bound_to}|{wanted.digest}",
+            pattern=f"users|{bound_to}|{criteria.digest}",
             limit=limit,
             cursor=cursor,
         )
 
     def _users_of_every_state(
-        self, wanted: UserFilter, *, bound_to: str, limit: int, cursor: str | None
+        self, criteria: UserFilter, *, bound_to: str, limit: int, cursor: str | None
     ) -> Slice[Account]:
         """Merge the index partitions of the statuses, newest first."""
-        low, high = _times(wanted.created_from, wanted.created_to)
-        binding = f"every state|{bound_to}|{wanted.digest}"
+        low, high = _times(criteria.created_from, criteria.created_to)
+        binding = f"every state|{bound_to}|{criteria.digest}"
         before = (
             None
             if cursor is None
@@ -122,7 +124,7 @@ class SearchStore:
 
     def sessions(
         self,
-        wanted: SessionFilter,
+        criteria: SessionFilter,
         matches: Callable[[Session], bool],
         *,
         bound_to: str,
@@ -140,18 +142,18 @@ class SearchStore:
         Bounds       as `users`
         Raises       as `users`, and InvalidInput for an invalid or too wide network
         """
-        _require_order(wanted)
-        is_inside = _network(wanted.ip)
+        _require_order(criteria)
+        is_inside = _network(criteria.ip)
 
-        def is_wanted(item: Item) -> bool:
+        def is_match(item: Item) -> bool:
             session = from_item(Session, item)
             return matches(session) and is_inside(session.ip_address)
 
         return self._pages(
-            _sessions_query(wanted),
+            _sessions_query(criteria),
             lambda item: from_item(Session, item),
-            is_wanted,
-            pattern=f"sessions|{bound_to}|{wanted.digest}",
+            is_match,
+            pattern=f"sessions|{bound_to}|{criteria.digest}",
             limit=limit,
             cursor=cursor,
         )
@@ -185,31 +187,31 @@ class SearchStore:
         return Slice(found, cursor)
 
 
-def _users_query(wanted: UserFilter) -> Query:
-    if wanted.email_prefix:
-        prefix = email_key(wanted.email_prefix)
+def _users_query(criteria: UserFilter) -> Query:
+    if criteria.email_prefix:
+        prefix = email_key(criteria.email_prefix)
         return Query(partition=keys.addresses_partition(prefix), prefix=prefix, index="gsi2")
     return Query(
-        partition=keys.accounts_partition(str(wanted.status)),
-        between=_times(wanted.created_from, wanted.created_to),
+        partition=keys.accounts_partition(str(criteria.status)),
+        between=_times(criteria.created_from, criteria.created_to),
         newest_first=True,
         index="gsi1",
     )
 
 
-def _sessions_query(wanted: SessionFilter) -> Query:
-    if wanted.user_id is not None:
+def _sessions_query(criteria: SessionFilter) -> Query:
+    if criteria.user_id is not None:
         return Query(
-            partition=keys.account_partition(wanted.user_id),
+            partition=keys.account_partition(criteria.user_id),
             prefix=keys.SESSION_PREFIX,
             newest_first=True,
         )
-    if wanted.ip is not None:
-        partition, first, last = network_range(wanted.ip)
+    if criteria.ip is not None:
+        partition, first, last = network_range(criteria.ip)
         return Query(partition=partition, between=(first, f"{last}~"), index="gsi2")
     return Query(
         partition=keys.SESSIONS,
-        between=_times(wanted.created_from, wanted.created_to),
+        between=_times(criteria.created_from, criteria.created_to),
         newest_first=True,
         index="gsi1",
     )
@@ -222,8 +224,8 @@ def _network(text: str | None) -> Callable[[str], bool]:
     try:
         partition, first, last = network_range(text)
     except ValueError:
-        words = "Send an address, or a network of at least /16 (IPv4) or /32 (IPv6)."
-        raise InvalidInput(Problem("ip", ProblemCode.INVALID, words)) from None
+        message = "Send an address, or a network of at least /16 (IPv4) or /32 (IPv6)."
+        raise InvalidInput(Problem("ip", ProblemCode.INVALID, message)) from None
 
     def is_inside(address: str) -> bool:
         place = address_place(address)
@@ -232,11 +234,11 @@ def _network(text: str | None) -> Callable[[str], bool]:
     return is_inside
 
 
-def _require_order(wanted: SessionFilter | UserFilter) -> None:
-    since, until = wanted.created_from, wanted.created_to
+def _require_order(criteria: SessionFilter | UserFilter) -> None:
+    since, until = criteria.created_from, criteria.created_to
     if since is not None and until is not None and since > until:
-        words = "The period ends before it begins."
-        raise InvalidInput(Problem("created_to", ProblemCode.EMPTY_PERIOD, words))
+        message = "The period ends before it begins."
+        raise InvalidInput(Problem("created_to", ProblemCode.EMPTY_PERIOD, message))
 
 
 def _times(since: datetime | None, until: datetime | None) -> tuple[str, str]:
@@ -245,8 +247,8 @@ def _times(since: datetime | None, until: datetime | None) -> tuple[str, str]:
     return keys.due(low, ""), keys.due(high, "~")
 
 
-def _is_between(at: datetime, wanted: UserFilter) -> bool:
-    return (wanted.created_from or _FIRST) <= at <= (wanted.created_to or _LAST)
+def _is_between(at: datetime, criteria: UserFilter) -> bool:
+    return (criteria.created_from or _FIRST) <= at <= (criteria.created_to or _LAST)
 
 
 def _key(item: Item) -> Key:

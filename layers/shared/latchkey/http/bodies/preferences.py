@@ -56,8 +56,8 @@ class PreferencesBody(Body):
     def _small(self) -> PreferencesBody:
         text = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode()) > PREFERENCES_MAX_BYTES:
-            words = f"Preferences take at most {PREFERENCES_MAX_BYTES} bytes of JSON."
-            raise PydanticCustomError(ProblemCode.TOO_LARGE, words)
+            message = f"Preferences take at most {PREFERENCES_MAX_BYTES} bytes of JSON."
+            raise PydanticCustomError(ProblemCode.TOO_LARGE, message)
         return self
 
     @property

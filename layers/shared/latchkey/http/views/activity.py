@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from latchkey.domain.audit_words import describe_row
+from latchkey.domain.activity_texts import describe_row
 
 if TYPE_CHECKING:
     from latchkey.domain.language import Language

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from latchkey.domain.activity_texts import TEXTS, describe_row
 from latchkey.domain.audit import Action, AuditRecord
-from latchkey.domain.audit_words import WORDS, describe_row
 from latchkey.domain.language import Language, choose_language
 
 WHEN = datetime(2026, 1, 2, tzinfo=UTC)
@@ -26,10 +26,10 @@ def row(action, **fields: Any):
 
 
 def test_every_action_has_a_text():
-    assert set(WORDS) == set(Action)
-    for words in WORDS.values():
-        assert words.en
-        assert words.de
+    assert set(TEXTS) == set(Action)
+    for text in TEXTS.values():
+        assert text.en
+        assert text.de
 
 
 @pytest.mark.parametrize("action", Action)
@@ -83,7 +83,7 @@ def test_sentence_counts_devices_with_plurals(count, english, german):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "language"),
+    ("tags", "language"),
     [
         (["de-AT", "en"], Language.GERMAN),
         (["fr", "de"], Language.GERMAN),
@@ -92,5 +92,5 @@ def test_sentence_counts_devices_with_plurals(count, english, german):
         ([""], Language.ENGLISH),
     ],
 )
-def test_first_supported_language_is_chosen(wanted, language):
-    assert choose_language(wanted) is language
+def test_first_supported_language_is_chosen(tags, language):
+    assert choose_language(tags) is language
