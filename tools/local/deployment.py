@@ -17,6 +17,7 @@ from tools.release import release_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 SAM = REPOSITORY / ".tools/sam/bin/sam"
 ARTIFACTS = "sam-artifacts"
@@ -31,6 +32,7 @@ class Deployment:
     name: str
     outputs: Mapping[str, str]
     physical_ids: Mapping[str, str]
+    parameters: Mapping[str, str]
     template: Mapping[str, Any]
     """The processed template, after SAM's transform."""
 
@@ -52,16 +54,11 @@ def building() -> Iterator[None]:
 def build(emulator: Emulator) -> None:
     """Run `sam build` for this machine's processor, with a cache."""
     # No secrets here: SAM writes a build's parameters into its files.
-    processes.run(
-        [
-            *(SAM, "build", "--config-env", "local"),
-            *("--build-dir", BUILD / "build", "--cache-dir", BUILD / "cache"),
-            *("--parameter-overrides", f"Architecture={ARCHITECTURE}"),
-        ],
-        env=_sam_environment(emulator),
-        cwd=REPOSITORY,
-        log=emulator.directory / "sam-build.log",
-        what="sam build",
+    _sam(
+        emulator,
+        *("build", "--config-env", "local"),
+        *("--build-dir", BUILD / "build", "--cache-dir", BUILD / "cache"),
+        *("--parameter-overrides", f"Architecture={ARCHITECTURE}"),
     )
 
 
@@ -88,6 +85,28 @@ def change(emulator: Emulator, given: Mapping[str, str]) -> Deployment:
     return _sam_deploy(emulator, _with_release(emulator, given))
 
 
+def deploy_service(
+    emulator: Emulator, template: Path, name: str, given: Mapping[str, str]
+) -> Deployment:
+    """Build and deploy the template of another service, as its README describes it.
+
+    Its routes are missing afterwards: see `routes.import_routes`.
+    """
+    built = emulator.directory / name
+    _sam(
+        emulator,
+        *("build", "--template-file", template, "--build-dir", built),
+        *("--cache-dir", emulator.directory / f"{name}-cache"),
+    )
+    _sam(
+        emulator,
+        *("deploy", "--template-file", built / "template.yaml", "--stack-name", name),
+        *("--s3-bucket", ARTIFACTS, "--capabilities", "CAPABILITY_IAM", "--no-progressbar"),
+        *("--parameter-overrides", *(f"{key}={value}" for key, value in given.items())),
+    )
+    return describe(emulator, name)
+
+
 def make_change_set(emulator: Emulator, given: Mapping[str, str]) -> None:
     """Make a change set for the same and do not execute it, as `make changeset` does."""
     _sam_deploy(emulator, _with_release(emulator, given), "--no-execute-changeset")
@@ -104,20 +123,14 @@ def _with_release(emulator: Emulator, given: Mapping[str, str]) -> dict[str, str
 
 
 def _sam_deploy(emulator: Emulator, given: Mapping[str, str], *options: str) -> Deployment:
-    config = REPOSITORY / "samconfig.toml"
-    processes.run(
-        [
-            *(SAM, "deploy", "--config-file", config, "--config-env", "local"),
-            *("--template-file", BUILD / "build/translated.yaml"),
-            *("--s3-bucket", ARTIFACTS, "--no-progressbar", *options),
-            "--parameter-overrides",
-            # SAM accepts no empty values. An empty one is the default of a new stack.
-            *(f"{name}={value}" for name, value in given.items() if value),
-        ],
-        env=_sam_environment(emulator),
-        cwd=REPOSITORY,
-        log=emulator.directory / "sam-deploy.log",
-        what="sam deploy",
+    _sam(
+        emulator,
+        *("deploy", "--config-file", REPOSITORY / "samconfig.toml", "--config-env", "local"),
+        *("--template-file", BUILD / "build/translated.yaml"),
+        *("--s3-bucket", ARTIFACTS, "--no-progressbar", *options),
+        "--parameter-overrides",
+        # SAM accepts no empty values. An empty one is the default of a new stack.
+        *(f"{name}={value}" for name, value in given.items() if value),
     )
     return describe(emulator, stack_name())
 
@@ -125,6 +138,10 @@ def _sam_deploy(emulator: Emulator, given: Mapping[str, str], *options: str) -> 
 def parameters(emulator: Emulator, name: str) -> dict[str, str]:
     """Return a stack's parameters as CloudFormation has them."""
     stack = emulator.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return _parameters_of(stack)
+
+
+def _parameters_of(stack: Any) -> dict[str, str]:
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
 
 
@@ -138,7 +155,18 @@ def describe(emulator: Emulator, name: str) -> Deployment:
         name=name,
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
         physical_ids={item["LogicalResourceId"]: item["PhysicalResourceId"] for item in resources},
+        parameters=_parameters_of(stack),
         template=template["TemplateBody"],
+    )
+
+
+def _sam(emulator: Emulator, command: str, *words: str | Path) -> None:
+    processes.run(
+        [SAM, command, *words],
+        env=_sam_environment(emulator),
+        cwd=REPOSITORY,
+        log=emulator.directory / f"sam-{command}.log",
+        what=f"sam {command}",
     )
 
 

@@ -20,9 +20,9 @@ METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"}
 
 
 def import_routes(emulator: Emulator, deployment: Deployment) -> int:
-    """Create integrations, authorizers and routes of the template's API. Returns their number."""
+    """Create integrations, authorizers and routes of the resource `Api`. Returns their number."""
     gateway: ApiGatewayV2Client = emulator.client("apigatewayv2")
-    api_id = deployment.outputs["ApiId"]
+    api_id = deployment.physical_ids["Api"]
     body = deployment.template["Resources"]["Api"]["Properties"]["Body"]
     function_arns = _function_arns(emulator, deployment)
     authorizers = {
@@ -103,7 +103,8 @@ def _function_arns(emulator: Emulator, deployment: Deployment) -> dict[str, str]
         if resource["Type"] == "AWS::Lambda::Alias":
             alias = resource["Properties"]
             found[logical_id] = f"{found[alias['FunctionName']['Ref']]}:{alias['Name']}"
-    return found
+    # A function of another stack is a parameter.
+    return found | dict(deployment.parameters)
 
 
 def _invoked_function(uri: dict[str, Any], function_arns: dict[str, str]) -> str:
