@@ -74,7 +74,7 @@ _LINE_CHARACTERS_MAX = 110
 
 
 class SourceError(Exception):
-    """A file of template/ is wrong. Has its name and what to change."""
+    """An error in a file of template/. The message names the file and says what to change."""
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def read(area: str, text: str | None = None) -> Section:
 
 
 def _refuse_repeated_names(node: yaml.Node, file: str) -> None:
-    """YAML takes the last of two values with the same name."""
+    """Raise SourceError for a repeated name, of which YAML would silently keep the last value."""
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
@@ -153,23 +153,23 @@ def assembled(changed: Mapping[str, str] | None = None) -> Section:
     }
     grants = {name: _statement(statement) for name, statement in statements.items()}
     resources = sections["Resources"]
-    made: Section = {}
+    generated: Section = {}
     for name, function in functions.items():
-        made |= _function(name, function, shapes, grants)
+        generated |= _function(name, function, shapes, grants)
     for name, alarm in alarms.items():
-        made[name] = _alarm(alarm, shapes["Alarm"])
-    if twice := resources.keys() & made.keys():
+        generated[name] = _alarm(alarm, shapes["Alarm"])
+    if twice := resources.keys() & generated.keys():
         raise SourceError(f"{', '.join(sorted(twice))} is in Resources and in a short form")
     if unused := grants.keys() - _granted(functions) - set(shapes["Grants"]):
         raise SourceError(f"template/grants.yaml: no function has {', '.join(sorted(unused))}")
-    every = {
+    names = {
         "Function": sorted(logical_id(name) for name in functions),
         "GradualFunction": [
             logical_id(name) for name, each in functions.items() if each.get("Gradual")
         ],
         "Alarm": list(alarms),
     }
-    sections["Resources"] = _filled_in(resources | made, every)
+    sections["Resources"] = _expanded(resources | generated, names)
     return {name: sections[name] for name in SECTIONS}
 
 
@@ -246,7 +246,7 @@ def _granted(functions: Section) -> set[str]:
 
 
 def _event(event: Any, public: bool) -> Section:
-    """Return an event of SAM. A route and a rate are short for it."""
+    """Return an event of SAM. A text is the short form of a route or a rate."""
     if isinstance(event, dict):
         return event
     if event.startswith("rate("):
@@ -260,11 +260,12 @@ def _event(event: Any, public: bool) -> Section:
 
 def _alarm(short: Section, shape: Section) -> Section:
     """Return an alarm."""
-    given = _measured(short)
+    given = _with_dimensions(short)
     condition = {"Condition": given.pop("Condition")} if "Condition" in given else {}
     if metrics := given.pop("Metrics", []):
         given["Metrics"] = [
-            _metric(_measured(metric)) if "MetricName" in metric else metric for metric in metrics
+            _metric(_with_dimensions(metric)) if "MetricName" in metric else metric
+            for metric in metrics
         ]
     return {"Type": "AWS::CloudWatch::Alarm", **condition, "Properties": shape | given}
 
@@ -275,7 +276,7 @@ def _metric(flat: Section) -> Section:
     return {"Id": flat.pop("Id"), "ReturnData": False, "MetricStat": {"Metric": metric, **flat}}
 
 
-def _measured(short: Section) -> Section:
+def _with_dimensions(short: Section) -> Section:
     """Replace `Function`, `Queue` and `Operation` by the dimensions of a metric."""
     given = dict(short)
     if function := given.pop("Function", None):
@@ -289,23 +290,23 @@ def _measured(short: Section) -> Section:
     return given
 
 
-def _filled_in(value: Any, every: Mapping[str, list[str]]) -> Any:
-    """Replace `!Every` and `!Json`."""
+def _expanded(value: Any, names: Mapping[str, list[str]]) -> Any:
+    """Expand `!Every` and `!Json`."""
     match value:
         case {"Fn::Every": [kind, *forms]}:
-            return [_named(form, name) for name in every[kind] for form in forms]
+            return [_named(form, name) for name in names[kind] for form in forms]
         case {"Fn::Json": content}:
-            text = _json(_filled_in(content, every))
+            text = _json(_expanded(content, names))
             return {"Fn::Sub": text} if "${" in text else text
         case dict():
-            return {name: _filled_in(each, every) for name, each in value.items()}
+            return {name: _expanded(each, names) for name, each in value.items()}
         case list():
-            return [_filled_in(each, every) for each in value]
+            return [_expanded(each, names) for each in value]
     return value
 
 
 def _named(form: Any, name: str) -> Any:
-    """Write a name in place of `*`."""
+    """Replace `*` by a name."""
     if isinstance(form, dict):
         return {key: _named(value, name) for key, value in form.items()}
     return form.replace("*", name, 1)
@@ -380,7 +381,7 @@ def _fold(node: yaml.Node, indent: int, blocks: int = 0) -> None:
 
 
 def _width(node: yaml.Node) -> int:
-    """Return the characters of a node on one line; very many if it needs several."""
+    """Return the length of a node on one line, or the maximum if it needs several lines."""
     tag = len(node.tag) + 1 if node.tag.startswith("!") else 0
     if isinstance(node, yaml.ScalarNode):
         return _LINE_CHARACTERS_MAX if "\n" in node.value else tag + len(node.value) + 1
@@ -392,7 +393,7 @@ def _width(node: yaml.Node) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Write template.yaml; with --check say whether it is what the sources say."""
+    """Write template.yaml. With --check, fail unless it is up to date."""
     try:
         text = as_yaml(assembled())
     except SourceError as error:
@@ -400,7 +401,7 @@ def main(arguments: list[str]) -> int:
         return 1
     if arguments == ["--check"]:
         if TARGET.read_text(encoding="utf-8") != text:
-            print("template.yaml is not what template/ says: run make template", file=sys.stderr)
+            print("template.yaml is outdated: run make template", file=sys.stderr)
             return 1
         return 0
     TARGET.write_text(text, encoding="utf-8")

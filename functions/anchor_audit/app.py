@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from latchkey.events.custom_resource import answering
+from latchkey.events.custom_resource import custom_resource
 from latchkey.events.handlers import event_handler
 from latchkey.observability import logger
 from latchkey.wiring.audit import audit_chain, audit_key
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from latchkey.storage.audit_keys import AuditKey
 
 
-@answering
+@custom_resource
 @event_handler(needs=(audit_chain, audit_key, clock))
 def handler(event: Event, flow: AuditChain, key: AuditKey, clock: Clock) -> dict[str, Any]:
     """Handle a CloudFormation custom resource, a schedule, or a manual invocation."""

@@ -27,7 +27,7 @@ def handler(request: Request[CreateAvatarUploadBody], flow: Avatars) -> Response
 
     Up to three uploads may be pending. Send the upload's id to `replaceAvatar` when it is done.
     """
-    offered = flow.offer_upload(
+    started = flow.start_upload(
         request.caller, request.body.content_type, request.idempotency_key, request.context
     )
-    return ok(AvatarUploadView.of(offered), status=201)
+    return ok(AvatarUploadView.of(started), status=201)

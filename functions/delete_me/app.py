@@ -32,5 +32,5 @@ def handler(request: Request[None, DeletionQuery], flow: LifeCycle) -> Response:
     """
     hard = request.query.hard
     account_id = request.caller.account_id
-    ordered = flow.delete(account_id, request.caller, request.context, hard=hard)
-    return clear_refresh_token(deleted(ordered))
+    dates = flow.delete(account_id, request.caller, request.context, hard=hard)
+    return clear_refresh_token(deleted(dates))

@@ -29,6 +29,6 @@ def handler(request: Request[None, UserDeletionQuery], flow: LifeCycle) -> Respo
     Deleting an account twice changes nothing, unless `hard=true` starts its erasure.
     """
     hard = request.query.hard
-    ordered = flow.delete(request.account_id, request.caller, request.context, hard=hard)
+    dates = flow.delete(request.account_id, request.caller, request.context, hard=hard)
     own = request.account_id == request.caller.account_id
-    return clear_refresh_token(deleted(ordered)) if own else deleted(ordered)
+    return clear_refresh_token(deleted(dates)) if own else deleted(dates)

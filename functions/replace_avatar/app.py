@@ -34,7 +34,7 @@ def handler(request: Request[ReplaceAvatarBody], flow: Avatars, urls: PublicUrls
 
     Metadata is removed. An upload can be used once.
     """
-    account = flow.show_upload(
+    account = flow.use_upload(
         request.caller,
         request.body.upload_id,
         request.context,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from latchkey.events.custom_resource import answering
+from latchkey.events.custom_resource import custom_resource
 from latchkey.events.handlers import event_handler
 from latchkey.observability import logger
 from latchkey.wiring.storage import clock
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from latchkey.flows.signing_keys import SigningKeys
 
 
-@answering
+@custom_resource
 @event_handler(needs=(signing_keys, clock))
 def handler(event: Event, flow: SigningKeys, clock: Clock) -> dict[str, Any]:
     """Handle a CloudFormation custom resource, a schedule, or a manual invocation.

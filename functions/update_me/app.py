@@ -34,7 +34,7 @@ def handler(request: Request[UpdateMeBody], flow: Avatars, urls: PublicUrls) -> 
     """
     account = flow.change_profile(
         request.body.changes,
-        request.body.picture,
+        request.body.avatar_file,
         request.caller,
         request.context,
         expected_versions=request.expected_versions,

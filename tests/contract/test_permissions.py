@@ -60,7 +60,7 @@ def performed():
         avatars(service)
         outbox(service)
         life_cycles(service)
-        desk(service)
+        administration(service)
         audit(service)
         mails(service)
         addresses_and_passwords(service)
@@ -244,7 +244,7 @@ def avatars(service):
     answer = service.request("PATCH", me, raw_body=form, token=token, headers=headers)
     assert answer.status == 200
     assert service.request("DELETE", f"{me}/avatar", token=token).status == 200
-    service.table.put(Put(storage_keys.unshown_avatar("avt_" + "0" * 26), {}))
+    service.table.put(Put(storage_keys.orphaned_avatar("avt_" + "0" * 26), {}))
     assert service.invoke("sweep_avatars", {}) == {"deleted": 1}
 
 
@@ -293,7 +293,7 @@ def request_of_nobody(service):
     }
 
 
-def desk(service):
+def administration(service):
     """Look for people and sessions, end some, and change roles; some of it in a race."""
     boss, other = Person(service, "desk@example.com"), Person(service, "clerk@example.com")
     boss.become_admin()

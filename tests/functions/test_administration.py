@@ -11,7 +11,7 @@ from latchkey.flows import administration
 from latchkey.storage import keys
 from latchkey.storage.cursors import write_position
 from latchkey.wiring.storage import account_store
-from tests.support.desk import HOSTILE_FILTERS
+from tests.support.administration import HOSTILE_FILTERS
 from tests.support.person import ME, Person, audit_rows
 from tests.support.service import ENVIRONMENT, IPHONE, InProcessService
 

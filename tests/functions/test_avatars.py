@@ -10,7 +10,7 @@ from PIL import Image
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import (
     AVATAR_FORM_MAX_BYTES,
-    AVATAR_UNSHOWN_GRACE_SECONDS,
+    AVATAR_ORPHAN_GRACE_SECONDS,
     AVATAR_UPLOAD_FINISH_SECONDS,
 )
 from latchkey.storage.table import Query
@@ -69,7 +69,7 @@ def shown_file(person):
     return person.service.media.avatars[url.rpartition("/")[2].removesuffix(".webp")]
 
 
-def unshown(service):
+def orphans(service):
     return [i["sk"] for i in service.table.query(Query(partition="UNSHOWN_AVATARS")).items]
 
 
@@ -87,7 +87,7 @@ def test_an_upload_becomes_the_avatar(service, ada, content):
     assert answer.headers["etag"] == ada.get().headers["etag"]
     image = Image.open(io.BytesIO(shown_file(ada)))
     assert (image.format, image.size) == ("WEBP", (48, 48))
-    assert (service.media.uploads, unshown(service)) == ({}, [])
+    assert (service.media.uploads, orphans(service)) == ({}, [])
     (row,) = audit_rows(service, "profile.changed")
     assert row["changed"] == ["avatar_url"]
 
@@ -98,7 +98,7 @@ def test_new_avatar_has_a_new_address_and_the_old_file_is_deleted(service, ada):
     assert first != second
     assert len(service.media.avatars) == 1
     assert shown_file(ada)
-    assert unshown(service) == []
+    assert orphans(service) == []
 
 
 def test_avatar_can_be_removed_twice(service, ada):
@@ -106,7 +106,7 @@ def test_avatar_can_be_removed_twice(service, ada):
     for _ in range(2):
         answer = ada.request("DELETE", AVATAR)
         assert (answer.status, answer.data["avatar_url"]) == (200, None)
-    assert (service.media.avatars, unshown(service)) == ({}, [])
+    assert (service.media.avatars, orphans(service)) == ({}, [])
 
 
 def test_an_upload_can_be_used_once(service, ada):
@@ -369,7 +369,7 @@ def transaction_dies(service, *, after):
     service.table.transact = dying
 
 
-def ledger_dies(service, step):
+def marker_write_dies(service, step):
     """Crash the process before it writes to the ledger of files."""
     ledger = service.services[avatars].store
 
@@ -381,27 +381,27 @@ def ledger_dies(service, step):
 
 
 @pytest.mark.parametrize(
-    ("step", "new_shown", "left_unshown"),
+    ("step", "new_shown", "left_orphans"),
     [
         ("read_upload", False, 0),
-        ("expect_file", False, 0),
+        ("put_orphan_marker", False, 0),
         ("put_avatar", False, 1),
         ("before the transaction", False, 1),
         ("after the transaction", True, 1),
         ("delete_avatar", True, 1),
-        ("forget_file", True, 1),
+        ("remove_orphan_marker", True, 1),
         ("delete_upload", True, 0),
     ],
 )
 def test_crash_leaves_a_working_avatar_and_the_sweep_cleans_up(
-    service, ada, step, new_shown, left_unshown
+    service, ada, step, new_shown, left_orphans
 ):
     old = show(ada, upload(ada, png())).data["avatar_url"]
     upload_id = upload(ada, jpeg())
     if "transaction" in step:
         transaction_dies(service, after=step.startswith("after"))
-    elif step.endswith("_file"):
-        ledger_dies(service, step)
+    elif step.endswith("_marker"):
+        marker_write_dies(service, step)
     else:
         service.media.fail_at(step, Crash())
     with pytest.raises(Crash):
@@ -409,16 +409,16 @@ def test_crash_leaves_a_working_avatar_and_the_sweep_cleans_up(
 
     assert (ada.get().data["avatar_url"] != old) is new_shown
     assert shown_file(ada)
-    assert len(unshown(service)) == left_unshown
+    assert len(orphans(service)) == left_orphans
     assert show(ada, upload_id).status == (404 if new_shown else 200)
     assert shown_file(ada)
 
     service.services[avatars].sweep(service.clock.now())
-    assert len(unshown(service)) == left_unshown, "a change may be under way"
-    service.clock.advance(seconds=AVATAR_UNSHOWN_GRACE_SECONDS + 1)
+    assert len(orphans(service)) == left_orphans, "a change may be under way"
+    service.clock.advance(seconds=AVATAR_ORPHAN_GRACE_SECONDS + 1)
     service.services[avatars].sweep(service.clock.now())
     ada.token = service.login().data["access_token"]
-    assert (len(service.media.avatars), unshown(service)) == (1, [])
+    assert (len(service.media.avatars), orphans(service)) == (1, [])
     assert shown_file(ada)
 
 
@@ -435,9 +435,9 @@ def test_crash_during_removal_shows_the_avatar_or_none(service, ada, step):
         ada.request("DELETE", AVATAR)
     assert (shown_file(ada) is None) is (step != "before the transaction")
     assert ada.request("DELETE", AVATAR).data["avatar_url"] is None
-    service.clock.advance(seconds=AVATAR_UNSHOWN_GRACE_SECONDS + 1)
+    service.clock.advance(seconds=AVATAR_ORPHAN_GRACE_SECONDS + 1)
     service.services[avatars].sweep(service.clock.now())
-    assert (service.media.avatars, unshown(service)) == ({}, [])
+    assert (service.media.avatars, orphans(service)) == ({}, [])
 
 
 @pytest.mark.parametrize("conditional", [False, True], ids=["any version", "If-Match"])
@@ -464,7 +464,7 @@ def test_parallel_uses_of_one_upload_succeed_once(service, ada, step, conditiona
         assert (lost.status, lost.code) == (404, "UPLOAD_NOT_FOUND")
     assert ada.get().data["avatar_url"] == second[0].data["avatar_url"]
     assert shown_file(ada)
-    assert (len(service.media.avatars), unshown(service)) == (1, [])
+    assert (len(service.media.avatars), orphans(service)) == (1, [])
 
 
 @pytest.mark.parametrize("others", [0, 2], ids=["three slots are free", "one slot is free"])

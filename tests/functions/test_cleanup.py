@@ -72,7 +72,7 @@ def test_task_of_a_dead_run_continues_after_its_lease(leases):
 
 
 def test_manual_task_does_not_run_on_schedule(leases):
-    cleanup = Cleanup(tasks=(Task(name="task", run=lambda _now: 1, by_hand=True),), leases=leases)
+    cleanup = Cleanup(tasks=(Task(name="task", run=lambda _now: 1, manual=True),), leases=leases)
     assert cleanup.run(NOW) == {}
     assert cleanup.run(NOW, only="task") == {"task": 1}
     with pytest.raises(KeyError):
@@ -176,7 +176,7 @@ def test_parallel_sweeps_delete_only_unused_pictures(capsys):
     assert ada.request("PATCH", ME, raw_body=shown, headers=headers).status == 200
     (kept,) = service.media.avatars
     left = new_id("avt", service.clock.now())
-    service.services[avatars].store.expect_file(left)
+    service.services[avatars].store.put_orphan_marker(left)
     service.media.put_avatar(left, b"picture")
     service.clock.advance(days=2)
     handler = importlib.import_module("functions.sweep_avatars.app").handler
@@ -188,7 +188,7 @@ def test_parallel_sweeps_delete_only_unused_pictures(capsys):
     assert sweeps(capsys) == [0] * 5
     assert handler({}, None) == {"deleted": 0}
 
-    service.services[avatars].store.expect_file(left)
+    service.services[avatars].store.put_orphan_marker(left)
     service.clock.advance(days=2)
     service.media.fail_at("delete_avatar", ConnectionError())
     with pytest.raises(ConnectionError):

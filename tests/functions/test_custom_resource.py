@@ -9,7 +9,7 @@ from typing import override
 
 import pytest
 
-from latchkey.events.custom_resource import answering
+from latchkey.events.custom_resource import custom_resource
 
 pytestmark = pytest.mark.enable_socket
 
@@ -46,7 +46,7 @@ def cloudformation():
     thread.join()
 
 
-@answering
+@custom_resource
 def handler(event, context):
     if event.get("RequestType") == "Delete":
         raise PermissionError("not for the log of CloudFormation")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.test_desk import make_admin
+from tests.integration.test_administration import make_admin
 from tests.integration.test_mail import link_token, reset
 from tests.support.api import PASSWORD, a_fresh_address, all_at_once
 

@@ -475,14 +475,14 @@ def test_ledger_of_unused_files(measured, table):
     store = AvatarStore(table)
     first, second = (new_id("avt", NOW + timedelta(hours=n)) for n in range(2))
     for avatar_id in (second, first):
-        measured(store.expect_file, avatar_id)
+        measured(store.put_orphan_marker, avatar_id)
     listed = [first, second]
     later = NOW + timedelta(hours=2)
-    assert measured(store.list_unshown, later) == listed
-    assert store.list_unshown(NOW + timedelta(minutes=1)) == [first]
+    assert measured(store.list_orphans, later) == listed
+    assert store.list_orphans(NOW + timedelta(minutes=1)) == [first]
     for avatar_id in listed:
-        measured(store.forget_file, avatar_id)
-    assert store.list_unshown(later) == []
+        measured(store.remove_orphan_marker, avatar_id)
+    assert store.list_orphans(later) == []
 
 
 def test_idempotency_keys(measured, table, account):

@@ -12,7 +12,7 @@ NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
 
 
 def test_there_are_benchmarks():
-    assert {"desk", "exports", "operations"} <= set(NAMES)
+    assert {"administration", "exports", "operations"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

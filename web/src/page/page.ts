@@ -2,15 +2,15 @@
 
 import type { ReportedSessionView } from "latchkey";
 import { LatchkeyError, LitElement, createLatchkey, html, nothing, pickLanguage, messagesIn } from "../settings.js";
-import { WORDS, type Words } from "./words.js";
+import { MESSAGES, type Messages } from "./messages.js";
 
 type Field = "email" | "login" | "password" | "new_password" | "full_name" | "code";
 
 interface Door {
-  title: keyof Words;
-  lead: keyof Words;
-  go: keyof Words;
-  done?: keyof Words;
+  title: keyof Messages;
+  lead: keyof Messages;
+  go: keyof Messages;
+  done?: keyof Messages;
   fields: Field[];
   /** The submit handler. */
   path?: string;
@@ -30,7 +30,7 @@ const DOORS: Record<string, Door> = {
   "/restore-account": { title: "restoreTitle", lead: "restoreLead", go: "restoreGo", done: "restoreDone", fields: [], path: "/api/v1/auth/restore", token: true },
 };
 
-const REASONS: Record<string, keyof Words> = {
+const REASONS: Record<string, keyof Messages> = {
   INVALID_CREDENTIALS: "wrong",
   CODE_INVALID: "codeWrong",
   TOO_MANY_ATTEMPTS: "tooMany",
@@ -48,14 +48,14 @@ const REASONS: Record<string, keyof Words> = {
 class Page extends LitElement {
   private readonly latchkey = createLatchkey({ mode: "cookie" });
   private readonly language = pickLanguage(navigator.languages);
-  private readonly words = WORDS[this.language];
+  private readonly messages = MESSAGES[this.language];
   private inside = false;
   private settled = false;
   /** The service could not be reached, so it is unknown whether somebody is signed in. */
   private unreached = false;
   private busy = false;
-  private wrong: keyof Words | null = null;
-  private done: keyof Words | null = null;
+  private wrong: keyof Messages | null = null;
+  private done: keyof Messages | null = null;
   private token = "";
   /** Too many wrong passwords: an emailed code is required too. */
   private coded = false;
@@ -155,25 +155,25 @@ class Page extends LitElement {
   }
 
   private arrive(): void {
-    const { words } = this;
-    document.title = this.inside ? "Latchkey" : `${words[this.door.title]} · Latchkey`;
+    const { messages } = this;
+    document.title = this.inside ? "Latchkey" : `${messages[this.door.title]} · Latchkey`;
     this.requestUpdate();
     void this.updateComplete.then(() => this.querySelector<HTMLElement>("input, h1")?.focus());
   }
 
   protected override render() {
-    const { words } = this;
+    const { messages } = this;
     const section = location.pathname === "/exports" ? "data" : location.hash.slice(1) || "profile";
     return html`
       <header class="bar">
         <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28" />Latchkey</a>
-        ${this.inside && this.latchkey.signedIn ? html`<button class="link" @click=${() => void this.leave()}>${words.signOut}</button>` : nothing}
+        ${this.inside && this.latchkey.signedIn ? html`<button class="link" @click=${() => void this.leave()}>${messages.signOut}</button>` : nothing}
       </header>
-      <main>${!this.settled ? html`<h1 class="unseen">${words.settings}</h1><p class="waiting" role="status">${words.wait}</p>` : this.inside ? html`${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]}</p>` : nothing}<h1 class="unseen">${words.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(words)}</main>
+      <main>${!this.settled ? html`<h1 class="unseen">${messages.settings}</h1><p class="waiting" role="status">${messages.wait}</p>` : this.inside ? html`${this.wrong ? html`<p class="wrong" role="alert">${messages[this.wrong]}</p>` : nothing}<h1 class="unseen">${messages.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(messages)}</main>
     `;
   }
 
-  private form(words: Words) {
+  private form(messages: Messages) {
     const { door } = this;
     const ended = this.done !== null && door.done === this.done;
     const link = (path: string, text: string) =>
@@ -181,57 +181,57 @@ class Page extends LitElement {
     const incomplete = door.token && !this.token && !ended;
     if (this.unreached) {
       return html`<div class="door">
-        <h1 tabindex="-1">${words.unreached}</h1>
+        <h1 tabindex="-1">${messages.unreached}</h1>
         <div class="sheet">
-          <p class="wrong" role="alert">${words[this.wrong ?? "failed"]}</p>
-          <button class="go" aria-disabled=${this.busy} @click=${() => void this.settle()}>${this.busy ? words.wait : words.again}</button>
+          <p class="wrong" role="alert">${messages[this.wrong ?? "failed"]}</p>
+          <button class="go" aria-disabled=${this.busy} @click=${() => void this.settle()}>${this.busy ? messages.wait : messages.again}</button>
         </div>
       </div>`;
     }
     return html`<div class="door">
-      <div><h1 tabindex="-1">${words[door.title]}</h1>${ended ? nothing : html`<p class="lead">${words[door.lead]}</p>`}</div>
+      <div><h1 tabindex="-1">${messages[door.title]}</h1>${ended ? nothing : html`<p class="lead">${messages[door.lead]}</p>`}</div>
       <form class="sheet" @submit=${(event: Event) => void this.submit(event)}>
-        ${this.wrong ? html`<p class="wrong" role="alert">${words[this.wrong]} ${this.remedy(door)}</p>` : nothing}
-        ${this.done ? html`<p class="right" role="status">${words[this.done]}</p>` : nothing}
-        ${incomplete ? html`<p class="wrong" role="alert">${words.noToken}</p>` : nothing}
-        ${ended || incomplete ? nothing : this.report(words)}
+        ${this.wrong ? html`<p class="wrong" role="alert">${messages[this.wrong]} ${this.remedy(door)}</p>` : nothing}
+        ${this.done ? html`<p class="right" role="status">${messages[this.done]}</p>` : nothing}
+        ${incomplete ? html`<p class="wrong" role="alert">${messages.noToken}</p>` : nothing}
+        ${ended || incomplete ? nothing : this.report(messages)}
         ${ended || incomplete
           ? nothing
           : html`${door.fields.map((name) => this.field(name))}${this.coded ? this.field("code") : nothing}
-              <button class="go" aria-disabled=${this.busy}>${this.busy ? words.wait : words[door.go]}</button>`}
-        ${ended ? html`<a class="go" href="/">${words.signIn}</a>` : nothing}
+              <button class="go" aria-disabled=${this.busy}>${this.busy ? messages.wait : messages[door.go]}</button>`}
+        ${ended ? html`<a class="go" href="/">${messages.signIn}</a>` : nothing}
       </form>
       <p class="foot">
         ${door === DOORS["/"]
-          ? html`${words.noAccount} ${link("/register", words.register)}`
+          ? html`${messages.noAccount} ${link("/register", messages.register)}`
           : door === DOORS["/register"]
-            ? html`${words.haveAccount} ${link("/", words.signIn)}`
-            : ended ? nothing : link("/", words.back)}
+            ? html`${messages.haveAccount} ${link("/", messages.signIn)}`
+            : ended ? nothing : link("/", messages.back)}
       </p>
     </div>`;
   }
 
-  private report(words: Words) {
+  private report(messages: Messages) {
     const { reported } = this;
     if (this.door !== DOORS["/not-me"] || reported === undefined) return nothing;
-    if (reported === null) return html`<p class="reported">${words.notMeUnknown}</p>`;
+    if (reported === null) return html`<p class="reported">${messages.notMeUnknown}</p>`;
     const when = new Intl.DateTimeFormat(this.language, { dateStyle: "long", timeStyle: "short" }).format(new Date(reported.created_at));
     return html`<p class="reported">
       <strong>${reported.device_name}</strong>
       <span>${[reported.location, reported.ip_address].filter(Boolean).join(" · ")}</span>
       <time datetime=${reported.created_at}>${when}</time>
-      ${reported.is_active ? nothing : html`<span>${words.notMeOver}</span>`}
+      ${reported.is_active ? nothing : html`<span>${messages.notMeOver}</span>`}
     </p>`;
   }
 
   /** Request another link if this one is invalid. */
   private remedy(door: Door) {
     if (this.wrong === "codeFirst" || this.wrong === "codeWrong") {
-      return html`<button class="link" type="button" @click=${(event: Event) => void this.sendCode(event)}>${this.words.sendCode}</button>`;
+      return html`<button class="link" type="button" @click=${(event: Event) => void this.sendCode(event)}>${this.messages.sendCode}</button>`;
     }
     const path = this.wrong === "unverified" || (this.wrong === "stale" && door === DOORS["/verify-email"]) ? "/resend-verification"
       : this.wrong === "resetFirst" || (this.wrong === "stale" && door === DOORS["/reset-password"]) ? "/forgot-password" : null;
-    return path ? html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${this.words.send}</a>` : nothing;
+    return path ? html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${this.messages.send}</a>` : nothing;
   }
 
   private async sendCode(event: Event): Promise<void> {
@@ -263,24 +263,24 @@ class Page extends LitElement {
   }
 
   private field(name: Field) {
-    const { words } = this;
+    const { messages } = this;
     const forgot = name === "password" && this.door === DOORS["/"];
     const kinds: Record<Field, [string, string, string]> = {
-      login: [words.emailOrName, "text", "username"],
-      email: [words.email, "email", "email"],
-      full_name: [words.fullName, "text", "name"],
-      code: [words.code, "text", "one-time-code"],
-      password: [words.password, "password", "current-password"],
-      new_password: [this.door === DOORS["/register"] ? words.password : words.newPassword, "password", "new-password"],
+      login: [messages.emailOrName, "text", "username"],
+      email: [messages.email, "email", "email"],
+      full_name: [messages.fullName, "text", "name"],
+      code: [messages.code, "text", "one-time-code"],
+      password: [messages.password, "password", "current-password"],
+      new_password: [this.door === DOORS["/register"] ? messages.password : messages.newPassword, "password", "new-password"],
     };
     const [label, type, autocomplete] = kinds[name];
     return html`<div class="field">
-      <label for=${name}>${label}${name === "full_name" ? html`<span class="hint">${words.optional}</span>` : nothing}
+      <label for=${name}>${label}${name === "full_name" ? html`<span class="hint">${messages.optional}</span>` : nothing}
       </label>
       <input id=${name} name=${name} type=${type as "text"} autocomplete=${autocomplete as "name"} ?required=${name !== "full_name"}
         autocapitalize="none" spellcheck="false" aria-describedby=${name === "new_password" ? "hint" : nothing} />
-      ${name === "new_password" ? html`<span class="hint" id="hint">${words.hint}</span>` : nothing}
-      ${forgot ? html`<a class="hint" href="/forgot-password" @click=${(event: Event) => this.go("/forgot-password", event)}>${words.forgot}</a>` : nothing}
+      ${name === "new_password" ? html`<span class="hint" id="hint">${messages.hint}</span>` : nothing}
+      ${forgot ? html`<a class="hint" href="/forgot-password" @click=${(event: Event) => this.go("/forgot-password", event)}>${messages.forgot}</a>` : nothing}
     </div>`;
   }
 
@@ -327,7 +327,7 @@ function identifier(form: HTMLFormElement): { email: string } | { username: stri
   return login.includes("@") ? { email: login } : { username: login };
 }
 
-function reason(error: unknown): keyof Words {
+function reason(error: unknown): keyof Messages {
   if (error instanceof LatchkeyError && error.code === "TOO_MANY_ATTEMPTS" && error.detail("code")) return "codeFirst";
   return (error instanceof LatchkeyError && REASONS[error.code]) || "failed";
 }

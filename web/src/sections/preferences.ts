@@ -135,14 +135,14 @@ export class Preferences implements Section {
 
   /** The switch moves at once, and back if the service says no. */
   private async decide(name: (typeof CONSENTS)[number], input: HTMLInputElement): Promise<void> {
-    const wanted = input.checked;
+    const checked = input.checked;
     this.consentError = undefined;
     try {
-      await this.host.latchkey.updateMe({ body: { [name]: wanted } });
+      await this.host.latchkey.updateMe({ body: { [name]: checked } });
       this.host.announce(this.host.messages.saved);
       await this.history.load();
     } catch (error) {
-      input.checked = !wanted;
+      input.checked = !checked;
       if (!this.host.ended()) this.consentError = error;
       this.host.changed();
     }

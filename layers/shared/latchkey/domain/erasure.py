@@ -55,8 +55,8 @@ class ErasureHeldUp(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """The state of a deletion, for the response."""
+class DeletionDates:
+    """The dates of a deletion, for the response."""
 
     deleted_at: datetime
     purge_at: datetime

@@ -54,8 +54,7 @@ class FailureReason(StrEnum):
 class Segment:
     """Some rows of one part of the archive, staged until all rows are collected.
 
-    name  of the staged object. It contains the lease, so that a worker that has lost its lease
-    can't
+    name  of the staged object. It contains the lease: a worker that has lost its lease can't
           overwrite current data
     """
 

@@ -117,7 +117,7 @@ AVATAR_UPLOAD_FINISH_SECONDS = 900
 AVATAR_UPLOADS_MAX = 3
 """Pending uploads per person. Limits unprocessed storage."""
 
-AVATAR_UNSHOWN_GRACE_SECONDS = 3600
+AVATAR_ORPHAN_GRACE_SECONDS = 3600
 """A change of an avatar takes seconds, and a function stops after thirty."""
 
 IDEMPOTENCY_RETENTION_HOURS = 24
@@ -439,7 +439,7 @@ S3_PART_BYTES = 8 * 1024 * 1024
 
 CLEANUP_LEASE_SECONDS = 300
 """The function's timeout. A holder of an older lease has crashed."""
-# The administrators' desk ---------------------------------------------------------------------
+# Administration -----------------------------------------------------------------------------
 
 SEARCH_ROUNDS = 10
 """Pages of keys that one page of a search reads for its filter."""

@@ -29,10 +29,9 @@ class Quota:
 class Allowance:
     """Emails of one kind to one mailbox, per hour and per day of the clock.
 
-    steady  one email per hour is still sent when the daily number is used up. A link or code in it
-    is
-            valid for an hour, so the owner always has a working one or can request it, no matter
-            how many emails others requested.
+    steady  whether one email per hour is still sent when the daily number is used up. Its link or
+            code is valid for an hour, so the owner always has a working one or can request it, no
+            matter how many emails others requested.
     """
 
     per_hour: int

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 5
 
 
-def answering(
+def custom_resource(
     function: Callable[..., dict[str, Any]],
 ) -> Callable[..., dict[str, Any]]:
-    """Let a handler serve CloudFormation too. Its result or failure is always reported."""
+    """Make a handler serve a custom resource of CloudFormation too, and report every result."""
 
     @wraps(function)
     def handler(event: Event, lambda_context: Any = None) -> dict[str, Any]:

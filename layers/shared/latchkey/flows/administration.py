@@ -57,9 +57,9 @@ if TYPE_CHECKING:
 class Revocation:
     """Sessions that a revocation would end, or has ended.
 
-    count         of the sessions
-    sample        of the sessions; only for a dry run
-    confirmation  that the real request must contain; None for the real one
+    count         the number of sessions
+    sample        some of the sessions; only for a dry run
+    confirmation  must be in the real request; only for a dry run
     is_complete   False if one request could not process all of them: send it again
     """
 
@@ -82,7 +82,7 @@ class Administration:
     ending: SessionEnding
     idle_timeout: timedelta
 
-    # Looking ---------------------------------------------------------------------------------
+    # Reads -----------------------------------------------------------------------------------
 
     def list_users(
         self,
@@ -131,11 +131,11 @@ class Administration:
     def try_revocation(
         self, criteria: SessionFilter, caller: Caller, context: RequestContext
     ) -> Revocation:
-        """Return what a revocation would end, and store its confirmation."""
+        """Dry run: return what a revocation would end, and store its confirmation."""
         found, is_complete = self._find_all(criteria, caller, context)
         confirmation = context.new_id("rev")
         action = Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN
-        # First: an administrator who is being erased is refused, and has tried nothing.
+        # Before the audit row: for an administrator who is being erased it raises.
         self.revocations.put_new(caller.account_id, confirmation, criteria.digest, context.now)
         self._note_search(action, criteria.names, caller, context)
         return Revocation(
@@ -157,7 +157,7 @@ class Administration:
         Raises RevocationNotConfirmed.
         """
         by = caller.account_id
-        if confirmation is None or not self.revocations.is_good(
+        if confirmation is None or not self.revocations.is_valid(
             by, confirmation, criteria.digest, context.now
         ):
             raise RevocationNotConfirmed
@@ -169,7 +169,7 @@ class Administration:
         for account_id, session_ids in chosen.items():
             try:
                 ended += len(self._end(account_id, session_ids, caller, context))
-            except (AccountNotFound, _NothingToEndError):
+            except (AccountNotFound, _NoSessionsError):
                 continue
         if is_complete:
             self.revocations.use_up(by, confirmation)
@@ -199,7 +199,8 @@ class Administration:
             own.require_active(context.now, self.idle_timeout)
             if own.role is not Role.ADMIN:
                 raise AdministratorsOnly
-            # The caller's own sessions are written by this transaction, on the same condition.
+            # For the caller's own account, the transaction itself writes this session, on the
+            # same condition.
             return [] if caller.account_id == account_id else [SessionRequired(own)]
 
         return self._change_role(account_id, role, row, context, require=by)
@@ -210,8 +211,8 @@ class Administration:
         Raises AccountNotFound.
         """
         key = email_key(address.strip())
-        named = self.accounts.find_by_email(key)
-        if named is None:
+        account = self.accounts.find_by_email(key)
+        if account is None:
             raise AccountNotFound
 
         def row(account: Account) -> AuditRow:
@@ -224,7 +225,7 @@ class Administration:
                 raise AccountNotFound
             return []
 
-        return self._change_role(named.id, Role.ADMIN, row, context, require=require)
+        return self._change_role(account.id, Role.ADMIN, row, context, require=require)
 
     def _change_role(
         self,
@@ -260,7 +261,7 @@ class Administration:
 
         return retry_on_conflict(attempt, reason="role contention")
 
-    # What these have in common ---------------------------------------------------------------
+    # Shared steps ----------------------------------------------------------------------------
 
     def _end(
         self,
@@ -274,7 +275,7 @@ class Administration:
             if session_ids is not None:
                 chosen = [session for session in active if session.id in session_ids]
                 if not chosen:
-                    raise _NothingToEndError
+                    raise _NoSessionsError
             action = Action.SESSIONS_REVOKED_BY_ADMIN
             targets = tuple(session.id for session in chosen)
             row = row_by(caller, account, context, own=action, by_admin=action, targets=targets)
@@ -325,5 +326,5 @@ class Administration:
         self.audit.write(Effects(audit=(row,)))
 
 
-class _NothingToEndError(Exception):
+class _NoSessionsError(Exception):
     """The sessions that were found have ended in the meantime."""

@@ -70,9 +70,8 @@ class AuditChain:
         return [block for block in blocks if block is not None]
 
     def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> Block | None:
-        # A row can only be chained after it was put into the table: not before its own time, and
-        # not
-        # before the oldest record of the stream.
+        # Blocks older than this can't contain these rows: a row is chained after it was written,
+        # and while the stream has its record.
         present = to_milliseconds(now)
         since = max(present - AUDIT_STREAM_SECONDS * 1000, min(present, _made_at(rows)))
         since -= AUDIT_CLOCK_SKEW_SECONDS * 1000
@@ -129,23 +128,23 @@ class AuditChain:
         Returns the number of archived rows, and the ids of changed ones.
         """
         until = to_milliseconds(now - timedelta(seconds=AUDIT_ARCHIVE_DELAY_SECONDS))
-        count, wrong = 0, []
+        count, changed_rows = 0, []
         for chain in range(AUDIT_CHAINS):
             lines: list[bytes] = []
             pending: list[Block] = []
             for block in self.store.after(chain, self.vault.last_archived(chain)):
                 if block.at > until:
                     break
-                found, odd = self._block_lines(block)
+                found, changed = self._block_lines(block)
                 lines += found
-                wrong += odd
+                changed_rows += changed
                 count += len(block.entries)
                 pending.append(block)
                 if sum(len(b.entries) for b in pending) >= AUDIT_ARCHIVE_SEGMENT_ROWS:
                     self._put_segment(chain, pending, lines)
                     lines, pending = [], []
             self._put_segment(chain, pending, lines)
-        return count, wrong
+        return count, changed_rows
 
     def _put_segment(self, chain: int, blocks: list[Block], lines: list[bytes]) -> None:
         if blocks:
@@ -153,16 +152,16 @@ class AuditChain:
             self.vault.put_segment(chain, blocks[0].number, blocks[-1].number, content)
 
     def _block_lines(self, block: Block) -> tuple[list[bytes], list[RowId]]:
-        lines, wrong = [block_line(block)], []
+        lines, changed_rows = [block_line(block)], []
         for part in batched(block.entries, 100, strict=False):
             rows = self.store.rows(part)
             for entry in part:
                 row = rows.get((entry.partition, entry.row_id))
                 if row is None or row_digest(row) != entry.digest:
-                    wrong.append(entry.row_id)
+                    changed_rows.append(entry.row_id)
                 if row is not None:
                     lines.append(canonical({"row": row}))
-        return lines, wrong
+        return lines, changed_rows
 
 
 def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -2,17 +2,17 @@
 
 The steps of a change, and what a crash after each leaves:
 
-    step                                            avatar          ledger
-    1 the new file is added to the ledger           the old one     a missing file
+    step                                            avatar          orphan markers
+    1 the new file gets an orphan marker            the old one     a missing file
     2 the new file is stored                        the old one     the new file
     3 one transaction: the account shows the new    the new one     the old file
       file, the upload is used up, audit row
     4 the old file is deleted                       the new one     a missing file
-    5 the old file is removed from the ledger       the new one     nothing
+    5 the marker of the old file is removed         the new one     nothing
     6 the upload is deleted                         the new one     nothing
 
-An avatar in use always has its file, and `sweep` finds every unused file. The bucket deletes
-uploads that step 6 missed after a day.
+An avatar in use always has its file. `sweep` finds every unused file by its marker. After a day the
+bucket deletes uploads that step 6 missed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.ids import AvatarId, UploadId
 from latchkey.domain.limits import (
-    AVATAR_UNSHOWN_GRACE_SECONDS,
+    AVATAR_ORPHAN_GRACE_SECONDS,
     AVATAR_UPLOAD_FINISH_SECONDS,
 )
 from latchkey.observability import logger
@@ -92,7 +92,7 @@ class Media(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferedUpload:
+class StartedUpload:
     """A pending upload, and its form."""
 
     upload: AvatarUpload
@@ -103,8 +103,8 @@ class OfferedUpload:
 class Avatars:
     """The flow and its parts.
 
-    media  created on demand: most changes of a profile have no picture
-    render converts any bytes into a safe picture, or raises UnusablePicture
+    media   creates the bucket's client on demand: most changes of a profile have no picture
+    render  converts any bytes into a safe picture, or raises UnusablePicture
     """
 
     profile: Profile
@@ -113,13 +113,13 @@ class Avatars:
     media: Callable[[], Media]
     render: Callable[[bytes], bytes]
 
-    def offer_upload(
+    def start_upload(
         self,
         caller: Caller,
         content_type: PictureType,
         key: IdempotencyKey | None,
         context: RequestContext,
-    ) -> OfferedUpload:
+    ) -> StartedUpload:
         """Start an upload. A repeated key returns the same upload.
 
         Raises TooManyPendingUploads, IdempotencyKeyReused.
@@ -147,9 +147,9 @@ class Avatars:
                     raise
                 if upload is None:
                     raise IdempotencyKeyReused from None
-        return OfferedUpload(upload=upload, post=self.media().presign_upload(upload, context.now))
+        return StartedUpload(upload=upload, post=self.media().presign_upload(upload, context.now))
 
-    def show_upload(
+    def use_upload(
         self,
         caller: Caller,
         upload_id: UploadId,
@@ -179,7 +179,7 @@ class Avatars:
             self._tidy(lambda: self.media().delete_upload(pending.upload))
             raise
         try:
-            account = self._show(
+            account = self._replace(
                 webp,
                 {},
                 caller,
@@ -197,7 +197,7 @@ class Avatars:
     def change_profile(
         self,
         changes: Mapping[str, Any],
-        picture: bytes | None,
+        avatar: bytes | None,
         caller: Caller,
         context: RequestContext,
         *,
@@ -207,12 +207,12 @@ class Avatars:
 
         Raises the errors of Profile.change, and UnusablePicture.
         """
-        if picture is None:
+        if avatar is None:
             return self.profile.change(
                 caller.account_id, changes, caller, context, expected_versions=expected_versions
             )
-        return self._show(
-            self.render(picture), changes, caller, context, expected_versions=expected_versions
+        return self._replace(
+            self.render(avatar), changes, caller, context, expected_versions=expected_versions
         )
 
     def remove(
@@ -222,7 +222,7 @@ class Avatars:
         *,
         expected_versions: frozenset[int] | None = None,
     ) -> Account:
-        """Remove the avatar. None is not an error. Raises PreconditionFailed."""
+        """Remove the avatar. Without an avatar nothing changes. Raises PreconditionFailed."""
         before = self.profile.read(caller.account_id, caller, context).avatar_id
         account = self.profile.change(
             caller.account_id,
@@ -239,11 +239,11 @@ class Avatars:
 
         Can be repeated and run in parallel. Returns their number.
         """
-        unshown = self.store.list_unshown(now - timedelta(seconds=AVATAR_UNSHOWN_GRACE_SECONDS))
-        for avatar_id in unshown:
+        orphans = self.store.list_orphans(now - timedelta(seconds=AVATAR_ORPHAN_GRACE_SECONDS))
+        for avatar_id in orphans:
             self.media().delete_avatar(avatar_id)
-            self.store.forget_file(avatar_id)
-        return len(unshown)
+            self.store.remove_orphan_marker(avatar_id)
+        return len(orphans)
 
     def _pending(self, caller: Caller, upload_id: UploadId, context: RequestContext) -> Pending:
         pending = self.store.find_upload(caller.account_id, upload_id, context.now)
@@ -258,7 +258,7 @@ class Avatars:
             return None
         return self.keys.find(AvatarUpload, caller.account_id, key, context.now)
 
-    def _show(
+    def _replace(
         self,
         webp: bytes,
         changes: Mapping[str, Any],
@@ -270,7 +270,7 @@ class Avatars:
     ) -> Account:
         before = self.profile.read(caller.account_id, caller, context).avatar_id
         avatar_id = AvatarId(context.new_id("avt"))
-        self.store.expect_file(avatar_id)
+        self.store.put_orphan_marker(avatar_id)
         self.media().put_avatar(avatar_id, webp)
         try:
             account = self.profile.change(
@@ -296,12 +296,12 @@ class Avatars:
 
         def delete() -> None:
             self.media().delete_avatar(avatar_id)
-            self.store.forget_file(avatar_id)
+            self.store.remove_orphan_marker(avatar_id)
 
         self._tidy(delete)
 
     def _tidy(self, step: Callable[[], None]) -> None:
-        """Do the steps after the change. If one fails now, the sweep does it."""
+        """Run a step after the change. If it fails, the sweep does it later."""
         try:
             step()
         except TemporarilyUnavailable:

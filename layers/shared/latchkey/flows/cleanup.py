@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class Task:
     """A scheduled task.
 
-    name     of its metric and its lease
-    by_hand  whether it runs only when it is named
+    name    the name of its metric and its lease
+    manual  whether it runs only when an operator names it
     """
 
     name: str
     run: Callable[[datetime], int]
-    by_hand: bool = False
+    manual: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +45,13 @@ class Cleanup:
         """Run every task of the schedule, or the named one. Returns the result of each.
 
         A failed task does not stop the others: it is logged and counted, and runs again in the next
-        run. Its result is None, as for a task that another run has.
+        run. Its result is None, like that of a task whose lease another run has.
 
         Raises KeyError for an unknown task.
         """
         if only is not None:
             return {only: self._attempt({task.name: task for task in self.tasks}[only], now)}
-        return {task.name: self._attempt(task, now) for task in self.tasks if not task.by_hand}
+        return {task.name: self._attempt(task, now) for task in self.tasks if not task.manual}
 
     def _attempt(self, task: Task, now: datetime) -> int | None:
         if not self.leases.take(task.name, now, timedelta(seconds=CLEANUP_LEASE_SECONDS)):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Conflict:
-    """The result of an attempt that another request has invalidated."""
+    """The result of an attempt that lost a race: its write was refused, and it may try again."""
 
 
 CONFLICT: Final = Conflict()

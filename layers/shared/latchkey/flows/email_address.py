@@ -75,7 +75,7 @@ class EmailAddress:
     def confirm(self, token_text: str, password: str | None, context: RequestContext) -> None:
         """Confirm the address of a new account, or the new address of an account.
 
-        password  may be missing on the device that asked for the link, if the account knows it
+        password  may be missing on the device that asked for the link, if it is a known device
 
         Each password is counted before it is verified: for the account, and for the link,
         which is void after PASSWORDS_PER_LINK wrong ones.
@@ -194,7 +194,7 @@ class EmailAddress:
         tried = self.links.count_password(token)
         if not self.passwords.verify(account.password_hash, password):
             if tried >= PASSWORDS_PER_LINK:
-                self.links.give_up(token)
+                self.links.void(token)
             raise InvalidCredentials
         self.throttling.after_own_password(counted)
 

@@ -49,9 +49,9 @@ class Elsewhere(Protocol):
         ...
 
     def remove_all(self, account_id: AccountId, now: datetime) -> datetime | None:
-        """Remove all of it. Can be repeated.
+        """Remove all data. Can be repeated.
 
-        Returns None, or until when a running worker may still write more.
+        Returns None, or the time until which a running worker may still write more.
         """
         ...
 
@@ -110,7 +110,7 @@ class _Erasing:
         self._is_held_up = False
 
     def steps(self) -> Iterator[Step]:
-        """Files go before the items that name them, and the account goes last."""
+        """Return the steps: files before the items that name them, and the account last."""
         yield Step("claim", self._claim)
         if self._account is None:
             return
@@ -127,7 +127,7 @@ class _Erasing:
             yield Step("finish", partial(self._finish, self._account, self._receipt))
 
     def _claim(self) -> None:
-        """Find the account, if it is this worker's to erase. Raises ErasureHeldUp."""
+        """Read the account, and start its erasure if it is due. Raises ErasureHeldUp."""
         flow, now = self._flow, self._now
         try:
             account = flow.accounts.get(self._account_id)
@@ -171,7 +171,7 @@ class _Erasing:
         return bool(keys)
 
     def _sign(self) -> None:
-        """Make the receipt, unless another worker has finished."""
+        """Create and sign the receipt, unless another worker has finished."""
         deletion = self._flow.deletions.find(self._account_id)
         if deletion is None:
             return
@@ -194,7 +194,7 @@ class _Erasing:
         if self._flow.deletions.finish(account, receipt, self._signed, effects):
             logger.info("account erased", receipt_id=receipt.id, erased=receipt.erased)
         elif self._flow.deletions.find(account.id) is not None:
-            # A claim has changed its owner since it was read.
+            # A claim changed between the read and the write.
             raise ErasureHeldUp
 
 

@@ -259,12 +259,12 @@ _ACTORS = {SYSTEM_ACTOR: "the service", UNKNOWN_ACTOR: "somebody unknown"}
 def _avatar(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
     if account.avatar_id is None or after is not None:
         return
-    picture = sources.media().read_avatar(account.avatar_id)
-    if picture is not None:
+    avatar = sources.media().read_avatar(account.avatar_id)
+    if avatar is not None:
         content = {
             "name": "avatar.webp",
             "media_type": "image/webp",
-            "base64": base64.b64encode(picture).decode(),
+            "base64": base64.b64encode(avatar).decode(),
         }
         yield Row(cursor=account.avatar_id, content=content)
 
@@ -395,7 +395,7 @@ LEFT_OUT = {
     "avatar_upload": "a pending upload of a picture: deleted within 15 minutes",
     "mailed_code": "a secret that is valid for an hour; the history shows its request",
     "idempotency": "the key of a request; its result is exported",
-    "unshown_avatar": "names of files to delete, without an owner",
+    "orphaned_avatar": "names of files to delete, without an owner",
     "single_use_token": "an emailed link: deleted within days, and found only with the link",
     "outbox": "a message in transit: deleted within seconds",
     "audit_block": "hashes of rows that detect edits, without personal data",

@@ -67,9 +67,9 @@ _LONG_TABLE_WEIGHT = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One delivery of one message, whose id names what is done in the audit trail.
+    """One delivery of one message. Its audit rows have the message's id as their request id.
 
-    seconds_left  of the invocation's time
+    seconds_left  returns the rest of the invocation's time
     """
 
     message: OutboxMessage
@@ -136,7 +136,7 @@ class ExportWorker:
         return account if account.status is AccountStatus.ACTIVE else None
 
     def completed(self, export: Export, account: Account, work: Work) -> Effects:
-        """Return what follows from an export that is ready."""
+        """Return the audit row and the email of an export that is ready."""
         mail = ExportReady(account_id=account.id, export_id=export.id)
         return Effects(
             audit=(self._row(Action.EXPORT_COMPLETED, export, account, work),),
@@ -173,7 +173,7 @@ class _Making:
     @property
     def _export(self) -> Export:
         if self._claimed is None:
-            msg = "no step may ask for an export that was not claimed"
+            msg = "the export was not claimed"
             raise RuntimeError(msg)
         return self._claimed
 
@@ -222,7 +222,7 @@ class _Making:
         self._flow.give_up(self._export, self._account, reason, self._work)
 
     def _hand_over(self) -> None:
-        """Let a further message go on from the checkpoint."""
+        """Queue another message, which continues from the checkpoint."""
         now = self._flow.clock.now()
         message = export_message(self._export, now)
         self._flow.exports.hand_over(self._export, now, Effects(outbox=(message,)))
@@ -356,7 +356,7 @@ class _Making:
 class _Rows:
     """The rows of one segment.
 
-    end  the last of them; None: the part has no more rows after this segment
+    end  the last row; None if the part has no more rows after this segment
     """
 
     def __init__(self) -> None:

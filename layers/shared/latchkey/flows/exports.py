@@ -84,21 +84,21 @@ class Exports:
         account = self.accounts.get(caller.account_id)
 
         def attempt() -> Export | Conflict:
-            made = self._made(caller, key, context)
-            if made is not None:
-                return made
+            created = self._already_created(caller, key, context)
+            if created is not None:
+                return created
             try:
-                return self._make(account, caller, key, context)
+                return self._create(account, caller, key, context)
             except (ExportAlreadyRunning, TooManyAttempts):
                 # The running export may be the result of this key.
-                made = self._made(caller, key, context)
-                if made is None:
+                created = self._already_created(caller, key, context)
+                if created is None:
                     raise
-                return made
+                return created
 
         return retry_on_conflict(attempt, reason="export contention")
 
-    def _make(
+    def _create(
         self, account: Account, caller: Caller, key: IdempotencyKey | None, context: RequestContext
     ) -> Export | Conflict:
         """Create an export, unless a concurrent request has created one."""
@@ -117,7 +117,7 @@ class Exports:
             return export
         return CONFLICT
 
-    def _made(
+    def _already_created(
         self, caller: Caller, key: IdempotencyKey | None, context: RequestContext
     ) -> Export | None:
         if key is None:
@@ -181,13 +181,13 @@ class Exports:
 
     def _require_below_limit(self, account_id: AccountId, now: datetime) -> None:
         """Count the exports of the last day, without failed ones."""
-        made = [
+        recent = [
             export.created_at
             for export in self.store.list_by_account(account_id)
             if now - export.created_at < _DAY and export.status is not ExportStatus.FAILED
         ]
-        if len(made) >= self.daily_limit:
-            wait = sorted(made)[-self.daily_limit] + _DAY - now
+        if len(recent) >= self.daily_limit:
+            wait = sorted(recent)[-self.daily_limit] + _DAY - now
             seconds = max(1, math.ceil(wait.total_seconds()))
             quota = dataclasses.replace(EXPORTS_PER_ACCOUNT, amount=self.daily_limit)
             raise TooManyAttempts(

@@ -19,7 +19,7 @@ from latchkey.domain.changes import (
     TokenRedeemed,
 )
 from latchkey.domain.effects import Effects, OutboxMessage, Queue
-from latchkey.domain.erasure import Deletion, Ordered, deletion_of, next_look
+from latchkey.domain.erasure import Deletion, DeletionDates, deletion_of, next_look
 from latchkey.domain.errors import (
     AccountNotFound,
     ErasureStarted,
@@ -64,11 +64,11 @@ class LifeCycle:
     grace: timedelta
     restorable: bool
 
-    # Leaving ---------------------------------------------------------------------------------
+    # Deletion --------------------------------------------------------------------------------
 
     def delete(
         self, account_id: AccountId, caller: Caller, context: RequestContext, *, hard: bool
-    ) -> Ordered:
+    ) -> DeletionDates:
         """Delete an account. After the return all sessions have ended and sign-in is refused.
 
         hard  the erasure starts at once, and the account can't be restored
@@ -79,7 +79,7 @@ class LifeCycle:
         """
         account = self._not_erasing(account_id)
         if account.status is AccountStatus.DELETED and not hard:
-            return _ordered(account)
+            return _deletion_dates(account)
         purge_at = context.now if hard else context.now + self.grace
         receipt_id = ReceiptId(context.new_id("era"))
 
@@ -105,14 +105,14 @@ class LifeCycle:
         try:
             self.ending.end(account_id, decide, context, caller=caller)
         except _UnchangedError as unchanged:
-            return _ordered(unchanged.account)
-        return Ordered(deleted_at=account.deleted_at or context.now, purge_at=purge_at)
+            return _deletion_dates(unchanged.account)
+        return DeletionDates(deleted_at=account.deleted_at or context.now, purge_at=purge_at)
 
     def _deletion_effects(
         self, before: Account, caller: Caller, context: RequestContext, *, hard: bool
     ) -> Effects:
-        ordered, ordered_by_admin = _ORDERED_ACTIONS[hard]
-        row = row_by(caller, before, context, own=ordered, by_admin=ordered_by_admin)
+        own_action, admin_action = _DELETION_ACTIONS[hard]
+        row = row_by(caller, before, context, own=own_action, by_admin=admin_action)
         if hard:
             return Effects(audit=(row,), outbox=(erasure_message(before.id, context),))
         # Only an administrator can restore an account that an administrator deleted.
@@ -147,8 +147,8 @@ class LifeCycle:
             return audit_row(Action.ACCOUNT_RESTORED_BY_LINK, account.audit, context)
 
         def after(before: Account) -> Account:
-            is_the_one = token.subject == deletion_of(before)
-            if before.status is not AccountStatus.DELETED or not is_the_one:
+            is_same_deletion = token.subject == deletion_of(before)
+            if before.status is not AccountStatus.DELETED or not is_same_deletion:
                 raise invalid_link()
             return _restored(before)
 
@@ -268,7 +268,7 @@ class _UnchangedError(Exception):
         self.account = account
 
 
-_ORDERED_ACTIONS = {
+_DELETION_ACTIONS = {
     False: (Action.ACCOUNT_DELETED, Action.ACCOUNT_DELETED_BY_ADMIN),
     True: (Action.ACCOUNT_ERASURE_ORDERED, Action.ACCOUNT_ERASURE_ORDERED_BY_ADMIN),
 }
@@ -311,8 +311,8 @@ def _is_deactivated(account: Account, status: AccountStatus) -> bool:
     return account.status is status
 
 
-def _ordered(account: Account) -> Ordered:
+def _deletion_dates(account: Account) -> DeletionDates:
     if account.deleted_at is None or account.purge_at is None:
         msg = f"{account.id} is deleted without a date"
         raise RuntimeError(msg)
-    return Ordered(deleted_at=account.deleted_at, purge_at=account.purge_at)
+    return DeletionDates(deleted_at=account.deleted_at, purge_at=account.purge_at)

@@ -55,7 +55,7 @@ class Links:
             raise invalid_link()
         return tried
 
-    def give_up(self, token: SingleUseToken) -> None:
+    def void(self, token: SingleUseToken) -> None:
         """Void a link."""
         self.tokens.delete(token.id)
 
@@ -67,7 +67,7 @@ class Links:
 
 @contextlib.contextmanager
 def link_of_account() -> Iterator[None]:
-    """Return the response of an invalid link for an account that is erased meanwhile."""
+    """Raise the error of an invalid link if the account is erased in the meantime."""
     try:
         yield
     except AccountNotFound:

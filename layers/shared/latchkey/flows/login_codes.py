@@ -49,7 +49,7 @@ class LoginCodes:
         account = self.identification.find(identifier)
         account_id = None if account is None else account.id
         mail = LoginCode(account_id=account_id or NOBODY)
-        # An account that is being erased gets no mail, and what names it must not outlive it.
+        # An account that is being erased gets no email: its message would outlive the erasure.
         with contextlib.suppress(AccountNotFound):
             self.accounts.record(
                 Effects(outbox=(mail.message(context),)), also=(AccountKept(account_id),)

@@ -202,7 +202,7 @@ class Mailing:
                 expires_at=planned.expires_at,
             )
         )
-        return mailed_codes.shown(code)
+        return mailed_codes.grouped(code)
 
     def _draft(self, mail: mails.Mail, at: datetime, now: datetime) -> Draft | None:
         match mail:

@@ -50,8 +50,8 @@ class Refreshing:
 
         The token of the current generation rotates the session. The previous token gets the same
         new tokens again: within REFRESH_GRACE_SECONDS (two tabs, a retry), or later if none of them
-        was used (a lost response). Any other token is a copy, and so is one whose new tokens are
-        requested from two networks by two clients: its session ends, and no other.
+        was used (a lost response). Any other token is a stolen copy: its session ends, and no other
+        session. The same applies if a different client on a different network repeats the request.
 
         If both network and client differ from the last use, the owner gets an email.
 
@@ -80,9 +80,9 @@ class Refreshing:
         if presented.generation == session.generation:
             session = self._rotate(session, use, context)
         if presented.generation != session.generation - 1:
-            raise self._theft(session, context)
+            raise self._end_as_stolen(session, context)
         if not _may_repeat(session, context.now) or use.is_elsewhere(session.present_use):
-            raise self._theft(session, context)
+            raise self._end_as_stolen(session, context)
         return Refreshed(
             session=session,
             access_token=self.signer.sign(session, context.now),
@@ -93,7 +93,7 @@ class Refreshing:
     def _rotate(self, session: Session, use: Use, context: RequestContext) -> Session:
         """Rotate the session, or return the result of a parallel rotation."""
         effects = None
-        if use.is_elsewhere(session.present_use) and _may_tell_again(session, context.now):
+        if use.is_elsewhere(session.present_use) and _may_notify_again(session, context.now):
             effects = _used_elsewhere(session, context)
         latest, rotated = self.sessions.rotate(
             session, context.now, self.idle_timeout, use, effects
@@ -104,7 +104,7 @@ class Refreshing:
             latest.require_active(context.now, self.idle_timeout)
         return latest
 
-    def _theft(self, session: Session, context: RequestContext) -> RefreshTokenReused:
+    def _end_as_stolen(self, session: Session, context: RequestContext) -> RefreshTokenReused:
         row = audit_row(
             Action.SESSION_ENDED_BY_REUSE,
             session.audit,
@@ -132,7 +132,7 @@ def _used_elsewhere(session: Session, context: RequestContext) -> Effects:
     return Effects(audit=(row,), outbox=(notice.message(context),))
 
 
-def _may_tell_again(session: Session, now: datetime) -> bool:
+def _may_notify_again(session: Session, now: datetime) -> bool:
     notified_at = session.told_elsewhere_at
     return notified_at is None or now - notified_at >= timedelta(hours=USED_ELSEWHERE_REPEAT_HOURS)
 

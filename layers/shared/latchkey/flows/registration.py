@@ -68,12 +68,11 @@ class Registration:
     ) -> SignedIn | None:
         """Create the account and its first session, or neither. Returns the session's tokens.
 
-        None where the address must be verified first.
+        If addresses must be verified first, it returns None, for a taken address too and in the
+        same time.
 
-        In that case a taken address also returns None, in the same time.
-
-        key  of a request that may be repeated: the account is created once, without a second email.
-             A repetition signs the same device in again
+        key  makes the request repeatable: the account is created once, without a second email. A
+             repetition signs the same device in again
 
         Raises InvalidInput, WeakPassword, UsernameTaken, IdempotencyKeyReused, and
         EmailAlreadyRegistered if verification is optional.
@@ -81,7 +80,7 @@ class Registration:
         email = normalise_email(new.email)
         created = self._created(key, context)
         if created is not None:
-            return self._again(created, new, context)
+            return self._repeated(created, new, context)
         context = context.with_device()
         known = tuple(filter(None, (email, new.full_name, new.username)))
         self.policy.require_acceptable(new.password, field="password", known=known)
@@ -118,7 +117,7 @@ class Registration:
             created = self._created(key, context)
             if created is None:
                 raise
-            return self._again(created, new, context)
+            return self._repeated(created, new, context)
         return first.signed_in
 
     def _created(
@@ -126,7 +125,7 @@ class Registration:
     ) -> CreatedAccount | None:
         return None if key is None else self.keys.find(CreatedAccount, None, key, context.now)
 
-    def _again(
+    def _repeated(
         self, created: CreatedAccount, new: NewAccount, context: RequestContext
     ) -> SignedIn | None:
         """Return the response to a repeated request. Verifies its password.
@@ -167,12 +166,12 @@ class Registration:
         if address_owner is not None:
             mail = AddressTaken(account_id=address_owner)
             also = [AccountKept(address_owner), *claims]
-            # An owner who is being erased gets no mail, and the address is not free yet.
+            # If the owner is being erased, no email is sent, and the address is not free yet.
             with contextlib.suppress(AccountNotFound):
                 self.accounts.record(Effects(outbox=(mail.message(context),)), also=also)
             return
-        # The device proves at the emailed link that it knows the password.
+        # This device knows the password, so it can use the emailed link without typing it.
         device = DeviceSeen(account.id, DeviceId(str(context.device_id)), context.now)
-        # Taken by a parallel registration, whose email is on its way.
+        # A parallel registration has taken the address, and its transaction has the email.
         with contextlib.suppress(EmailAlreadyRegistered):
             self.accounts.put_new(account, effects, also=[device, *claims])

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class SelfRestore:
     """The flow and its parts.
 
-    offered  whether links work. Disabling it voids emailed links
+    is_enabled  whether links work. Disabling it voids emailed links
     """
 
     life_cycle: LifeCycle
     links: Links
-    offered: bool
+    is_enabled: bool
 
     def restore(self, token_text: str, context: RequestContext) -> None:
         """Restore a deleted account with an emailed link. Its owner signs in again.
@@ -34,7 +34,7 @@ class SelfRestore:
         Raises SingleUseTokenInvalid if the link is forged, used, expired or disabled, is for
         another deletion, or if the erasure has begun.
         """
-        if not self.offered:
+        if not self.is_enabled:
             raise invalid_link()
         token = self.links.accept(token_text, context.now, Purpose.RESTORE_ACCOUNT)
         try:

@@ -74,9 +74,9 @@ class SignedIn:
 class FirstSession:
     """The session that starts in the transaction that creates its account.
 
-    account    to be created, with the session counted
-    also       what belongs to the session
-    signed_in  what the person gets once the transaction has committed
+    account    the account to create, with its session_version after this session
+    also       further changes, such as the known device
+    signed_in  the result after the transaction has committed
     """
 
     account: Account
@@ -116,9 +116,8 @@ class SignIn:
     ) -> SignedIn:
         """Sign in with an email address or a username.
 
-        code  that was emailed: with it the attempt has a limit of its own, so that wrong passwords
-        of
-              others can't block the owner. Only a sign-in redeems it
+        code  an emailed code. With it the attempt has its own limit, so that wrong passwords of
+              others can't block the owner. Only a successful sign-in redeems it
 
         The attempt is counted before the password is hashed, and the password is verified before
         the account's status is revealed. Until then an unknown identifier causes the same storage
@@ -129,7 +128,7 @@ class SignIn:
         """
         found = self.identification.identify(identifier, context.now)
         account = found.account
-        # Also for an unknown account, because the time would reveal it.
+        # Also without an account, because the time would reveal that there is none.
         device = _device(context, device_name)
         subject = _NOBODY if account is None else account.audit
         origin = seal_origin(
@@ -207,7 +206,7 @@ class SignIn:
         account has changed in the meantime, CodeInvalid if the code was used in the meantime, and
         TemporarilyUnavailable if its sessions were ended.
         """
-        proven = account
+        authenticated = account
         session = self._new_session(account, context, device_name)
         seen_at = self.devices.last_seen(session.account_id, session.device_id, context.now)
         also = _remember_device(session, seen_at)
@@ -235,7 +234,7 @@ class SignIn:
                 session,
                 session_version=account.session_version,
                 ending=ending,
-                # An account without any change of its sessions: this is the first sign-in.
+                # session_version 0: the first sign-in, which needs no notice.
                 effects=Effects(
                     audit=tuple(rows),
                     outbox=(notice,) if seen_at is None and account.session_version else (),
@@ -246,7 +245,7 @@ class SignIn:
             if started:
                 self._forget_oldest(existing)
                 return self._issue(account, session, context)
-            account = self._read_again(proven)
+            account = self._read_again(authenticated)
             if mailed is not None:
                 self.codes().require_unused(mailed, context.now)
             session = replace(session, role=account.role)
@@ -264,15 +263,15 @@ class SignIn:
             device=session.device.name,
         )
 
-    def _read_again(self, proven: Account) -> Account:
-        """Read the account after a lost race. Raises unless the authentication still counts."""
+    def _read_again(self, authenticated: Account) -> Account:
+        """Read the account after a lost race. Raises unless the authentication is still valid."""
         try:
-            account = self.accounts.get(proven.id)
+            account = self.accounts.get(authenticated.id)
         except AccountNotFound:
             raise InvalidCredentials from None
-        ended = account.sign_in_epoch != proven.sign_in_epoch
+        ended = account.sign_in_epoch != authenticated.sign_in_epoch
         # In the same epoch, another hash is of the same password with newer parameters.
-        if ended and account.password_hash != proven.password_hash:
+        if ended and account.password_hash != authenticated.password_hash:
             raise InvalidCredentials
         self._require_usable(account)
         if ended:
@@ -305,7 +304,7 @@ class SignIn:
             device_id=context.device_id or DeviceId(context.new_id("dev")),
             user_agent=context.user_agent,
             ip_address=context.ip_address,
-            location=context.location or self._place(context.ip_address),
+            location=context.location or self._locate(context.ip_address),
             login_method=LoginMethod.PASSWORD,
             created_at=context.now,
             authenticated_at=context.now,
@@ -314,7 +313,7 @@ class SignIn:
             secret=os.urandom(_SECRET_BYTES),
         )
 
-    def _place(self, ip_address: str) -> Location | None:
+    def _locate(self, ip_address: str) -> Location | None:
         return None if self.geoip is None else self.geoip.find(ip_address)
 
     def _superseded_by(

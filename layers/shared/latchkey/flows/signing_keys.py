@@ -53,7 +53,7 @@ def refresh_lifetime(idle_timeout: timedelta, access_token_lifetime: timedelta) 
 
 
 def link_lifetime(deletion_grace: timedelta) -> timedelta:
-    """Return the same for links: reports and restorations live longest."""
+    """Return how long the links of a replaced pepper can be valid."""
     return max(timedelta(days=OBJECTION_DAYS), deletion_grace) + _STALE
 
 
@@ -98,8 +98,8 @@ class SigningKeys:
         A new key becomes active after every cache without it has expired. An old key is dropped
         after the last token that it signed has expired.
 
-        force  add one before it is due; not while the newest is still inactive, and at most
-        KEYS_MAX
+        force  add a key before it is due, but not while the newest is still inactive, and at most
+               KEYS_MAX
 
         Raises TemporarilyUnavailable while another invocation changes the keys.
         """
@@ -125,9 +125,8 @@ class SigningKeys:
     def rotate_peppers(self, now: datetime, *, drop: bool = False) -> dict[str, list[str]]:
         """Add a pepper of each kind before it is due.
 
-        drop  refuse everything that the old ones made: every session ends with its access token,
-        and
-              every link is void
+        drop  remove the old peppers: every session ends with its access token, and every link is
+              void
 
         Returns the ids of the accepted ones, by kind.
 
@@ -146,9 +145,8 @@ class SigningKeys:
         for kind in self.peppers:
             self._ensure_peppers(kind, unnamed, now)
         if key_ring is None or key_ring.epoch < self.epoch:
-            # The peppers alone can't make a token, and sessions need them to refresh, so a new
-            # epoch keeps
-            # them.
+            # A new epoch keeps the peppers: they alone can't make a token, and sessions need them
+            # to refresh.
             key = new_signing_key(created_at=now, active_at=now)
             key_ring = KeyRing(keys=(key,), epoch=self.epoch)
             self._replace(key_ring, now)
@@ -183,7 +181,7 @@ class SigningKeys:
         newest = peppers[-1]
         is_due = force or now - newest.created_at >= timedelta(days=PEPPER_ROTATION_DAYS)
         if is_due and newest.active_at <= now and len(peppers) < PEPPERS_MAX:
-            # As for keys: first every function reads it, then the first code is made with it.
+            # As for keys: every function reads the new pepper before it is used.
             active_at = now + timedelta(seconds=KEY_ACTIVATION_DELAY_SECONDS)
             pepper = new_pepper(pepper_ring.next_id(), created_at=now, active_at=active_at)
             peppers = (*peppers, pepper)
@@ -195,15 +193,15 @@ class SigningKeys:
         self, kind: RotatedPeppers, pepper_ring: PepperRing, now: datetime
     ) -> None:
         targets = tuple(f"{kind.store.kind}-{pepper.id}" for pepper in pepper_ring.peppers)
-        self._tell(Action.PEPPER_ROTATED, targets, now)
+        self._record(Action.PEPPER_ROTATED, targets, now)
         kind.store.replace(pepper_ring)
 
     def _replace(self, key_ring: KeyRing, now: datetime) -> None:
         """Activate these keys after the audit trail has recorded them."""
-        self._tell(Action.SIGNING_KEY_ROTATED, tuple(key.kid for key in key_ring.keys), now)
+        self._record(Action.SIGNING_KEY_ROTATED, tuple(key.kid for key in key_ring.keys), now)
         self.store.replace(key_ring)
 
-    def _tell(self, action: Action, targets: tuple[str, ...], now: datetime) -> None:
+    def _record(self, action: Action, targets: tuple[str, ...], now: datetime) -> None:
         row = AuditRow(
             id=RowId(new_ordered_id("aud", now)),
             at=now,
@@ -219,8 +217,8 @@ class SigningKeys:
     def _alone(self, now: datetime) -> Iterator[None]:
         """Keep other invocations from changing the keys.
 
-        Two parameters can't be written in one transaction: of two parallel runs, one could publish
-        its keys over those that the other has begun to sign with.
+        Two parameters can't be written in one transaction. Without this lease, one of two parallel
+        runs could overwrite public keys with which the other already signs.
         """
         waited = 0
         while not self._take(now + timedelta(seconds=waited)):

@@ -1,7 +1,7 @@
 """A worker's work as named steps.
 
-A worker can be killed anywhere. The next delivery starts from the first step, and each step finds
-out what is left to do: what was done is not done twice. Tests kill a process after a step, by its
+A worker can be killed at any point. The next delivery starts at the first step again, and each step
+skips what is already done. Tests kill a process after a step, by its
 name (`tests/support/export_process.py`).
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Step:
     """One step.
 
-    run  does it, or some of it, and returns whether there is more: then it runs again
+    run  does the step or a part of it. Returns whether more is left, and is then called again
     """
 
     name: str
@@ -26,11 +26,11 @@ class Step:
 
 
 type Runner = Callable[[Iterable[Step]], None]
-"""Runs steps in their order. A step is made after the one before it has run."""
+"""Runs steps in order. It must run each one before it takes the next from the iterable."""
 
 
 def run_steps(steps: Iterable[Step]) -> None:
-    """Run every step to its end."""
+    """Run each step until nothing is left of it."""
     for step in steps:
         while step.run():
             pass

@@ -38,7 +38,7 @@ CODE_REQUIRED = Problem(
 """The field that lets the owner in after a refusal: `POST /auth/login/code`."""
 
 _ROUNDS = 8
-"""Attempts to read and count. A request that loses more races is one of a crowd."""
+"""Attempts to read and count. A request that loses more races gets 429."""
 
 _CROWDED_RETRY_AFTER_SECONDS = 1
 _IPV6_SITE_PREFIX = 64
@@ -65,9 +65,9 @@ class Counted:
 class LoginAttempt:
     """A counted attempt to sign in.
 
-    own         in the counter of this network, device or code: a success shows that all of its
-                attempts were the owner's
-    others      in the counters that other networks share
+    own         the attempt in the counter of this network, device or code. A success shows that
+                all attempts of this counter were the owner's
+    others      the same attempt in the counters that all networks share
     may_verify  whether to verify the password. If not, the response is that of a wrong one
     """
 
@@ -179,8 +179,8 @@ class Throttling:
     def after_login(self, attempt: LoginAttempt, now: datetime) -> None:
         """Remove the failures before a sign-in, except those of other networks.
 
-        The attempts of this network were the owner's. The others keep waiting: otherwise each
-        sign-in of the owner would give attackers new attempts.
+        The attempts of this network were the owner's. Those of other networks stay counted:
+        otherwise each sign-in of the owner would give attackers new attempts.
         """
         forgiven = attempt.own.number
         self._forget(attempt.own.counter)

@@ -47,7 +47,7 @@ class CallerRule:
     recently     the caller must have authenticated within RECENT_AUTHENTICATION_SECONDS
     recently_for_others  the same, only for administrators who change another account
     admin        the caller must be an administrator
-    owner        the path parameter of an account: the caller's own, unless they are an
+    owner        the path parameter with an account id: the caller's own, unless the caller is an
                  administrator
     """
 
@@ -69,7 +69,7 @@ class CallerRule:
             *(kind for kind in _REFUSALS.values() if kind not in tolerated),
             *((errors.AdministratorsOnly,) if self.admin else ()),
             *((errors.AccountNotFound,) if self.owner else ()),
-            *((errors.ReauthenticationRequired,) if self._may_ask_again else ()),
+            *((errors.ReauthenticationRequired,) if self._may_require_recent else ()),
         )
 
     def require(self, caller: Caller, now: datetime, path: Mapping[str, str]) -> None:
@@ -80,19 +80,19 @@ class CallerRule:
         """
         if self.admin and caller.role is not Role.ADMIN:
             raise errors.AdministratorsOnly
-        named = caller.account_id
+        account_id = caller.account_id
         if self.owner is not None:
-            named = AccountId(path.get(self.owner, caller.account_id))
-            may = caller.role is Role.ADMIN or named == caller.account_id
-            if not may or not is_id("usr", named):
+            account_id = AccountId(path.get(self.owner, caller.account_id))
+            is_allowed = caller.role is Role.ADMIN or account_id == caller.account_id
+            if not is_allowed or not is_id("usr", account_id):
                 raise errors.AccountNotFound
-        recently = self.recently or (self.recently_for_others and named != caller.account_id)
+        recently = self.recently or (self.recently_for_others and account_id != caller.account_id)
         age = now - caller.authenticated_at
         if recently and age > timedelta(seconds=RECENT_AUTHENTICATION_SECONDS):
             raise errors.ReauthenticationRequired
 
     @property
-    def _may_ask_again(self) -> bool:
+    def _may_require_recent(self) -> bool:
         return self.recently or self.recently_for_others
 
 

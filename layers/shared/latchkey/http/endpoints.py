@@ -56,8 +56,8 @@ class EndpointSpec:
     form     the body may also be a form, which can have a file
     idempotency_key  the request may have an Idempotency-Key
     link_token  the request has the token of an emailed link in a header
-    reason      an administrator may give a reason: in the body, or in the query if the body is
-                something else
+    reason      an administrator may give a reason: in the body, or in the query if the body has
+                no field for it
     """
 
     caller: CallerRule
@@ -119,7 +119,7 @@ class Endpoint:
             language = choose_language(request.languages)
             _require_edge(request, direct_access=config.direct_access)
             answer = render(self._answer(request, limit_statuses), request_id)
-        except Exception as error:  # noqa: BLE001 - the last resort: nothing may leave unenveloped
+        except Exception as error:  # noqa: BLE001 - the last resort: every response has the envelope
             outcome, reason = _outcome(error)
             answer = render_error(error, request_id, problem_json=problem_json, language=language)
             if isinstance(error, TooManyAttempts) and error.limit_status is not None:

@@ -25,7 +25,7 @@ def new_code() -> str:
     return "".join(_ALPHABET[byte % 32] for byte in os.urandom(LOGIN_CODE_CHARACTERS))
 
 
-def shown(code: str) -> str:
+def grouped(code: str) -> str:
     """Format a code for reading: `K7QMX-3TW9B`."""
     half = LOGIN_CODE_CHARACTERS // 2
     return f"{code[:half]}-{code[half:]}"

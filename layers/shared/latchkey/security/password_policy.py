@@ -94,8 +94,7 @@ class PasswordPolicy:
     def require_acceptable(self, password: str, *, field: str, known: tuple[str, ...] = ()) -> None:
         """Raise WeakPassword if the password is too short, too long, or easy to guess.
 
-        known  what an attacker knows about the person (email address, names), which adds no
-        strength
+        known  what an attacker knows about the person (email address, names). It adds no strength
         """
         normal = unicodedata.normalize("NFKC", password)
         # Normalization can turn one character into eighteen, such as U+FDFA.

@@ -106,11 +106,11 @@ class AccountStore:
         held = self._table.get(claim)
         if held is not None and RESERVED_UNTIL in held:
             held = None
-        # Timing: a second read, whether or not the claim exists.
+        # Timing: a second read, even if there is no claim.
         item = self._table.get(
             keys.account(AccountId(str(held["account_id"]) if held else "nobody"))
         )
-        # Always read, for the same reason: it takes as long as the rest of a refusal.
+        # Always decoded, for the same reason: decoding takes measurable time.
         account = from_item(Account, item or _NOBODY)
         return None if held is None or item is None else account
 
@@ -142,7 +142,7 @@ class AccountStore:
     ) -> None:
         """Create an account together with its claims.
 
-        session  its first one (`flows.sign_in.FirstSession`); None if it starts without
+        session  the first session (`flows.sign_in.FirstSession`); None to start without one
         also     the claim of an idempotency key, and the device of the session
 
         Pattern      A4, registration
@@ -151,8 +151,8 @@ class AccountStore:
                      and 1 for each of the account's two indexes. A first session adds 8: session,
                      device and audit row at 2 each, and 1 for each of the session's two indexes
         Bounds       9 of 100 items, and less than 10 KiB of 4 MiB
-        Condition    neither claim exists, but for an address whose reservation has run out
-        Race         of two that claim the same address or name, one transaction is cancelled
+        Condition    neither claim exists; an address with an expired reservation is free
+        Race         of two transactions with the same address or name, one is cancelled
         Raises       EmailAlreadyRegistered, UsernameTaken, IdempotencyKeyReused
         """
         owner = {"account_id": account.id}
@@ -186,8 +186,8 @@ class AccountStore:
         Pattern      A10, restore and unsuspend
         Request      TransactWriteItems
         Cost         4 WRU: account and audit row; and as `changes.account_changed`
-        Condition    nothing has changed its state or its sessions since it was read
-        Race         False when it has: read again, decide again
+        Condition    the account's status and sessions are unchanged since it was read
+        Race         False if they have changed: read again, decide again
         """
         writes = [*account_changed(change), *writes_of(also), *self._effects.writes(effects)]
         try:
@@ -201,25 +201,25 @@ class AccountStore:
     ) -> bool:
         """Write the fields that differ between `old` and `new`, and no others.
 
-        new   has the next version; a username that changes moves its claim along, and an avatar
-              that changes trades places with the one before in the ledger of unshown files
+        new   has the next version. A new username replaces the old claim. A new avatar loses its
+              orphan marker, and the old one gets a marker
         also  further changes
 
         Pattern      A5, change a profile
         Request      TransactWriteItems
-        Cost         4 WRU: account and audit row; 4 more for a username, and for an avatar, that
-                     replaces another
+        Cost         4 WRU: account and audit row; 4 more for a username that replaces another, and
+                     for an avatar that does
         Condition    the account is still the version that was read
-        Race         False when it is not: read again, decide again. A sign-in at the same time is
-                     no conflict: it counts another version, and this touches only what it names
-        Raises       UsernameTaken; ChangeRefused when one of `also` could not be written
+        Race         False if it is not: read again, decide again. A concurrent sign-in is no
+                     conflict: it increments session_version, and other fields are not written
+        Raises       UsernameTaken; ChangeRefused if a change of `also` was refused
         """
         account_write = _account_update(old, new)
         claims = _username_claims(old, new)
         writes = [
             account_write,
             *claims,
-            *_avatar_ledger(old, new),
+            *_orphan_markers(old, new),
             *writes_of(also),
             *self._effects.writes(effects),
         ]
@@ -236,12 +236,12 @@ class AccountStore:
     def record(self, effects: Effects, *, also: Sequence[Decided] = ()) -> None:
         """Write the effects of a request that changes no account.
 
-        also  the claim of an idempotency key, and AccountKept for what names an account
+        also  the claim of an idempotency key, and AccountKept if an effect names an account
 
         Pattern      A6, "forgot", "resend", registration of an address that is taken
         Request      TransactWriteItems
-        Cost         2 WRU for each row and message; a transaction, so that it takes as long as one
-                     that changes something
+        Cost         2 WRU for each row and message. A transaction even for one write, so that it
+                     takes as long as a request that changes something
         Raises       IdempotencyKeyReused, AccountNotFound if the account is being erased
         """
         try:
@@ -254,13 +254,13 @@ class AccountStore:
     def verify_email(
         self, account: Account, token: SingleUseToken, at: datetime, effects: Effects
     ) -> bool:
-        """Mark the account's address as verified, and use up the token.
+        """Mark the account's address as verified, and redeem the token.
 
-        Pattern      A7, the link of a mail
+        Pattern      A7, the link of an email
         Request      TransactWriteItems
         Cost         6 WRU: account, token and audit row
-        Condition    the token is still there, and the address is still the same
-        Race         of two that use the token one gets True
+        Condition    the token was not redeemed, and the address, password and status are unchanged
+        Race         of two calls with the same token one gets True
         """
         verified = Update(
             keys.account(account.id),
@@ -293,10 +293,10 @@ class AccountStore:
         Request      TransactWriteItems
         Cost         12 WRU: account, two claims, token, audit row and mail; and 1 for the index of
                      addresses
-        Condition    the token is valid; nobody has the new address; the account has the
-                     address, the password and the state that it was read with, and its password
-                     has not become void
-        Race         of two that use the token one gets True
+        Condition    the token was not redeemed; no other account has the new address; the address,
+                     password and status are unchanged since the account was read, and the
+                     password is not void
+        Race         of two calls with the same token one gets True
         Raises       EmailAlreadyRegistered
         """
         owner = {"account_id": account.id}
@@ -308,7 +308,7 @@ class AccountStore:
         writes: list[Write] = [
             redeem(token),
             claim,
-            *_leave_address(account, address, at),
+            *_replace_address(account, address, at),
             *self._effects.writes(effects),
         ]
         try:
@@ -344,20 +344,20 @@ def _username_claims(old: Account, new: Account) -> list[Write]:
     return claims
 
 
-def _avatar_ledger(old: Account, new: Account) -> list[Write]:
+def _orphan_markers(old: Account, new: Account) -> list[Write]:
     if old.avatar_id == new.avatar_id:
         return []
-    ledger: list[Write] = []
+    markers: list[Write] = []
     if new.avatar_id is not None:
-        ledger.append(Delete(keys.unshown_avatar(new.avatar_id)))
+        markers.append(Delete(keys.orphaned_avatar(new.avatar_id)))
     if old.avatar_id is not None:
-        ledger.append(Put(keys.unshown_avatar(old.avatar_id), {}))
-    return ledger
+        markers.append(Put(keys.orphaned_avatar(old.avatar_id), {}))
+    return markers
 
 
-def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
+def _replace_address(account: Account, address: str, at: datetime) -> list[Write]:
     """Change the account's address, and reserve or release the claim of the current one."""
-    present = keys.email_claim(email_key(account.email))
+    current_claim = keys.email_claim(email_key(account.email))
     own = equals("account_id", account.id)
     assign: dict[str, Value] = {
         "email": address,
@@ -366,7 +366,7 @@ def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
         **index_attributes(dataclasses.replace(account, email=address)),
     }
     if account.has_former_email(at):
-        leave: Write = Delete(present, own)
+        claim_write: Write = Delete(current_claim, own)
         if email_key(address) == email_key(account.former_email or ""):
             assign |= {"former_email": None, "former_email_until": None}
     else:
@@ -376,16 +376,16 @@ def _leave_address(account: Account, address: str, at: datetime) -> list[Write]:
             RESERVED_UNTIL: to_milliseconds(until),
             "ttl": int(until.timestamp()),
         }
-        leave = Put(present, reserved, own)
+        claim_write = Put(current_claim, reserved, own)
         assign |= {"former_email": account.email, "former_email_until": to_milliseconds(until)}
-    stands = Lacks("must_reset_password") | equals("must_reset_password", False)
+    has_valid_password = Lacks("must_reset_password") | equals("must_reset_password", False)
     change = Update(
         keys.account(account.id),
-        # session_version: decisions that depend on the address, such as a reset, must notice.
+        # session_version: cancels concurrent changes that depend on the address, such as a reset.
         Change(assign=assign, add={"version": 1, "session_version": 1}),
-        _is_unchanged(account) & stands,
+        _is_unchanged(account) & has_valid_password,
     )
-    return [leave, change]
+    return [claim_write, change]
 
 
 def _is_unchanged(account: Account) -> Condition:

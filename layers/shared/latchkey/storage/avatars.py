@@ -114,26 +114,26 @@ class AvatarStore:
         except ConditionFailed:
             return
 
-    def expect_file(self, avatar_id: AvatarId) -> None:
-        """Add a file to the ledger before it is written.
+    def put_orphan_marker(self, avatar_id: AvatarId) -> None:
+        """Mark a file as an orphan before it is stored.
 
         Pattern      V4, before a picture is stored
         Request      PutItem
         Cost         1 WRU
         """
-        self._table.put(Put(keys.unshown_avatar(avatar_id), {}))
+        self._table.put(Put(keys.orphaned_avatar(avatar_id), {}))
 
-    def forget_file(self, avatar_id: AvatarId) -> None:
-        """Remove a deleted file from the ledger.
+    def remove_orphan_marker(self, avatar_id: AvatarId) -> None:
+        """Remove the orphan marker of a deleted file.
 
         Pattern      V5, after a picture was deleted
         Request      DeleteItem
         Cost         1 WRU
         """
-        self._table.delete(Delete(keys.unshown_avatar(avatar_id)))
+        self._table.delete(Delete(keys.orphaned_avatar(avatar_id)))
 
-    def list_unshown(self, before: datetime) -> list[AvatarId]:
-        """List unused files created before a time, oldest first.
+    def list_orphans(self, before: datetime) -> list[AvatarId]:
+        """List the orphan markers created before a time, oldest first.
 
         Pattern      V6, the sweep
         Request      Query

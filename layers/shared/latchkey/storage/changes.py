@@ -76,18 +76,18 @@ def _write_of(change: changes.Change) -> Write:  # noqa: C901 - one case for eac
 
 
 def redeem(token: SingleUseToken) -> Delete:
-    """Return the write that redeems a token. Of two, one transaction is cancelled."""
+    """Return the write that redeems a token. Only one transaction can commit it."""
     return Delete(keys.single_use_token(token.id), EXISTS)
 
 
 def still_active(session: Session) -> Check:
-    """Check that a session has not ended, nor lost its role."""
+    """Return the check that a session has not ended and has the same role."""
     condition = Lacks("ended_at") & equals("role", session.role.value)
     return Check(keys.session(session.account_id, session.id), condition)
 
 
 def upload_used(upload: AvatarUpload, slot: int) -> Delete:
-    """Return the write that frees an upload's slot. Of two, one transaction is cancelled."""
+    """Return the write that frees an upload's slot. Only one transaction can commit it."""
     return Delete(keys.avatar_upload(upload.account_id, slot), equals("id", upload.id))
 
 
@@ -120,7 +120,7 @@ def _deletion_scheduled(deletion: Deletion) -> Put:
 
 
 def look_at(at: datetime, account_id: AccountId) -> Item:
-    """Return the index attributes of a deletion."""
+    """Return the attributes by which the schedule finds a deletion that is due at a time."""
     return {
         "look_at": to_milliseconds(at),
         "gsi1pk": keys.PURGE_DUE,
@@ -134,13 +134,13 @@ def look_at(at: datetime, account_id: AccountId) -> Item:
 def account_changed(change: AccountChange, *, ending: bool = False) -> list[Write]:
     """Return the account's writes of a transaction that changes its status or its sessions.
 
-    ending  the transaction ends sessions: sign-ins in flight start none
+    ending  whether the transaction ends sessions. Then sign-ins in flight start no session
 
     Cost       2 WRU; 2 more for the number of administrators, and 4 for an address that changes
     Condition  the set of the account's sessions is unchanged since the account was read;
-               its erasure has not begun; one administrator is left; both addresses are the
-               account's own
-    Race       a sign-in in between cancels the transaction: read again and decide again
+               its erasure has not begun; an administrator remains; the account owns the claims
+               of both addresses
+    Race       a concurrent sign-in cancels the transaction: read again and decide again
     """
     return [
         sessions_changing(change.before, _difference(change), ending=ending),
@@ -182,7 +182,7 @@ def index_attributes(account: Account) -> dict[str, Value]:
 def admin_count_update(before: Account, after: Account) -> list[Write]:
     """Return the write that updates the number of active administrators.
 
-    Cost       2 WRU, and nothing when the change concerns no administrator
+    Cost       2 WRU; nothing if the number does not change
     Condition  at least one remains
     Race       of two administrators who remove each other, one transaction is cancelled
     """
@@ -202,13 +202,13 @@ def _difference(change: AccountChange) -> Item:
 
 def _addresses_swapped(change: AccountChange) -> list[Write]:
     """Return the writes that restore a reserved address and free the current one."""
-    left, back = email_key(change.before.email), email_key(change.after.email)
-    if left == back:
+    current_key, restored_key = email_key(change.before.email), email_key(change.after.email)
+    if current_key == restored_key:
         return []
     own = equals("account_id", change.before.id)
     return [
-        Put(keys.email_claim(back), {"account_id": change.before.id}, own),
-        Delete(keys.email_claim(left), own),
+        Put(keys.email_claim(restored_key), {"account_id": change.before.id}, own),
+        Delete(keys.email_claim(current_key), own),
     ]
 
 

@@ -218,7 +218,7 @@ class DeletionStore:
             Delete(keys.deletion(account.id), EXISTS),
             *(Delete(key, own) for key in self._own_claims(account)),
             # Its file is swept like any unused avatar.
-            *(Put(keys.unshown_avatar(avatar_id), {}) for avatar_id in avatars),
+            *(Put(keys.orphaned_avatar(avatar_id), {}) for avatar_id in avatars),
             Put(keys.receipt(receipt.id), {**to_item(receipt), "jws": signed}),
         ]
         return self._try([*writes, *self._effects.writes(effects)])

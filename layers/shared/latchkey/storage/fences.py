@@ -26,7 +26,8 @@ def not_erasing(account_id: AccountId | None) -> Check:
     nor one of its sessions: a message, a link, a code, an upload. An erasure lists these items
     after it has begun, so it finds all of them.
 
-    account_id  None without an account: the check always holds and costs the same
+    account_id  None for no account: the check always holds, and costs the same, so that its time
+                reveals nothing
 
     Cost  2 WRU
     """

@@ -196,8 +196,8 @@ def idempotency(account_id: AccountId | None, digest: str) -> Key:
     return Key(account_partition(account_id), f"IDEMPOTENCY#{digest}")
 
 
-def unshown_avatar(avatar_id: AvatarId) -> Key:
-    """An avatar file that may exist unused. Their ids sort by time."""
+def orphaned_avatar(avatar_id: AvatarId) -> Key:
+    """The orphan marker of an avatar file that no account uses. The ids sort by time."""
     return Key(UNSHOWN_AVATARS, avatar_id)
 
 

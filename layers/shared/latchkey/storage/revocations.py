@@ -43,7 +43,9 @@ class RevocationStore:
         put = Put(keys.revocation(account_id, confirmation), attributes, ABSENT)
         put_for_account(self._table, account_id, put)
 
-    def is_good(self, account_id: AccountId, confirmation: str, digest: str, now: datetime) -> bool:
+    def is_valid(
+        self, account_id: AccountId, confirmation: str, digest: str, now: datetime
+    ) -> bool:
         """Return whether this administrator has a valid confirmation of exactly this filter.
 
         Pattern      V2, the revocation

@@ -104,8 +104,8 @@ class SearchStore:
                     partition=keys.accounts_partition(status.value),
                     between=(low, high if before is None else before),
                     newest_first=True,
-                    # One more than the page shows whether there is a next one. And the bound
-                    # itself.
+                    # One more than the page shows whether a next page exists, and one for the
+                    # bound itself.
                     limit=limit + 2,
                     index="gsi1",
                 )

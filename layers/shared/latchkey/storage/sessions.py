@@ -83,7 +83,7 @@ class SessionStore:
         """Start a session, and end those that it replaces or that are over the limit.
 
         also  other writes, such as that of the known device
-        password_hash  of the password that was verified, to replace one with old parameters
+        password_hash  a new hash of the verified password, if its parameters are outdated
 
         Pattern      S3, sign-in
         Request      TransactWriteItems
@@ -93,8 +93,8 @@ class SessionStore:
                      Every change of password, role or status increments session_version
                      too, so these are unchanged as well
         Race         False if not: read again, and compare with the verified credentials before
-                     deciding again. So a suspended account never gains a session, an old password
-                     starts none, and two sign-ins never exceed the limit together
+                     deciding again. A suspended account or an old password starts no session, and
+                     two sign-ins together do not exceed the limit
         """
         writes: list[Write] = [
             Update(
@@ -135,15 +135,15 @@ class SessionStore:
     ) -> bool:
         """End several sessions of one account and change the account in one transaction.
 
-        account  no session can be added to it in the meantime
-        also     further changes, such as the token that is redeemed
+        account  the change of the account; concurrent sign-ins fail, also if nothing else changes
+        also     further changes, such as the redeemed token
 
         Pattern      S7, sign out everywhere; password changed; account suspended or deleted
         Request      TransactWriteItems
         Cost         2 WRU each for the sessions, the account, and every row and message
         Bounds       SESSION_LIMIT_MAX sessions leave room for 10 other writes in one transaction
         Condition    each session has not ended, and the account's set of sessions is unchanged
-        Race         False when it is not: read again, decide again
+        Race         False if not: read again, decide again
         """
         writes: list[Write] = [
             *account_changed(account, ending=True),
@@ -163,13 +163,13 @@ class SessionStore:
     ) -> bool:
         """Change the role of an account and of its sessions in one transaction.
 
-        account  no session can be added to it in the meantime
+        account  the change of the account; concurrent sign-ins fail
 
         Pattern      S10, an administrator changes a role
         Request      TransactWriteItems
         Cost         2 WRU each for the sessions, the account and the row
         Condition    the account's set of sessions is unchanged, and each session has not ended
-        Race         False when it is not: read again, decide again
+        Race         False if not: read again, decide again
         """
         change = Change(assign={"role": role.value})
         writes: list[Write] = [
@@ -195,8 +195,8 @@ class SessionStore:
         use      the use of the session by the refresh
         effects  of the email about use elsewhere, or None
 
-        Returns the current session, or None if it is gone, and whether this call
-        has rotated it.
+        Returns the current session, or None if it no longer exists, and whether this call rotated
+        it.
 
         Pattern      S8, refresh
         Request      UpdateItem
@@ -334,7 +334,7 @@ class SessionStore:
         return len(overdue)
 
     def _transact(self, writes: Sequence[Write], effects: Effects) -> bool:
-        """Write all of it with its effects, or nothing. False if a condition did not hold."""
+        """Write everything, with its effects, in one transaction. False if a condition failed."""
         try:
             self._table.transact([*writes, *self._effects.writes(effects)])
         except ConditionFailed:

@@ -87,5 +87,5 @@ def self_restore(services: Services) -> SelfRestore:
     return SelfRestore(
         life_cycle=services[life_cycle],
         links=services[links],
-        offered=services.config.self_service_restore,
+        is_enabled=services.config.self_service_restore,
     )

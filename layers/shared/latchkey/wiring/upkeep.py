@@ -16,10 +16,10 @@ from latchkey.wiring.storage import (
 )
 
 if TYPE_CHECKING:
+    from latchkey.flows.avatar_erasure import AvatarErasure
     from latchkey.flows.cleanup import Cleanup
     from latchkey.flows.erasure import Erasure
     from latchkey.flows.heartbeats import Heartbeats
-    from latchkey.flows.picture_erasure import PictureErasure
     from latchkey.storage.deletions import DeletionStore
     from latchkey.wiring import Services
 
@@ -32,11 +32,11 @@ def deletion_store(services: Services) -> DeletionStore:
 
 
 @part
-def picture_erasure(services: Services) -> PictureErasure:
-    from latchkey.flows.picture_erasure import PictureErasure
+def avatar_erasure(services: Services) -> AvatarErasure:
+    from latchkey.flows.avatar_erasure import AvatarErasure
     from latchkey.wiring.users import media
 
-    return PictureErasure(accounts=services[account_store], media=lambda: services[media])
+    return AvatarErasure(accounts=services[account_store], media=lambda: services[media])
 
 
 @part
@@ -51,7 +51,7 @@ def erasure(services: Services) -> Erasure:
         accounts=services[account_store],
         deletions=services[deletion_store],
         outbox=services[outbox_store],
-        elsewhere=(services[export_upkeep], services[picture_erasure]),
+        elsewhere=(services[export_upkeep], services[avatar_erasure]),
         sign=signer.sign,
     )
 
@@ -79,7 +79,7 @@ def cleanup(services: Services) -> Cleanup:
             Task(name="expire_exports", run=exports.expire),
             Task(name="erase_due_accounts", run=services[erasure].start_due),
             Task(name="remove_overdue_sessions", run=services[session_upkeep].remove_overdue),
-            Task(name="redrive_exports", run=exports.redrive, by_hand=True),
+            Task(name="redrive_exports", run=exports.redrive, manual=True),
         ),
         leases=services[task_leases],
     )

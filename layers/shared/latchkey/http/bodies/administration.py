@@ -16,7 +16,7 @@ from latchkey.http.bodies.fields import (
     WORD_MAX_CHARACTERS,
     Moment,
     UserId,
-    shown,
+    readable,
     shown_schema,
     string_required,
 )
@@ -24,11 +24,11 @@ from latchkey.http.bodies.validation import Body
 
 
 def _word(text: str) -> str:
-    return shown(text, WORD_MAX_CHARACTERS)
+    return readable(text, WORD_MAX_CHARACTERS)
 
 
 def _reason(text: str) -> str:
-    return shown(text, REASON_MAX_CHARACTERS)
+    return readable(text, REASON_MAX_CHARACTERS)
 
 
 Word = Annotated[

@@ -35,11 +35,11 @@ NETWORK_FORMAT = "ip-or-network"
 WORD_MAX_CHARACTERS = 254
 """Maximum length of a search term. Source: EMAIL_MAX_CHARACTERS, the longest one."""
 
-_TIME_WORDS = "Send a time with its zone: 2026-01-02T03:04:05Z."
+_TIME_MESSAGE = "Send a time with its zone: 2026-01-02T03:04:05Z."
 
 
-def shown(text: str, max_characters: int) -> str:
-    """Return text for people in its stored form.
+def readable(text: str, max_characters: int) -> str:
+    """Return a readable text in its stored form.
 
     The limits apply to the stored form, so that a client can send back what it received. Raises
     PydanticCustomError for control, direction and invisible characters.
@@ -58,11 +58,11 @@ def shown(text: str, max_characters: int) -> str:
 
 
 def _name(text: str) -> str:
-    return shown(text, NAME_MAX_CHARACTERS)
+    return readable(text, NAME_MAX_CHARACTERS)
 
 
 def _device_name(text: str) -> str:
-    return shown(text, DEVICE_NAME_MAX_CHARACTERS)
+    return readable(text, DEVICE_NAME_MAX_CHARACTERS)
 
 
 def whole(value: object) -> object:
@@ -91,11 +91,11 @@ def _user_id(text: str) -> str:
 
 def _time(value: object) -> datetime:
     if not isinstance(value, str):
-        raise PydanticCustomError(ProblemCode.WRONG_TYPE, _TIME_WORDS)
+        raise PydanticCustomError(ProblemCode.WRONG_TYPE, _TIME_MESSAGE)
     try:
         return parse_time(value)
     except ValueError:
-        raise PydanticCustomError(ProblemCode.NOT_A_TIME, _TIME_WORDS) from None
+        raise PydanticCustomError(ProblemCode.NOT_A_TIME, _TIME_MESSAGE) from None
 
 
 def string_required(*names: str) -> list[JsonValue]:

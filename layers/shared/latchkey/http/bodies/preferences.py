@@ -15,14 +15,14 @@ from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import ProblemCode
 from latchkey.domain.limits import NAME_MAX_CHARACTERS, PREFERENCES_MAX_BYTES
-from latchkey.http.bodies.fields import PersonName, shown, whole
+from latchkey.http.bodies.fields import PersonName, readable, whole
 from latchkey.http.bodies.validation import Body
 
 
 def _wish(value: Any) -> Any:
     """Check the type before the union does: pydantic would report the union's members as fields."""
     if isinstance(value, str):
-        return shown(value, NAME_MAX_CHARACTERS)
+        return readable(value, NAME_MAX_CHARACTERS)
     value = whole(value)
     if not isinstance(value, int):
         raise PydanticCustomError(

@@ -52,7 +52,7 @@ class UpdateMeBody(ProfileBody):
         return self.model_dump(exclude_unset=True, exclude={"avatar"})
 
     @property
-    def picture(self) -> bytes | None:
+    def avatar_file(self) -> bytes | None:
         """The uploaded picture, unprocessed. None for JSON."""
         return None
 
@@ -66,6 +66,6 @@ class UpdateMeForm(UpdateMeBody):
 
     @property
     @override
-    def picture(self) -> bytes | None:
+    def avatar_file(self) -> bytes | None:
         """The uploaded picture, unprocessed."""
         return self.avatar

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.limits import AVATAR_MAX_BYTES
 
 if TYPE_CHECKING:
-    from latchkey.flows.avatars import OfferedUpload
+    from latchkey.flows.avatars import StartedUpload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +30,13 @@ class AvatarUploadView:
     """When the upload expires and can no longer be used."""
 
     @classmethod
-    def of(cls, offered: OfferedUpload) -> AvatarUploadView:
+    def of(cls, started: StartedUpload) -> AvatarUploadView:
         """Return the view of an upload."""
         return cls(
-            upload_id=offered.upload.id,
-            url=offered.post.url,
-            fields=offered.post.fields,
+            upload_id=started.upload.id,
+            url=started.post.url,
+            fields=started.post.fields,
             max_bytes=AVATAR_MAX_BYTES,
-            upload_until=offered.upload.upload_until,
-            expires_at=offered.upload.expires_at,
+            upload_until=started.upload.upload_until,
+            expires_at=started.upload.expires_at,
         )

@@ -10,7 +10,7 @@ from latchkey.http.response import ok
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account
-    from latchkey.domain.erasure import Ordered
+    from latchkey.domain.erasure import DeletionDates
     from latchkey.http.response import Response
 
 
@@ -53,9 +53,9 @@ class StandingView:
         )
 
 
-def deleted(ordered: Ordered) -> Response:
+def deleted(dates: DeletionDates) -> Response:
     """Return the response to a deletion."""
     return ok(
-        DeletionView(deleted_at=ordered.deleted_at, purge_at=ordered.purge_at),
+        DeletionView(deleted_at=dates.deleted_at, purge_at=dates.purge_at),
         message="Account deleted successfully.",
     )

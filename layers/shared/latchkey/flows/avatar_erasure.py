@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureErasure:
+class AvatarErasure:
     """The flow and its parts. Implements `flows.erasure.Elsewhere`.
 
     The owner can still send an upload form that was signed minutes before. The file can't be used,
@@ -29,8 +29,8 @@ class PictureErasure:
 
     def count(self, account_id: AccountId) -> int:
         """Return the number of pictures of a person."""
-        shown = self.accounts.get(account_id).avatar_id is not None
-        return shown + len(self.media().list_uploads(account_id))
+        has_avatar = self.accounts.get(account_id).avatar_id is not None
+        return has_avatar + len(self.media().list_uploads(account_id))
 
     def remove_all(self, account_id: AccountId, now: datetime) -> datetime | None:
         """Remove them. The account, which names the avatar, is removed later."""

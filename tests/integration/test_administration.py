@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
+from tests.support.administration import HOSTILE_FILTERS, SOMEBODY
 from tests.support.api import a_fresh_address, error_code
-from tests.support.desk import HOSTILE_FILTERS, SOMEBODY
 from tools.template import ROOT
 
 USERS = "/api/v1/users"

@@ -1,6 +1,6 @@
 """What searching sessions and erasing people costs: calls, pages and units, on the table in memory.
 
-Run: PYTHONPATH=.:layers/shared python -m benchmarks.desk
+Run: PYTHONPATH=.:layers/shared python -m benchmarks.administration
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ const en = {
   suspended: "This account has been suspended.",
   invalid: "Check your input.",
 };
-export type Words = typeof en;
-const de: Words = {
+export type Messages = typeof en;
+const de: Messages = {
   settings: "Deine Einstellungen",
   signIn: "Anmelden",
   signInLead: "Willkommen zurück.",
@@ -137,4 +137,4 @@ const de: Words = {
   suspended: "Dieses Konto wurde gesperrt.",
   invalid: "Prüfe deine Eingaben.",
 };
-export const WORDS = { en, de };
+export const MESSAGES = { en, de };
