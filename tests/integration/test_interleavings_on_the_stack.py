@@ -10,6 +10,7 @@ import pytest
 from latchkey import wiring
 from latchkey.storage import boto_client
 from tests.integration.conftest import around_the_edge
+from tests.support.api import once
 from tests.support.interleaving_checks import BY_NAME
 from tests.support.stack_world import StackWorld, stop_deliveries
 from tools.local.stack import LocalStack
@@ -50,7 +51,7 @@ def world():
             patch.setenv(name, value)
         boto_client._session.cache_clear()
         stop_deliveries(stack)
-        yield StackWorld(stack, around_the_edge(stack))
+        yield StackWorld(stack, once(around_the_edge(stack)))
         boto_client._session.cache_clear()
         wiring.use(None)
 

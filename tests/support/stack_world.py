@@ -45,6 +45,7 @@ FRESH_SECONDS = 180
 UNANSWERED = {502, 503, 504}
 ATTEMPTS = 4
 """Of a run whose request the gateway did not answer, as happens on a busy machine."""
+_OF_THE_TRAIL = ("('row', 'request.", "('row', 'sign_in.refused'")
 _ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}")
 _HASH = re.compile(r"argon2id\$[^'\"]+")
 _TIME = re.compile(r"\b1\d{9}(\d{3})?\b")
@@ -274,11 +275,11 @@ class StackWorld:
     def _left(self, run: Run) -> Counter[str]:
         """What a run left, without ids, times and hashes that are new, and who wrote it.
 
-        The rows of requests are left out: a function writes them later, from the access log.
+        Rows of the request trail are left out: a function writes them later, from the access log.
         """
         left: Counter[str] = Counter()
         for fact, count in digest(run).items():
-            if fact.startswith("('row', 'request."):
+            if fact.startswith(_OF_THE_TRAIL):
                 continue
             text = _ID.sub(lambda m: m[0] if m[0] in self._ids else "an id", fact)
             text = _HASH.sub(lambda m: m[0] if m[0] in self._hashes else "a hash", text)
