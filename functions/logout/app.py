@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from latchkey.flows.sessions import Sessions
 
 
-@endpoint(caller=signed_in(ended_too=True), needs=sessions)
+@endpoint(caller=signed_in(ended_allowed=True), needs=sessions)
 def handler(request: Request[None], flow: Sessions) -> Response:
     """Sign this device out and clear its cookie. Doing it twice is not an error."""
     flow.log_out(request.caller, request.context)

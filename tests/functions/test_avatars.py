@@ -370,7 +370,7 @@ def transaction_dies(service, *, after):
 
 
 def marker_write_dies(service, step):
-    """Crash the process before it writes to the ledger of files."""
+    """Crash the process before it writes an orphan marker."""
     ledger = service.services[avatars].store
 
     def dying(avatar_id):

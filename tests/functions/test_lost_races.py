@@ -11,7 +11,7 @@ from tests.support.service import InProcessService
 
 
 def codes(first, second, world="active"):
-    """What the first operation is told, in each interleaving with the second."""
+    """Return the codes that the first operation gets, over all interleavings with the second."""
     runs = build(world).interleavings(BY_NAME[first], BY_NAME[second])
     return {run.outcomes["first"].code for run in runs}
 
@@ -25,7 +25,7 @@ def codes(first, second, world="active"):
     ],
 )
 def test_refresh_of_a_session_that_just_ended_is_not_reported_as_theft(meanwhile, refusal):
-    """It is told why the session has ended; nobody gets a mail about a stolen token."""
+    """The response says why the session has ended. No email about a stolen token is sent."""
     assert codes("refresh", meanwhile) == {"OK", refusal}
     for run in build("active").interleavings(BY_NAME["refresh"], BY_NAME[meanwhile]):
         rows = [item.get("action") for item in run.after.values()]

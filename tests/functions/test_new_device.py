@@ -33,7 +33,7 @@ def show(service, token):
 
 
 def notices(service):
-    """Every mail about a new device, in order."""
+    """Return the notices about new devices, in order."""
     service.work()
     return [mail for mail in service.mailbox.to(ADA) if "/not-me#" in mail.letter.text]
 

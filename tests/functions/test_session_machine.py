@@ -42,7 +42,7 @@ SESSIONS = "/api/v1/users/me/sessions"
 
 
 class CrashingTable(MemoryTable):
-    """Loses the answer of the next write, if told to."""
+    """Loses the response of the next write on request."""
 
     crash_next = False
 

@@ -83,7 +83,7 @@ class Mix:
         return {answer.headers[REQUEST_ID] for answer in self.answers}
 
     def wrong_outcomes(self, stack):
-        """Return the requests whose row says OK of an error, or an error of what went well."""
+        """Return the requests with a wrong outcome in their row."""
         rows = {
             item["request_id"]["S"]: item["outcome"]["S"]
             for item in trail(stack)

@@ -84,7 +84,7 @@ class Leaving:
 
     account: Account
     identifiers: tuple[str, ...]
-    """What must not be found afterwards."""
+    """Personal data that must not be found afterwards."""
     items: int
     message_id: str
 
@@ -166,7 +166,7 @@ def write_items(account_id, count, note):
 
 
 def waiting(services, queue, *identifiers):
-    """The messages of the outbox for a queue whose body has one of these words."""
+    """Return the outbox messages of a queue that contain one of these identifiers."""
     now = services[clock].now() + timedelta(hours=12)
     found = [
         item

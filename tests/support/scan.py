@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def traces(client: Callable[[str], Any], texts: Iterable[str]) -> dict[str, list[str]]:
-    """Find words in all tables, buckets and queues; say where, by word.
+    """Find texts in all tables, buckets and queues. Returns the places of each.
 
     client  makes a boto3 client of a service
     """

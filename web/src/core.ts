@@ -92,7 +92,7 @@ export class Resource<T> {
 
   /**
    * The data, marked if it is stale; an error card; or a skeleton, which is the view of `ghost` with bars
-   * for words, so that it has the final height at any width.
+   * in place of its text, so that it has the final height at any width.
    */
   render(ghost: T, view: (data: T) => View): View {
     const failed = this.error !== undefined && !this.busy;

@@ -175,7 +175,7 @@ export const styles = css`
   .steps { display: grid; gap: 0.9rem; }
   .steps li { display: grid; gap: 0.1rem; padding-inline-start: 1.1rem; border-inline-start: 3px solid var(--_line); }
 
-  /* --- what is being loaded: bars for words, so that it has the height of what comes --- */
+  /* --- the skeleton: bars in place of text, with the height of the loaded view --- */
   .ghost :is(h3, p, label, span, time) { color: transparent; text-decoration: line-through 0.75em var(--_line); text-decoration-skip-ink: none; }
   .ghost :is(.button, .badge, .avatar, input, select, textarea), .ghost .device > .glyph {
     color: transparent; background: var(--_line); border-color: transparent; text-decoration: none;

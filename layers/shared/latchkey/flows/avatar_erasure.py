@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvatarErasure:
-    """The flow and its parts. Implements `flows.erasure.Elsewhere`.
+    """The flow and its parts. Implements `flows.erasure.ExternalData`.
 
     The owner can still send an upload form that was signed minutes before. The file can't be used,
     and the bucket deletes it within a day.

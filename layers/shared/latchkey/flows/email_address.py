@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.devices import DeviceStore
 
-_NOBODYS_PASSWORD_BYTES = 32
+_RANDOM_PASSWORD_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +122,8 @@ class EmailAddress:
         own address is unconfirmed. It is not zero, because the owner may have mistyped the address
         at the registration.
 
-        Raises PasswordResetRequired, TooManyAttempts, AccountNotFound if the account is erased
-        meanwhile, and InvalidInput for what can't be an address, or is the caller's already.
+        Raises PasswordResetRequired, TooManyAttempts, AccountNotFound if the account is erased in
+        the meantime, and InvalidInput for an invalid address and for the caller's own.
         """
         new = normalise_email(address)
         account = self.accounts.get(caller.account_id)
@@ -154,7 +154,7 @@ class EmailAddress:
         """
         token = self.links.accept(token_text, context.now, Purpose.UNDO_EMAIL_CHANGE)
         former = token.subject or ""
-        nobodys = self.passwords.hash(os.urandom(_NOBODYS_PASSWORD_BYTES).hex())
+        random_hash = self.passwords.hash(os.urandom(_RANDOM_PASSWORD_BYTES).hex())
 
         def decide(account: Account, active: Sequence[Session]) -> Ending:
             self.links.require(token, context.now)
@@ -179,7 +179,7 @@ class EmailAddress:
                     is_verified=True,
                     former_email=None,
                     former_email_until=None,
-                    password_hash=nobodys,
+                    password_hash=random_hash,
                     updated_at=context.now,
                 ),
                 also=[TokenRedeemed(token)],

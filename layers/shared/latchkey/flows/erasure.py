@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from latchkey.storage.outbox import OutboxStore
 
 
-class Elsewhere(Protocol):
+class ExternalData(Protocol):
     """Data of a person outside the table, such as files."""
 
     @property
@@ -60,15 +60,15 @@ class Elsewhere(Protocol):
 class Erasure:
     """The flow and its parts.
 
-    elsewhere  data outside the table; a new kind is another entry
-    sign       signs the receipt
-    run        runs the steps of an erasure
+    external_data  data outside the table; a new kind is another entry
+    sign           signs the receipt
+    run            runs the steps of an erasure
     """
 
     accounts: AccountStore
     deletions: DeletionStore
     outbox: OutboxStore
-    elsewhere: tuple[Elsewhere, ...]
+    external_data: tuple[ExternalData, ...]
     sign: Callable[[Receipt], str]
     run: Runner = run_steps
 
@@ -79,7 +79,7 @@ class Erasure:
 
         Raises ErasureHeldUp if it has to continue later.
         """
-        self.run(_Erasing(self, account_id, now).steps())
+        self.run(_ErasureRun(self, account_id, now).steps())
 
     def start_due(self, now: datetime) -> int:
         """Send messages for accounts whose grace period is over or whose worker was lost.
@@ -97,7 +97,7 @@ class Erasure:
         )
 
 
-class _Erasing:
+class _ErasureRun:
     """One worker's erasure of one account."""
 
     def __init__(self, flow: Erasure, account_id: AccountId, now: datetime) -> None:
@@ -114,9 +114,9 @@ class _Erasing:
         yield Step("claim", self._claim)
         if self._account is None:
             return
-        for place in self._flow.elsewhere:
-            yield Step("count", partial(self._count, place))
-            yield Step("remove", partial(self._remove, place))
+        for data in self._flow.external_data:
+            yield Step("count", partial(self._count, data))
+            yield Step("remove", partial(self._remove, data))
         if self._is_held_up:
             raise ErasureHeldUp
         yield Step("erase_items", partial(self._flow.deletions.erase_page, self._account_id))
@@ -151,11 +151,11 @@ class _Erasing:
         except AccountNotFound:
             return
 
-    def _count(self, place: Elsewhere) -> None:
-        self._flow.deletions.note(self._account_id, place.kind, place.count(self._account_id))
+    def _count(self, data: ExternalData) -> None:
+        self._flow.deletions.note(self._account_id, data.kind, data.count(self._account_id))
 
-    def _remove(self, place: Elsewhere) -> None:
-        if place.remove_all(self._account_id, self._now) is not None:
+    def _remove(self, data: ExternalData) -> None:
+        if data.remove_all(self._account_id, self._now) is not None:
             self._is_held_up = True
 
     def _erase_tokens(self) -> bool:

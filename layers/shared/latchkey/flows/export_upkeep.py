@@ -76,7 +76,7 @@ class ExportUpkeep:
         return redriven
 
     kind: ClassVar[str] = "export"
-    """The name of exports in the receipt of an erasure (`flows.erasure.Elsewhere`)."""
+    """The name of exports in the receipt of an erasure (`flows.erasure.ExternalData`)."""
 
     def count(self, account_id: AccountId) -> int:
         """Return the number of exports of an account."""

@@ -110,7 +110,7 @@ class ExportWorker:
         Raises ExportBusy or ExportLeaseLost if another worker has it, and errors of storage. The
         message must then be delivered again.
         """
-        self.run(_Making(self, work).steps())
+        self.run(_ExportRun(self, work).steps())
 
     def dead_letter(self, message: OutboxMessage) -> None:
         """Mark an export as failed after the last delivery.
@@ -159,7 +159,7 @@ class ExportWorker:
         return RequestContext(request_id=work.message.id, now=self.clock.now(), ip_address="")
 
 
-class _Making:
+class _ExportRun:
     """The work of one worker on one export. `_export` is its current record."""
 
     def __init__(self, flow: ExportWorker, work: Work) -> None:

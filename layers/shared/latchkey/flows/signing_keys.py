@@ -89,7 +89,7 @@ class SigningKeys:
 
         Raises TemporarilyUnavailable while another invocation changes the keys.
         """
-        with self._alone(now):
+        with self._exclusive(now):
             return self._ensure(now)
 
     def rotate(self, now: datetime, *, force: bool = False) -> KeyRing:
@@ -103,7 +103,7 @@ class SigningKeys:
 
         Raises TemporarilyUnavailable while another invocation changes the keys.
         """
-        with self._alone(now):
+        with self._exclusive(now):
             key_ring = self._ensure(now)
             keys = [
                 key
@@ -132,7 +132,7 @@ class SigningKeys:
 
         Raises TemporarilyUnavailable while another invocation changes the keys.
         """
-        with self._alone(now):
+        with self._exclusive(now):
             self._ensure(now)
             return {
                 kind.store.kind: self._rotate_peppers(kind, now, force=True, drop=drop)
@@ -214,7 +214,7 @@ class SigningKeys:
         self.audit.write(Effects(audit=(row,)))
 
     @contextlib.contextmanager
-    def _alone(self, now: datetime) -> Iterator[None]:
+    def _exclusive(self, now: datetime) -> Iterator[None]:
         """Keep other invocations from changing the keys.
 
         Two parameters can't be written in one transaction. Without this lease, one of two parallel

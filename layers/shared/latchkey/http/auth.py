@@ -43,7 +43,7 @@ class CallerRule:
     """Who may call an endpoint.
 
     authorizer   whether the route has the authorizer; the template must agree
-    ended_too    a session that has ended is accepted, for operations that may be repeated
+    ended_allowed  a session that has ended is accepted, for operations that may be repeated
     recently     the caller must have authenticated within RECENT_AUTHENTICATION_SECONDS
     recently_for_others  the same, only for administrators who change another account
     admin        the caller must be an administrator
@@ -52,7 +52,7 @@ class CallerRule:
     """
 
     authorizer: bool
-    ended_too: bool = False
+    ended_allowed: bool = False
     recently: bool = False
     recently_for_others: bool = False
     admin: bool = False
@@ -64,7 +64,7 @@ class CallerRule:
         if not self.authorizer:
             return ()
         # SessionRevoked stays: without a stored session there is no caller to pass.
-        tolerated = {*_ENDED} - {errors.SessionRevoked} if self.ended_too else set()
+        tolerated = {*_ENDED} - {errors.SessionRevoked} if self.ended_allowed else set()
         return (
             *(kind for kind in _REFUSALS.values() if kind not in tolerated),
             *((errors.AdministratorsOnly,) if self.admin else ()),
@@ -101,9 +101,9 @@ def public() -> CallerRule:
     return CallerRule(authorizer=False)
 
 
-def signed_in(*, recently: bool = False, ended_too: bool = False) -> CallerRule:
+def signed_in(*, recently: bool = False, ended_allowed: bool = False) -> CallerRule:
     """An authenticated caller."""
-    return CallerRule(authorizer=True, recently=recently, ended_too=ended_too)
+    return CallerRule(authorizer=True, recently=recently, ended_allowed=ended_allowed)
 
 
 def admin(*, recently: bool = False, owner: str | None = None) -> CallerRule:
@@ -163,7 +163,7 @@ def authenticate(event: Event, rule: CallerRule) -> Caller:
             raise errors.TemporarilyUnavailable(
                 retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason=reason
             )
-        if not (rule.ended_too and refusal in _ENDED and "session_id" in context):
+        if not (rule.ended_allowed and refusal in _ENDED and "session_id" in context):
             raise refusal
     try:
         return Caller(

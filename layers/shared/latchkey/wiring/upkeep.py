@@ -41,7 +41,7 @@ def avatar_erasure(services: Services) -> AvatarErasure:
 
 @part
 def erasure(services: Services) -> Erasure:
-    """Each store of user data outside the table is one entry of `elsewhere`."""
+    """Each store of user data outside the table is one entry of `external_data`."""
     from latchkey.flows.erasure import Erasure
     from latchkey.security.receipts import ReceiptSigner
     from latchkey.wiring.tokens import signing_key_store
@@ -51,7 +51,7 @@ def erasure(services: Services) -> Erasure:
         accounts=services[account_store],
         deletions=services[deletion_store],
         outbox=services[outbox_store],
-        elsewhere=(services[export_upkeep], services[avatar_erasure]),
+        external_data=(services[export_upkeep], services[avatar_erasure]),
         sign=signer.sign,
     )
 
