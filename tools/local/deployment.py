@@ -160,9 +160,9 @@ def describe(emulator: Emulator, name: str) -> Deployment:
     )
 
 
-def _sam(emulator: Emulator, command: str, *words: str | Path) -> None:
+def _sam(emulator: Emulator, command: str, *arguments: str | Path) -> None:
     processes.run(
-        [SAM, command, *words],
+        [SAM, command, *arguments],
         env=_sam_environment(emulator),
         cwd=REPOSITORY,
         log=emulator.directory / f"sam-{command}.log",
