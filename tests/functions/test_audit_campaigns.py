@@ -89,10 +89,10 @@ class MortalTable(MemoryTable):
         self.dies_after = False
 
     @override
-    def transact(self, writes):
+    def _commit(self, writes, *, factor):
         if self.writes_left == 0 and not self.dies_after:
             raise Killed
-        super().transact(writes)
+        super()._commit(writes, factor=factor)
         self.writes_left -= 1
         if self.writes_left == -1 and self.dies_after:
             self.dies_after = False

@@ -338,10 +338,10 @@ class TableWithoutCounters(MemoryTable):
     down = False
 
     @override
-    def transact(self, writes):
+    def _commit(self, writes, *, factor):
         if self.down and any(write.key.pk.startswith("LIMIT#") for write in writes):
             raise TemporarilyUnavailable(retry_after_seconds=2)
-        super().transact(writes)
+        super()._commit(writes, factor=factor)
 
 
 def test_request_is_refused_if_the_limit_cannot_be_counted():

@@ -165,7 +165,10 @@ class MemoryTable:
             self._commit(writes, factor=2)
 
     def _commit(self, writes: Sequence[Write], *, factor: int) -> None:
-        """Write all or nothing. In a transaction each unit counts twice."""
+        """Write all or nothing. Every write of the table comes here.
+
+        factor  how often a unit counts: twice in a transaction
+        """
         for write in writes:
             item = self._items.get(write.key)
             if not _holds(write.when, item):
