@@ -55,7 +55,8 @@ def running(
     """Run a command in its own process group, and end the group afterwards.
 
     Ctrl-C reaches every process of the terminal's group at once. In their own groups the children
-    are stopped in order.
+    are stopped in order. They stay in the session: the kernel shares the processor between
+    sessions, and would ignore the lower priority of what runs beside them.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -65,7 +66,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            process_group=0,
         )
     try:
         yield process
@@ -98,6 +99,6 @@ def _stop_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # start_new_session makes the child's id the id of its group, as long as the group exists.
+    # process_group=0 makes the child's id the id of its group, as long as the group exists.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
