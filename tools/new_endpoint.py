@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import keyword
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from string import Template
 from typing import TYPE_CHECKING
 
 from tools.assemble import AREAS, TARGET, as_yaml, assembled, read, source
+from tools.generators import ADDED, UNWRITTEN, GeneratorError, generate, insert_after
 from tools.openapi import path_parameter, tag_of
 from tools.operations import API_PREFIX, camel_case
 from tools.sample_events import ACCOUNT_ID as SAMPLE_ACCOUNT_ID
@@ -25,9 +25,6 @@ from tools.template import ROOT, routes, shape
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-UNWRITTEN = "(not written yet)"
-"""Marks the texts that somebody has to write. A contract test finds those that are left."""
 
 ROUTE = re.compile(rf"(GET|POST|PUT|PATCH|DELETE) ({API_PREFIX}(?:/(?:[a-z0-9.-]+|{{[a-z_]+}}))+)")
 USAGE = (
@@ -93,20 +90,7 @@ _TEST = '''\
 from __future__ import annotations
 
 import pytest
-
-from tests.support.person import Person
-from tests.support.service import InProcessService
-
-
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
-
+$import_person
 
 def test_$name(service, ada):
 $arrange    answer = $call
@@ -151,10 +135,6 @@ Red until all of it is done:
 """
 
 
-class EndpointError(Exception):
-    """The endpoint can't be written; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
     """What is known of a new endpoint: its name, its route, who may call it."""
@@ -166,19 +146,19 @@ class NewEndpoint:
 
     @classmethod
     def parse(cls, name: str, route: str, caller: str) -> NewEndpoint:
-        """Check what was asked for. Raises EndpointError."""
+        """Check what was asked for. Raises GeneratorError."""
         if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
-            raise EndpointError(
+            raise GeneratorError(
                 f"{name!r} can't name an endpoint: use verb_noun in lower case, as rename_session."
             )
         match = ROUTE.fullmatch(route)
         if match is None:
-            raise EndpointError(
+            raise GeneratorError(
                 f"{route!r} is not a route: give a method and a path below {API_PREFIX}, as "
                 f'"GET {API_PREFIX}/users/me/sessions".'
             )
         if caller not in CALLERS:
-            raise EndpointError(f"{caller!r} is no caller: use {', '.join(CALLERS)}.")
+            raise GeneratorError(f"{caller!r} is no caller: use {', '.join(CALLERS)}.")
         new = cls(name, match[1], match[2], caller)
         new._require_described()
         new._require_free()
@@ -187,27 +167,27 @@ class NewEndpoint:
     def _require_free(self) -> None:
         taken = next((r for r in routes() if r.shape == shape(self.method, self.path)), None)
         if taken is not None:
-            raise EndpointError(f"{taken.method} {taken.path} exists already: {taken.function}.")
+            raise GeneratorError(f"{taken.method} {taken.path} exists already: {taken.function}.")
         for path in self.files():
             if path.exists() or (path.name == "app.py" and path.parent.exists()):
-                raise EndpointError(
+                raise GeneratorError(
                     f"{path.relative_to(ROOT)} exists already; nothing was written."
                 )
 
     def _require_described(self) -> None:
         if len(set(self.parameters)) != len(self.parameters):
-            raise EndpointError("A path parameter names one thing: give each another name.")
+            raise GeneratorError("A path parameter names one thing: give each another name.")
         if self.caller == "self_or_admin" and "user_id" not in self.parameters:
-            raise EndpointError("self_or_admin is for the account of {user_id}: the path needs it.")
+            raise GeneratorError("self_or_admin needs {user_id} in the path.")
         for name in self.parameters:
             if path_parameter(name) is None or name not in SAMPLES:
-                raise EndpointError(
+                raise GeneratorError(
                     f"{{{name}}} is a new kind of object. Describe it first: _PATH_PARAMETERS in "
                     "tools/openapi.py, SAMPLES and _OBJECTS in tools/new_endpoint.py, NOT_FOUND in "
                     "tests/support/authorization.py."
                 )
         if tag_of(self.path) is None:
-            raise EndpointError(
+            raise GeneratorError(
                 f"{self.path} is a new resource. Describe it first: _TAGS in tools/openapi.py."
             )
 
@@ -221,6 +201,11 @@ class NewEndpoint:
         """Whether it is tried against every other operation that changes something."""
         return self.method != "GET"
 
+    @property
+    def _is_about_another(self) -> bool:
+        """Whether an administrator uses it on the account of another person."""
+        return self.caller == "admin" and "user_id" in self.parameters
+
     def files(self) -> dict[Path, str]:
         """Return the new files."""
         return {
@@ -230,7 +215,7 @@ class NewEndpoint:
         }
 
     def edits(self) -> dict[Path, str]:
-        """Return the new text of the files that have a place for it. Raises EndpointError."""
+        """Return the new text of the files that have a place for it. Raises GeneratorError."""
         area, text = self.function({})
         return {source(area): text, TARGET: as_yaml(assembled({area: text}))} | {
             path: edit(path.read_text(encoding="utf-8"))
@@ -242,8 +227,12 @@ class NewEndpoint:
             )
         }
 
+    def texts(self) -> dict[Path, str]:
+        """Return the text of every new and changed file. Raises GeneratorError."""
+        return self.files() | self.edits()
+
     def steps(self, written: list[str]) -> str:
-        """Say what is left to do."""
+        """Return the message about the written files and the remaining steps."""
         interleaved = (
             ", and an entry in tests/support/interleaved_operations.py (ADR 16)"
             if self.changes_something
@@ -259,18 +248,20 @@ class NewEndpoint:
 
     def _fill(self, text: str, **more: str) -> str:
         kind = CALLERS[self.caller]
-        about_another = kind.imports == "admin" and "user_id" in self.parameters
         return Template(text).substitute(
             {
                 "name": self.name,
                 "method": self.method,
                 "path": self.path,
                 "imports": ", ".join(sorted({"endpoint", kind.imports})),
-                "declared": 'admin(owner="user_id")' if about_another else kind.declared,
+                "declared": 'admin(owner="user_id")' if self._is_about_another else kind.declared,
                 "summary": f"{self.name} {UNWRITTEN}",
                 "operation": camel_case(self.name),
                 "route": self._route(),
                 "person": self._person(),
+                "import_person": "\nfrom tests.support.person import Person\n"
+                if self._is_about_another
+                else "",
                 "arrange": self._arrange(),
                 "call": self._call(),
             }
@@ -286,7 +277,7 @@ class NewEndpoint:
         if self.caller == "admin":
             lines.append("ada.become_admin()")
         subject = "ada"
-        if self.caller == "admin" and "user_id" in self.parameters:
+        if self._is_about_another:
             lines.append(f'bob = Person(service, "bob-{self.name.replace("_", "-")}@example.com")')
             subject = "bob"
         lines += [
@@ -327,7 +318,7 @@ class NewEndpoint:
                 key = "PublicRoute" if self.caller == "public" else "Route"
                 written = self._fill(_FUNCTION, key=key)
                 return area, text[: block.end()] + written + text[block.end() :]
-        raise EndpointError(f"No file of template/ has a place for it behind {neighbour}.")
+        raise GeneratorError(f"No file of template/ has a place for it behind {neighbour}.")
 
     def _neighbour(self) -> str:
         """Return the function whose route is most like this one; the last of those."""
@@ -348,51 +339,30 @@ class NewEndpoint:
         rule = CALLERS[self.caller].rule
         group = re.search(rf'^{rule} = """[^"]*', text, re.MULTILINE)
         if group is None:
-            raise EndpointError(f"tests/support/authorization.py has no {rule}.")
+            raise GeneratorError(f"tests/support/authorization.py has no {rule}.")
         return text[: group.end()] + f"\n    {camel_case(self.name)}" + text[group.end() :]
 
     def _budget(self, text: str) -> str:
         """A handler without a flow loads no package that is watched."""
-        return _insert(text, "BUDGET = {\n", f'    "{self.name}": (set(), 400),\n')
+        return insert_after(text, "BUDGET = {\n", f'    "{self.name}": (set(), 400),\n')
 
     def _permissions(self, text: str) -> str:
         """Walk after those that count exports, and before addresses must be verified."""
-        text = _insert(text, "        mails(service)\n", f"        {self.name}(service)\n")
+        text = insert_after(text, "        mails(service)\n", f"        {self.name}(service)\n")
         start = text.index("def overdue_sessions(service):")
         return text[:start] + self._fill(_WALK) + text[start:]
 
     def _changelog(self, text: str) -> str:
         line = f"- `{self.method} {self.path}`: {UNWRITTEN}\n"
-        return _insert(text, "### Added\n", line)
-
-
-def _insert(text: str, after: str, line: str) -> str:
-    if after not in text:
-        raise EndpointError(
-            f"There is no {after.strip()!r} any more: change tools/new_endpoint.py."
-        )
-    return text.replace(after, after + line, 1)
+        return insert_after(text, ADDED, line)
 
 
 def main(arguments: list[str]) -> int:
-    """Write one endpoint, or say why not."""
+    """Write one endpoint. Returns the exit code."""
     if len(arguments) != len(_ARGUMENTS) or not all(arguments):
         print(USAGE, file=sys.stderr)
         return 2
-    try:
-        new = NewEndpoint.parse(*arguments)
-        edits = new.edits()
-    except EndpointError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for path, text in (new.files() | edits).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    written = [*new.files(), *edits]
-    python = [str(path) for path in written if path.suffix == ".py"]
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *python], check=True)
-    print(new.steps([str(path.relative_to(ROOT)) for path in written]))
-    return 0
+    return generate(lambda: NewEndpoint.parse(*arguments))
 
 
 if __name__ == "__main__":

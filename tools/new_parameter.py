@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tools.assemble import TARGET, as_yaml, assembled, source
-from tools.new_endpoint import UNWRITTEN
+from tools.generators import (
+    ADDED,
+    UNWRITTEN,
+    GeneratorError,
+    generate,
+    insert_after,
+    insert_before,
+)
 from tools.template import ROOT, load
 
 if TYPE_CHECKING:
@@ -45,10 +52,6 @@ Red until 1 and 3 are done:
 """
 
 
-class ParameterError(Exception):
-    """The parameter can't be written; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class NewParameter:
     """What is known of a new parameter.
@@ -63,15 +66,15 @@ class NewParameter:
 
     @classmethod
     def parse(cls, name: str, group: str, default: str, description: str) -> NewParameter:
-        """Check what was asked for. Raises ParameterError."""
+        """Check what was asked for. Raises GeneratorError."""
         if not re.fullmatch(r"([A-Z][a-z0-9]+)+", name):
-            raise ParameterError(f"{name!r} can't name a parameter: write it as SessionLimit.")
+            raise GeneratorError(f"{name!r} can't name a parameter: write it as SessionLimit.")
         if name in load()["Parameters"]:
-            raise ParameterError(f"{name} exists already; nothing was written.")
+            raise GeneratorError(f"{name} exists already; nothing was written.")
         if group not in _groups():
-            raise ParameterError(f"{group!r} is no group: use {', '.join(sorted(_groups()))}.")
+            raise GeneratorError(f"{group!r} is no group: use {', '.join(sorted(_groups()))}.")
         if "\n" in description or '"' in description + default:
-            raise ParameterError("DEFAULT and DESCRIPTION are one line, without quotation marks.")
+            raise GeneratorError("DEFAULT and DESCRIPTION are one line, without quotation marks.")
         return cls(name, group, default, description.rstrip("."))
 
     @property
@@ -89,8 +92,8 @@ class NewParameter:
         """The environment variable: `ADMIN_SESSION_LIMIT`."""
         return self.field.upper()
 
-    def edits(self) -> dict[Path, str]:
-        """Return the new text of each file. Raises ParameterError."""
+    def texts(self) -> dict[Path, str]:
+        """Return the new text of each file. Raises GeneratorError."""
         changed = {
             area: edit(source(area).read_text(encoding="utf-8"))
             for area, edit in (("parameters", self._parameters), ("shared", self._variables))
@@ -106,7 +109,7 @@ class NewParameter:
         }
 
     def steps(self, written: list[str]) -> str:
-        """Say what is left to do."""
+        """Return the message about the written files and the remaining steps."""
         return _STEPS.format(
             written="\n".join(f"  {name}" for name in written),
             field=self.field,
@@ -118,7 +121,7 @@ class NewParameter:
         last = _groups()[self.group][-1]
         block = re.search(rf"^    {last}: .*\n(?:      .*\n)*", text, re.MULTILINE)
         if block is None:
-            raise ParameterError(f"template/parameters.yaml has no parameter {last}.")
+            raise GeneratorError(f"template/parameters.yaml has no parameter {last}.")
         kind, value = (
             ("Number", self.default) if self.is_number else ("String", f'"{self.default}"')
         )
@@ -129,21 +132,23 @@ class NewParameter:
 
     def _variables(self, text: str) -> str:
         line = f"        {self.variable}: !Ref {self.name}\n"
-        return _insert(text, r"^        POWERTOOLS_SERVICE_NAME: ", line)
+        return insert_before(text, r"^        POWERTOOLS_SERVICE_NAME: ", line)
 
     def _config(self, text: str) -> str:
         kind = "int" if self.is_number else "str"
         value = f'env["{self.variable}"]'
         read = f"int({value})" if self.is_number else value
-        text = _insert(text, r'^    service_name: str = ""', f"    {self.field}: {kind}\n")
-        return _insert(text, r"^            service_name=", f"            {self.field}={read},\n")
+        text = insert_before(text, r'^    service_name: str = ""', f"    {self.field}: {kind}\n")
+        return insert_before(
+            text, r"^            service_name=", f"            {self.field}={read},\n"
+        )
 
     def _environment(self, text: str) -> str:
         line = f'    "{self.variable}": "{self.default}",\n'
-        return _insert(text, r'^    "SERVICE_NAME": ', line)
+        return insert_before(text, r'^    "SERVICE_NAME": ', line)
 
     def _changelog(self, text: str) -> str:
-        return text.replace("### Added\n", f"### Added\n- `{self.name}`: {UNWRITTEN}\n", 1)
+        return insert_after(text, ADDED, f"- `{self.name}`: {UNWRITTEN}\n")
 
 
 def _groups() -> dict[str, list[str]]:
@@ -151,29 +156,12 @@ def _groups() -> dict[str, list[str]]:
     return {group["Label"]["default"]: group["Parameters"] for group in groups}
 
 
-def _insert(text: str, before: str, line: str) -> str:
-    """Insert a line before the one that begins like this."""
-    found = re.search(before, text, re.MULTILINE)
-    if found is None:
-        raise ParameterError(f"Nothing begins with {before!r} any more: change this tool.")
-    return text[: found.start()] + line + text[found.start() :]
-
-
 def main(arguments: list[str]) -> int:
-    """Write one parameter, or say why not."""
+    """Write one parameter. Returns the exit code."""
     if len(arguments) != len(_ARGUMENTS) or not all((arguments[0], arguments[1], arguments[3])):
         print(USAGE, file=sys.stderr)
         return 2
-    try:
-        new = NewParameter.parse(*arguments)
-        edits = new.edits()
-    except ParameterError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for path, text in edits.items():
-        path.write_text(text, encoding="utf-8")
-    print(new.steps([str(path.relative_to(ROOT)) for path in edits]))
-    return 0
+    return generate(lambda: NewParameter.parse(*arguments))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 from tests.support.interleaved_operations import ELSEWHERE
 from tests.support.interleaved_operations import OPERATIONS as INTERLEAVED
 from tools import assemble
-from tools.new_endpoint import UNWRITTEN
+from tools.generators import UNWRITTEN
 from tools.operations import endpoints, folders, logical_id, operations
 from tools.template import ROOT, folder, functions, load, routes
 

@@ -18,20 +18,9 @@ from latchkey.wiring.users import avatars
 from tests.support.media import Crash
 from tests.support.person import ME, Person, audit_rows, kept
 from tests.support.pictures import HOSTILE, jpeg, multipart, png, webp
-from tests.support.service import InProcessService
 
 UPLOADS = f"{ME}/avatar/uploads"
 AVATAR = f"{ME}/avatar"
-
-
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
 
 
 @pytest.fixture

@@ -5,18 +5,7 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from tests.support.person import ME, Person
-from tests.support.service import InProcessService
-
-
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
+from tests.support.person import ME
 
 
 def forged(service, token, **changes):

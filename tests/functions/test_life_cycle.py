@@ -15,16 +15,6 @@ DAY = 24 * 3600
 
 
 @pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
-
-
-@pytest.fixture
 def admin(service):
     boss = Person(service, "boss@example.com")
     boss.become_admin()

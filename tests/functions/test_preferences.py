@@ -10,22 +10,11 @@ from latchkey.domain.limits import PREFERENCES_MAX_BYTES
 from latchkey.wiring.storage import account_store
 from tests.support.bad_input import BAD_PREFERENCES, HOSTILE_PREFERENCES
 from tests.support.person import Person, audit_rows, kept
-from tests.support.service import InProcessService
 
 MINE = "/api/v1/users/me/preferences"
 UNSET = dict.fromkeys(
     ["wifi", "noise_level", "power_outlets", "lighting", "seating", "other_preferences"]
 )
-
-
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from latchkey.wiring import audit
 from latchkey.wiring.exports import export_store
 from latchkey.wiring.storage import account_store
 from tests.support.audit import captured_log, log_event
-from tests.support.person import ME, Person
+from tests.support.person import ME
 from tests.support.service import IPHONE as PHONE
-from tests.support.service import PASSWORD, InProcessService
+from tests.support.service import PASSWORD
 
 KEY = bytes(range(KEY_BYTES))
 
@@ -56,16 +56,6 @@ def test_a_seal_says_its_version_and_is_never_the_same():
 
 
 # The trail ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
 
 
 def activity(person):

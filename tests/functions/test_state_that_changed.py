@@ -9,26 +9,10 @@ from latchkey.domain.ids import AccountId, SessionId
 from latchkey.domain.limits import TRANSACTION_ATTEMPTS
 from latchkey.storage import keys
 from latchkey.storage.table import Change, Delete, Update
-from tests.support.interrupted_table import InterruptedTable
-from tests.support.person import ME, Person
-from tests.support.service import PASSWORD, InProcessService
+from tests.support.person import ME, Person, account_key, set_account
+from tests.support.service import PASSWORD
 
 NEW_PASSWORD = "nine lanterns over the river"
-
-
-@pytest.fixture
-def table():
-    return InterruptedTable()
-
-
-@pytest.fixture
-def service(table):
-    return InProcessService(table=table)
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
 
 
 @pytest.fixture
@@ -38,16 +22,8 @@ def root(service):
     return root
 
 
-def account_key(person):
-    return keys.account(AccountId(person.id))
-
-
 def session_key(person):
     return keys.session(AccountId(person.id), SessionId(person.session_id))
-
-
-def set_account(table, person, **fields):
-    table.update(Update(account_key(person), Change(assign=fields)))
 
 
 def link_of(service, address):

@@ -16,34 +16,10 @@ from latchkey.storage.table import Change, Delete, Update
 from latchkey.wiring.exports import export_upkeep, export_worker
 from latchkey.wiring.storage import account_store
 from latchkey.wiring.upkeep import erasure
-from tests.support.interrupted_table import InterruptedTable
-from tests.support.person import ME, Person, audit_rows
-from tests.support.service import PASSWORD, InProcessService
+from tests.support.person import ME, account_key, audit_rows, set_account
+from tests.support.service import PASSWORD
 
 EXPORT = f"{ME}/export"
-
-
-@pytest.fixture
-def table():
-    return InterruptedTable()
-
-
-@pytest.fixture
-def service(table):
-    return InProcessService(table=table)
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
-
-
-def account_key(person):
-    return keys.account(AccountId(person.id))
-
-
-def set_account(table, person, **fields):
-    table.update(Update(account_key(person), Change(assign=fields)))
 
 
 def remove_account(table, person):
@@ -166,8 +142,8 @@ def message_of(table):
 
 
 @pytest.fixture
-def asked(table, ada):
-    """The message of an export that was asked for."""
+def export_message(table, ada):
+    """The message of a requested export."""
     assert ada.request("POST", EXPORT).status == 202
     return message_of(table)
 
@@ -177,27 +153,29 @@ def export_of(ada):
     return export
 
 
-def test_dead_letter_of_an_export_that_was_removed_does_nothing(service, table, ada, asked):
-    table.delete(Delete(keys.export(AccountId(ada.id), str(asked.body["export_id"]))))
+def test_dead_letter_of_an_export_that_was_removed_does_nothing(
+    service, table, ada, export_message
+):
+    table.delete(Delete(keys.export(AccountId(ada.id), str(export_message.body["export_id"]))))
     before = everything(table)
-    service.services[export_worker].dead_letter(asked)
+    service.services[export_worker].dead_letter(export_message)
     assert everything(table) == before
 
 
-def test_dead_letter_of_a_finished_export_does_nothing(service, ada, asked):
+def test_dead_letter_of_a_finished_export_does_nothing(service, ada, export_message):
     assert service.work() == []
-    service.services[export_worker].dead_letter(asked)
+    service.services[export_worker].dead_letter(export_message)
     assert export_of(ada)["status"] == "ready"
 
 
-def test_dead_letter_waits_for_a_worker_that_may_be_alive(service, table, ada, asked):
+def test_dead_letter_waits_for_a_worker_that_may_be_alive(service, table, ada, export_message):
     until = service.clock.now() + timedelta(minutes=5)
-    key = keys.export(AccountId(ada.id), str(asked.body["export_id"]))
+    key = keys.export(AccountId(ada.id), str(export_message.body["export_id"]))
     table.update(Update(key, Change(assign={"lease_until": int(until.timestamp() * 1000)})))
     with pytest.raises(ExportBusy):
-        service.services[export_worker].dead_letter(asked)
+        service.services[export_worker].dead_letter(export_message)
     service.clock.advance(minutes=6)
-    service.services[export_worker].dead_letter(asked)
+    service.services[export_worker].dead_letter(export_message)
     ada.token = service.login(ada.email).data["access_token"]
     assert export_of(ada)["status"] == "failed"
     assert export_of(ada)["failure"]["code"] == "INTERRUPTED"
@@ -206,22 +184,26 @@ def test_dead_letter_waits_for_a_worker_that_may_be_alive(service, table, ada, a
 @pytest.mark.parametrize(
     "leave", [remove_account, lambda t, p: set_account(t, p, status="deleted")]
 )
-def test_export_of_a_closed_account_fails_without_a_trace_of_it(service, table, ada, asked, leave):
+def test_export_of_a_closed_account_fails_without_a_trace_of_it(
+    service, table, ada, export_message, leave
+):
     leave(table, ada)
-    service.services[export_worker].dead_letter(asked)
+    service.services[export_worker].dead_letter(export_message)
     (item,) = [i for i in table.all_items() if str(i["sk"]).startswith("EXPORT#")]
     assert (item["status"], item["failure"]) == ("failed", "account_closed")
     assert audit_rows(service, "export.failed") == []
 
 
-def test_worker_of_a_closed_account_makes_no_file(service, table, ada, asked):
+def test_worker_of_a_closed_account_makes_no_file(service, table, ada, export_message):
     set_account(table, ada, status="suspended")
-    service.services[export_worker].work(Work(message=asked, seconds_left=lambda: 120))
+    service.services[export_worker].work(Work(message=export_message, seconds_left=lambda: 120))
     (item,) = [i for i in table.all_items() if str(i["sk"]).startswith("EXPORT#")]
     assert (item["status"], item["failure"]) == ("failed", "account_closed")
 
 
-def test_export_of_an_erased_account_expires_without_an_audit_row(service, table, ada, asked):
+def test_export_of_an_erased_account_expires_without_an_audit_row(
+    service, table, ada, export_message
+):
     assert service.work() == []
     remove_account(table, ada)
     service.clock.advance(days=8)
@@ -229,7 +211,7 @@ def test_export_of_an_erased_account_expires_without_an_audit_row(service, table
     assert audit_rows(service, "export.expired") == []
 
 
-def test_export_that_is_not_expired_keeps_its_file(service, ada, asked):
+def test_export_that_is_not_expired_keeps_its_file(service, ada, export_message):
     """Its place in the index is due for another reason."""
     assert service.work() == []
     assert service.services[export_upkeep].expire(service.clock.now()) == 0

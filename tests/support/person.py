@@ -9,6 +9,7 @@ from latchkey.storage import keys
 from latchkey.storage.table import Change, Update
 
 if TYPE_CHECKING:
+    from latchkey.storage.table import Key, Table, Value
     from tests.support.service import Answer, InProcessService
 
 ME = "/api/v1/users/me"
@@ -46,10 +47,19 @@ class Person:
 
     def become_admin(self) -> None:
         """As the deployer makes one: in the table. The role counts from the next sign-in."""
-        role = Change(assign={"role": "admin"})
-        self.service.table.update(Update(keys.account(AccountId(self.id)), role))
+        set_account(self.service.table, self, role="admin")
         self.service.table.update(Update(keys.administrators(), Change(add={"working": 1})))
         self.token = self.service.login(self.email).data["access_token"]
+
+
+def account_key(person: Person) -> Key:
+    """Return the key of a person's account."""
+    return keys.account(AccountId(person.id))
+
+
+def set_account(table: Table, person: Person, **fields: Value) -> None:
+    """Change a person's account in the table, without a request."""
+    table.update(Update(account_key(person), Change(assign=fields)))
 
 
 def audit_rows(service: Any, action: str) -> list[Any]:

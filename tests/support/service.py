@@ -148,7 +148,7 @@ class InProcessService:
     ) -> Answer:
         """Send one request through the authorizer, if its route has it, to its handler."""
         self._requests += 1
-        route, parameters = _match(method, path)
+        route, parameters = find_route(method, path)
         all_headers = {"user-agent": user_agent, **(headers or {})}
         if token is not None:
             all_headers["authorization"] = f"Bearer {token}"
@@ -250,7 +250,8 @@ def _by_variables() -> list[Route]:
     return sorted(routes(), key=lambda route: route.path.count("{"))
 
 
-def _match(method: str, path: str) -> tuple[Any, dict[str, str]]:
+def find_route(method: str, path: str) -> tuple[Any, dict[str, str]]:
+    """Return the route of a request, and its path parameters. Raises LookupError."""
     for route in _by_variables():
         pattern, parts = route.path.split("/"), path.split("/")
         if route.method != method or len(pattern) != len(parts):

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from tools.assemble import assembled, source
-from tools.new_endpoint import CALLERS, SAMPLES, UNWRITTEN, EndpointError, NewEndpoint
+from tools.generators import UNWRITTEN, GeneratorError
+from tools.new_endpoint import CALLERS, SAMPLES, NewEndpoint
 from tools.operations import camel_case, logical_id
 from tools.template import ROOT, load
 
@@ -143,7 +144,7 @@ def test_at_most_seven_steps_are_left_and_one_command(new):
         ("show_x", "GET /api/v1/users/x", "anybody", "use public, signed_in"),
         ("show_x", "GET /api/v1/users/me", "signed_in", "exists already: get_me"),
         ("show_x", "GET /api/v1/users/{user_id}", "admin", "exists already: get_user"),
-        ("show_x", "GET /api/v1/users/x", "self_or_admin", "the path needs it"),
+        ("show_x", "GET /api/v1/users/x", "self_or_admin", "needs {user_id} in the path"),
         ("show_x", "GET /api/v1/users/me/notes/{note_id}", "signed_in", "_PATH_PARAMETERS"),
         ("show_x", "GET /api/v1/teams", "signed_in", "_TAGS"),
         ("list_sessions", "GET /api/v1/users/me/x", "signed_in", "exists already; nothing"),
@@ -151,7 +152,7 @@ def test_at_most_seven_steps_are_left_and_one_command(new):
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(name, route, caller, sentence):
-    with pytest.raises(EndpointError) as refused:
+    with pytest.raises(GeneratorError) as refused:
         NewEndpoint.parse(name, route, caller)
     assert sentence in str(refused.value)
 

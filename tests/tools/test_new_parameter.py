@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 import yaml
 
-from tools import new_parameter
-from tools.new_parameter import NewParameter, ParameterError, main
+from tools.generators import UNWRITTEN, GeneratorError, insert_after, insert_before
+from tools.new_parameter import NewParameter, main
 from tools.template import ROOT, Loader, load
 
 NUMBER = ("ExampleSessionLimit", "Sessions and tokens", "5", "The maximum of an administrator")
@@ -27,7 +27,7 @@ def by_name(new):
 @pytest.mark.parametrize("new", PARAMETERS, ids=by_name)
 def test_the_template_gets_parameter_group_and_variable_and_loses_nothing(new):
     before = load()
-    after = yaml.load(new.edits()[TEMPLATE], Loader=Loader)  # noqa: S506
+    after = yaml.load(new.texts()[TEMPLATE], Loader=Loader)  # noqa: S506
     parameter = after["Parameters"].pop(new.name)
     assert parameter["Description"] == new.description
     assert str(parameter["Default"]) == new.default
@@ -47,7 +47,7 @@ def changed_config(monkeypatch):
     def run(new):
         module = ModuleType("changed_config")
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        exec(new.edits()[ROOT / "layers/shared/latchkey/config.py"], module.__dict__)  # noqa: S102
+        exec(new.texts()[ROOT / "layers/shared/latchkey/config.py"], module.__dict__)  # noqa: S102
         return module.Config
 
     return run
@@ -56,7 +56,7 @@ def changed_config(monkeypatch):
 @pytest.mark.parametrize(("number", "value"), [(0, 5), (1, ""), (2, "off")])
 def test_config_reads_it_and_the_tests_set_it(changed_config, number, value):
     new = PARAMETERS[number]
-    tree = ast.parse(new.edits()[ROOT / "tests/support/service.py"])
+    tree = ast.parse(new.texts()[ROOT / "tests/support/service.py"])
     (environment,) = (
         eval(ast.unparse(node.value))  # noqa: S307 - our own source
         for node in tree.body
@@ -71,7 +71,7 @@ def test_config_reads_it_and_the_tests_set_it(changed_config, number, value):
 
 @pytest.mark.parametrize("new", PARAMETERS, ids=by_name)
 def test_the_changelog_has_a_line_that_is_not_written_yet(new):
-    assert f"- `{new.name}`: {new_parameter.UNWRITTEN}\n" in new.edits()[ROOT / "CHANGELOG.md"]
+    assert f"- `{new.name}`: {UNWRITTEN}\n" in new.texts()[ROOT / "CHANGELOG.md"]
     assert f"config.{new.field}" in new.steps([])
 
 
@@ -89,7 +89,7 @@ def test_the_changelog_has_a_line_that_is_not_written_yet(new):
 def test_what_does_not_fit_is_refused_in_a_sentence(capsys, change, sentence):
     before = TEMPLATE.read_text()
     given = [change.get(number, text) for number, text in enumerate(NUMBER)]
-    with pytest.raises(ParameterError, match=sentence):
+    with pytest.raises(GeneratorError, match=sentence):
         NewParameter.parse(*given)
     assert main(given) == 1
     assert sentence in capsys.readouterr().err
@@ -99,3 +99,11 @@ def test_what_does_not_fit_is_refused_in_a_sentence(capsys, change, sentence):
 def test_without_its_values_it_says_how_it_is_used(capsys):
     assert main(["", "", "", ""]) == 2
     assert "usage: make parameter" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "insert", [insert_after, insert_before], ids=["insert_after", "insert_before"]
+)
+def test_a_missing_anchor_is_an_error_and_not_a_lost_line(insert):
+    with pytest.raises(GeneratorError, match="'## Gone' is missing"):
+        insert("## Here\n", "## Gone", "a line\n")
