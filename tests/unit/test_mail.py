@@ -34,7 +34,7 @@ def test_every_kind_of_mail_can_be_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("value", "language", "said"),
+    ("value", "language", "formatted"),
     [
         (date(2026, 3, 1), "de", "1. März 2026"),
         (date(2026, 3, 1), "en", "1 March 2026"),
@@ -44,5 +44,5 @@ def test_every_kind_of_mail_can_be_asked_for():
         (7, "en", 7),
     ],
 )
-def test_times_and_days_are_written_in_the_language_of_the_email(value, language, said):
-    assert rendering.say(value, language) == said
+def test_times_and_days_are_written_in_the_language_of_the_email(value, language, formatted):
+    assert rendering.format_value(value, language) == formatted

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchkey.domain.text import is_readable, readable_part, to_kept_form
+from latchkey.domain.text import is_readable, readable_part, to_stored_form
 
 WALES = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
 
@@ -77,8 +77,8 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("text", READABLE, ids=ascii)
 def test_real_names_are_readable(text):
-    assert is_readable(to_kept_form(text))
-    assert to_kept_form(to_kept_form(text)) == to_kept_form(text)
+    assert is_readable(to_stored_form(text))
+    assert to_stored_form(to_stored_form(text)) == to_stored_form(text)
 
 
 @pytest.mark.parametrize("text", UNREADABLE, ids=ascii)
@@ -106,5 +106,5 @@ def test_readable_part_is_readable(text):
 
 @given(st.text(max_size=40))
 def test_letters_and_digits_are_readable(text):
-    plain = to_kept_form("".join(c for c in text if c.isascii() and c.isalnum()))
+    plain = to_stored_form("".join(c for c in text if c.isascii() and c.isalnum()))
     assert readable_part(plain) == plain

@@ -64,7 +64,7 @@ GATEWAY_LINE = "gateway answer"
 class Units(threading.local):
     """The DynamoDB capacity units of this thread's request, as its table reports them.
 
-    DynamoDB's own numbers, with index entries. `MemoryTable` computes them, without.
+    DynamoDB reports them with index entries. `MemoryTable` computes them without.
     """
 
     read: float = 0

@@ -92,7 +92,7 @@ OPERATIONS: dict[str, Row] = {
         Limit(limits.LOGIN_PER_IDENTIFIER, "identifier"),
         Limit(limits.LOGIN_PER_ACCOUNT, ACCOUNT, is_reported=False),
         Limit(limits.LOGIN_PER_KNOWN_DEVICE, "account and device"),
-        Limit(limits.LOGIN_PER_CODE_HOLDER, "account, with a right code"),
+        Limit(limits.LOGIN_PER_CODE_HOLDER, "account, with a correct code"),
         secrets=(Secret.PASSWORD, Secret.CODE),
         mails=(MailKind.NEW_DEVICE,),
     ),

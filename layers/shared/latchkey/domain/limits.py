@@ -18,9 +18,6 @@ AUTHORIZATION_HEADER_MAX_CHARACTERS = 4096
 USED_ELSEWHERE_REPEAT_HOURS = 24
 """The minimum time between emails about use of a session elsewhere. Our choice."""
 
-USED_ELSEWHERE_REPEAT_HOURS = 24
-"""The minimum time between emails about use of a session elsewhere. Our choice."""
-
 REFRESH_GRACE_SECONDS = 30
 """Covers two tabs, a lost response and an SDK's retry. SuperTokens' default."""
 
@@ -31,7 +28,7 @@ SESSION_LIMIT_MAX = 90
 """Ending them all is one transaction of 100 actions: sessions, the account, audit, mail."""
 
 ENDED_SESSION_RETENTION_DAYS = 30
-"""How long a signed-out device is listed. As Google's device page."""
+"""How long a signed-out device is listed. The same as on Google's device page."""
 
 TTL_GRACE_DAYS = 2
 """DynamoDB removes an expired item "within a few days". Source: DynamoDB Developer Guide, TTL."""
@@ -85,10 +82,10 @@ AGE_MAX_YEARS = 150
 """The oldest person on record reached 122."""
 
 AVATAR_MAX_BYTES = 5 * 1024 * 1024
-"""A photograph of a phone. Through S3, because base64 of it exceeds Lambda's 6 MB."""
+"""A phone's photograph. Uploaded to S3, because as base64 it exceeds Lambda's 6 MB."""
 
 AVATAR_FORM_MAX_BYTES = 4 * 1024 * 1024
-"""Of a picture in a form: 5.6 MB as base64, so that it and the other fields stay under 6 MB."""
+"""A picture in a form. 5.6 MB as base64, so the whole form is below Lambda's 6 MB."""
 
 FORM_PARTS_MAX = 32
 """Our largest form has eleven fields."""
@@ -156,8 +153,8 @@ ARGON2_PARALLELISM = 1
 """OWASP Password Storage Cheat Sheet, argon2id, second option. One lane: Lambda has one core."""
 
 PASSWORD_GUESSES_LOG10 = 10
-"""Of zxcvbn's estimate: its highest grade, "very unguessable". No random phrase of four words is
-below, and a third of the leaked passwords that are in no list (ADR 18)."""
+"""The minimum of zxcvbn's estimate: its highest grade, "very unguessable". Every random phrase of
+four words reaches it. A third of the leaked passwords that are in no list does not (ADR 18)."""
 
 PASSWORD_OWN_MIN_CHARACTERS = 8
 """Characters that must remain without the words of the service and the person."""
@@ -173,11 +170,11 @@ BREACH_RANGE_PREFIX_CHARACTERS = 5
 service's protocol, https://haveibeenpwned.com/API/v3#PwnedPasswords."""
 
 BREACH_RANGE_TIMEOUT_SECONDS = 1.5
-"""For the whole question. The public service answers in a tenth of it; a person who chooses a
-password waits no longer when it is down."""
+"""For the complete request. The public service responds in a tenth of it. If it is down, a person
+who chooses a password waits this long."""
 
 BREACH_RANGE_MAX_BYTES = 256 * 1024
-"""Of one answer. The public service's have 800 to 1,000 lines with padding, less than 50 KB."""
+"""Of one response. Those of the public service have up to 1,000 lines with padding, below 50 KB."""
 
 # Attempts ------------------------------------------------------------------------------------
 
@@ -335,8 +332,8 @@ KEY_MANAGER_ATTEMPTS = 3
 """Attempts per request of the function that rotates keys, which has no cache."""
 
 KEY_ACTIVATION_DELAY_SECONDS = 3 * KEY_CACHE_SECONDS
-"""A new key signs only when every cache that lacks it has run out: ours, then that of a client of
-the key set which asked in the last second of ours, and as much again for clocks and slow caches."""
+"""A new key signs after every cache without it has expired: one period for our caches, one for a
+client that fetched the key set from them at their end, and one for clocks and slow caches."""
 
 KEYS_MAX = 5
 """A parameter has 4 KB, a key 600 bytes. At most two are live without forced rotations."""
@@ -346,8 +343,8 @@ PEPPER_ROTATION_DAYS = 90
 tokens and links can be valid."""
 
 PEPPERS_MAX = 8
-"""A parameter takes 4 KB, a pepper 200 bytes of it. Three are live at most unless somebody hurries
-or sessions may be idle for half a year."""
+"""A parameter has 4 KB, a pepper 200 bytes. At most three are live without forced rotations, and
+with an idle timeout below half a year."""
 
 KEY_LEASE_SECONDS = 30
 """The function's timeout. A holder of an older lease has crashed."""
@@ -411,8 +408,8 @@ EXPORT_MAX_SEGMENTS = 100
 """400 MiB of rows, 950,000 of the audit trail: what one invocation can pack in 100 seconds."""
 
 EXPORT_PACK_BYTES_PER_SECOND = 4 * 1024 * 1024
-"""Of rows. A third of what one processor does with files on its own disk, 12 MiB: a slower one and
-S3 have to fit in, too. Source: `benchmarks/exports.py`."""
+"""Bytes of rows. One processor packs 12 MiB a second from its own disk. A third of that leaves room
+for a slower processor and for S3. Source: `benchmarks/exports.py`."""
 
 EXPORT_POLL_SECONDS = 3
 """The polling interval of an export. Most are ready at the second poll."""
@@ -433,7 +430,7 @@ EXPORT_REQUEUE_AFTER_SECONDS = 900
 """When cleanup treats an export's message as lost: longer than the queue hides it (720)."""
 
 S3_PART_BYTES = 8 * 1024 * 1024
-"""Of a multipart upload. S3 takes 5 MiB or more, and 10,000 of them: archives up to 78 GiB."""
+"""A part of a multipart upload. S3 accepts 10,000 parts of at least 5 MiB: up to 78 GiB in all."""
 
 # Cleanup -------------------------------------------------------------------------------------
 
@@ -513,4 +510,4 @@ RESET_PASSWORD_MINUTES = 60
 """OWASP Forgot Password Cheat Sheet: short. An hour survives a slow mail server."""
 
 OBJECTION_DAYS = 7
-""""This wasn't me" and the undo of a changed address: the owner may be on holiday."""
+"""How long the links of "this wasn't me" and of an undo work: the owner may be on holiday."""

@@ -18,8 +18,8 @@ Elsewhere a dot can be the difference between two people, who must not share a l
 def mailbox_of(address: str) -> str:
     """Return the mailbox of an address, as far as its form shows it.
 
-    `ada+news@example.com` reaches `ada@example.com` (RFC 5233). Where a provider does not know such
-    tags, two people share a limit on mails, which is all that this is used for.
+    `ada+news@example.com` reaches `ada@example.com` (RFC 5233). At a provider without such tags,
+    two people share a limit on emails. The result has no other use.
     """
     local, _, domain = email_key(address).rpartition("@")
     domain = _SAME_DOMAIN.get(domain, domain)

@@ -62,8 +62,8 @@ class Caller:
 
     audit_subject  their pseudonym in the audit trail
     device_name    the name of the caller's device
-    origin         the origin of the request, sealed with their audit key, in base 64: what a
-                   log may say of it
+    origin         the IP address and the device of the request, sealed with the audit key of the
+                   account, in base 64, for the log
     """
 
     account_id: AccountId

@@ -50,7 +50,7 @@ _REFUSALS: dict[EndReason | None, type[SessionRevoked]] = {
     EndReason.ACCOUNT_DELETED: SessionOfDeletedAccount,
     EndReason.ACCOUNT_SUSPENDED: SessionOfSuspendedAccount,
 }
-"""The errors for sessions that ended for another reason than a sign-out."""
+"""The errors for sessions that ended with their account."""
 
 
 class LoginMethod(StrEnum):
@@ -126,10 +126,10 @@ class Session:
     audit            of the account, so that ending a session needs no second read
 
     authenticated_at    the sign-in; the `auth_time` of every token that a refresh issues
-    reauthenticated_at  the last step-up. Only the token that the step-up answered carries it: a
-                        refresh token does not inherit it
-    last_use            where it was last used; None until it is used after the sign-in
-    told_elsewhere_at   when the person was last told that it is used elsewhere
+    reauthenticated_at  the last step-up. Only the token that the step-up returned has it; a refresh
+                        does not pass it on
+    last_use            the last use; None until the first use after the sign-in
+    told_elsewhere_at   the last email about use of the session elsewhere
     """
 
     id: SessionId
@@ -172,7 +172,7 @@ class Session:
     def require_active(self, now: datetime, idle_timeout: timedelta) -> None:
         """Raise SessionRevoked, SessionExpired or SessionIdleTimeout unless the session is valid.
 
-        SessionRevoked says so when it was the account that ended (`SessionOfDeletedAccount`, …).
+        A session that ended with its account raises a subclass, such as `SessionOfDeletedAccount`.
 
         Only this method decides. The TTL of storage only cleans up.
         """

@@ -28,8 +28,8 @@ class SingleUseToken:
     """The stored data of a token, without the token.
 
     subject    the object beside the account: an address or a session's id
-    state      what the account's credentials were (`security.single_use_tokens.state_of`), for a
-               token that is void once they have changed
+    state      a digest of the account's credentials (`security.single_use_tokens.state_of`), for a
+               token that a change of them voids
     device_id  of the device that asked for the link, if it has one
     """
 

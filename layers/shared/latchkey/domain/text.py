@@ -39,7 +39,7 @@ _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f]
 _MONGOLIAN_SEPARATOR = "\u180e"
 
 
-def to_kept_form(text: str) -> str:
+def to_stored_form(text: str) -> str:
     """Return the form that is stored, counted and compared: NFC, without surrounding space."""
     return unicodedata.normalize("NFC", text).strip()
 

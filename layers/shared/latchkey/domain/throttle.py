@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """At most `amount` per clock window. Across the edge of two windows at most twice as many.
+    """At most `amount` per clock window. A period across two windows can have twice as many.
 
     name  public: used in the `RateLimit` header, in storage keys and in the log
     """
@@ -47,7 +47,7 @@ class Backoff:
     free                attempts without a wait
     first_wait_seconds  the wait after the last free attempt; each further attempt doubles it
     longest_wait_seconds  the maximum wait
-    remembered_seconds  after the end of a wait, failures are forgotten when nothing else happens
+    remembered_seconds    failures are forgotten this long after the end of the last wait
     """
 
     name: str
@@ -68,7 +68,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """The stored attempts of one subject, none of which is known to have succeeded."""
+    """The stored attempts of one subject that did not succeed, or not yet."""
 
     count: int = 0
     opens_at: datetime | None = None

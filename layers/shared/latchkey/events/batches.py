@@ -32,8 +32,8 @@ def process_messages(event: Event, work: Callable[[SQSRecord], bool]) -> Event:
         if not work(record):
             raise _NotDoneError
 
-    # One for each batch: it holds the batch's results. A batch that fails as a whole returns all of
-    # its messages. An exception instead would hide them in the metric of crashed functions.
+    # A new processor for each batch, because it keeps the results. If all messages fail, all are
+    # returned: an exception would count as a crash of the function.
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     response: Any = process_partial_response(event, handle, processor)
     return dict(response)

@@ -50,7 +50,7 @@ def _record(record: SQSRecord, flow: MailHealth, context: RequestContext) -> boo
     try:
         event = _mail_event(record.json_body)
         stopped = 0 if event is None else flow.record(event, context)
-    except Exception:  # noqa: BLE001 - this event again, the others go on
+    except Exception:  # noqa: BLE001 - only this event fails
         logger.exception("mail event failed", operation="record_mail_events")
         return False
     logger.info(

@@ -77,7 +77,7 @@ class Worker:
             outcome, done = self._postpone(
                 MessageId(str(message_id)), postponed.delay, claimed=True
             )
-        except Exception as error:  # noqa: BLE001 - this message again, the others go on
+        except Exception as error:  # noqa: BLE001 - only this message fails
             logger.exception("message failed", operation=self.operation, message_id=message_id)
             outcome, done = type(error).__name__, False
         milliseconds = (time.perf_counter() - started) * 1000
@@ -121,7 +121,7 @@ class Worker:
             if outbox.postpone(self._queue, message_id, until, claimed=claimed):
                 accepted = not services()[queues].send(self._queue, [message_id], delay=wait)
                 return "postponed", accepted
-        except Exception:  # noqa: BLE001 - the queue delivers this one again by itself
+        except Exception:  # noqa: BLE001 - the queue delivers the message again
             logger.exception("not postponed", operation=self.operation, message_id=message_id)
             return "not postponed", False
         return NotClaimed.DONE.value, True

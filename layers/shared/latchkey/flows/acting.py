@@ -22,7 +22,7 @@ def row_by(
     targets: tuple[str, ...] = (),
     changed: tuple[str, ...] = (),
 ) -> AuditRow:
-    """Return the audit row of a change of an account, in the trail of its owner."""
+    """Return the audit row of a change of an account. Its subject is the owner."""
     return audit_row(
         own if caller.account_id == account.id else by_admin,
         account.audit,

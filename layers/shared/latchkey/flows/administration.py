@@ -94,7 +94,7 @@ class Administration:
         cursor: str | None = None,
     ) -> Slice[Account]:
         """Search accounts. Raises InvalidCursor."""
-        self._note_search(Action.USERS_LISTED_BY_ADMIN, criteria.names, caller, context)
+        self._record_search(Action.USERS_LISTED_BY_ADMIN, criteria.names, caller, context)
         return self.search.users(criteria, bound_to=caller.account_id, limit=limit, cursor=cursor)
 
     def list_sessions(
@@ -119,7 +119,7 @@ class Administration:
         cursor: str | None = None,
     ) -> Slice[Session]:
         """Search sessions of all accounts. Raises InvalidCursor, InvalidInput."""
-        self._note_search(Action.SESSIONS_SEARCHED_BY_ADMIN, criteria.names, caller, context)
+        self._record_search(Action.SESSIONS_SEARCHED_BY_ADMIN, criteria.names, caller, context)
         return self._page(criteria, caller, context, limit=limit, cursor=cursor)
 
     # Ending sessions -------------------------------------------------------------------------
@@ -135,9 +135,9 @@ class Administration:
         found, is_complete = self._find_all(criteria, caller, context)
         confirmation = context.new_id("rev")
         action = Action.SESSIONS_REVOCATION_TRIED_BY_ADMIN
-        # Before the audit row: for an administrator who is being erased it raises.
+        # Before the audit row, because it raises for an administrator who is being erased.
         self.revocations.put_new(caller.account_id, confirmation, criteria.digest, context.now)
-        self._note_search(action, criteria.names, caller, context)
+        self._record_search(action, criteria.names, caller, context)
         return Revocation(
             count=len(found),
             sample=found[:REVOCATION_SAMPLE],
@@ -156,9 +156,8 @@ class Administration:
 
         Raises RevocationNotConfirmed.
         """
-        by = caller.account_id
         if confirmation is None or not self.revocations.is_valid(
-            by, confirmation, criteria.digest, context.now
+            caller.account_id, confirmation, criteria.digest, context.now
         ):
             raise RevocationNotConfirmed
         found, is_complete = self._find_all(criteria, caller, context)
@@ -172,7 +171,7 @@ class Administration:
             except (AccountNotFound, _NoSessionsError):
                 continue
         if is_complete:
-            self.revocations.use_up(by, confirmation)
+            self.revocations.use_up(caller.account_id, confirmation)
         return Revocation(count=ended, sample=[], confirmation=None, is_complete=is_complete)
 
     # Roles -----------------------------------------------------------------------------------
@@ -192,7 +191,7 @@ class Administration:
             action = Action.ROLE_CHANGED_BY_ADMIN
             return row_by(caller, account, context, own=action, by_admin=action)
 
-        def by(_: Account) -> Sequence[Change]:
+        def require_admin(_: Account) -> Sequence[Change]:
             own = self.sessions.find(caller.account_id, caller.session_id)
             if own is None:
                 raise SessionRevoked
@@ -203,7 +202,7 @@ class Administration:
             # same condition.
             return [] if caller.account_id == account_id else [SessionRequired(own)]
 
-        return self._change_role(account_id, role, row, context, require=by)
+        return self._change_role(account_id, role, row, context, require=require_admin)
 
     def grant_admin(self, address: str, context: RequestContext) -> Account:
         """Make an account an administrator. IAM authorizes the caller of the function.
@@ -318,7 +317,7 @@ class Administration:
             cursor=cursor,
         )
 
-    def _note_search(
+    def _record_search(
         self, action: Action, names: tuple[str, ...], caller: Caller, context: RequestContext
     ) -> None:
         own = self.accounts.get(caller.account_id)

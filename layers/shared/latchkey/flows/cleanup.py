@@ -58,7 +58,7 @@ class Cleanup:
             return None
         try:
             done = task.run(now)
-        except Exception:  # noqa: BLE001 - the other tasks go on
+        except Exception:  # noqa: BLE001 - only this task fails
             logger.exception("task failed", task=task.name)
             record_task(task.name, failed=True)
             return None

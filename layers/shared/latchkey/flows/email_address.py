@@ -26,7 +26,7 @@ from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, V
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.ending import Ending
-from latchkey.flows.links import invalid_link, link_of_account
+from latchkey.flows.links import hide_erased_account, invalid_link
 from latchkey.observability import request_subject
 from latchkey.security.addresses import normalise_email
 from latchkey.security.origins import seal_origin
@@ -71,7 +71,7 @@ class EmailAddress:
         mail = VerifyEmail(address=normalise_email(address), device_id=context.device_id)
         self.accounts.record(Effects(outbox=(mail.message(context),)))
 
-    @link_of_account()
+    @hide_erased_account()
     def confirm(self, token_text: str, password: str | None, context: RequestContext) -> None:
         """Confirm the address of a new account, or the new address of an account.
 
@@ -141,7 +141,7 @@ class EmailAddress:
         effects = Effects(audit=(row,), outbox=(mail.message(context),))
         self.accounts.record(effects, also=(AccountKept(account.id),))
 
-    @link_of_account()
+    @hide_erased_account()
     def undo_change(self, token_text: str, context: RequestContext) -> None:
         """Restore the former address of an account.
 

@@ -88,7 +88,7 @@ class Erasure:
         """
         look_at = next_look(now, ERASURE_LOOK_AGAIN_SECONDS)
         return sum(
-            self.deletions.look_later(
+            self.deletions.postpone_check(
                 deletion,
                 look_at,
                 Effects(outbox=(erasure_message(deletion.account_id, _context(now)),)),

@@ -198,7 +198,7 @@ class _Packer:
                 yield _take(buffer)
         yield _take(buffer)
 
-    # What describes the rest -----------------------------------------------------------------
+    # Manifest and README ---------------------------------------------------------------------
 
     def _manifest(self) -> bytes:
         export = self._export
@@ -282,30 +282,29 @@ dd a {{ display: inline-block; margin-right: 1rem }}
 }}
 </style>
 <h1>Your data</h1>
-<p>This is everything that we keep about the account of <strong>{email}</strong>, as it was on
-{date}. Passwords and keys are not in it: nobody can read the one, and the other would open your
+<p>This is all data that we keep about the account of <strong>{email}</strong>, as of {date}.
+Passwords and keys are not included: passwords can't be read, and keys would give access to your
 account.</p>
 <h2>You</h2>
 <table>
 {profile}
 </table>
-<h2>What is in it</h2>
+<h2>Contents</h2>
 <dl>
 {parts}
 </dl>
 <p>The <code>.csv</code> files open in a spreadsheet. A cell that would start a formula there begins
 with an apostrophe, which is not part of your data. The <code>.json</code> and <code>.ndjson</code>
-files hold the same for programs, with times in UTC; <code>.ndjson</code> is one JSON object a
-line.</p>
-<p><a href="manifest.json">manifest.json</a> lists every file with its size and SHA-256, so that you
-can tell that nothing was lost or changed on the way. This is export <code>{export_id}</code>.</p>
-</html>
+files have the same data for programs, with times in UTC. <code>.ndjson</code> is one JSON object
+per line.</p> <p><a href="manifest.json">manifest.json</a> lists every file with its size and
+SHA-256. With it you can check that no file is missing or changed. This is export
+<code>{export_id}</code>.</p> </html>
 """
 
 
 def _packed_at(export: Export) -> datetime:
     if export.packed_at is None:
-        msg = "an archive is packed when everything has been collected"
+        msg = "the export was not collected completely"
         raise ValueError(msg)
     return export.packed_at
 

@@ -1,8 +1,8 @@
 """The content of an export.
 
-Every new kind of stored personal data needs a part here, or a reason in LEFT_OUT. A test compares
-both with `storage/keys.py`. Another test compares stored fields with the columns here, so that no
-secret is exported and no field is forgotten.
+Every new kind of stored personal data needs a part here, or a reason in NOT_EXPORTED. A test
+compares both with `storage/keys.py`. Another test compares stored fields with the columns here, so
+that no secret is exported and no field is forgotten.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Part:
 
     name     of its files, without the suffix; also the export's step
     about    one sentence, for README.html and the manifest
-    holds    the functions of `storage/keys.py` whose items it has
+    item_kinds  the functions of `storage/keys.py` whose items it contains
     columns  of its table, or fields of its document
     """
 
@@ -90,7 +90,7 @@ class Part:
     title: str
     about: str
     form: Form
-    holds: tuple[str, ...]
+    item_kinds: tuple[str, ...]
     columns: tuple[str, ...]
     rows: Rows
 
@@ -142,7 +142,7 @@ CONSENT_FIELDS = ("id", "kind", "given", "decided_at", "session_id", "text_versi
 
 
 def _consents(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for consent in _beyond(after, sources.consents.all(account.id)):
+    for consent in _after_cursor(after, sources.consents.all(account.id)):
         yield Row(cursor=consent.id, content=_fields(consent, CONSENT_FIELDS))
 
 
@@ -171,15 +171,15 @@ SESSION_WITHHELD = {
     "secret": "a secret",
     "device_id": "a credential of the device",
     "audit": "as in the profile",
-    "generation": "counts the rotations of the refresh token, and so identifies the next one",
+    "generation": "part of the next refresh token",
     "used_generation": "as `generation`",
     "rotated_at": "as `generation`",
-    "told_elsewhere_at": "the history has a row for each time",
+    "told_elsewhere_at": "the history has a row for each email",
 }
 
 
 def _sessions(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for session in _beyond(after, sources.sessions.list_by_account(account.id)):
+    for session in _after_cursor(after, sources.sessions.list_by_account(account.id)):
         content = _fields(session, SESSION_FIELDS)
         content |= {f"device_{name}": getattr(session.device, name) for name in DEVICE_FIELDS}
         content["location"] = _place(session.location)
@@ -297,7 +297,7 @@ EXPORT_WITHHELD = {
 
 
 def _exports(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for export in _beyond(after, reversed(sources.exports.list_by_account(account.id))):
+    for export in _after_cursor(after, reversed(sources.exports.list_by_account(account.id))):
         yield Row(cursor=export.id, content=_fields(export, EXPORT_FIELDS))
 
 
@@ -319,7 +319,7 @@ PARTS: tuple[Part, ...] = (
         title="Profile",
         about="Your account: your profile and its status.",
         form=Form.DOCUMENT,
-        holds=("account",),
+        item_kinds=("account",),
         columns=ACCOUNT_FIELDS,
         rows=_profile,
     ),
@@ -328,7 +328,7 @@ PARTS: tuple[Part, ...] = (
         title="Preferences",
         about="Your preferences, if you have set any.",
         form=Form.DOCUMENT,
-        holds=("preferences",),
+        item_kinds=("preferences",),
         columns=PREFERENCES_FIELDS,
         rows=_preferences,
     ),
@@ -337,7 +337,7 @@ PARTS: tuple[Part, ...] = (
         title="Consents",
         about="Your consents, given and withdrawn: when, on which device, and in which wording.",
         form=Form.TABLE,
-        holds=("consent",),
+        item_kinds=("consent",),
         columns=CONSENT_FIELDS,
         rows=_consents,
     ),
@@ -346,7 +346,7 @@ PARTS: tuple[Part, ...] = (
         title="Devices and sessions",
         about="Every device that is signed in, or was in the last 30 days.",
         form=Form.TABLE,
-        holds=("session",),
+        item_kinds=("session",),
         columns=(*SESSION_FIELDS, *(f"device_{name}" for name in DEVICE_FIELDS), *PLACE_FIELDS),
         rows=_sessions,
     ),
@@ -355,7 +355,7 @@ PARTS: tuple[Part, ...] = (
         title="Security history",
         about="What happened to your account, when, and from where.",
         form=Form.LONG_TABLE,
-        holds=("audit_row",),
+        item_kinds=("audit_row",),
         columns=HISTORY_COLUMNS,
         rows=_history,
     ),
@@ -364,7 +364,7 @@ PARTS: tuple[Part, ...] = (
         title="Picture",
         about="Your picture.",
         form=Form.FILE,
-        holds=(),
+        item_kinds=(),
         columns=("name", "media_type", "base64"),
         rows=_avatar,
     ),
@@ -373,7 +373,7 @@ PARTS: tuple[Part, ...] = (
         title="Stopped mail",
         about="Your addresses that get no email, after a bounce or a spam report.",
         form=Form.TABLE,
-        holds=("mail_suppression",),
+        item_kinds=("mail_suppression",),
         columns=MAIL_SUPPRESSION_FIELDS,
         rows=_suppressed_mail,
     ),
@@ -382,13 +382,13 @@ PARTS: tuple[Part, ...] = (
         title="Exports",
         about="Your data exports, including this one.",
         form=Form.TABLE,
-        holds=("export",),
+        item_kinds=("export",),
         columns=EXPORT_FIELDS,
         rows=_exports,
     ),
 )
 
-LEFT_OUT = {
+NOT_EXPORTED = {
     "export_ledger": "the running export, which the exports show",
     "email_claim": "the address, which the profile shows",
     "username_claim": "the username, which the profile shows",
@@ -417,13 +417,13 @@ class _Identified(Protocol):
     def id(self) -> str: ...
 
 
-def _beyond[T: _Identified](after: str | None, found: Iterable[T]) -> Iterator[T]:
+def _after_cursor[T: _Identified](after: str | None, found: Iterable[T]) -> Iterator[T]:
     """Skip rows up to a cursor, for parts that are read at once."""
-    return (thing for thing in found if after is None or thing.id > after)
+    return (entry for entry in found if after is None or entry.id > after)
 
 
-def _fields(thing: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: _plain(getattr(thing, name)) for name in names}
+def _fields(entry: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _plain(getattr(entry, name)) for name in names}
 
 
 def _plain(value: Any) -> Any:

@@ -33,8 +33,7 @@ class ExportUpkeep:
     def requeue_stuck(self, now: datetime) -> int:
         """Send messages for exports that have no worker. Returns their number.
 
-        The second safety net after the outbox: for a message that was given up, or a dead worker
-        without a redelivery.
+        For messages that the outbox no longer retries, and dead workers without a redelivery.
         """
         stuck = [export for export in self.exports.due(now) if export.is_open]
         return sum(
@@ -45,8 +44,8 @@ class ExportUpkeep:
     def expire(self, now: datetime) -> int:
         """Remove expired files. Returns their number.
 
-        The file goes first. The export shows `expired` from its hour, whether or not this has run,
-        and the next run continues after a crash.
+        The file is removed first, so that the next run can continue after a crash. An export shows
+        `expired` from its time on, even if this has not run yet.
         """
         due = [e for e in self.exports.due(now) if e.status is ExportStatus.READY]
         expired = 0
@@ -85,9 +84,9 @@ class ExportUpkeep:
     def remove_all(self, account_id: AccountId, now: datetime) -> datetime | None:
         """Remove an account's exports and their files.
 
-        Call it after the account was deactivated, and again until it returns None. It returns the
-        time until which a running worker may still write. It has stopped that worker, which may not
-        have noticed yet.
+        Call it after the account was deactivated, and again until it returns None. Otherwise it
+        returns the time until which a worker may still write: the worker has lost its lease but may
+        not have noticed.
         """
         exports = self.exports.list_by_account(account_id)
         for export in exports:

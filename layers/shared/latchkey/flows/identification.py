@@ -27,8 +27,8 @@ _EMAIL, _USERNAME = "email", "username"
 class Identified:
     """A typed identifier, and its account if there is one.
 
-    typed       a digest of the identifier. The identifier itself may be a password that was typed
-                into the wrong field, and is never stored
+    typed       a digest of the identifier. The identifier is never stored, because it may be a
+                password that was typed into the wrong field
     account_id  the account's id; `typed` for an unknown identifier
     """
 

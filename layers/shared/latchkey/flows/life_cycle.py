@@ -139,8 +139,8 @@ class LifeCycle:
 
         Race: the second of two finds an account that is not deleted anymore.
 
-        Raises AccountNotFound, ErasureStarted, and SingleUseTokenInvalid unless the deletion is
-        still the one that the link was mailed about.
+        Raises AccountNotFound, ErasureStarted, and SingleUseTokenInvalid if the account has another
+        deletion than the one in the email.
         """
 
         def row(account: Account) -> AuditRow:
@@ -218,7 +218,7 @@ class LifeCycle:
 
         return self._reactivate(account_id, AccountStatus.SUSPENDED, context, after=after, row=row)
 
-    # What these have in common ---------------------------------------------------------------
+    # Shared steps ----------------------------------------------------------------------------
 
     def _reactivate(
         self,

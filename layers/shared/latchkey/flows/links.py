@@ -66,8 +66,8 @@ class Links:
 
 
 @contextlib.contextmanager
-def link_of_account() -> Iterator[None]:
-    """Raise the error of an invalid link if the account is erased in the meantime."""
+def hide_erased_account() -> Iterator[None]:
+    """Convert AccountNotFound into the error of an invalid link, for an erased account."""
     try:
         yield
     except AccountNotFound:

@@ -148,18 +148,20 @@ class Mailing:
         if draft.account_id and self.suppressions.find(draft.account_id, draft.to):
             logger.info("mail suppressed", kind=kind.value, message_id=message.id)
             return
-        left = self._count(message, mail, draft, now)
-        if left is None:
+        remaining = self._count(message, mail, draft, now)
+        if remaining is None:
             logger.warning("too many emails", kind=kind.value, message_id=message.id)
             return
         language = rendering.language_for(draft.language)
         try:
-            values = {name: self._say(v, language, now) for name, v in draft.values.items()}
+            values = {
+                name: self._render_value(v, language, now) for name, v in draft.values.items()
+            }
         except AccountNotFound:
-            # Its erasure has begun since the draft: no link is left behind, and no mail is sent.
+            # The erasure began after the draft. No link remains, and no email is sent.
             logger.info("no mail", kind=kind.value, message_id=message.id)
             return
-        values["last"] = left == 0
+        values["last"] = remaining == 0
         ours = {"service": self.service_name, "support": self.support_contact}
         letter = rendering.write(kind, language, {**ours, **values})
         try:
@@ -180,11 +182,11 @@ class Mailing:
         name = f"{kind.value}-owed" if getattr(mail, "owed", False) else kind.value
         return self.throttling.count_mail(name, MAILS[kind], draft.to, now)
 
-    def _say(self, value: object, language: str, now: datetime) -> object:
+    def _render_value(self, value: object, language: str, now: datetime) -> object:
         if isinstance(value, PlannedCode):
             return self._issue(value)
         if not isinstance(value, PlannedLink):
-            return rendering.say(value, language)
+            return rendering.format_value(value, language)
         self.tokens.put_new(value.token)
         pepper = self.peppers.current(now)
         text = single_use_tokens.mint(value.token.id, value.token.purpose, pepper)
@@ -216,7 +218,7 @@ class Mailing:
             case mails.AccountMail():
                 account = self.accounts.get(mail.account_id)
                 if account.status is AccountStatus.ERASING:
-                    # No link is issued that the erasure would have to find.
+                    # A link that is issued now could remain after the erasure.
                     return None
                 return self._account_draft(mail, account, at, now)
         raise TypeError(type(mail).__name__)
@@ -335,9 +337,9 @@ class Mailing:
             return None
         link = None
         if restorable:
-            left = account.purge_at - now
+            lifetime = account.purge_at - now
             link = self._link(
-                Purpose.RESTORE_ACCOUNT, account, now, left, subject=deletion_of(account)
+                Purpose.RESTORE_ACCOUNT, account, now, lifetime, subject=deletion_of(account)
             )
         return _to(account, link=link, purge_date=account.purge_at.date())
 

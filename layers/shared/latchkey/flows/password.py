@@ -16,7 +16,7 @@ from latchkey.domain.mail import PasswordChanged, ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.ending import Ending
-from latchkey.flows.links import invalid_link, link_of_account
+from latchkey.flows.links import hide_erased_account, invalid_link
 from latchkey.security.addresses import normalise_email
 from latchkey.security.single_use_tokens import state_of
 
@@ -63,7 +63,7 @@ class Password:
     ending: SessionEnding
     throttling: Throttling
 
-    @link_of_account()
+    @hide_erased_account()
     def reset(self, token_text: str, new_password: str, context: RequestContext) -> DeviceId:
         """Set a new password with an emailed link. All sessions end and none starts.
 

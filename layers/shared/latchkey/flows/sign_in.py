@@ -169,7 +169,7 @@ class SignIn:
     def first_session(
         self, account: Account, context: RequestContext, *, device_name: str | None
     ) -> FirstSession:
-        """Prepare the session of a person who registers; nothing is written here.
+        """Prepare the session of a person who registers, without writing anything.
 
         The tokens are made before the transaction: if a key can't be read, nothing has happened,
         and the person can register again.

@@ -13,7 +13,7 @@ from latchkey.domain.mail import ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
 from latchkey.flows.ending import Ending
-from latchkey.flows.links import invalid_link, link_of_account
+from latchkey.flows.links import hide_erased_account, invalid_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class SignInReports:
         """
         return self._accept(token_text, context)[1]
 
-    @link_of_account()
+    @hide_erased_account()
     def report(self, token_text: str, context: RequestContext) -> None:
         """Sign the reported device out and void the password.
 

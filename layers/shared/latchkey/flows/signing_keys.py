@@ -93,7 +93,7 @@ class SigningKeys:
             return self._ensure(now)
 
     def rotate(self, now: datetime, *, force: bool = False) -> KeyRing:
-        """Add a key if the newest is due to be replaced, and drop unneeded keys.
+        """Add a key if the newest one is due for replacement, and drop unneeded keys.
 
         A new key becomes active after every cache without it has expired. An old key is dropped
         after the last token that it signed has expired.

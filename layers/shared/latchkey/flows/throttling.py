@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CODE_REQUIRED = Problem(
     "code", ProblemCode.REQUIRED, "Request a code by email, and send it with the password."
 )
-"""The field that lets the owner in after a refusal: `POST /auth/login/code`."""
+"""In a refusal: the field with which the owner can sign in anyway (`POST /auth/login/code`)."""
 
 _ROUNDS = 8
 """Attempts to read and count. A request that loses more races gets 429."""
@@ -148,14 +148,14 @@ class Throttling:
         its other identifier, the attempt continues without verifying the password: a refusal would
         reveal that the two identifiers belong together. The storage requests are the same.
 
-        Raises TooManyAttempts. An emailed code is a way around it.
+        Raises TooManyAttempts. The owner can still sign in with an emailed code.
         """
         now, network = context.now, network_of(context.ip_address)
         try:
             if known_device_id is not None:
                 device = Counter(LOGIN_PER_KNOWN_DEVICE, f"{account_id}|{known_device_id}")
                 return LoginAttempt(own=self._attempt(now, device)[0])
-            here, everywhere = self._attempt(
+            on_network, everywhere = self._attempt(
                 now,
                 Counter(LOGIN_PER_IDENTIFIER_AND_ADDRESS, f"{typed}|{network}"),
                 Counter(LOGIN_PER_IDENTIFIER, typed),
@@ -168,8 +168,8 @@ class Throttling:
         except TooManyAttempts:
             # The same write as for a counted attempt, to a counter without effect.
             self._add(Counter(LOGIN_PER_ACCOUNT, f"closed|{typed}"), Attempts(), now)
-            return LoginAttempt(own=here, others=(everywhere,), may_verify=False)
-        return LoginAttempt(own=here, others=(everywhere, account))
+            return LoginAttempt(own=on_network, others=(everywhere,), may_verify=False)
+        return LoginAttempt(own=on_network, others=(everywhere, account))
 
     def before_login_with_code(self, account_id: AccountId, now: datetime) -> LoginAttempt:
         """Count an attempt to sign in with a valid emailed code. Raises TooManyAttempts."""

@@ -1,6 +1,6 @@
 """What every handler imports, in one line: `from latchkey.http import Request, endpoint, ok`.
 
-A name is loaded when it is first imported, so that the authorizer, for one, loads no endpoints.
+A name is loaded when it is first imported. The authorizer, for example, loads no endpoints.
 """
 
 from __future__ import annotations

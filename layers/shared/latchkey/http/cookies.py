@@ -37,19 +37,19 @@ def device_id_of(cookies: Mapping[str, str]) -> str | None:
 def set_refresh_token(response: Response, token: str, session: Session) -> Response:
     """Store the refresh token in the browser until the session's absolute timeout."""
     max_age = int((session.expires_at - session.last_activity_at).total_seconds())
-    return _with(response, f"{_REFRESH}={token}; Max-Age={max_age}; {_ATTRIBUTES}")
+    return _with_cookie(response, f"{_REFRESH}={token}; Max-Age={max_age}; {_ATTRIBUTES}")
 
 
 def clear_refresh_token(response: Response) -> Response:
     """Remove the refresh token from the browser. It needs the attributes it was set with."""
-    return _with(response, f"{_REFRESH}=; Max-Age=0; {_ATTRIBUTES}")
+    return _with_cookie(response, f"{_REFRESH}=; Max-Age=0; {_ATTRIBUTES}")
 
 
 def set_device_id(response: Response, device_id: DeviceId) -> Response:
     """Store the device id, so that the browser's next sign-in is from a known device."""
     cookie = f"{_DEVICE}={device_id}; Max-Age={_DEVICE_MAX_AGE_SECONDS}; {_ATTRIBUTES}"
-    return _with(response, cookie)
+    return _with_cookie(response, cookie)
 
 
-def _with(response: Response, cookie: str) -> Response:
+def _with_cookie(response: Response, cookie: str) -> Response:
     return dataclasses.replace(response, cookies=(*response.cookies, cookie))

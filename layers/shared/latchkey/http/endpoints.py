@@ -118,19 +118,19 @@ class Endpoint:
             problem_json = request.wants_problem_json
             language = choose_language(request.languages)
             _require_edge(request, direct_access=config.direct_access)
-            answer = render(self._answer(request, limit_statuses), request_id)
-        except Exception as error:  # noqa: BLE001 - the last resort: every response has the envelope
+            response = render(self._respond(request, limit_statuses), request_id)
+        except Exception as error:  # noqa: BLE001 - every response has the envelope
             outcome, reason = _outcome(error)
-            answer = render_error(error, request_id, problem_json=problem_json, language=language)
+            response = render_error(error, request_id, problem_json=problem_json, language=language)
             if isinstance(error, TooManyAttempts) and error.limit_status is not None:
                 limit_statuses.append(error.limit_status)
-        answer["headers"].update(limit_headers(limit_statuses))
+        response["headers"].update(limit_headers(limit_statuses))
         self._log(
-            event, answer["statusCode"], outcome, reason, (time.perf_counter() - started) * 1000
+            event, response["statusCode"], outcome, reason, (time.perf_counter() - started) * 1000
         )
-        return answer
+        return response
 
-    def _answer(
+    def _respond(
         self, request: Request[Any, Any], limit_statuses: list[RateLimitStatus]
     ) -> Response:
         if self.spec.caller.authorizer:
@@ -150,7 +150,7 @@ class Endpoint:
             request.idempotency_key = read_idempotency_key(request)
         if self.spec.link_token:
             request.link_token = read_link_token(request)
-        # Malformed requests are not counted. From here on the request counts.
+        # The rate limits count only well-formed requests.
         limit_statuses += [
             services()[throttling].count_address(quota, request.context)
             for quota in self.spec.limits

@@ -98,7 +98,7 @@ def _text(part: MultipartPart) -> str:
         raise InvalidInput(Problem(part.name[:64], ProblemCode.TOO_LONG, "This is too long."))
     with contextlib.suppress(UnicodeDecodeError):
         text = str(part.raw, "utf-8")
-        # As in JSON: it may stand for invalid bytes.
+        # As in JSON: a proxy may have replaced invalid bytes with it.
         if REPLACEMENT_CHARACTER not in text:
             return text
     raise _refused(ProblemCode.MALFORMED_FORM, "Send text in UTF-8.")

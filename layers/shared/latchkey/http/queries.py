@@ -17,7 +17,7 @@ from latchkey.domain.limits import (
     REASON_MAX_CHARACTERS,
 )
 from latchkey.domain.search import SessionState
-from latchkey.domain.text import readable_part, to_kept_form
+from latchkey.domain.text import readable_part, to_stored_form
 from latchkey.http.bodies.fields import (
     NETWORK_FORMAT,
     WORD_MAX_CHARACTERS,
@@ -73,7 +73,7 @@ def _session_id(text: str) -> str:
 
 
 def _kept(text: str, max_characters: int) -> str:
-    kept = to_kept_form(text)
+    kept = to_stored_form(text)
     if 1 <= len(kept) <= max_characters and readable_part(kept) == kept:
         return kept
     raise PydanticCustomError(

@@ -3,8 +3,7 @@
     templates/<language>/<kind>.j2   the text, with macros for paragraphs, buttons and facts
     templates/layout.*, ui.*         the layout of the macros, for HTML and for plain text
 
-A new language is a folder. What the templates are given is escaped in HTML; a name that is missing
-is an error, not a gap.
+A new language is a folder. Values are escaped in HTML. A missing value is an error.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def write(kind: MailKind, language: str, values: Mapping[str, object]) -> Letter
     )
 
 
-def say(value: object, language: str) -> object:
+def format_value(value: object, language: str) -> object:
     """Format times and days for people, such as 2 January 2026, 03:04 UTC. Keep other values.
 
     In UTC, because the reader's time zone is unknown.
@@ -106,7 +105,7 @@ def _day(day: date, language: str) -> str:
 def _environment(*, html: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("latchkey.mail"),
-        autoescape=html,  # noqa: S701 - and plain text as it is
+        autoescape=html,  # noqa: S701 - plain text needs no escaping
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""Access tokens: ES256 JWTs of the kind `at+jwt` (RFC 9068), good for minutes."""
+"""Access tokens: ES256 JWTs of the type `at+jwt` (RFC 9068), valid for minutes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 """The end of the calendar, minus the skew."""
 
 _GENERATIONS = 10**9
-"""The generation of a refresh token is below it. That many refreshes take 19,000 years."""
+"""The upper bound of a generation. That many refreshes take 19,000 years."""
 
 type PublicKeys = Callable[[str], dict[str, str] | None]
 """Returns one of our public keys (JWKs) by its id, or None."""

@@ -21,17 +21,15 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     """Validate an address and return its canonical form, which is stored, mailed and shown.
 
     Compatibility forms are folded (NFKC), and the domain is Punycode in lower case: `example.com`
-    with a Greek letter is shown as `xn--exmple-xif.com`. A local part outside ASCII is refused,
-    because SES can't send to it and look-alike letters would allow two accounts for what a person
-    reads as one address. A domain that mixes scripts is refused too. No registry sells such names.
+    with a Greek letter becomes `xn--exmple-xif.com`. A local part outside ASCII is refused: SES
+    can't send to it, and look-alike letters would allow two accounts whose addresses look equal. A
+    domain that mixes scripts is refused too. No registry sells such names.
 
     Raises InvalidInput.
     """
     candidate = unicodedata.normalize("NFKC", text).strip(" ")
     if len(candidate) > EMAIL_MAX_CHARACTERS:
-        raise InvalidInput(
-            Problem(field, ProblemCode.TOO_LONG, "An email address is shorter than this.")
-        )
+        raise InvalidInput(Problem(field, ProblemCode.TOO_LONG, "This email address is too long."))
     try:
         valid = validate_email(candidate, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:

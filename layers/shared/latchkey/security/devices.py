@@ -172,7 +172,7 @@ def _is_ipad(user_agent: str) -> bool:
     return "Macintosh" in user_agent and any(name in user_agent for name in _IOS_BROWSERS)
 
 
-# The rest ------------------------------------------------------------------------------------
+# Names, models and versions ------------------------------------------------------------------
 
 
 def _plain(family: str) -> str | None:
@@ -273,7 +273,7 @@ def _native_app(user_agent: str) -> _NativeApp | None:
     return _NativeApp(name, product["version"], system, _text(model), kind)
 
 
-# What kind of device -------------------------------------------------------------------------
+# Device type ---------------------------------------------------------------------------------
 
 
 def _type(parsed: object, hints: ClientHints, user_agent: str) -> str:

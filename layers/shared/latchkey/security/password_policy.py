@@ -69,7 +69,7 @@ class Passwords(Protocol):
 
 
 class PasswordPolicy:
-    """Why a password is refused."""
+    """The rules for new passwords."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class PasswordPolicy:
             message = f"Use at most {PASSWORD_MAX_CHARACTERS} characters."
             raise WeakPassword(Problem(field, ProblemCode.TOO_LONG, message))
         common = self._is_listed(normal) or is_walk(normal) or self._is_guessed(normal, known)
-        # Last, and as it was typed: only a password that is otherwise acceptable is asked for.
+        # Last, so that the range service is only asked about otherwise acceptable passwords.
         if common or password in self._breached:
             message = "This password is too common or too easy to guess."
             raise WeakPassword(Problem(field, ProblemCode.TOO_COMMON, message))
@@ -155,7 +155,7 @@ class PasswordPolicy:
 
 
 def _bounded(text: str) -> str:
-    """Return the estimate of zxcvbn, for any text within milliseconds."""
+    """Return the text in a form that zxcvbn can estimate within milliseconds."""
     text = text[:_ZXCVBN_MAX_CHARACTERS]
     kinds = {c for c in text if ord(c) in _LEET}
     return text.translate(_LEET) if len(kinds) > _LEET_MAX_KINDS else text
@@ -183,11 +183,11 @@ def _interleaves(text: list[str], keys: dict[str, tuple[int, int]]) -> bool:
 
 
 def _is_straight(strand: list[tuple[int, int] | None]) -> bool:
-    """Return whether all steps but one go the same way: to a neighbour, or to the same key."""
+    """Return whether all steps but one are equal: to one neighbor, or to the same key."""
     usual = max(strand, key=strand.count)
     if usual is None or max(map(abs, usual)) > 1:
         return False
-    return strand.count(usual) >= len(strand) - (len(strand) > 2)  # noqa: PLR2004 - of two, both
+    return strand.count(usual) >= len(strand) - (len(strand) > 2)  # noqa: PLR2004 - both of two
 
 
 def _step(a: str, b: str, keys: dict[str, tuple[int, int]]) -> tuple[int, int] | None:

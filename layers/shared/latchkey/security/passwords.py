@@ -50,8 +50,8 @@ class Passwords:
 
     @cached_property
     def _decoy(self) -> str:
-        # Made without hashing, which would double the time of the first unknown account in a cold
-        # function. No password matches these bytes.
+        # Composed without hashing, which would double the time for the first unknown account in a
+        # cold function. No password matches these bytes.
         parts = (os.urandom(size) for size in (self._hasher.salt_len, self._hasher.hash_len))
         salt, digest = (base64.b64encode(part).decode().rstrip("=") for part in parts)
         costs = self._hasher

@@ -57,7 +57,7 @@ _NOBODY: Item = {
     "created_at": 0,
     "updated_at": 0,
 }
-"""Attributes that every account has."""
+"""Decoded in place of a missing account, so that the time does not reveal that it is missing."""
 
 
 class AccountStore:
@@ -103,16 +103,16 @@ class AccountStore:
         return self._owner(keys.username_claim(name_key))
 
     def _owner(self, claim: Key) -> Account | None:
-        held = self._table.get(claim)
-        if held is not None and RESERVED_UNTIL in held:
-            held = None
+        owner = self._table.get(claim)
+        if owner is not None and RESERVED_UNTIL in owner:
+            owner = None
         # Timing: a second read, even if there is no claim.
         item = self._table.get(
-            keys.account(AccountId(str(held["account_id"]) if held else "nobody"))
+            keys.account(AccountId(str(owner["account_id"]) if owner else "nobody"))
         )
-        # Always decoded, for the same reason: decoding takes measurable time.
+        # Timing: decoding takes measurable time, too.
         account = from_item(Account, item or _NOBODY)
-        return None if held is None or item is None else account
+        return None if owner is None or item is None else account
 
     def find_owners(
         self, address_key: str, name_key: str | None
@@ -207,11 +207,11 @@ class AccountStore:
 
         Pattern      A5, change a profile
         Request      TransactWriteItems
-        Cost         4 WRU: account and audit row; 4 more for a username that replaces another, and
-                     for an avatar that does
+        Cost         4 WRU: account and audit row; 4 more to replace a username, and 4 more to
+                     replace an avatar
         Condition    the account is still the version that was read
         Race         False if it is not: read again, decide again. A concurrent sign-in is no
-                     conflict: it increments session_version, and other fields are not written
+                     conflict: it increments session_version, which this does not write
         Raises       UsernameTaken; ChangeRefused if a change of `also` was refused
         """
         account_write = _account_update(old, new)

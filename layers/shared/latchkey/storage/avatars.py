@@ -1,9 +1,9 @@
-"""Pending uploads, and the ledger of unused avatar files.
+"""Pending uploads, and the orphan markers of unused avatar files.
 
-A file and the account that uses it can't change in one transaction. The ledger therefore has every
-file that may exist without being used: a new one before it is written, an old one from the
-transaction that replaces it. Files that a crash leaves behind are in the ledger, and files in use
-never are. `Avatars.sweep` deletes the files of the ledger.
+A file and the account that uses it can't change in one transaction. So every file that may exist
+without being used has a marker: a new file before it is written, an old one from the transaction
+that replaces it. Files that a crash leaves behind have a marker, and files in use never do.
+`Avatars.sweep` deletes the files with a marker.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class AvatarStore:
-    """Pending uploads, in a few slots per person, and the ledger."""
+    """Pending uploads, in a few slots per person, and orphan markers."""
 
     def __init__(self, table: Table) -> None:
         """Use this table."""
@@ -54,12 +54,12 @@ class AvatarStore:
         Pattern      V1, offer an upload
         Request      Query, TransactWriteItems
         Cost         4 WRU, and 1 RRU
-        Bounds       AVATAR_UPLOADS_MAX slots, which is what makes the bound hold under races
-        Condition    the slot is free, or what is in it has expired, and the account is not being
+        Bounds       AVATAR_UPLOADS_MAX: with a fixed number of slots, races can't exceed it
+        Condition    the slot is free or its upload has expired, and the account is not being
                      erased
-        Race         of two that want one slot the second tries the next
-        Raises       TooManyPendingUploads, AccountNotFound; ChangeRefused when one of `also` could
-                     not be written
+        Race         of two requests for one slot, the second tries the next slot
+        Raises       TooManyPendingUploads, AccountNotFound; ChangeRefused if a change of `also` was
+                     refused
         """
         check = not_erasing(upload.account_id)
         now = to_milliseconds(upload.created_at)
@@ -107,7 +107,7 @@ class AvatarStore:
         Pattern      V3
         Request      DeleteItem
         Cost         1 WRU
-        Race         one that was used, or freed, in the meantime is no error
+        Race         a slot that was freed in the meantime is no error
         """
         try:
             self._table.delete(upload_used(pending.upload, pending.slot))
@@ -141,7 +141,7 @@ class AvatarStore:
         Cost         1 RRU per 4 KiB, 50 of them
         Bounds       1,000; the next sweep continues
         """
-        query = Query(partition=keys.UNSHOWN_AVATARS, limit=1000)
+        query = Query(partition=keys.ORPHANED_AVATARS, limit=1000)
         ids = (AvatarId(str(item["sk"])) for item in self._table.query(query).items)
         return list(takewhile(lambda avatar_id: minted_at(avatar_id) < before, ids))
 
@@ -164,5 +164,5 @@ class Pending:
 
     @property
     def used(self) -> UploadUsed:
-        """The change that uses the upload up. Of two that use it, one is refused."""
+        """The change that uses up the upload. Of two such changes, one is refused."""
         return UploadUsed(self.upload, self.slot)

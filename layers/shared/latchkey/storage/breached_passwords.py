@@ -1,7 +1,7 @@
-"""A range service of breached passwords, asked by the prefix of a digest.
+"""A range service of breached passwords: a request has only the prefix of a digest.
 
 The service gets the first 5 of the 40 hexadecimal characters of a password's SHA-1 digest and
-answers with all known endings. It learns neither the password nor whether it is among them.
+returns all known suffixes. It learns neither the password nor whether it knows it.
 Source: https://haveibeenpwned.com/API/v3#PwnedPasswords
 """
 
@@ -24,10 +24,10 @@ _CHUNK_BYTES = 16 * 1024
 
 
 class BreachedPasswords:
-    """The passwords that a range service knows."""
+    """The passwords that a range service knows, as a set."""
 
     def __init__(self, url: str, *, timeout_seconds: float = BREACH_RANGE_TIMEOUT_SECONDS) -> None:
-        """Ask the service at this base URL: `<url>/range/<prefix>`."""
+        """Use the service at this base URL: `<url>/range/<prefix>`."""
         parts = urllib.parse.urlsplit(url.rstrip("/"))
         self._is_secure = parts.scheme == "https"
         self._host = parts.netloc
@@ -35,49 +35,49 @@ class BreachedPasswords:
         self._timeout = timeout_seconds
 
     def __contains__(self, password: str) -> bool:
-        """Return whether the service knows this password; False if it doesn't answer in time.
+        """Return whether the service knows this password. False without a response in time.
 
-        A thread asks, because a socket's timeout covers neither the look-up of the host's name nor
-        an answer that arrives a byte at a time.
+        The request has its own thread, because a socket's timeout covers neither the DNS lookup nor
+        a response that arrives byte by byte.
         """
         digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
         prefix = digest[:BREACH_RANGE_PREFIX_CHARACTERS]
-        answers: list[bytes] = []
-        asking = threading.Thread(target=self._ask, args=(prefix, answers), daemon=True)
-        asking.start()
-        asking.join(self._timeout)
-        ending = digest[BREACH_RANGE_PREFIX_CHARACTERS:].encode()
-        return any(_is_among(ending, answer) for answer in answers)
+        responses: list[bytes] = []
+        request = threading.Thread(target=self._fetch, args=(prefix, responses), daemon=True)
+        request.start()
+        request.join(self._timeout)
+        suffix = digest[BREACH_RANGE_PREFIX_CHARACTERS:].encode()
+        return any(_has_suffix(suffix, response) for response in responses)
 
-    def _ask(self, prefix: str, answers: list[bytes]) -> None:
+    def _fetch(self, prefix: str, responses: list[bytes]) -> None:
         deadline = time.monotonic() + self._timeout
         kind = http.client.HTTPSConnection if self._is_secure else http.client.HTTPConnection
         # Redirects are not followed, and proxies of the environment are not used.
         connection = kind(self._host, timeout=self._timeout)
         try:
-            # Padding makes answers of one length, so that it does not tell the prefix.
+            # With padding, the length of a response does not reveal the prefix.
             headers = {"Add-Padding": "true", "User-Agent": "latchkey", "Accept": "text/plain"}
             connection.request("GET", f"{self._path}/range/{prefix}", headers=headers)
-            answer = connection.getresponse()
-            if answer.status != _OK:
+            response = connection.getresponse()
+            if response.status != _OK:
                 return
             body = b""
-            while chunk := answer.read1(_CHUNK_BYTES):
+            while chunk := response.read1(_CHUNK_BYTES):
                 body += chunk
                 if len(body) > BREACH_RANGE_MAX_BYTES or time.monotonic() > deadline:
                     return
-            answers.append(body)
+            responses.append(body)
         except (OSError, http.client.HTTPException, ValueError):
-            # The service is down: the other rules decide alone.
+            # The service is down. Only the other rules of the policy apply.
             return
         finally:
             connection.close()
 
 
-def _is_among(ending: bytes, answer: bytes) -> bool:
-    """Return whether a line says that this ending was seen; padding says 0 times."""
-    for line in answer.splitlines():
+def _has_suffix(suffix: bytes, response: bytes) -> bool:
+    """Return whether a line has this suffix with a count. Padding has the count 0."""
+    for line in response.splitlines():
         found, _, count = line.strip().partition(b":")
-        if found.upper() == ending and count.isdigit():
+        if found.upper() == suffix and count.isdigit():
             return int(count) > 0
     return False

@@ -77,14 +77,14 @@ class DeletionStore:
             if item is not None and _deletion(item).look_at <= now:
                 yield _deletion(item)
 
-    def look_later(self, deletion: Deletion, look_at: datetime, effects: Effects) -> bool:
+    def postpone_check(self, deletion: Deletion, look_at: datetime, effects: Effects) -> bool:
         """Postpone the check of a deletion, and send its message.
 
         Pattern      R3, the schedule
         Request      TransactWriteItems
         Cost         5 WRU: deletion, its place in the index, message
         Condition    unchanged since it was read
-        Race         of five schedules at once one sends the message
+        Race         of parallel runs of the schedule, one sends the message
         """
         update = Update(
             keys.deletion(deletion.account_id),
@@ -120,9 +120,9 @@ class DeletionStore:
         return self._try([claimed, deletion, *self._effects.writes(effects)])
 
     def note(self, account_id: AccountId, kind: str, count: int) -> None:
-        """Record the number of items of a kind once, before they are removed elsewhere.
+        """Record the number of items outside the table once, before they are removed.
 
-        Pattern      R5, the worker, for files outside the table
+        Pattern      R5, the worker, for files
         Request      UpdateItem
         Cost         1 WRU
         Condition    it was not recorded before; a second worker would find fewer
@@ -150,8 +150,7 @@ class DeletionStore:
         Cost         1 RRU per 4 KiB; 2 WRU per KiB of each item, its places in indexes, and 2 for
                      the count. A transaction, so that counts are exact after a crash
         Bounds       ERASURE_PAGE_ITEMS items and the count: 100 actions
-        Race         an item that is removed in between cancels it: the next call reads
-                     again
+        Race         an item that is removed in between cancels it, and the next call reads again
         """
         query = Query(
             partition=keys.account_partition(account_id), limit=ERASURE_PAGE_ITEMS + _KEPT
@@ -169,7 +168,7 @@ class DeletionStore:
         Request      TransactWriteItems
         Cost         as `erase_page`
         Bounds       ERASURE_PAGE_ITEMS
-        Race         if one of them is gone nothing happens: read again
+        Race         if one of them is gone, nothing is erased: read again
         """
         if not found:
             return
@@ -186,9 +185,8 @@ class DeletionStore:
 
         Pattern      R8, the worker
         Request      Query, BatchGetItem
-        Consistency  eventual: one that is issued this very second is not seen, and goes with TTL.
-                     Those that are seen are read again: the index lags behind the last page, and
-                     may show a page of what is gone before what is not
+        Consistency  eventual: a token of this second may be missed, and TTL removes it. The found
+                     ones are read again, because the index may still list erased tokens
         Cost         0.5 RRU, and 1 RRU for each
         """
         partition = keys.account_tokens_partition(account_id)
@@ -251,7 +249,7 @@ class DeletionStore:
 
 
 _KEPT = 2
-"""The account and the deletion are in the partition too."""
+"""Items of the partition that `erase_page` skips: the account and the deletion."""
 
 
 def claims(account: Account) -> list[Key]:

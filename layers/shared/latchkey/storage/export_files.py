@@ -139,7 +139,7 @@ class MemoryExportFiles:
         try:
             return self.objects[staged_key(export_id, name)]
         except KeyError:
-            # As S3 answers: its erasure was faster, and the next delivery finds no export.
+            # Like S3: an erasure was faster, and the next delivery finds no export.
             raise TemporarilyUnavailable(
                 retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="NoSuchKey"
             ) from None

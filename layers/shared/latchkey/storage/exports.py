@@ -66,7 +66,7 @@ class ExportStore:
         Pattern      X1, show an export
         Request      GetItem
         Consistency  strong: progress never goes back
-        Cost         1 RRU; 3 while 400 MiB of rows are staged
+        Cost         1 RRU; 3 for the checkpoint of an export of 400 MiB
         """
         item = self._table.get(keys.export(account_id, export_id))
         return None if item is None else from_item(Export, item)
@@ -118,8 +118,8 @@ class ExportStore:
         Cost         10 WRU: export, ledger, audit row, message, and the check of the account
         Condition    the account is active, no export is running, and its ledger has not
                      changed since the limit was counted
-        Race         of two, one gets ExportAlreadyRunning, or False if the other's export
-                     has begun and ended in between, or one of `also` could not be written
+        Race         of two requests, one gets ExportAlreadyRunning. False if another export
+                     started and ended in between, or if a change of `also` was refused
         Raises       AccountNotFound, ExportAlreadyRunning
         """
         ledger = Update(

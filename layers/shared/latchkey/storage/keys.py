@@ -12,7 +12,7 @@
     avatar upload   main   ACCOUNT#<account id>  AVATAR_UPLOAD#<slot>
     idempotency key main   ACCOUNT#<account id>  IDEMPOTENCY#<digest>
     the same, of a registration  main  REGISTRATION#<digest>  REGISTRATION
-    unused avatar   main   UNSHOWN_AVATARS       <avatar id>
+    unused avatar   main   UNSHOWN_AVATARS        <avatar id>
     address claim   main   EMAIL#<address>       CLAIM
     username claim  main   USERNAME#<name>       CLAIM
     known device    main   ACCOUNT#<account id>  DEVICE#<device id>
@@ -90,8 +90,10 @@ EXPORT_PREFIX = "EXPORT#"
 EXPORT_DUE = "EXPORT_DUE"
 EXPORT_FAILED = "EXPORT_FAILED"
 AVATAR_UPLOAD_PREFIX = "AVATAR_UPLOAD#"
-UNSHOWN_AVATARS = "UNSHOWN_AVATARS"
-"""One partition: changing an avatar is rare, and a partition takes 1,000 writes a second."""
+ORPHANED_AVATARS = "UNSHOWN_AVATARS"
+"""The partition of orphan markers; the stored name is older than the term. One partition is enough:
+changing an avatar is rare, and a partition takes 1,000 writes a second.
+"""
 
 PURGE_DUE = "PURGE_DUE"
 SESSIONS = "SESSIONS"
@@ -160,7 +162,7 @@ def accounts_partition(status: str) -> str:
 
 
 def addresses_partition(email_key: str) -> str:
-    """The index partition (gsi2) of the accounts whose addresses start with the same character."""
+    """The index partition (gsi2) of the accounts with the same first character of the address."""
     return f"ADDRESSES#{email_key[:1]}"
 
 
@@ -198,7 +200,7 @@ def idempotency(account_id: AccountId | None, digest: str) -> Key:
 
 def orphaned_avatar(avatar_id: AvatarId) -> Key:
     """The orphan marker of an avatar file that no account uses. The ids sort by time."""
-    return Key(UNSHOWN_AVATARS, avatar_id)
+    return Key(ORPHANED_AVATARS, avatar_id)
 
 
 def device(account_id: AccountId, device_id: DeviceId) -> Key:

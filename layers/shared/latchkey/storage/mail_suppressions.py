@@ -1,6 +1,7 @@
 """Addresses that get no emails, each in the partition of its person.
 
-So an erasure removes it, an export includes it, and a later owner of the address is not affected.
+An erasure removes it with the partition, an export includes it, and a later owner of the address is
+not affected.
 """
 
 from __future__ import annotations
@@ -74,11 +75,11 @@ class MailSuppressionStore:
 
         Pattern      H3, a mail bounced for good, or was reported
         Request      TransactWriteItems
-        Cost         6 WRU: it, the account's check, the audit row
-        Condition    the address was not reported before; nor did it bounce before, if this is a
-                     bounce; it was not allowed again since; and the account is as it was read
-        Race         of two deliveries of one event one writes the row. An account that changes
-                     meanwhile raises ConditionFailed: the event is delivered again
+        Cost         6 WRU: suppression, the account's check, audit row
+        Condition    a report replaces a bounce, and nothing replaces a report; the address was not
+                     allowed again since the event; the status of the account is unchanged
+        Race         of two deliveries of one event, one writes the row. A changed account raises
+                     ConditionFailed, and the event is delivered again
         """
         key = keys.mail_suppression(account.id, email_key(suppression.address))
         later = Lacks("allowed_at") | Compare("allowed_at", "<", to_milliseconds(suppression.since))
@@ -102,12 +103,12 @@ class MailSuppressionStore:
 
         Pattern      H4, an operator allows them
         Request      TransactWriteItems
-        Cost         4 WRU: it, and the audit row
-        Condition    emails to it are stopped
+        Cost         4 WRU: suppression and audit row
+        Condition    emails to the address are stopped
         """
         expires_at = now + timedelta(days=MAIL_EVENT_DAYS)
-        left: Item = {"allowed_at": to_milliseconds(now), "ttl": int(expires_at.timestamp())}
-        put = Put(keys.mail_suppression(account_id, email_key(address)), left, Has("reason"))
+        kept: Item = {"allowed_at": to_milliseconds(now), "ttl": int(expires_at.timestamp())}
+        put = Put(keys.mail_suppression(account_id, email_key(address)), kept, Has("reason"))
         try:
             self._table.transact([put, *self._effects.writes(effects)])
         except ConditionFailed:

@@ -43,7 +43,7 @@ class MailedCodeStore:
         Pattern      N2, when its mail is written
         Request      TransactWriteItems
         Cost         4 WRU and 1 for the index: the code and the account's check
-        Condition    there is none of this digest, and the account is not being erased
+        Condition    no code has this digest, and the account is not being erased
         Raises       AccountNotFound
         """
         attributes = {

@@ -70,14 +70,15 @@ class ParameterStore:
         )
 
     def _try(self, attempts: int, request: Callable[[], Any]) -> Any:
-        for attempt in range(1, attempts + 1):
+        attempt = 1
+        while True:
             try:
                 return request()
             except (ClientError, BotoCoreError) as error:
-                if attempt == attempts or error_code(error) in _PERMANENT:
+                if attempt >= attempts or error_code(error) in _PERMANENT:
                     raise unavailable(error) from error
-                self._sleep(random.uniform(0, 0.5 * 2**attempt))  # noqa: S311 - jitter, no secret
-        raise AssertionError
+            self._sleep(random.uniform(0, 0.5 * 2**attempt))  # noqa: S311 - jitter, no secret
+            attempt += 1
 
 
 class CachedParameter[Content]:
@@ -105,7 +106,7 @@ class CachedParameter[Content]:
         self._due_at = 0.0
         self._closed_until = 0.0
         self._failures = 0
-        self._in_vain = 0
+        self._unchanged_reads = 0
 
     def get(self) -> Content:
         """Return the content. Read it if there is no cached one, or if that is due.
@@ -123,21 +124,21 @@ class CachedParameter[Content]:
         return self._content
 
     def get_newer(self, known: Content) -> Content | None:
-        """Return content that is newer than `known`, for a caller that misses something in it.
+        """Return content that is newer than `known`, for a caller that did not find an id in it.
 
-        None: `known` is current, so what is missing does not exist. The intervals of these reads
-        double while nothing new is found, so that a flood of made-up ids causes no flood of reads.
+        None means that `known` is current, so the id does not exist. The intervals of these reads
+        double while nothing new is found, so that forged ids do not cause a flood of reads.
 
         Raises TemporarilyUnavailable if this can't be decided.
         """
         if self.get() != known:
             return self._content
-        interval = min(KEY_REREAD_SECONDS * 2**self._in_vain, KEY_CACHE_SECONDS)
+        interval = min(KEY_REREAD_SECONDS * 2**self._unchanged_reads, KEY_CACHE_SECONDS)
         if not self._failures and self._monotonic() - self._read_at >= interval:
             self._refresh()
-            self._in_vain = 0 if self._content != known else self._in_vain + 1
+            self._unchanged_reads = 0 if self._content != known else self._unchanged_reads + 1
         if self._failures:
-            # The cached copy may be older than that of others, so the id may exist.
+            # Other environments may have a newer copy, so the id may exist.
             raise _unavailable("not read again yet")
         return self._content if self._content != known else None
 

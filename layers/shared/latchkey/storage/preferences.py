@@ -36,7 +36,7 @@ class PreferenceStore:
 
         Pattern      F1, read preferences
         Request      GetItem
-        Consistency  strong: what was just set is read
+        Consistency  strong: a read returns the last change
         Cost         1 RRU per 4 KiB, so 4 at most
         """
         item = self._table.get(keys.preferences(account_id))
@@ -53,10 +53,10 @@ class PreferenceStore:
 
         Pattern      F2, replace and reset
         Request      TransactWriteItems
-        Cost         6 WRU for a document of under 1 KiB: it, the account's check, the audit row
+        Cost         6 WRU for a document below 1 KiB: document, the account's check, audit row
         Condition    the account is not being erased, and the stored version is the one before
-        Race         False if somebody else has changed them; an account that is erased meanwhile
-                     leaves nothing behind
+        Race         False after a concurrent change. For an account that is erased in the meantime
+                     nothing is written
         Raises       AccountNotFound
         """
         text = json.dumps(preferences.document, ensure_ascii=False, separators=(",", ":"))

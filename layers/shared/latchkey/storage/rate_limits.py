@@ -47,8 +47,8 @@ class RateLimitStore:
         Pattern      L1, before anything is done for a request
         Request      UpdateItem
         Cost         1 WRU, also for a request that is then refused
-        Race         none: ADD is atomic, every request gets a number of its own. An attempt of ours
-                     whose answer was lost may count twice
+        Race         none: ADD is atomic, and every request gets its own number. If a response is
+                     lost, the retry may count the request twice
         """
         window = int(now.timestamp()) // quota.window_seconds
         ends_at = (window + 1) * quota.window_seconds
@@ -78,10 +78,9 @@ class RateLimitStore:
         Pattern      L3, before a password is verified
         Request      UpdateItem
         Cost         1 WRU
-        Condition    `seen` is still valid: a free attempt needs only that there
-                     still is one
-        Race         False for the loser, who must read again: of parallel attempts at the same
-                     time, no more are allowed than of sequential ones
+        Condition    `seen` is unchanged; for a free attempt only that one is left
+        Race         False for the loser, who must read again: no more parallel attempts are allowed
+                     than sequential ones
         """
         count = seen.count + 1
         opens_at = now + backoff.wait_after(count)

@@ -28,9 +28,9 @@ class RevocationStore:
     def put_new(self, account_id: AccountId, confirmation: str, digest: str, now: datetime) -> None:
         """Store the confirmation of a dry run.
 
-        Pattern      V1, a dry run
+        Pattern      Y1, a dry run
         Request      TransactWriteItems
-        Cost         4 WRU: it, and the account's check
+        Cost         4 WRU: confirmation and the account's check
         Condition    the administrator's account is not being erased
         Raises       AccountNotFound
         """
@@ -48,7 +48,7 @@ class RevocationStore:
     ) -> bool:
         """Return whether this administrator has a valid confirmation of exactly this filter.
 
-        Pattern      V2, the revocation
+        Pattern      Y2, the revocation
         Request      GetItem
         Consistency  strong
         Cost         1 RRU
@@ -63,7 +63,7 @@ class RevocationStore:
     def use_up(self, account_id: AccountId, confirmation: str) -> None:
         """Remove a confirmation after its revocation.
 
-        Pattern      V3, the revocation is complete
+        Pattern      Y3, the revocation is complete
         Request      DeleteItem
         Cost         1 WRU
         """

@@ -83,8 +83,8 @@ class S3ExportFiles:
     def link(self, export_id: ExportId, *, file_name: str, now: datetime) -> tuple[str, int]:
         """See ExportFiles.link.
 
-        A presigned link expires with the credentials that signed it at the latest, so
-        its own is never later. Source: boto3 issues 2392 and 3079.
+        A presigned link expires with the credentials that signed it, so its lifetime is never
+        longer than theirs. Source: boto3 issues 2392 and 3079.
         """
         seconds = EXPORT_LINK_SECONDS
         end = self._credentials_end()

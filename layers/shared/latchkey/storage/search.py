@@ -7,6 +7,7 @@ ended items are not returned.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -104,8 +105,8 @@ class SearchStore:
                     partition=keys.accounts_partition(status.value),
                     between=(low, high if before is None else before),
                     newest_first=True,
-                    # One more than the page shows whether a next page exists, and one for the
-                    # bound itself.
+                    # One more entry shows whether a next page exists. The other one is the
+                    # bound, which is skipped.
                     limit=limit + 2,
                     index="gsi1",
                 )
@@ -170,14 +171,7 @@ class SearchStore:
     ) -> Slice[Entry]:
         found: list[Entry] = []
         for _ in range(SEARCH_ROUNDS):
-            keyed = Query(
-                partition=query.partition,
-                prefix=query.prefix,
-                between=query.between,
-                newest_first=query.newest_first,
-                index=query.index,
-                limit=limit - len(found),
-            )
+            keyed = replace(query, limit=limit - len(found))
             page = read_page(self._table, keyed, _key, pattern=pattern, cursor=cursor)
             items = self._table.get_many(page.entries) if page.entries else []
             found += [read(item) for item in items if matches(item)]

@@ -193,7 +193,7 @@ class SessionStore:
         """Replace the refresh token of a session, once.
 
         use      the use of the session by the refresh
-        effects  of the email about use elsewhere, or None
+        effects  the audit row and the email about use elsewhere, or None
 
         Returns the current session, or None if it no longer exists, and whether this call rotated
         it.

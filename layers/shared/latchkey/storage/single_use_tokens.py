@@ -52,7 +52,7 @@ class SingleUseTokenStore:
         Pattern      T2, when the mail with its link is written
         Request      TransactWriteItems
         Cost         4 WRU and 1 for the index: the token and the account's check
-        Condition    there is none of this id, and the account is not being erased
+        Condition    no token has this id, and the account is not being erased
         Raises       AccountNotFound
         """
         put_for_account(self._table, token.account_id, issue(token))

@@ -9,7 +9,7 @@ Values are str, int, bool, bytes, None, lists and string-keyed maps of these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class Table(Protocol):
         ...
 
     def transact(self, writes: Sequence[Write]) -> None:
-        """Do all of up to 100 writes, or none. Cost: 2 write units per KiB of each.
+        """Write up to 100 items, or none. Cost: 2 write units per KiB of each.
 
         Raises ConditionFailed for the first write whose condition did not hold.
         """
@@ -237,18 +237,7 @@ def read_all(table: Table, query: Query) -> Iterator[Item]:
     """Read every page of a query, lazily."""
     start = query.start_after
     while True:
-        page = table.query(
-            Query(
-                partition=query.partition,
-                prefix=query.prefix,
-                between=query.between,
-                newest_first=query.newest_first,
-                limit=query.limit,
-                start_after=start,
-                table=query.table,
-                index=query.index,
-            )
-        )
+        page = table.query(replace(query, start_after=start))
         yield from page.items
         if page.next_start is None:
             return

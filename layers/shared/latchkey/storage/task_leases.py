@@ -31,11 +31,11 @@ class TaskLeases:
     def take(self, task: str, now: datetime, lease: timedelta) -> bool:
         """Begin a task unless it is running.
 
-        Pattern      L1, a schedule fires
+        Pattern      K1, a schedule fires
         Request      UpdateItem
         Cost         1 WRU
         Condition    the task has no active lease
-        Race         of five at once, one gets True
+        Race         of parallel callers, one gets True
         """
         free = Lacks("leased_until") | Compare("leased_until", "<=", to_milliseconds(now))
         change = Change(
@@ -53,7 +53,7 @@ class TaskLeases:
     def release(self, task: str) -> None:
         """End a task before its lease does.
 
-        Pattern      L2, a task is done
+        Pattern      K2, a task is done
         Request      DeleteItem
         Cost         1 WRU
         """

@@ -19,7 +19,7 @@ from latchkey.domain.limits import (
     USERNAME_MAX_CHARACTERS,
     USERNAME_MIN_CHARACTERS,
 )
-from latchkey.domain.text import is_readable, to_kept_form
+from latchkey.domain.text import is_readable, to_stored_form
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +44,7 @@ def readable(text: str, max_characters: int) -> str:
     The limits apply to the stored form, so that a client can send back what it received. Raises
     PydanticCustomError for control, direction and invisible characters.
     """
-    kept = to_kept_form(text)
+    kept = to_stored_form(text)
     if not kept:
         raise PydanticCustomError(ProblemCode.TOO_SHORT, "This is too short.")
     if len(kept) > max_characters:

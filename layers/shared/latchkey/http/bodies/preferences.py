@@ -19,7 +19,7 @@ from latchkey.http.bodies.fields import PersonName, readable, whole
 from latchkey.http.bodies.validation import Body
 
 
-def _wish(value: Any) -> Any:
+def _preference_value(value: Any) -> Any:
     """Check the type before the union does: pydantic would report the union's members as fields."""
     if isinstance(value, str):
         return readable(value, NAME_MAX_CHARACTERS)
@@ -31,8 +31,8 @@ def _wish(value: Any) -> Any:
     return value
 
 
-type Wish = Annotated[bool | int | PersonName, BeforeValidator(_wish)]
-"""A boolean, a degree, or a short text."""
+type Wish = Annotated[bool | int | PersonName, BeforeValidator(_preference_value)]
+"""A boolean, a number such as a level, or a short text."""
 
 _KEY = r"^[a-z][a-z0-9_]{0,63}$"
 
