@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchkey.domain.errors import InvalidCursor
-from latchkey.storage.cursors import read_page
+from latchkey.storage.cursors import read_merged_page, read_page, write_position
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import Key, Put, Query
 
@@ -119,3 +119,49 @@ def test_a_deep_and_a_huge_cursor_are_refused(table):
     for hostile in (base64.urlsafe_b64encode(b"[" * 1500).decode(), "A" * 100_000):
         with pytest.raises(InvalidCursor):
             page(table, cursor=hostile)
+
+
+def shards(low="0", high="9"):
+    between = (low, high)
+    return [Query(partition=f"SHARD#{shard}", between=between, index="gsi1") for shard in range(3)]
+
+
+@pytest.fixture(scope="module")
+def sharded():
+    table = MemoryTable()
+    for number in range(10):
+        index: Item = {"gsi1pk": f"SHARD#{number * number % 3}", "gsi1sk": f"{number}"}
+        table.put(Put(Key("ACCOUNT#a", f"SESSION#{number}"), index))
+    return table
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 9, 10, 11])
+def test_merged_pages_contain_each_entry_once_newest_first(sharded, limit):
+    found, cursor = [], None
+    while True:
+        part = read_merged_page(sharded, shards(), pattern="p", cursor=cursor, limit=limit)
+        assert len(part.entries) <= limit
+        found += [int(str(item["gsi1sk"])) for item in part.entries]
+        cursor = part.next_cursor
+        if cursor is None:
+            break
+    assert found == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+
+
+def test_merged_page_stays_within_its_bounds(sharded):
+    part = read_merged_page(sharded, shards("2", "4"), pattern="p", cursor=None, limit=10)
+    assert [item["gsi1sk"] for item in part.entries] == ["4", "3", "2"]
+    assert part.next_cursor is None
+
+
+@pytest.mark.parametrize("position", ["", "5" * 2000, "5\ud800", "5\n", ":", "/"])
+def test_merged_page_refuses_positions_that_are_no_keys_of_it(sharded, position):
+    cursor = write_position(position, "merged|p")
+    with pytest.raises(InvalidCursor):
+        read_merged_page(sharded, shards(), pattern="p", cursor=cursor, limit=2)
+
+
+def test_merged_page_refuses_the_cursor_of_another_list(sharded):
+    cursor = read_merged_page(sharded, shards(), pattern="p", cursor=None, limit=2).next_cursor
+    with pytest.raises(InvalidCursor):
+        read_merged_page(sharded, shards(), pattern="q", cursor=cursor, limit=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from latchkey.observability import logger
@@ -49,10 +50,11 @@ class OutboxRelay:
         return failed
 
     def relay_overdue(self, now: datetime) -> int:
-        """Send overdue messages again. Returns their number.
+        """Send overdue messages again, oldest first. Returns their number.
 
         For the schedule: this covers lost stream records, and messages whose deliveries all failed
         in a long outage.
         """
-        overdue = list(self.outbox.list_overdue(now))
+        # Ids sort by time.
+        overdue = sorted(self.outbox.list_overdue(now), key=itemgetter(1))
         return len(overdue) - len(self.relay(overdue))

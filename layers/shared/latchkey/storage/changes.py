@@ -172,7 +172,7 @@ def index_attributes(account: Account) -> dict[str, Value]:
     """
     address = email_key(account.email)
     return {
-        "gsi1pk": keys.accounts_partition(account.status.value),
+        "gsi1pk": keys.accounts_partition(account.status.value, account.id),
         "gsi1sk": keys.due(to_milliseconds(account.created_at), account.id),
         "gsi2pk": keys.addresses_partition(address),
         "gsi2sk": f"{address}#{account.id}",
@@ -231,7 +231,7 @@ def begin(session: Session) -> Put:
 def _session_index(session: Session) -> dict[str, Value]:
     """Return the index attributes of a session, which never change."""
     attributes: dict[str, Value] = {
-        "gsi1pk": keys.SESSIONS,
+        "gsi1pk": keys.sessions_partition(session.id),
         "gsi1sk": keys.due(to_milliseconds(session.created_at), session.id),
     }
     place = address_place(session.ip_address)

@@ -20,7 +20,7 @@ from latchkey.domain.limits import CURSOR_MAX_CHARACTERS
 from latchkey.domain.paging import Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from latchkey.storage.table import Item, Query, Table, Value
 
@@ -49,6 +49,45 @@ def read_page[Entry](
     page = table.query(replace(query, start_after=start))
     following = None if page.next_start is None else _encode(page.next_start, query, binding)
     return Slice([read(item) for item in page.items], following)
+
+
+def read_merged_page(
+    table: Table,
+    queries: Sequence[Query],
+    *,
+    pattern: str,
+    cursor: str | None,
+    limit: int,
+) -> Slice[Item]:
+    """Read the page of several queries merged by their sort keys, newest first.
+
+    queries  shards of one list: same bounds, no limit and no start; their sort keys are unique
+
+    Raises InvalidCursor.
+    """
+    first = queries[0]
+    assert first.between is not None  # noqa: S101 - a query without bounds is a bug of ours
+    low, high = first.between
+    name = f"{first.index}sk" if first.index else "sk"
+    binding = f"merged|{pattern}"
+    before = high
+    if cursor is not None:
+        before = read_position(
+            cursor, binding, is_position=lambda at: _is_key(at) and low <= at <= high
+        )
+    # One more than the page shows whether there is a next page, and one is the bound itself.
+    found = [
+        item
+        for query in queries
+        for item in table.query(
+            replace(query, between=(low, before), newest_first=True, limit=limit + 2)
+        ).items
+        if cursor is None or str(item[name]) != before
+    ]
+    found.sort(key=lambda item: str(item[name]), reverse=True)
+    page = found[:limit]
+    is_last = len(found) <= limit
+    return Slice(page, None if is_last else write_position(str(page[-1][name]), binding))
 
 
 def write_position(position: str, binding: str) -> str:

@@ -102,12 +102,13 @@ class DeletionStore:
         Condition    it is still deleted, and unchanged since it was read
         Race         against a restore: one of the two transactions is cancelled
         """
+        status = AccountStatus.ERASING.value
         claimed = Update(
             keys.account(account.id),
             Change(
                 assign={
-                    "status": AccountStatus.ERASING.value,
-                    "gsi1pk": keys.accounts_partition(AccountStatus.ERASING.value),
+                    "status": status,
+                    "gsi1pk": keys.accounts_partition(status, account.id),
                 },
                 add={"session_version": 1, "version": 1},
             ),

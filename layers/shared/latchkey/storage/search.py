@@ -18,13 +18,13 @@ from latchkey.domain.limits import SEARCH_ROUNDS
 from latchkey.domain.paging import Slice
 from latchkey.domain.session import Session
 from latchkey.storage import keys
-from latchkey.storage.cursors import read_page, read_position, write_position
+from latchkey.storage.cursors import read_merged_page, read_page
 from latchkey.storage.networks import address_place, network_range
 from latchkey.storage.records import from_item
 from latchkey.storage.table import Key, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from latchkey.domain.search import SessionFilter, UserFilter
     from latchkey.storage.table import Item, Table
@@ -53,17 +53,12 @@ class SearchStore:
         Pattern      U1, an administrator searches accounts
         Request      Query, BatchGetItem
         Consistency  eventual for what is found, strong for what is shown
-        Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account; for
-                     every status at once, a Query for each status
+        Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account; for a
+                     list by creation, a Query for each status and shard
         Bounds       SEARCH_ROUNDS pages of keys; a page may have fewer entries than `limit`
         Raises       InvalidCursor, InvalidInput for an empty period
         """
         _require_order(criteria)
-        if criteria.status is None and criteria.email_prefix is None:
-            return self._users_of_every_state(
-                criteria, bound_to=bound_to, limit=limit, cursor=cursor
-            )
-        query = _users_query(criteria)
 
         def matches(item: Item) -> bool:
             account = from_item(Account, item)
@@ -78,50 +73,13 @@ class SearchStore:
             return criteria.status is None or account.status.value == criteria.status
 
         return self._pages(
-            query,
+            _users_queries(criteria),
             lambda item: from_item(Account, item),
             matches,
             pattern=f"users|{bound_to}|{criteria.digest}",
             limit=limit,
             cursor=cursor,
         )
-
-    def _users_of_every_state(
-        self, criteria: UserFilter, *, bound_to: str, limit: int, cursor: str | None
-    ) -> Slice[Account]:
-        """Merge the index partitions of the statuses, newest first."""
-        low, high = _times(criteria.created_from, criteria.created_to)
-        binding = f"every state|{bound_to}|{criteria.digest}"
-        before = (
-            None
-            if cursor is None
-            else read_position(cursor, binding, is_position=lambda at: low <= at <= high)
-        )
-        found = [
-            item
-            for status in LISTED_STATES
-            for item in self._table.query(
-                Query(
-                    partition=keys.accounts_partition(status.value),
-                    between=(low, high if before is None else before),
-                    newest_first=True,
-                    # One more entry shows whether a next page exists. The other one is the
-                    # bound, which is skipped.
-                    limit=limit + 2,
-                    index="gsi1",
-                )
-            ).items
-            if str(item["gsi1sk"]) != before
-        ]
-        found.sort(key=lambda item: str(item["gsi1sk"]), reverse=True)
-        page = found[:limit]
-        items = self._table.get_many([_key(item) for item in page]) if page else []
-        accounts = [from_item(Account, item) for item in items]
-        following = None
-        if len(found) > limit:
-            following = write_position(str(page[-1]["gsi1sk"]), binding)
-        listed = [account for account in accounts if account.status in LISTED_STATES]
-        return Slice(listed, following)
 
     def sessions(
         self,
@@ -151,7 +109,7 @@ class SearchStore:
             return matches(session) and is_inside(session.ip_address)
 
         return self._pages(
-            _sessions_query(criteria),
+            _sessions_queries(criteria),
             lambda item: from_item(Session, item),
             is_match,
             pattern=f"sessions|{bound_to}|{criteria.digest}",
@@ -161,7 +119,7 @@ class SearchStore:
 
     def _pages[Entry](
         self,
-        query: Query,
+        queries: Sequence[Query],
         read: Callable[[Item], Entry],
         matches: Callable[[Item], bool],
         *,
@@ -171,44 +129,48 @@ class SearchStore:
     ) -> Slice[Entry]:
         found: list[Entry] = []
         for _ in range(SEARCH_ROUNDS):
-            keyed = replace(query, limit=limit - len(found))
-            page = read_page(self._table, keyed, _key, pattern=pattern, cursor=cursor)
-            items = self._table.get_many(page.entries) if page.entries else []
+            page = self._page(queries, pattern=pattern, limit=limit - len(found), cursor=cursor)
+            item_keys = [Key(str(item["pk"]), str(item["sk"])) for item in page.entries]
+            items = self._table.get_many(item_keys) if item_keys else []
             found += [read(item) for item in items if matches(item)]
             cursor = page.next_cursor
             if cursor is None or len(found) >= limit:
                 break
         return Slice(found, cursor)
 
+    def _page(
+        self, queries: Sequence[Query], *, pattern: str, limit: int, cursor: str | None
+    ) -> Slice[Item]:
+        if len(queries) > 1:
+            return read_merged_page(
+                self._table, queries, pattern=pattern, cursor=cursor, limit=limit
+            )
+        query = replace(queries[0], limit=limit)
+        return read_page(self._table, query, lambda item: item, pattern=pattern, cursor=cursor)
 
-def _users_query(criteria: UserFilter) -> Query:
+
+def _users_queries(criteria: UserFilter) -> list[Query]:
     if criteria.email_prefix:
         prefix = email_key(criteria.email_prefix)
-        return Query(partition=keys.addresses_partition(prefix), prefix=prefix, index="gsi2")
-    return Query(
-        partition=keys.accounts_partition(str(criteria.status)),
-        between=_times(criteria.created_from, criteria.created_to),
-        newest_first=True,
-        index="gsi1",
-    )
+        return [Query(partition=keys.addresses_partition(prefix), prefix=prefix, index="gsi2")]
+    states = LISTED_STATES if criteria.status is None else (AccountStatus(criteria.status),)
+    partitions = [p for status in states for p in keys.accounts_partitions(status.value)]
+    return _by_time(partitions, criteria)
 
 
-def _sessions_query(criteria: SessionFilter) -> Query:
+def _sessions_queries(criteria: SessionFilter) -> list[Query]:
     if criteria.user_id is not None:
-        return Query(
-            partition=keys.account_partition(criteria.user_id),
-            prefix=keys.SESSION_PREFIX,
-            newest_first=True,
-        )
+        partition = keys.account_partition(criteria.user_id)
+        return [Query(partition=partition, prefix=keys.SESSION_PREFIX, newest_first=True)]
     if criteria.ip is not None:
         partition, first, last = network_range(criteria.ip)
-        return Query(partition=partition, between=(first, f"{last}~"), index="gsi2")
-    return Query(
-        partition=keys.SESSIONS,
-        between=_times(criteria.created_from, criteria.created_to),
-        newest_first=True,
-        index="gsi1",
-    )
+        return [Query(partition=partition, between=(first, f"{last}~"), index="gsi2")]
+    return _by_time(keys.sessions_partitions(), criteria)
+
+
+def _by_time(partitions: list[str], criteria: UserFilter | SessionFilter) -> list[Query]:
+    between = _times(criteria.created_from, criteria.created_to)
+    return [Query(partition=partition, between=between, index="gsi1") for partition in partitions]
 
 
 def _network(text: str | None) -> Callable[[str], bool]:
@@ -243,7 +205,3 @@ def _times(since: datetime | None, until: datetime | None) -> tuple[str, str]:
 
 def _is_between(at: datetime, criteria: UserFilter) -> bool:
     return (criteria.created_from or _FIRST) <= at <= (criteria.created_to or _LAST)
-
-
-def _key(item: Item) -> Key:
-    return Key(str(item["pk"]), str(item["sk"]))
