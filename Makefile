@@ -169,11 +169,11 @@ smoke: $(VENV) ## Test a deployed stack from outside and clean up (URL REGISTER=
 
 .PHONY: backup-keys
 backup-keys: $(VENV) ## Save a stack's keys, which AWS Backup does not include, to an encrypted file (STACK FILE)
-	@$(BIN)/python -m tools.recovery.stack_keys keep $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys)
+	@$(BIN)/python -m tools.recovery.stack_keys backup $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys)
 
 .PHONY: restore-keys
 restore-keys: $(VENV) ## Restore a stack's keys from the file (STACK FILE OVERWRITE=1)
-	@$(BIN)/python -m tools.recovery.stack_keys bring $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys) $(if $(OVERWRITE),--overwrite)
+	@$(BIN)/python -m tools.recovery.stack_keys restore $(or $(STACK),latchkey) $(or $(FILE),$(or $(STACK),latchkey).keys) $(if $(OVERWRITE),--overwrite)
 
 .PHONY: copy-keys
 copy-keys: $(VENV) ## Copy a stack's keys to another region's Parameter Store (STACK REGION KMS_KEY OVERWRITE=1)

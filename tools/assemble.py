@@ -105,7 +105,7 @@ def _refuse_repeated_names(node: yaml.Node, file: str) -> None:
         for key, value in node.value:
             if key.value in seen:
                 line = key.start_mark.line + 1
-                raise SourceError(f"{file}:{line}: {key.value} is there twice")
+                raise SourceError(f"{file}:{line}: {key.value} appears twice")
             seen.add(key.value)
             _refuse_repeated_names(value, file)
     elif isinstance(node, yaml.SequenceNode):
@@ -133,7 +133,7 @@ def joined(changed: Mapping[str, str]) -> Section:
                 continue
             section = found.setdefault(name, {})
             if twice := sorted(section.keys() & content.keys()):
-                raise SourceError(f"template/{area}.yaml: {', '.join(twice)} is in {name} already")
+                raise SourceError(f"template/{area}.yaml: {', '.join(twice)} is already in {name}")
             section.update(content)
     return found
 

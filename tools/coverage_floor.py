@@ -1,7 +1,7 @@
 """`make coverage`: prints the branch coverage of each package, and fails below the floor.
 
-It reads what `coverage json` wrote. The floor is for each package by itself, so that one that is
-covered well does not hide another.
+It reads the output of `coverage json`. Each package has to reach the floor, so that a well covered
+package does not hide another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FLOOR_PERCENT = 95
-"""Of the branches of each package. Below it, whole conditions are tested by nobody."""
+"""The minimum share of covered branches per package. Below it, whole conditions have no test."""
 
 PACKAGES = frozenset({"domain", "events", "flows", "http", "mail", "security", "storage", "wiring"})
 """The packages of latchkey; a test compares them with the folders."""
@@ -25,7 +25,7 @@ PACKAGES = frozenset({"domain", "events", "flows", "http", "mail", "security", "
 
 @dataclass(slots=True)
 class Covered:
-    """What the tests ran of one package."""
+    """The number of branches of one package, and how many of them the tests ran."""
 
     branches: int = 0
     covered: int = 0

@@ -44,7 +44,7 @@ def _url(sqs: Any, stack: str, logical_id: str) -> str:
         StackName=stack, LogicalResourceId=logical_id
     )
     physical_id = found["StackResourceDetail"]["PhysicalResourceId"]
-    # The URL itself: an emulator's may have a host that it does not listen on.
+    # By the name: the physical id in an emulator may be a URL of a host that it does not listen on.
     url: str = sqs.get_queue_url(QueueName=physical_id.rpartition("/")[2])["QueueUrl"]
     return url
 

@@ -17,7 +17,7 @@ from tools.preflight import __main__ as preflight
 from tools.preflight.account import Account
 from tools.preflight.stack_checks import describe_stack
 from tools.profiles import ProfileError, given_to_make, read_profile
-from tools.publish_page import PageError, Published, publish_to, say
+from tools.publish_page import PageError, Published, publish_to, summary
 from tools.release import PARAMETER, release_of
 from tools.stacks import outputs
 from tools.template import ROOT
@@ -62,7 +62,7 @@ def deploy(
     yes: bool = False,
     only_changeset: bool = False,
     role: str = "",
-    tell: Callable[[str], object] = print,
+    say: Callable[[str], object] = print,
 ) -> int:
     """Check, build, show the change set, deploy, publish. Returns the exit code.
 
@@ -71,7 +71,7 @@ def deploy(
     role            the role that CloudFormation uses; empty: the caller
     """
     if steps.check(profile):
-        tell("\nNothing was deployed. Repair the causes and run it again.")
+        say("\nNothing was deployed. Repair the causes and run it again.")
         return 1
     if PARAMETER not in profile.parameters:
         release = release_of(profile.parameters, steps.deployed(profile))
@@ -84,11 +84,11 @@ def deploy(
     try:
         published = steps.publish(profile.stack)
     except PageError as error:
-        tell(str(error))
+        say(str(error))
         return 1
     if published is not None:
-        tell(say(published, profile.stack))
-    tell(next_step(profile, steps.outputs(profile.stack)))
+        say(summary(published, profile.stack))
+    say(next_step(profile, steps.outputs(profile.stack)))
     return 0
 
 
@@ -122,7 +122,7 @@ def _pair(name: str, values: Mapping[str, str]) -> str:
 
 
 def next_step(profile: Profile, found: Mapping[str, str]) -> str:
-    """Print the next steps after a deploy."""
+    """Return the message about the next steps after a deploy."""
     url = found.get("Url") or profile.parameters.get("PublicUrl") or found.get("ApiUrl", "")
     lines = [f"\n{profile.stack} is deployed in {profile.region}: {url}"]
     if "NextStep" in found:

@@ -145,7 +145,7 @@ def _names(resources: Resources) -> Iterator[tuple[str, str, dict[str, str]]]:
 # Monitoring --------------------------------------------------------------------------------------
 
 
-def alarms_report(resources: Resources) -> list[str]:
+def alarms_have_actions(resources: Resources) -> list[str]:
     """Every alarm has an action."""
     return [
         f"{name} has no action"
@@ -154,7 +154,7 @@ def alarms_report(resources: Resources) -> list[str]:
     ]
 
 
-def silence_is_an_alarm(resources: Resources) -> list[str]:
+def missing_invocations_have_alarms(resources: Resources) -> list[str]:
     """Functions on a schedule, a stream or a log have an alarm for missing invocations."""
     heard = {
         dimension["Value"]
@@ -188,7 +188,7 @@ def _driven(resources: Resources) -> set[str]:
 # Functions ---------------------------------------------------------------------------------------
 
 
-def routes_answer_in_time(resources: Resources) -> list[str]:
+def routes_end_in_time(resources: Resources) -> list[str]:
     """A function of a route and its authorizer end before API Gateway's timeout."""
     timeouts = {
         f"{STACK_NAME}-{name}": properties["Timeout"]
@@ -258,7 +258,7 @@ def _sends_to(resources: Resources, function: str) -> set[str]:
 # Tables ------------------------------------------------------------------------------------------
 
 
-def one_index_changes(resources: Resources) -> list[str]:
+def at_most_one_index_changes(resources: Resources) -> list[str]:
     """Since the last release a table has at most one changed index, and the same keys.
 
     DynamoDB creates or deletes one index per update, and a table with other keys is a new one.
@@ -309,11 +309,11 @@ RULES: tuple[Rule, ...] = (
     inline_policies_fit,
     resources_fit,
     names_are_unique,
-    alarms_report,
-    silence_is_an_alarm,
-    routes_answer_in_time,
+    alarms_have_actions,
+    missing_invocations_have_alarms,
+    routes_end_in_time,
     variables_are_given,
-    one_index_changes,
+    at_most_one_index_changes,
 )
 
 

@@ -1,7 +1,7 @@
 """`make docs`: builds the documentation site from docs/ and openapi.json into .docs/site.
 
-What docs/ lacks is made here: the index of decisions, from the headings of the records, and the API
-reference, which is Swagger UI on openapi.json. The site loads nothing from other hosts.
+It generates the index of decisions, from the headings of the records, and the API reference, which
+is Swagger UI with openapi.json. The site loads nothing from other hosts.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def decisions() -> str:
 
 
 def reference(contract: dict[str, dict[str, dict[str, dict[str, object]]]]) -> str:
-    """Return the page that lists every operation and leads to the reader."""
+    """Return the page that lists every operation and links to Swagger UI."""
     rows = [
         f"| `{method.upper()} {path}` | {operation['summary']} |"
         for path, methods in contract["paths"].items()
@@ -112,7 +112,7 @@ def stage(source: Path) -> None:
 
 
 def main() -> int:
-    """Build the site; a link that leads nowhere fails it."""
+    """Build the site. A broken link fails the build."""
     stage(BUILD / "source")
     command = [str(ROOT / ".tools/docs/bin/zensical"), "build", "--strict", "--clean"]
     return subprocess.run(command, cwd=ROOT, check=False).returncode

@@ -90,7 +90,7 @@ characters, with U+FFFD for unprintable ones.
 Bodies, forms and queries are UTF-8. Text that contains U+FFFD is refused, also as an escape: a
 proxy may have replaced invalid bytes with it, and two different passwords would become equal.
 
-Some requests reach no function. API Gateway answers them as `{"message": …}`: an unknown route
+Some requests reach no function. API Gateway responds with `{"message": …}`: an unknown route
 (404), a request that is too large (413), and throttling (429 and 503).
 """
 

@@ -71,7 +71,7 @@ def _limit(limit: Limit) -> str:
             f"{rule.free}, then waits from {_time(rule.first_wait_seconds)} "
             f"to {_time(rule.longest_wait_seconds)}"
         )
-    response = "" if limit.is_reported else ", answered as a wrong password"
+    response = "" if limit.is_reported else ", with the response of a wrong password"
     return f"`{rule.name}`: {rate} per {limit.per}{response}"
 
 

@@ -3,7 +3,7 @@
 tools/mutants.toml has the files that are mutated, each with its tests, and explains survivors by
 their function and the two lines. A survivor without an explanation fails the command.
 
-mutmut wants the source in src/, so it works on a copy of the tree in .mutants.
+mutmut expects the source in src/, so this works on a copy of the tree in .mutants.
 """
 
 from __future__ import annotations
@@ -110,11 +110,11 @@ def main() -> int:
     if done.returncode:
         return done.returncode
     found = survivors()
-    left = unexplained(found, explained)
-    print(f"\n{len(found)} survived, {len(left)} of them without an explanation")
-    for mutant in left:
+    remaining = unexplained(found, explained)
+    print(f"\n{len(found)} survived, {len(remaining)} of them without an explanation")
+    for mutant in remaining:
         print(f"\n{mutant.function}\n  - {mutant.before}\n  + {mutant.after}")
-    return 1 if left else 0
+    return 1 if remaining else 0
 
 
 def _mutmut(*arguments: str) -> str:

@@ -59,7 +59,8 @@ SAMPLES = {
     "session_id": OTHER_SESSION_ID,
     "export_id": EXPORT_ID,
 }
-"""Whose objects an event names. `tests/functions/test_events.py` replaces them with real ones."""
+"""Ids for path parameters in events. `tests/functions/test_events.py` replaces them with real
+ones."""
 
 _ARGUMENTS = ("NAME", "ROUTE", "CALLER")
 
@@ -68,7 +69,7 @@ _OBJECTS = {
     "session_id": "{subject}.session_id",
     "export_id": '{subject}.request("POST", "/api/v1/users/me/export").data["id"]',
 }
-"""How a test gets an object for a path parameter; `subject` is the person that has it."""
+"""How a generated test gets an id for a path parameter. `subject` is the owner."""
 
 _APP = '''\
 """$method $path."""
@@ -137,7 +138,7 @@ Red until all of it is done:
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """What is known of a new endpoint: its name, its route, who may call it."""
+    """A new endpoint: its name, its route and its callers."""
 
     name: str
     method: str
@@ -146,7 +147,7 @@ class NewEndpoint:
 
     @classmethod
     def parse(cls, name: str, route: str, caller: str) -> NewEndpoint:
-        """Check what was asked for. Raises GeneratorError."""
+        """Check the arguments. Raises GeneratorError."""
         if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
             raise GeneratorError(
                 f"{name!r} can't name an endpoint: use verb_noun in lower case, as rename_session."
@@ -198,7 +199,7 @@ class NewEndpoint:
 
     @property
     def changes_something(self) -> bool:
-        """Whether it is tried against every other operation that changes something."""
+        """Whether the tests of interleavings include it, like every operation that changes data."""
         return self.method != "GET"
 
     @property
@@ -215,7 +216,7 @@ class NewEndpoint:
         }
 
     def edits(self) -> dict[Path, str]:
-        """Return the new text of the files that have a place for it. Raises GeneratorError."""
+        """Return the new text of the existing files that mention it. Raises GeneratorError."""
         area, text = self.function({})
         return {source(area): text, TARGET: as_yaml(assembled({area: text}))} | {
             path: edit(path.read_text(encoding="utf-8"))
@@ -292,8 +293,8 @@ class NewEndpoint:
 
     def _call(self) -> str:
         path = f'{"f" if self.parameters else ""}"{self.path}"'
-        asks = "service" if self.caller == "public" else "ada"
-        return f'{asks}.request("{self.method}", {path})'
+        client = "service" if self.caller == "public" else "ada"
+        return f'{client}.request("{self.method}", {path})'
 
     def _event(self) -> str:
         values = {name: SAMPLES[name] for name in self.parameters}
@@ -306,7 +307,7 @@ class NewEndpoint:
         return render(event)
 
     def function(self, changed: Mapping[str, str]) -> tuple[str, str]:
-        """Return the area of the nearest route, and its source with the function behind that one.
+        """Return the area of the most similar route, and its source with the function added.
 
         changed  the text of sources that are not written yet, by area
         """
@@ -318,10 +319,10 @@ class NewEndpoint:
                 key = "PublicRoute" if self.caller == "public" else "Route"
                 written = self._fill(_FUNCTION, key=key)
                 return area, text[: block.end()] + written + text[block.end() :]
-        raise GeneratorError(f"No file of template/ has a place for it behind {neighbour}.")
+        raise GeneratorError(f"No file of template/ has the function {neighbour}.")
 
     def _neighbour(self) -> str:
-        """Return the function whose route is most like this one; the last of those."""
+        """Return the function with the most similar route, the last one of several."""
         segments = self.path.split("/")
 
         def likeness(path: str) -> tuple[int, int]:
@@ -343,11 +344,11 @@ class NewEndpoint:
         return text[: group.end()] + f"\n    {camel_case(self.name)}" + text[group.end() :]
 
     def _budget(self, text: str) -> str:
-        """A handler without a flow loads no package that is watched."""
+        """Add the budget of a handler without a flow, which loads none of the listed packages."""
         return insert_after(text, "BUDGET = {\n", f'    "{self.name}": (set(), 400),\n')
 
     def _permissions(self, text: str) -> str:
-        """Walk after those that count exports, and before addresses must be verified."""
+        """Add a step to the walk, before the steps that require verified addresses."""
         text = insert_after(text, "        mails(service)\n", f"        {self.name}(service)\n")
         start = text.index("def overdue_sessions(service):")
         return text[:start] + self._fill(_WALK) + text[start:]

@@ -54,7 +54,7 @@ Red until 1 and 3 are done:
 
 @dataclass(frozen=True, slots=True)
 class NewParameter:
-    """What is known of a new parameter.
+    """A new parameter.
 
     group  the label of its group in the console
     """
@@ -66,7 +66,7 @@ class NewParameter:
 
     @classmethod
     def parse(cls, name: str, group: str, default: str, description: str) -> NewParameter:
-        """Check what was asked for. Raises GeneratorError."""
+        """Check the arguments. Raises GeneratorError."""
         if not re.fullmatch(r"([A-Z][a-z0-9]+)+", name):
             raise GeneratorError(f"{name!r} can't name a parameter: write it as SessionLimit.")
         if name in load()["Parameters"]:
@@ -79,7 +79,7 @@ class NewParameter:
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a whole number. Everything else is text."""
+        """Whether the default is a whole number. Otherwise the parameter is a text."""
         return self.default.isdecimal()
 
     @property

@@ -78,7 +78,7 @@ def read_profile(name: str, path: Path = SAMCONFIG) -> Profile:
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
-    """Read `KEY=VALUE` pairs; the last of a name counts. Raises ProfileError."""
+    """Read `KEY=VALUE` pairs. The last value of a name applies. Raises ProfileError."""
     found = {}
     for pair in pairs:
         match = _PAIR.fullmatch(pair)

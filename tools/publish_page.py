@@ -130,7 +130,7 @@ def publish_to(stack: str, *, dist: Path = DIST, force: bool = False) -> Publish
     )
 
 
-def say(published: Published | None, stack: str) -> str:
+def summary(published: Published | None, stack: str) -> str:
     """Return a line about the changes."""
     if published is None:
         return f"The stack {stack} serves no page (ServePage)."
@@ -155,7 +155,7 @@ def main(arguments: list[str]) -> int:
     except PageError as error:
         print(error, file=sys.stderr)
         return 1
-    print(say(published, options.stack))
+    print(summary(published, options.stack))
     return 0
 
 

@@ -43,7 +43,7 @@ def verify(text: str, keys: list[dict[str, str]], *, issuer: str) -> dict[str, A
     for key in keys:
         if key["kid"] == kid:
             return read_receipt(text, key, issuer=issuer)
-    msg = f"its key {kid!r} is none of these"
+    msg = f"no key in the file has the id {kid!r}"
     raise jwt.InvalidTokenError(msg)
 
 

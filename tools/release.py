@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 PARAMETER = "Release"
 _DIGITS = 16
-"""Of the 32 that the parameter takes: half for what a stack shows, half for its secrets."""
+"""Half of the parameter's 32 digits: one half is for visible values, one for secrets."""
 
 
 def release_of(given: Mapping[str, str], deployed: Mapping[str, str]) -> str:
-    """Name the release of a deploy; the same again when nothing is different.
+    """Return the release of a deploy. It is the same if nothing has changed.
 
-    given     what the profile and the command line name
-    deployed  the running stack's parameters; those that it does not show are `****`
+    given     the values of the profile and the command line
+    deployed  the running stack's parameters; hidden values are `****`
     """
     parameters = load()["Parameters"]
     hidden = {name for name, definition in parameters.items() if definition.get("NoEcho")}

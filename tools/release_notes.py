@@ -1,7 +1,7 @@
 """`make release-notes TAG=vX.Y.Z`: prints the notes of a release, from the CHANGELOG.
 
-It refuses a tag that the CHANGELOG does not describe. It needs nothing but Python, so that the job
-that may publish a release installs nothing.
+It refuses a tag that the CHANGELOG does not describe. It needs only Python, so that the publishing
+job installs no packages.
 """
 
 from __future__ import annotations

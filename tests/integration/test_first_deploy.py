@@ -14,7 +14,7 @@ from tests.support.mail import token_in
 from tests.support.queue_worker import until
 from tools.local import deployment
 from tools.local.stack import LocalStack
-from tools.smoke.front import DOORS
+from tools.smoke.front import LINK_PATHS
 
 DEFAULTS = {"ServePage": "on", "PublicUrl": "", "EdgeSecret": "", "EmailVerification": "required"}
 """What the template sets when nothing is given; samconfig.toml's `local` differs."""
@@ -91,8 +91,8 @@ def test_a_person_signs_in_at_the_address_of_the_first_deploy(deployed):
     assert forgot.status_code == 202
     assert link_to(deployed, address, "reset-password").startswith(f"{url}/")
     assert_links_are_served(deployed, address, url)
-    for door in DOORS:
-        assert "<latchkey-page" in web.call("GET", door).text
+    for path in LINK_PATHS:
+        assert "<latchkey-page" in web.call("GET", path).text
 
 
 def test_nothing_else_is_let_in(deployed):

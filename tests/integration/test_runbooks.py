@@ -218,13 +218,13 @@ def test_a_table_is_restored_and_the_erased_stay_erased(stack, api):
         succeeded(step(stack.emulator, "restore", "make restore-table", **arguments))
     )
     assert ids[0] in report["erased"]
-    assert ids[1] in report["back"]
+    assert ids[1] in report["restored"]
     assert error_code(api.login(bob)) == "INVALID_CREDENTIALS"  # nothing was written
 
     report = json.loads(
         succeeded(step(stack.emulator, "restore", "make restore-table", **arguments, REALLY="1"))
     )
-    assert (ids[0] in report["erased"], ids[0] in report["back"]) == (True, False)
+    assert (ids[0] in report["erased"], ids[0] in report["restored"]) == (True, False)
     assert api.login(bob).status_code == 200
     assert error_code(api.login(ada)) == "INVALID_CREDENTIALS"
     assert items_of(stack, ids[0]) == []
@@ -280,7 +280,7 @@ def replace_a_region(stack, api, file):
             succeeded(step(other.emulator, "region", "make restore-table", **arguments, REALLY="1"))
         )
         assert erased["user"]["id"] in report["erased"]
-        assert kept["user"]["id"] in report["back"]
+        assert kept["user"]["id"] in report["restored"]
         assert new.login(bob).status_code == 200
         assert error_code(new.login(ada)) == "INVALID_CREDENTIALS"
         smoke = step(other.emulator, "region", "make smoke", URL=other.base_url)
@@ -288,19 +288,19 @@ def replace_a_region(stack, api, file):
 
 
 def remove(stack):
-    holdings = [
+    retained = [
         stack.table_name,
         stack.audit_table_name,
         stack.deployment.outputs["AuditBucketName"],
     ]
     listed = succeeded(step(stack.emulator, "teardown", "make teardown"))
-    assert all(name in listed for name in holdings)
+    assert all(name in listed for name in retained)
     assert "signing-keys" in listed
     assert parameters_of(stack)
     succeeded(step(stack.emulator, "teardown", "make teardown", CONFIRM=stack.deployment.name))
     assert parameters_of(stack) == {}
     tables = stack.client("dynamodb").list_tables()["TableNames"]
-    assert set(tables).isdisjoint(holdings)
+    assert set(tables).isdisjoint(retained)
     buckets = [each["Name"] for each in stack.client("s3").list_buckets()["Buckets"]]
     assert not [name for name in buckets if name.startswith(stack.deployment.name)]
     again = succeeded(step(stack.emulator, "teardown", "make teardown"))

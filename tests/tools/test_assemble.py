@@ -173,9 +173,9 @@ def test_a_statement_that_no_function_has_is_refused():
 
 def test_a_name_that_is_there_twice_is_refused():
     text = "Functions:\n  login: {}\n  login: {}\n"
-    with pytest.raises(SourceError, match=r"^template/links.yaml:3: login is there twice$"):
+    with pytest.raises(SourceError, match=r"^template/links.yaml:3: login appears twice$"):
         read("links", text)
-    with pytest.raises(SourceError, match=r"^template/links.yaml: login is in Functions already$"):
+    with pytest.raises(SourceError, match=r"^template/links.yaml: login is already in Functions$"):
         assembled({"links": "Functions: { login: { } }\n"})
 
 

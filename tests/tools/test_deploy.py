@@ -57,7 +57,7 @@ class Rehearsal:
 
     def deploy(self, **options):
         profile = read_profile("prod").with_values([SENDER])
-        return deploy(profile, self.steps(), tell=self.said.append, **options)
+        return deploy(profile, self.steps(), say=self.said.append, **options)
 
 
 def test_deploy_runs_all_steps_and_prints_the_next_one():
@@ -145,7 +145,7 @@ def test_a_backslash_is_refused_because_sam_loses_it():
 
 def named_release(rehearsal, *values):
     profile = read_profile("prod").with_values([SENDER, *values])
-    deploy(profile, rehearsal.steps(), tell=str)
+    deploy(profile, rehearsal.steps(), say=str)
     (pair,) = [word for word in rehearsal.commands[-1] if word.startswith("Release=")]
     return pair.partition("=")[2].strip('"')
 

@@ -38,9 +38,9 @@ TEMPLATE = {
             "Type": "AWS::CloudFront::CachePolicy",
             "Properties": {"CachePolicyConfig": {"Name": {"Fn::Sub": "${AWS::StackName}-api"}}},
         },
-        "PageDoors": {
+        "PageRoutes": {
             "Type": "AWS::CloudFront::Function",
-            "Properties": {"Name": {"Fn::Sub": "${AWS::StackName}-doors"}},
+            "Properties": {"Name": {"Fn::Sub": "${AWS::StackName}-page-routes"}},
         },
     }
 }
@@ -494,10 +494,10 @@ CASES = {
     ),
     "function taken": (
         edge.cloudfront_names,
-        custom_policies() | functions("latchkey-doors"),
+        custom_policies() | functions("latchkey-page-routes"),
         {},
         FAILS,
-        "latchkey-doors already",
+        "latchkey-page-routes already",
     ),
     "no web ACL": (
         edge.web_acl,
@@ -681,7 +681,7 @@ def test_one_failure_is_an_exit_code_of_1():
 def test_a_missing_permission_is_a_warning_that_names_it():
     code, said = everything(RecordedAws(healthy() | {"sesv2.GetAccount": DENIED}))
     assert code == 0
-    assert "warning     mail account: not checked, for the permission ses:GetAccount" in said
+    assert "warning     mail account: not checked, because the permission ses:GetAccount" in said
     _, said = everything(RecordedAws(healthy() | {"s3.ListBuckets": Refusal("AccessDenied")}))
     assert "the permission s3:ListAllMyBuckets is missing" in said
 
@@ -690,7 +690,7 @@ def test_a_missing_permission_is_a_warning_that_names_it():
 def test_unexpected_response_is_a_warning():
     code, said = everything(RecordedAws(healthy() | {"ssm.GetServiceSetting": Refusal("Broken")}))
     assert code == 0
-    assert "warning     Parameter Store: not checked, for AWS answered:" in said
+    assert "warning     Parameter Store: not checked, because AWS returned an error:" in said
 
 
 def test_missing_permission_for_the_stack_is_a_warning():

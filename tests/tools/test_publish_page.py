@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 
 from tools import publish_page
-from tools.publish_page import FOR_EVER, REVALIDATED, PageError, publish, say
+from tools.publish_page import FOR_EVER, REVALIDATED, PageError, publish, summary
 
 BUCKET = "page"
 
@@ -70,7 +70,7 @@ def test_assets_are_uploaded_before_the_page_and_old_files_removed_last(s3, dist
     assert order[-1][0] == "DeleteObject"
     assert (len(done.uploaded), done.removed) == (4, ["assets/old.js"])
     assert cloudfront.made == [("D1", ["/*"])]
-    assert "4 files uploaded, 1 removed, invalidation I1" in say(done, "latchkey")
+    assert "4 files uploaded, 1 removed, invalidation I1" in summary(done, "latchkey")
 
 
 def test_only_hashed_names_are_cached_for_ever(s3, dist, cloudfront):
@@ -100,7 +100,7 @@ def test_second_run_changes_nothing(s3, dist, cloudfront):
     done, order = published(dist, s3, cloudfront)
     assert (list(done.uploaded), list(done.removed), done.invalidation, order) == ([], [], None, [])
     assert len(cloudfront.made) == 1
-    assert "nothing has changed" in say(done, "latchkey")
+    assert "nothing has changed" in summary(done, "latchkey")
 
 
 def test_only_changed_files_are_uploaded(s3, dist, cloudfront):
@@ -138,4 +138,4 @@ def test_stack_without_a_page_is_an_error(monkeypatch):
     monkeypatch.setattr(publish_page, "physical_id", lambda *_asked: None)
     monkeypatch.setattr(publish_page.boto3, "client", lambda *_asked: None)
     assert publish_page.publish_to("latchkey") is None
-    assert "serves no page" in say(None, "latchkey")
+    assert "serves no page" in summary(None, "latchkey")

@@ -105,7 +105,7 @@ def test_accounts_are_restored_except_erased_ones(disaster):
     disaster.lose()
 
     report = disaster.restore()
-    assert (report.back, report.erased) == ([disaster.ids["bob"]], [disaster.ids["ada"]])
+    assert (report.restored, report.erased) == ([disaster.ids["bob"]], [disaster.ids["ada"]])
     assert disaster.service.login("bob@example.com").status == 200
     assert disaster.service.login("ada@example.com").code == "INVALID_CREDENTIALS"
     left = disaster.everything()
@@ -173,7 +173,7 @@ def test_later_deleted_or_suspended_account_is_restored_as_suspended(disaster):
     left = disaster.service.request("DELETE", "/api/v1/users/me", token=token)
     assert left.status == 200
     disaster.lose()
-    assert disaster.restore().held == [disaster.ids["bob"]]
+    assert disaster.restore().suspended == [disaster.ids["bob"]]
     account = disaster.account("bob")
     assert account.status is AccountStatus.SUSPENDED
     assert account.suspended_at is not None
@@ -185,7 +185,7 @@ def test_earlier_deleted_account_is_still_erased_when_due(disaster):
     disaster.service.request("DELETE", "/api/v1/users/me", token=tokens["access_token"])
     disaster.copy()
     disaster.lose()
-    assert disaster.restore().back == [disaster.ids["bob"]]
+    assert disaster.restore().restored == [disaster.ids["bob"]]
     assert disaster.account("bob").status is AccountStatus.DELETED
     deletion = disaster.service.table.get(keys.deletion(disaster.ids["bob"]))
     assert deletion is not None
@@ -206,7 +206,7 @@ def test_changed_role_is_not_restored(disaster):
     assert demoted.status == 200
     disaster.lose()
     report = disaster.restore()
-    assert (sorted(report.back), report.new_role) == (sorted([ada, bob]), [bob])
+    assert (sorted(report.restored), report.new_role) == (sorted([ada, bob]), [bob])
     assert disaster.account("ada").role is Role.ADMIN
     assert disaster.account("bob").role is Role.USER
     count = disaster.service.table.get(keys.administrators())
@@ -224,7 +224,7 @@ def test_existing_account_is_unchanged(disaster):
     )
     disaster.lose("ada")
     report = disaster.restore()
-    assert (report.back, report.there) == ([disaster.ids["ada"]], [disaster.ids["bob"]])
+    assert (report.restored, report.present) == ([disaster.ids["ada"]], [disaster.ids["bob"]])
     assert disaster.account("bob").display_name == "B"
     assert (
         disaster.service.request(
@@ -241,7 +241,7 @@ def test_address_of_a_new_owner_is_not_taken_back(disaster):
     disaster.lose()
     disaster.register("bob")
     report = disaster.restore()
-    assert (report.back, report.taken) == ([], [old])
+    assert (report.restored, report.conflicting) == ([], [old])
     assert disaster.service.table.get(keys.account(old)) is None
 
 
@@ -250,11 +250,11 @@ def test_restore_can_be_repeated_and_a_dry_run_writes_nothing(disaster):
     disaster.copy()
     disaster.lose()
     before = disaster.service.table.all_items()
-    assert disaster.restore(really=False).back == [disaster.ids["bob"]]
+    assert disaster.restore(really=False).restored == [disaster.ids["bob"]]
     assert disaster.service.table.all_items() == before
     disaster.restore()
     first = disaster.service.table.all_items()
-    assert disaster.restore().there == [disaster.ids["bob"]]
+    assert disaster.restore().present == [disaster.ids["bob"]]
     assert disaster.service.table.all_items() == first
 
 

@@ -46,10 +46,10 @@ def ssm():
 def test_backup_restores_lost_keys(ssm, tmp_path, capsys):
     write(ssm, "latchkey", PARAMETERS, overwrite=False)
     file = tmp_path / "keys"
-    assert main(["keep", "latchkey", str(file)]) == 0
+    assert main(["backup", "latchkey", str(file)]) == 0
     for name in ("audit-key", "public-keys"):
         ssm.delete_parameter(Name=f"/latchkey/latchkey/{name}")
-    assert main(["bring", "latchkey", str(file)]) == 0
+    assert main(["restore", "latchkey", str(file)]) == 0
     assert read(ssm, "latchkey") == PARAMETERS
     said = capsys.readouterr()
     assert SECRET not in said.out + said.err
@@ -58,11 +58,11 @@ def test_backup_restores_lost_keys(ssm, tmp_path, capsys):
 def test_backup_is_private_and_encrypted(ssm, tmp_path):
     write(ssm, "latchkey", PARAMETERS, overwrite=False)
     file = tmp_path / "keys"
-    main(["keep", "latchkey", str(file)])
+    main(["backup", "latchkey", str(file)])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert SECRET.encode() not in file.read_bytes()
     with pytest.raises(FileExistsError):
-        main(["keep", "latchkey", str(file)])
+        main(["backup", "latchkey", str(file)])
 
 
 def test_wrong_passphrase_or_changed_file_is_refused():
@@ -99,7 +99,7 @@ def test_copy_in_another_region_is_encrypted(ssm):
 
 
 def test_backup_without_keys_is_an_error(tmp_path, capsys):
-    assert main(["keep", "latchkey", str(tmp_path / "keys")]) == 1
+    assert main(["backup", "latchkey", str(tmp_path / "keys")]) == 1
     assert "no parameter under /latchkey/latchkey/" in capsys.readouterr().err
 
 
@@ -108,11 +108,11 @@ def test_backup_without_keys_is_an_error(tmp_path, capsys):
 
 def test_restored_signing_keys_keep_sessions(ssm, tmp_path, manual_ring):
     SigningKeyStore("/latchkey/latchkey", epoch=1).replace(manual_ring)
-    main(["keep", "latchkey", str(tmp_path / "keys")])
+    main(["backup", "latchkey", str(tmp_path / "keys")])
     for each in read(ssm, "latchkey"):
         ssm.delete_parameter(Name=f"/latchkey/latchkey/{each.name}")
     assert SigningKeyStore("/latchkey/latchkey", epoch=1).read_now() is None
-    main(["bring", "latchkey", str(tmp_path / "keys")])
+    main(["restore", "latchkey", str(tmp_path / "keys")])
     store = SigningKeyStore("/latchkey/latchkey", epoch=1)
     assert store.read_now() == manual_ring
     assert [key["kid"] for key in store.public_jwks()] == [key.kid for key in manual_ring.keys]

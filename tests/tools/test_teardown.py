@@ -129,7 +129,7 @@ def test_teardown_removes_everything_of_its_stack_only(teardown):
 def test_remains_of_a_deleted_stack_are_found(teardown):
     boto3.client("s3").delete_object(Bucket="latchkey-pagebucket-1a2b", Key="index.html")
     teardown._cloudformation.delete_stack("latchkey")
-    found = teardown.holdings()
+    found = teardown.retained()
     assert found.tables == ["latchkey-Table-1A2B"]
     assert found.buckets == ["latchkey-auditbucket-1a2b"]
     assert run(teardown, "latchkey", "latchkey", say=str) == 0

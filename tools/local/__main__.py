@@ -28,7 +28,7 @@ Latchkey is up, {seconds:.0f} s after the start.
   demo user  {email}
   password   {password}
 
-Ctrl-C stops everything. What the Lambdas log follows here.
+Ctrl-C stops everything. The logs of the Lambdas follow.
 """
 
 

@@ -83,7 +83,7 @@ class Behavior:
     """A cache behavior with its policies.
 
     headers      passed on, and part of the cache key
-    others       "none", or "allExcept" with what does not pass in `held_back`
+    others       whether other headers pass: "none", or "allExcept" those of `held_back`
     cookies      whether they pass (never in the key)
     query        whether it passes, and whether it is part of the key
     ttl          smallest, default and largest seconds that an answer is kept
@@ -206,7 +206,7 @@ class Distribution:
         if answer.status >= _FIRST_ERROR:
             if answer.status not in ALWAYS_KEPT and not (asked and answer.status in KEPT_IF_ASKED):
                 return 0
-            # A no-store of the origin does not lower it.
+            # The origin's no-store does not shorten the time.
             return max(self._error_seconds.get(answer.status, ERROR_SECONDS), asked or 0)
         smallest, default, largest = behavior.ttl
         if re.search(r"no-store|no-cache|private", control):
@@ -272,18 +272,18 @@ def response_headers(resolver: Resolver, policy: str) -> list[tuple[str, str, bo
     return added + [(each["Header"], each["Value"], bool(each["Override"])) for each in custom]
 
 
-def _page_doors(request: Request) -> None:
+def _page_routes(request: Request) -> None:
     if "." not in request.uri:
         request.uri = "/index.html"
 
 
-def _api_door(request: Request) -> None:
+def _viewer_host(request: Request) -> None:
     request.headers[HOST_HEADER] = request.headers["Host"]
 
 
 FUNCTIONS: Mapping[str, Callable[[Request], None]] = {
-    "PageDoors": _page_doors,
-    "ApiDoor": _api_door,
+    "PageRoutes": _page_routes,
+    "ViewerHost": _viewer_host,
 }
 """The template's CloudFront Functions in Python. A test compares them with the JavaScript."""
 

@@ -118,11 +118,11 @@ def _findings(check: Check, account: Account, plan: Plan) -> Iterator[Finding]:
         yield from check(account, plan)
     except Denied as denied:
         yield warning(
-            f"not checked, for the permission {denied.permission} is missing: grant it, or look "
-            "by hand."
+            f"not checked, because the permission {denied.permission} is missing: grant it, or "
+            "check by hand."
         )
     except (ClientError, BotoCoreError) as error:
-        yield warning(f"not checked, for AWS answered: {error}")
+        yield warning(f"not checked, because AWS returned an error: {error}")
 
 
 if __name__ == "__main__":

@@ -80,14 +80,14 @@ KEPT = ("CONSENT#", "PREFERENCES", "DEVICE#", "DELETION")
 class Report:
     """The results, by account id, without addresses and names."""
 
-    back: list[str] = field(default_factory=list)
-    there: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
+    suspended: list[str] = field(default_factory=list)
     new_password: list[str] = field(default_factory=list)
     new_role: list[str] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)
-    """The address or username belongs to another account now."""
+    conflicting: list[str] = field(default_factory=list)
+    """Accounts whose address or username belongs to another account now."""
     receipts: int = 0
     left_behind: Counter[str] = field(default_factory=Counter)
     """Items of the copy that were not restored, by kind."""
@@ -116,9 +116,9 @@ class Restoring:
         audit_retention: timedelta,
         trail: Table | None = None,
     ) -> None:
-        """Bring people back into this table.
+        """Restore people into this table.
 
-        at     the instant that the copy is of
+        at     the time of the copy
         trail  a restored copy of the audit table, if the table's own was lost; both are read
         """
         self._table = table
@@ -156,30 +156,30 @@ class Restoring:
     def _person(self, person: _Person, *, really: bool) -> None:
         before = person.account
         if self._table.get(keys.account(before.id)) is not None:
-            self.report.there.append(before.id)
+            self.report.present.append(before.id)
             return
         since = self._actions_since(before.audit)
         if since & ERASED or before.status is AccountStatus.ERASING:
             self.report.erased.append(before.id)
             return
-        after = self._careful(before, since)
+        after = self._restricted(before, since)
         kept = [item for item in person.items if _is_kept(item, since)]
         for item in person.items:
             if item["sk"] != "ACCOUNT" and item not in kept:
                 self.report.left_behind[str(item["sk"]).partition("#")[0]] += 1
-        if really and not self._bring_back(after):
-            self.report.taken.append(before.id)
+        if really and not self._restore(after):
+            self.report.conflicting.append(before.id)
             return
-        self.report.back.append(before.id)
+        self.report.restored.append(before.id)
         if really:
             for item in kept:
                 self._put_if_absent(item)
 
-    def _careful(self, account: Account, since: frozenset[Action]) -> Account:
+    def _restricted(self, account: Account, since: frozenset[Action]) -> Account:
         """Return a safe account from the copy's, given later events."""
         changes: dict[str, Any] = {"updated_at": self._now, "version": account.version + 1}
         if since & HELD:
-            self.report.held.append(account.id)
+            self.report.suspended.append(account.id)
             changes |= {"status": AccountStatus.SUSPENDED, "suspended_at": self._now}
             changes |= {"deleted_at": None, "purge_at": None}
         if since & NEW_PASSWORD:
@@ -192,7 +192,7 @@ class Restoring:
         changes["sign_in_epoch"] = account.sign_in_epoch + 1
         return dataclasses.replace(account, **changes)
 
-    def _bring_back(self, after: Account) -> bool:
+    def _restore(self, after: Account) -> bool:
         """Put the account, its claims and its audit row in one transaction. False if taken."""
         row = audit_row(
             Action.ACCOUNT_RECOVERED_BY_OPERATOR, after.audit, self._context(), actor=OPERATOR
@@ -279,7 +279,7 @@ def main(arguments: list[str]) -> int:
     report = restoring.run(copy, really=options.really)
     print(report.to_json())
     if not options.really:
-        print("Nothing was written. Say REALLY=1 to bring them back.", file=sys.stderr)
+        print("Nothing was written. Use REALLY=1 to restore them.", file=sys.stderr)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Back up and restore a stack's keys: `python -m tools.recovery.stack_keys keep STACK FILE`.
+"""Back up and restore a stack's keys: `python -m tools.recovery.stack_keys backup STACK FILE`.
 
 They are in Parameter Store, which AWS Backup does not include: the signing keys of tokens, the
 peppers of refresh tokens and links, and the key of the audit trail. The file is encrypted with a
@@ -130,7 +130,7 @@ def main(arguments: list[str]) -> int:
     """Back up, restore or copy keys."""
     parser = argparse.ArgumentParser(prog="python -m tools.recovery.stack_keys")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, summary in (("keep", "write an encrypted file"), ("bring", "read it back")):
+    for name, summary in (("backup", "write an encrypted file"), ("restore", "read the file")):
         command = commands.add_parser(name, help=summary)
         command.add_argument("stack")
         command.add_argument("file", type=Path)
@@ -138,7 +138,7 @@ def main(arguments: list[str]) -> int:
     copied.add_argument("stack")
     copied.add_argument("region")
     copied.add_argument("--kms-key", default="", help="a key of that region")
-    for command in (commands.choices["bring"], copied):
+    for command in (commands.choices["restore"], copied):
         command.add_argument("--overwrite", action="store_true", help="replace what differs")
     options = parser.parse_args(arguments)
     try:
@@ -151,14 +151,14 @@ def main(arguments: list[str]) -> int:
 
 def _do(options: argparse.Namespace) -> str:
     ssm = boto3.client("ssm")
-    if options.command == "keep":
+    if options.command == "backup":
         parameters = read(ssm, options.stack)
         content = seal(parameters, _passphrase())
         descriptor = os.open(options.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         return f"{len(parameters)} parameters of {options.stack} are in {options.file}."
-    if options.command == "bring":
+    if options.command == "restore":
         parameters = unseal(options.file.read_bytes(), _passphrase())
         names = write(ssm, options.stack, parameters, overwrite=options.overwrite)
         return f"{len(names)} of {len(parameters)} parameters were written: {', '.join(names)}"

@@ -28,7 +28,7 @@ BATCH = 1000
 
 
 @dataclass
-class Holdings:
+class RetainedResources:
     """Retained resources of a stack."""
 
     tables: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Teardown:
     """The removal of one stack."""
 
     def __init__(self, stack: str, make_client: Callable[..., Any] = boto3.client) -> None:
-        """Inspect this stack, whether it still exists or not."""
+        """Inspect this stack, which may be deleted already."""
         self._stack = stack
         self._client = make_client
         self._cloudformation = make_client("cloudformation")
@@ -54,9 +54,9 @@ class Teardown:
         region = self._cloudformation.meta.region_name
         return describe_stack(Account(region, self._client), self._stack) is not None
 
-    def holdings(self) -> Holdings:
+    def retained(self) -> RetainedResources:
         """Find the stack's resources, and those of a deleted stack by their names."""
-        found = Holdings(parameters=self._parameters())
+        found = RetainedResources(parameters=self._parameters())
         if self.is_there:
             pages = self._cloudformation.get_paginator("list_stack_resources")
             for page in pages.paginate(StackName=self._stack):
@@ -68,21 +68,23 @@ class Teardown:
         found.buckets = sorted({*found.buckets, *self._buckets()})
         return found
 
-    def remove(self, holdings: Holdings, say: Callable[[str], object] = print) -> list[str]:
+    def remove(
+        self, retained: RetainedResources, say: Callable[[str], object] = print
+    ) -> list[str]:
         """Delete everything. Returns what could not be deleted, with the reason."""
         left = []
         if self.is_there:
             # A bucket that is deleted with its stack must be empty.
-            for bucket in holdings.buckets:
+            for bucket in retained.buckets:
                 if "pagebucket" in bucket:
                     self._empty(bucket)
             self._cloudformation.delete_stack(StackName=self._stack)
             self._cloudformation.get_waiter("stack_delete_complete").wait(StackName=self._stack)
             say(f"removed the stack {self._stack}")
         for kind, names, removal in (
-            ("table", holdings.tables, self._remove_table),
-            ("bucket", holdings.buckets, self._remove_bucket),
-            ("parameter", holdings.parameters, self._remove_parameter),
+            ("table", retained.tables, self._remove_table),
+            ("bucket", retained.buckets, self._remove_bucket),
+            ("parameter", retained.parameters, self._remove_parameter),
         ):
             for name in names:
                 try:
@@ -149,19 +151,19 @@ def run(
     teardown: Teardown, stack: str, confirmed: str, say: Callable[[str], object] = print
 ) -> int:
     """List the resources, and delete them if confirmed. Returns 1 if something remains."""
-    holdings = teardown.holdings()
-    if not holdings and not teardown.is_there:
+    retained = teardown.retained()
+    if not retained and not teardown.is_there:
         say(f"Nothing is left of {stack}.")
         return 0
     if teardown.is_there:
-        say(f"The stack {stack}and its retained resources:")
-    for kind, names in vars(holdings).items():
+        say(f"The stack {stack} and its retained resources:")
+    for kind, names in vars(retained).items():
         for name in names:
             say(f"  {kind.removesuffix('s'):9} {name}")
     if confirmed != stack:
         say(f"\nNothing was removed. CONFIRM={stack} deletes all of it permanently.")
         return 0
-    left = teardown.remove(holdings, say)
+    left = teardown.remove(retained, say)
     for each in left:
         say(f"LEFT: {each}")
     return 1 if left else 0

@@ -20,7 +20,13 @@ ME = "/api/v1/users/me"
 HEALTH = "/api/v1/health"
 JWKS = "/.well-known/jwks.json"
 FOREIGN = "https://elsewhere.example"
-DOORS = ("/verify-email", "/reset-password", "/undo-email-change", "/not-me", "/restore-account")
+LINK_PATHS = (
+    "/verify-email",
+    "/reset-password",
+    "/undo-email-change",
+    "/not-me",
+    "/restore-account",
+)
 """The paths of emailed links."""
 
 LARGE_BODY_BYTES = 1_000_000
@@ -32,7 +38,8 @@ def health(walk: Walk) -> str:
     """The API responds, and its responses are not cached."""
     answer = walk.request("GET", HEALTH)
     expect_status(answer, 200)
-    expect(answer.json() == {"success": True, "data": {"status": "ok"}}, f"it says {answer.text}")
+    healthy = {"success": True, "data": {"status": "ok"}}
+    expect(answer.json() == healthy, f"the body is {answer.text}")
     expect(answer.headers.get("x-request-id"), "there is no x-request-id")
     _expect_header(answer, "cache-control", "no-store")
     _expect_header(answer, "x-content-type-options", "nosniff")
@@ -71,7 +78,7 @@ def transport(walk: Walk) -> str:
     stream = answer.extensions.get("network_stream")
     tls = stream.get_extra_info("ssl_object") if stream else None
     if isinstance(tls, ssl.SSLObject | ssl.SSLSocket):
-        expect(tls.version() in {"TLSv1.2", "TLSv1.3"}, f"it speaks {tls.version()}")
+        expect(tls.version() in {"TLSv1.2", "TLSv1.3"}, f"the TLS version is {tls.version()}")
         return str(tls.version())
     return ""
 
@@ -114,10 +121,10 @@ def page_headers(walk: Walk) -> None:
 def mail_links(walk: Walk) -> None:
     """Emailed links open the page."""
     html = _page(walk).text
-    for door in DOORS:
-        answer = walk.request("GET", door)
+    for path in LINK_PATHS:
+        answer = walk.request("GET", path)
         expect_status(answer, 200)
-        expect(answer.text == html, f"{door} is not the page")
+        expect(answer.text == html, f"{path} is not the page")
 
 
 def missing_file(walk: Walk) -> None:
@@ -139,7 +146,7 @@ def compression(walk: Walk) -> str:
         if encoding in COMPRESSED:
             return encoding
         walk.pause(1)
-    raise Failed(f"{name} comes uncompressed")
+    raise Failed(f"{name} is not compressed")
 
 
 def unknown_route(walk: Walk) -> None:

@@ -158,7 +158,7 @@ class Person:
         answer = self._login(walk, fields=in_browser, headers={"origin": walk.base_url})
         tokens = data(answer)
         self.opened.append(tokens["access_token"])
-        expect(tokens["refresh_token"] is None, "the refresh token is in the body, too")
+        expect(tokens["refresh_token"] is None, "the refresh token is also in the body")
         found = {value.partition("=")[0]: value for value in answer.headers.get_list("set-cookie")}
         for name in COOKIES:
             expect(name in found, f"there is no cookie {name}")

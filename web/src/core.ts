@@ -91,15 +91,15 @@ export class Resource<T> {
   }
 
   /**
-   * The data, marked if it is stale; an error card; or a skeleton, which is the view of `ghost` with bars
+   * The data, marked if it is stale; an error card; or a skeleton, which is the view of `placeholder` with bars
    * in place of its text, so that it has the final height at any width.
    */
-  render(ghost: T, view: (data: T) => View): View {
+  render(placeholder: T, view: (data: T) => View): View {
     const failed = this.error !== undefined && !this.busy;
     if (this.data === undefined) {
       return failed ? this.problem(this.host.messages.errorLoad) : html`<div aria-busy="true" class="content">
         <span class="visually-hidden">${this.host.messages.loading}</span>
-        <div class="ghost content" aria-hidden="true" inert>${view(ghost)}</div>
+        <div class="skeleton content" aria-hidden="true" inert>${view(placeholder)}</div>
       </div>`;
     }
     return html`${failed ? this.problem(this.host.messages.errorStale) : nothing}${view(this.data)}`;
@@ -114,9 +114,9 @@ export class Resource<T> {
 export function describe({ messages, format }: SectionContext, error: unknown): string {
   if (error instanceof UserFacingError) return error.message;
   if (!(error instanceof LatchkeyError)) return messages.error;
-  const ours = /^(GATEWAY_|TIMEOUT|UNEXPECTED)/.test(error.code) ? messages.e_TEMPORARILY_UNAVAILABLE : error.message;
+  const fallback = /^(GATEWAY_|TIMEOUT|UNEXPECTED)/.test(error.code) ? messages.e_TEMPORARILY_UNAVAILABLE : error.message;
   const again = error.code === "TOO_MANY_ATTEMPTS" && error.retryAfterSeconds ? messages.tryAgain(format.inTime(error.retryAfterSeconds)) : null;
-  return again ?? lookUp(messages, `e_${error.code}`) ?? ours;
+  return again ?? lookUp(messages, `e_${error.code}`) ?? fallback;
 }
 
 export function codeOf(error: unknown): string | null {

@@ -1,4 +1,4 @@
-/** Times, sizes, languages and places in the reader's own way, by `Intl`: no tables to ship. */
+/** Formats times, sizes, languages and places for the reader's locale with `Intl`. */
 
 const SPANS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60],
@@ -9,7 +9,7 @@ const SPANS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 31557600],
 ];
 
-/** Last activity is written at most once a minute, so two minutes are now. */
+/** The last activity is stored at most once a minute, so anything newer than this is "now". */
 const NOW_SECONDS = 120;
 
 export class Format {

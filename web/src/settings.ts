@@ -20,11 +20,11 @@ interface OpenDialog {
 /**
  * A person's settings: profile, preferences, devices, history, password, data.
  *
- * Give it a `latchkey` client, or a `base-url` and it signs in from the cookie by itself.
+ * Set `latchkey` to a client, or `base-url`: then it creates a client that uses the cookie.
  *
  * @fires latchkey-signed-out - `detail.reason`: a SignedOutReason of the client
  * @fires latchkey-sign-in - the person wants to sign in again
- * @fires latchkey-section - `detail.section` is shown now
+ * @fires latchkey-section - the section `detail.section` is shown
  */
 export class LatchkeySettings extends LitElement implements SectionContext {
   static override styles = styles;
@@ -45,12 +45,12 @@ export class LatchkeySettings extends LitElement implements SectionContext {
   private readonly sections: Section[];
   private shown: Section | undefined;
   private dialogs: OpenDialog[] = [];
-  private spoken = "";
-  private over: SignedOutReason | null = null;
+  private announcement = "";
+  private signedOut: SignedOutReason | null = null;
   private purgeAt: string | null = null;
   private requested: Language = "en";
   private pendingFocus: string | null = null;
-  private heard: Latchkey | undefined;
+  private subscribedTo: Latchkey | undefined;
   private unsubscribe: (() => void) | undefined;
   private person: string | undefined;
 
@@ -76,46 +76,46 @@ export class LatchkeySettings extends LitElement implements SectionContext {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.unsubscribe?.();
-    this.heard = undefined;
+    this.subscribedTo = undefined;
     this.shown?.close?.();
     this.shown = undefined;
   }
 
-  /** Hear of it when another tab signs out, or in. */
+  /** Subscribe to sign-ins and sign-outs, also of other tabs. */
   private listen(): void {
     if (!this.latchkey && this.baseUrl !== undefined) this.latchkey = createLatchkey({ mode: "cookie", baseUrl: this.baseUrl });
-    if (!this.latchkey || this.heard === this.latchkey) return;
+    if (!this.latchkey || this.subscribedTo === this.latchkey) return;
     this.unsubscribe?.();
-    this.heard = this.latchkey;
-    this.unsubscribe = this.latchkey.subscribe(() => this.met());
-    this.met();
+    this.subscribedTo = this.latchkey;
+    this.unsubscribe = this.latchkey.subscribe(() => this.onSessionChange());
+    this.onSessionChange();
   }
 
-  private met(): void {
+  private onSessionChange(): void {
     const person = this.latchkey.signedIn?.accountId;
     if (person === undefined) return void this.ended();
-    if (this.over || (this.person !== undefined && person !== this.person)) {
-      // Somebody else, or again: nothing of before is theirs to see.
+    if (this.signedOut || (this.person !== undefined && person !== this.person)) {
+      // Another person, or a new sign-in: remove the data of the previous one.
       this.forget();
-      this.over = this.purgeAt = null;
+      this.signedOut = this.purgeAt = null;
     }
     this.person = person;
     this.changed();
   }
 
   private language(): void {
-    const wishes = this.lang ? [this.lang] : [document.documentElement.lang, ...navigator.languages].filter(Boolean);
-    const language = (this.requested = pickLanguage(wishes));
+    const preferred = this.lang ? [this.lang] : [document.documentElement.lang, ...navigator.languages].filter(Boolean);
+    const language = (this.requested = pickLanguage(preferred));
     const messages = messagesIn(language);
-    if ("then" in messages) messages.then((loaded) => this.read(language, loaded), () => this.read("en", messagesIn("en") as Messages));
-    else this.read(language, messages);
+    if ("then" in messages) messages.then((loaded) => this.useMessages(language, loaded), () => this.useMessages("en", messagesIn("en") as Messages));
+    else this.useMessages(language, messages);
   }
 
-  private read(language: Language, messages: Messages): void {
-    if (this.messages && language !== this.requested) return; // the language has changed meanwhile
+  private useMessages(language: Language, messages: Messages): void {
+    if (this.messages && language !== this.requested) return; // another language was chosen in the meantime
     this.messages = messages;
-    // The reader's region decides on dates: "en" on the page is "en-GB" to somebody in Leeds.
-    this.format = new Format([...navigator.languages, language].find((wish) => wish.split("-")[0] === language)!);
+    // The region of the browser's language determines the format of dates: "en-GB", not only "en".
+    this.format = new Format([...navigator.languages, language].find((tag) => tag.split("-")[0] === language)!);
     this.changed();
   }
 
@@ -126,11 +126,11 @@ export class LatchkeySettings extends LitElement implements SectionContext {
   }
 
   announce(text: string): void {
-    this.spoken = "";
+    this.announcement = "";
     this.changed();
-    // A screen reader says again what it has said before only when it comes anew.
+    // A screen reader repeats a text only if it was removed before.
     void this.updateComplete.then(() => {
-      this.spoken = text;
+      this.announcement = text;
       this.changed();
     });
   }
@@ -165,13 +165,13 @@ export class LatchkeySettings extends LitElement implements SectionContext {
 
   ended(): boolean {
     const reason = this.latchkey.signedIn ? null : this.latchkey.signedOut;
-    if (reason && !this.over) {
-      this.over = reason;
+    if (reason && !this.signedOut) {
+      this.signedOut = reason;
       this.forget();
       this.focusOn("#over");
       this.dispatchEvent(new CustomEvent("latchkey-signed-out", { detail: { reason }, bubbles: true, composed: true }));
     }
-    return this.over !== null;
+    return this.signedOut !== null;
   }
 
   deleted(purgeAt: string): void {
@@ -189,26 +189,26 @@ export class LatchkeySettings extends LitElement implements SectionContext {
     this.changed();
   }
 
-  /** Nothing of this person stays on the screen or in memory. */
+  /** Remove all data of the person from the screen and from memory. */
   private forget(): void {
     this.dialogs = [];
     this.shown = undefined;
     for (const section of this.sections) section.reset();
   }
 
-  // --- drawing ---
+  // --- rendering ---
 
   protected override willUpdate(changes: Map<string, unknown>): void {
     if (changes.has("lang")) this.language();
     this.listen();
-    if (!this.latchkey || this.over || !this.messages) return;
+    if (!this.latchkey || this.signedOut || !this.messages) return;
     const next = this.sections.find((section) => section.name === this.section) ?? this.sections[0];
     if (next === this.shown) return;
     this.shown?.close?.();
     this.shown = next;
     next?.open();
     void this.updateComplete.then(() => {
-      // On a phone the sections are a strip that is wider than the screen.
+      // On a phone the navigation is wider than the screen: scroll to the current section.
       const chosen = this.renderRoot.querySelector<HTMLElement>("nav [aria-current]");
       const strip = chosen?.closest("nav");
       if (chosen && strip) strip.scrollLeft = chosen.offsetLeft - (strip.clientWidth - chosen.offsetWidth) / 2;
@@ -227,7 +227,7 @@ export class LatchkeySettings extends LitElement implements SectionContext {
   protected override render(): View {
     const { messages } = this;
     if (!messages) return nothing;
-    if (this.over) return this.farewell(this.over);
+    if (this.signedOut) return this.signedOutView(this.signedOut);
     if (!this.shown) return nothing;
     const lead = this.shown.lead(messages);
     return html`
@@ -245,7 +245,7 @@ export class LatchkeySettings extends LitElement implements SectionContext {
         </div>
       </div>
       ${this.dialogs.map((dialog) => this.dialog(dialog))}
-      <div class="visually-hidden" aria-live="polite">${this.spoken}</div>
+      <div class="visually-hidden" aria-live="polite">${this.announcement}</div>
     `;
   }
 
@@ -280,7 +280,7 @@ export class LatchkeySettings extends LitElement implements SectionContext {
   }
 
   private closeDialog(dialog: OpenDialog, inside: HTMLElement): void {
-    // Closing first gives the focus back to what opened it.
+    // Close it first: this returns the focus to the element that opened it.
     inside.closest("dialog")?.close();
     this.dialogs = this.dialogs.filter((open) => open !== dialog);
     this.changed();
@@ -309,7 +309,7 @@ export class LatchkeySettings extends LitElement implements SectionContext {
     }
   }
 
-  private farewell(reason: SignedOutReason): View {
+  private signedOutView(reason: SignedOutReason): View {
     const { messages, purgeAt } = this;
     const title = purgeAt ? messages.deletedTitle : messages.endedTitle;
     const text = purgeAt ? messages.deletedText(this.format.date(purgeAt)) : lookUp(messages, `ended_${reason}`) ?? messages.ended_REFRESH_TOKEN_INVALID;
@@ -332,5 +332,5 @@ declare global {
 
 export { LatchkeyError, createLatchkey, pickLanguage, messagesIn };
 export type { Latchkey };
-// For the page beside it, which so loads nothing twice.
+// For the page, so that it does not load them twice.
 export { LitElement, html, nothing };

@@ -176,14 +176,14 @@ export const styles = css`
   .steps li { display: grid; gap: 0.1rem; padding-inline-start: 1.1rem; border-inline-start: 3px solid var(--_line); }
 
   /* --- the skeleton: bars in place of text, with the height of the loaded view --- */
-  .ghost :is(h3, p, label, span, time) { color: transparent; text-decoration: line-through 0.75em var(--_line); text-decoration-skip-ink: none; }
-  .ghost :is(.button, .badge, .avatar, input, select, textarea), .ghost .device > .glyph {
+  .skeleton :is(h3, p, label, span, time) { color: transparent; text-decoration: line-through 0.75em var(--_line); text-decoration-skip-ink: none; }
+  .skeleton :is(.button, .badge, .avatar, input, select, textarea), .skeleton .device > .glyph {
     color: transparent; background: var(--_line); border-color: transparent; text-decoration: none;
   }
-  .ghost .dot { display: none; }
-  .ghost .meta > span::before { visibility: hidden; }
+  .skeleton .dot { display: none; }
+  .skeleton .meta > span::before { visibility: hidden; }
   @media (prefers-reduced-motion: no-preference) {
-    .ghost { animation: breathe 1.6s ease-in-out infinite alternate; }
+    .skeleton { animation: breathe 1.6s ease-in-out infinite alternate; }
     dialog[open] { animation: rise 160ms ease-out; }
   }
   @media (prefers-reduced-motion: reduce) { *, ::before, ::after, ::-webkit-progress-value { transition: none !important; animation: none !important; } }

@@ -84,8 +84,8 @@ async function inMail(email, pattern) {
   throw new Error(`no mail with ${pattern} came to ${email}`);
 }
 
-export async function linkTo(email, door) {
-  return (await inMail(email, new RegExp(`https?://\\S+/${door}#token=\\S+`)))[0];
+export async function linkTo(email, path) {
+  return (await inMail(email, new RegExp(`https?://\\S+/${path}#token=\\S+`)))[0];
 }
 
 export async function codeTo(email) {

@@ -31,18 +31,18 @@ for (const [name, host, cookies] of ATTACKERS) {
     const home = `http://${host}:${server.address().port}/`;
     await page.goto(home);
     // Signing out takes a token that only a script of the page has: the cookie alone does nothing there.
-    for (const [door, refused] of [["/auth/refresh", cookies ? 403 : 401], ["/auth/logout", 401]]) {
+    for (const [path, refused] of [["/auth/refresh", cookies ? 403 : 401], ["/auth/logout", 401]]) {
       const posted = async (act) => {
-        const [response] = await Promise.all([page.waitForResponse((given) => given.url().endsWith(door) && given.request().method() === "POST"), act()]);
+        const [response] = await Promise.all([page.waitForResponse((given) => given.url().endsWith(path) && given.request().method() === "POST"), act()]);
         assert.equal(response.headers()["set-cookie"], undefined);
         return response;
       };
-      const fetched = (init) => page.evaluate(([url, more]) => fetch(url, { method: "POST", credentials: "include", ...more }).then((answer) => answer.type, () => "failed"), [`${BASE}/api/v1${door}`, init]);
+      const fetched = (init) => page.evaluate(([url, more]) => fetch(url, { method: "POST", credentials: "include", ...more }).then((answer) => answer.type, () => "failed"), [`${BASE}/api/v1${path}`, init]);
       // What a page can send to anybody without asking first.
       const simple = await posted(() => fetched({ mode: "no-cors" }));
-      assert.equal(simple.status(), refused, door);
+      assert.equal(simple.status(), refused, path);
       const disguised = await posted(() => fetched({ mode: "no-cors", headers: { "content-type": "text/plain" }, body: "{}" }));
-      assert.ok([400, 401, 403, 415].includes(disguised.status()), `${door} ${disguised.status()}`);
+      assert.ok([400, 401, 403, 415].includes(disguised.status()), `${path} ${disguised.status()}`);
       // JSON has to be asked for, and is not allowed.
       assert.equal(await fetched({ headers: { "content-type": "application/json" }, body: "{}" }), "failed");
       const submitted = await posted(() => page.evaluate((url) => {
@@ -50,9 +50,9 @@ for (const [name, host, cookies] of ATTACKERS) {
         [form.method, form.action] = ["post", url];
         document.body.append(form);
         form.submit();
-      }, `${BASE}/api/v1${door}`));
-      await page.waitForURL(`**${door}`);
-      assert.equal(submitted.status(), refused, door);
+      }, `${BASE}/api/v1${path}`));
+      await page.waitForURL(`**${path}`);
+      assert.equal(submitted.status(), refused, path);
       const { cookie = "", origin } = await submitted.request().allHeaders();
       assert.equal(`${origin}/`, home);
       assert.equal(cookie.includes("latchkey_refresh"), cookies);

@@ -23,7 +23,7 @@ const LOOKS = {
     "light-phone": { colorScheme: "light", ...PHONE },
   } : {}),
 };
-const DOORS = ["", "register", "forgot-password", "resend-verification", "reset-password#token=x", "verify-email#token=x", "undo-email-change#token=x", "not-me#token=x", "restore-account#token=x", "reset-password"];
+const SCREENS = ["", "register", "forgot-password", "resend-verification", "reset-password#token=x", "verify-email#token=x", "undo-email-change#token=x", "not-me#token=x", "restore-account#token=x", "reset-password"];
 
 let email;
 before(async () => {
@@ -56,18 +56,18 @@ for (const [name, options] of Object.entries(LOOKS)) {
       await page.keyboard.press("Escape");
       await page.waitForSelector("dialog", { state: "detached" });
     };
-    for (const door of every ? DOORS : DOORS.slice(0, 2)) {
+    for (const screen of every ? SCREENS : SCREENS.slice(0, 2)) {
       await page.goto("about:blank");
-      await page.goto(`${BASE}/${door}`);
+      await page.goto(`${BASE}/${screen}`);
       await page.waitForSelector("form");
-      await seen(`door-${door.replace("#token=x", "-link") || "sign-in"}`);
+      await seen(`screen-${screen.replace("#token=x", "-link") || "sign-in"}`);
     }
     await page.goto(`${BASE}/`);
     await page.fill("#login", email);
     await page.fill("#password", "not the password at all");
     await page.click("button.go");
     await page.waitForSelector("[role=alert]");
-    await seen("door-sign-in-wrong");
+    await seen("screen-sign-in-error");
     await page.fill("#password", PASSWORD);
     await page.click("button.go");
     await page.waitForSelector("latchkey-settings h2");

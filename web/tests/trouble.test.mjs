@@ -60,7 +60,7 @@ test("a service that is slow, busy or away is waited for, and told apart", async
   const held = new Promise((done) => { release = done; });
   await page.route("**/users/me/sessions", async (route) => { await held; await route.continue(); });
   await page.click("nav >> text=Devices");
-  await page.waitForSelector("[aria-busy=true] .ghost", { state: "attached" });
+  await page.waitForSelector("[aria-busy=true] .skeleton", { state: "attached" });
   release();
   await page.waitForSelector("text=Active now");
   await settled(page);

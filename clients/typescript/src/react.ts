@@ -90,7 +90,7 @@ function usePlace(): Place {
 }
 
 // The client retries itself. Without a sign-in there is nothing to request.
-const asked = (accountId: string | undefined) => ({ enabled: accountId !== undefined, retry: false });
+const whenSignedIn = (accountId: string | undefined) => ({ enabled: accountId !== undefined, retry: false });
 
 type Failing = LatchkeyError;
 
@@ -107,7 +107,7 @@ const withEtag = (account: AccountView): Me => ({ account, etag: (answerOf(accou
 export function useMe(): UseQueryResult<Me, Failing> {
   const { latchkey, accountId } = usePlace();
   return useQuery<Me, Failing>({
-    ...asked(accountId),
+    ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.me(accountId),
     queryFn: async ({ signal }) => withEtag(await latchkey.getMe({ signal })),
   });
@@ -154,7 +154,7 @@ function useMeMutation<T>(
 export function usePreferences(): UseQueryResult<PreferencesView, Failing> {
   const { latchkey, accountId } = usePlace();
   return useQuery<PreferencesView, Failing>({
-    ...asked(accountId),
+    ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.preferences(accountId),
     queryFn: ({ signal }) => latchkey.getPreferences({ signal }),
   });
@@ -180,7 +180,7 @@ export function useResetPreferences(): UseMutationResult<unknown, Failing, void>
 export function useConsents({ limit = 20 } = {}) {
   const { latchkey, accountId } = usePlace();
   return useInfiniteQuery<ConsentListView, Failing, InfiniteData<ConsentListView>, readonly unknown[], string | null>({
-    ...asked(accountId),
+    ...whenSignedIn(accountId),
     queryKey: [...latchkeyKeys.consents(accountId), limit],
     initialPageParam: null,
     queryFn: ({ signal, pageParam }) => latchkey.listConsents({ signal, query: page(limit, pageParam) }),
@@ -192,7 +192,7 @@ export function useConsents({ limit = 20 } = {}) {
 export function useActivity({ limit = 20 } = {}) {
   const { latchkey, accountId } = usePlace();
   return useInfiniteQuery<ActivityListView, Failing, InfiniteData<ActivityListView>, readonly unknown[], string | null>({
-    ...asked(accountId),
+    ...whenSignedIn(accountId),
     queryKey: [...latchkeyKeys.activity(accountId), limit],
     initialPageParam: null,
     queryFn: ({ signal, pageParam }) => latchkey.listActivity({ signal, query: page(limit, pageParam) }),
@@ -208,7 +208,7 @@ const page = (limit: number, cursor: string | null) => (cursor === null ? { limi
 export function useSessions(): UseQueryResult<SessionListView, Failing> {
   const { latchkey, accountId } = usePlace();
   return useQuery<SessionListView, Failing>({
-    ...asked(accountId),
+    ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.sessions(accountId),
     queryFn: ({ signal }) => latchkey.listSessions({ signal }),
   });
@@ -330,7 +330,7 @@ const underWay = (job: ExportView | undefined) => job?.status === "queued" || jo
 export function useExports(): UseQueryResult<ExportListView, Failing> {
   const { latchkey, accountId } = usePlace();
   return useQuery<ExportListView, Failing>({
-    ...asked(accountId),
+    ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.exports(accountId),
     queryFn: ({ signal }) => latchkey.listExports({ signal }),
     refetchInterval: ({ state }) => (state.data?.exports.some(underWay) ? POLL_MS : false),
@@ -341,7 +341,7 @@ export function useExports(): UseQueryResult<ExportListView, Failing> {
 export function useExport(exportId: string | null | undefined): UseQueryResult<ExportView, Failing> {
   const { latchkey, accountId } = usePlace();
   return useQuery<ExportView, Failing>({
-    ...asked(accountId),
+    ...whenSignedIn(accountId),
     enabled: accountId !== undefined && Boolean(exportId),
     queryKey: latchkeyKeys.export(accountId, exportId ?? ""),
     queryFn: ({ signal }) => latchkey.getExport({ path: { export_id: exportId! }, signal }),

@@ -27,15 +27,15 @@ export class Tabs {
   constructor(
     private readonly name: string,
     private readonly platform: Platform,
-    hear: (message: TabMessage) => void,
+    receive: (message: TabMessage) => void,
   ) {
     this.channel = platform.channel?.(name);
-    if (this.channel) this.channel.onmessage = (event: MessageEvent<TabMessage>) => hear(event.data);
+    if (this.channel) this.channel.onmessage = (event: MessageEvent<TabMessage>) => receive(event.data);
     // Node keeps a process alive for an open channel; a browser has no such method.
     (this.channel as { unref?: () => void } | undefined)?.unref?.();
   }
 
-  tell(message: TabMessage): void {
+  send(message: TabMessage): void {
     this.channel?.postMessage(message);
   }
 

@@ -66,13 +66,13 @@ export class TokenManager {
   private shown: SignedIn | null = null;
   private refreshing: Promise<Access> | null = null;
   /** Counts sign-outs, so that an earlier refresh does not sign in again. */
-  private endings = 0;
+  private signOutCount = 0;
   private jitter = 0;
   private readonly tabs: Tabs;
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly needs: Needs) {
-    this.tabs = new Tabs(needs.name, needs.store ? {} : needs.platform, (message) => this.hear(message));
+    this.tabs = new Tabs(needs.name, needs.store ? {} : needs.platform, (message) => this.receive(message));
   }
 
   get current(): SignedIn | null {
@@ -91,10 +91,10 @@ export class TokenManager {
 
   /** A token that is valid for a request now. */
   async usable(): Promise<Access> {
-    const left = this.left(this.access);
-    if (this.access === null || left <= TOO_LATE_MS) return this.refresh(this.access);
+    const remaining = this.remaining(this.access);
+    if (this.access === null || remaining <= TOO_LATE_MS) return this.refresh(this.access);
     // Its failure must not fail the request that started it.
-    if (left <= SOON_MS - this.jitter) this.refresh(this.access).catch(() => undefined);
+    if (remaining <= SOON_MS - this.jitter) this.refresh(this.access).catch(() => undefined);
     return this.access;
   }
 
@@ -128,9 +128,9 @@ export class TokenManager {
 
   /** Sign out locally. A response about an earlier session is ignored. */
   async end(reason: SignedOutReason, sessionId: string | null): Promise<void> {
-    const was = this.access;
-    if (sessionId !== null && was?.sessionId !== sessionId) return;
-    if (was) this.tabs.tell({ kind: "ended", sessionId: was.sessionId, reason });
+    const previous = this.access;
+    if (sessionId !== null && previous?.sessionId !== sessionId) return;
+    if (previous) this.tabs.send({ kind: "ended", sessionId: previous.sessionId, reason });
     this.forget(reason);
     await this.needs.store?.set(null);
   }
@@ -141,27 +141,27 @@ export class TokenManager {
   }
 
   private async renew(): Promise<Access> {
-    const { endings, access: before } = this;
+    const { signOutCount, access: before } = this;
     const refreshToken = this.needs.store ? await this.needs.store.get() : null;
     if (this.needs.store && refreshToken === null) {
       this.forget(before ? "REFRESH_TOKEN_INVALID" : null);
       throw notSignedIn();
     }
     try {
-      const tokens = await this.patiently(() => this.needs.send(refreshToken));
-      if (this.endings !== endings) throw notSignedIn(this.signedOut);
+      const tokens = await this.withRetries(() => this.needs.send(refreshToken));
+      if (this.signOutCount !== signOutCount) throw notSignedIn(this.signedOut);
       return await this.take(tokens, false);
     } catch (error) {
       if (!(error instanceof LatchkeyError) || !endsSession(error)) throw error;
-      // Somebody signed in meanwhile: the error was about the old cookie.
+      // A sign-in happened in the meantime: the error is about the old cookie.
       if (this.access !== before && this.access !== null) return this.access;
-      if (this.endings !== endings) throw notSignedIn(this.signedOut);
+      if (this.signOutCount !== signOutCount) throw notSignedIn(this.signedOut);
       await this.end(error.code as SignedOutReason, before?.sessionId ?? null);
       throw before ? error : notSignedIn(error.code as SignedOutReason, error);
     }
   }
 
-  private async patiently<T>(send: () => Promise<T>): Promise<T> {
+  private async withRetries<T>(send: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await send();
@@ -181,14 +181,14 @@ export class TokenManager {
     return access;
   }
 
-  private install(access: Access, tell: boolean, always = false): void {
+  private install(access: Access, share: boolean, always = false): void {
     // An older refresh must not replace the token of a step-up.
-    const overtaken = this.access?.sessionId === access.sessionId && this.access.authTime > access.authTime && this.left(this.access) > SOON_MS;
+    const overtaken = this.access?.sessionId === access.sessionId && this.access.authTime > access.authTime && this.remaining(this.access) > SOON_MS;
     if (overtaken && !always) return;
     this.access = access;
     this.signedOut = null;
     this.jitter = this.needs.random() * JITTER_MS;
-    if (tell) this.tabs.tell({ kind: "access", access });
+    if (share) this.tabs.send({ kind: "access", access });
     this.show({
       accountId: access.accountId,
       sessionId: access.sessionId,
@@ -198,33 +198,33 @@ export class TokenManager {
   }
 
   private forget(reason: SignedOutReason | null): void {
-    const was = this.access;
+    const previous = this.access;
     this.access = null;
-    this.endings += 1;
+    this.signOutCount += 1;
     this.signedOut = reason;
     this.show(null);
-    if (was && reason) this.needs.onSignedOut(reason);
+    if (previous && reason) this.needs.onSignedOut(reason);
   }
 
-  private hear(message: TabMessage): void {
+  private receive(message: TabMessage): void {
     if (message.kind === "access") this.install(message.access, false);
     else if (this.access?.sessionId === message.sessionId) this.forget(message.reason);
   }
 
   private show(next: SignedIn | null): void {
-    const was = this.shown;
+    const previous = this.shown;
     const same =
-      was?.sessionId === next?.sessionId && was?.role === next?.role && was?.authenticatedAt.getTime() === next?.authenticatedAt.getTime();
+      previous?.sessionId === next?.sessionId && previous?.role === next?.role && previous?.authenticatedAt.getTime() === next?.authenticatedAt.getTime();
     if (same) return;
     this.shown = next;
     for (const listener of this.listeners) listener();
   }
 
   private newerThan(stale: Access | null): boolean {
-    return this.access !== null && this.access.token !== stale?.token && this.left(this.access) > TOO_LATE_MS;
+    return this.access !== null && this.access.token !== stale?.token && this.remaining(this.access) > TOO_LATE_MS;
   }
 
-  private left(access: Access | null): number {
+  private remaining(access: Access | null): number {
     return access ? access.expiresAt - this.needs.now() : 0;
   }
 }

@@ -6,7 +6,7 @@ import { MESSAGES, type Messages } from "./messages.js";
 
 type Field = "email" | "login" | "password" | "new_password" | "full_name" | "code";
 
-interface Door {
+interface Screen {
   title: keyof Messages;
   lead: keyof Messages;
   go: keyof Messages;
@@ -14,11 +14,11 @@ interface Door {
   fields: Field[];
   /** The submit handler. */
   path?: string;
-  /** An emailed link with a token leads here. */
+  /** The target of an emailed link with a token. */
   token?: boolean;
 }
 
-const DOORS: Record<string, Door> = {
+const SCREENS: Record<string, Screen> = {
   "/": { title: "signIn", lead: "signInLead", go: "signIn", fields: ["login", "password"] },
   "/register": { title: "register", lead: "registerLead", go: "register", fields: ["full_name", "email", "new_password"] },
   "/forgot-password": { title: "forgotTitle", lead: "forgotLead", go: "send", done: "sent", fields: ["email"], path: "/api/v1/auth/password/forgot" },
@@ -31,8 +31,8 @@ const DOORS: Record<string, Door> = {
 };
 
 const REASONS: Record<string, keyof Messages> = {
-  INVALID_CREDENTIALS: "wrong",
-  CODE_INVALID: "codeWrong",
+  INVALID_CREDENTIALS: "invalidCredentials",
+  CODE_INVALID: "codeInvalid",
   TOO_MANY_ATTEMPTS: "tooMany",
   EMAIL_ALREADY_REGISTERED: "taken",
   PASSWORD_NOT_ACCEPTED: "weak",
@@ -50,15 +50,15 @@ class Page extends LitElement {
   private readonly language = pickLanguage(navigator.languages);
   private readonly messages = MESSAGES[this.language];
   private inside = false;
-  private settled = false;
+  private ready = false;
   /** The service could not be reached, so it is unknown whether somebody is signed in. */
-  private unreached = false;
+  private unreachable = false;
   private busy = false;
-  private wrong: keyof Messages | null = null;
+  private problem: keyof Messages | null = null;
   private done: keyof Messages | null = null;
   private token = "";
-  /** Too many wrong passwords: an emailed code is required too. */
-  private coded = false;
+  /** After too many wrong passwords an emailed code is required too. */
+  private needsCode = false;
   /** The reported sign-in, or null if it is no longer stored. */
   private reported: ReportedSessionView | null | undefined;
 
@@ -70,78 +70,78 @@ class Page extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     document.documentElement.lang = this.language;
-    // On their way while the service says who is here; the element sees to it if they don't come.
+    // Loaded in parallel with the session. If it fails, the element loads them again.
     Promise.resolve(messagesIn(this.language)).catch(() => {});
     this.token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
     // The token is a credential, so it is removed from the address bar and the history.
     if (this.token) history.replaceState(null, "", location.pathname);
-    addEventListener("online", () => this.unreached && void this.settle());
-    addEventListener("popstate", () => this.arrive());
+    addEventListener("online", () => this.unreachable && void this.resume());
+    addEventListener("popstate", () => this.showScreen());
     addEventListener("hashchange", () => this.requestUpdate());
     this.addEventListener("latchkey-section", (event) => {
       history.replaceState(null, "", `/#${(event as CustomEvent<{ section: string }>).detail.section}`);
     });
-    this.addEventListener("latchkey-sign-in", () => this.out());
-    void this.settle();
+    this.addEventListener("latchkey-sign-in", () => this.onSignedOut());
+    void this.resume();
   }
 
-  private get door(): Door {
-    return DOORS[location.pathname] ?? DOORS["/"]!;
+  private get screen(): Screen {
+    return SCREENS[location.pathname] ?? SCREENS["/"]!;
   }
 
-  private async settle(): Promise<void> {
+  private async resume(): Promise<void> {
     if (this.busy) return;
-    if (!this.door.token) {
+    if (!this.screen.token) {
       this.busy = true;
       this.requestUpdate();
       try {
         this.inside = (await this.latchkey.resume()) !== null;
-        this.unreached = false;
-        this.wrong = null;
+        this.unreachable = false;
+        this.problem = null;
       } catch (error) {
-        this.unreached = this.door === DOORS["/"];
-        if (this.unreached) this.wrong = reason(error);
+        this.unreachable = this.screen === SCREENS["/"];
+        if (this.unreachable) this.problem = reason(error);
       }
       this.busy = false;
     }
-    if (this.door === DOORS["/not-me"] && this.token) await this.look();
-    if (this.door === DOORS["/verify-email"] && this.token) await this.confirm();
-    if (!this.settled) this.latchkey.subscribe(() => this.heard());
-    this.settled = true;
-    this.arrive();
+    if (this.screen === SCREENS["/not-me"] && this.token) await this.loadReport();
+    if (this.screen === SCREENS["/verify-email"] && this.token) await this.confirm();
+    if (!this.ready) this.latchkey.subscribe(() => this.onSessionChange());
+    this.ready = true;
+    this.showScreen();
   }
 
   /** The link is enough on the device that asked for it. Elsewhere the form asks for the password. */
   private async confirm(): Promise<void> {
     try {
-      await this.latchkey.client.post({ url: this.door.path!, body: { token: this.token } });
+      await this.latchkey.client.post({ url: this.screen.path!, body: { token: this.token } });
       this.token = "";
-      this.done = this.door.done ?? null;
+      this.done = this.screen.done ?? null;
     } catch (error) {
-      if (reason(error) === "stale") this.wrong = "stale";
+      if (reason(error) === "stale") this.problem = "stale";
     }
   }
 
-  private async look(): Promise<void> {
+  private async loadReport(): Promise<void> {
     try {
       this.reported = (await this.latchkey.getReportedSession({ headers: { "Latchkey-Token": this.token } })).session;
     } catch (error) {
       // The report is possible even if the sign-in can't be shown.
-      if (reason(error) === "stale") this.wrong = "stale";
+      if (reason(error) === "stale") this.problem = "stale";
     }
   }
 
   /** Signed in in another tab, so this tab is signed in too. */
-  private heard(): void {
+  private onSessionChange(): void {
     this.requestUpdate();
-    if (this.inside || this.door.token || !this.latchkey.signedIn) return;
-    this.unreached = false;
-    this.wrong = null;
+    if (this.inside || this.screen.token || !this.latchkey.signedIn) return;
+    this.unreachable = false;
+    this.problem = null;
     this.inside = true;
-    this.arrive();
+    this.showScreen();
   }
 
-  private out(): void {
+  private onSignedOut(): void {
     this.inside = false;
     this.go("/");
   }
@@ -149,14 +149,14 @@ class Page extends LitElement {
   private go(path: string, event?: Event): void {
     event?.preventDefault();
     history.pushState(null, "", path);
-    this.wrong = this.done = null;
-    this.unreached = this.coded = false;
-    this.arrive();
+    this.problem = this.done = null;
+    this.unreachable = this.needsCode = false;
+    this.showScreen();
   }
 
-  private arrive(): void {
+  private showScreen(): void {
     const { messages } = this;
-    document.title = this.inside ? "Latchkey" : `${messages[this.door.title]} · Latchkey`;
+    document.title = this.inside ? "Latchkey" : `${messages[this.screen.title]} · Latchkey`;
     this.requestUpdate();
     void this.updateComplete.then(() => this.querySelector<HTMLElement>("input, h1")?.focus());
   }
@@ -167,44 +167,44 @@ class Page extends LitElement {
     return html`
       <header class="bar">
         <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="28" height="28" />Latchkey</a>
-        ${this.inside && this.latchkey.signedIn ? html`<button class="link" @click=${() => void this.leave()}>${messages.signOut}</button>` : nothing}
+        ${this.inside && this.latchkey.signedIn ? html`<button class="link" @click=${() => void this.signOut()}>${messages.signOut}</button>` : nothing}
       </header>
-      <main>${!this.settled ? html`<h1 class="unseen">${messages.settings}</h1><p class="waiting" role="status">${messages.wait}</p>` : this.inside ? html`${this.wrong ? html`<p class="wrong" role="alert">${messages[this.wrong]}</p>` : nothing}<h1 class="unseen">${messages.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(messages)}</main>
+      <main>${!this.ready ? html`<h1 class="visually-hidden">${messages.settings}</h1><p class="waiting" role="status">${messages.wait}</p>` : this.inside ? html`${this.problem ? html`<p class="error" role="alert">${messages[this.problem]}</p>` : nothing}<h1 class="visually-hidden">${messages.settings}</h1><latchkey-settings .latchkey=${this.latchkey} section=${section}></latchkey-settings>` : this.form(messages)}</main>
     `;
   }
 
   private form(messages: Messages) {
-    const { door } = this;
-    const ended = this.done !== null && door.done === this.done;
+    const { screen } = this;
+    const ended = this.done !== null && screen.done === this.done;
     const link = (path: string, text: string) =>
       html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${text}</a>`;
-    const incomplete = door.token && !this.token && !ended;
-    if (this.unreached) {
-      return html`<div class="door">
-        <h1 tabindex="-1">${messages.unreached}</h1>
+    const incomplete = screen.token && !this.token && !ended;
+    if (this.unreachable) {
+      return html`<div class="panel">
+        <h1 tabindex="-1">${messages.unreachable}</h1>
         <div class="sheet">
-          <p class="wrong" role="alert">${messages[this.wrong ?? "failed"]}</p>
-          <button class="go" aria-disabled=${this.busy} @click=${() => void this.settle()}>${this.busy ? messages.wait : messages.again}</button>
+          <p class="error" role="alert">${messages[this.problem ?? "failed"]}</p>
+          <button class="go" aria-disabled=${this.busy} @click=${() => void this.resume()}>${this.busy ? messages.wait : messages.again}</button>
         </div>
       </div>`;
     }
-    return html`<div class="door">
-      <div><h1 tabindex="-1">${messages[door.title]}</h1>${ended ? nothing : html`<p class="lead">${messages[door.lead]}</p>`}</div>
+    return html`<div class="panel">
+      <div><h1 tabindex="-1">${messages[screen.title]}</h1>${ended ? nothing : html`<p class="lead">${messages[screen.lead]}</p>`}</div>
       <form class="sheet" @submit=${(event: Event) => void this.submit(event)}>
-        ${this.wrong ? html`<p class="wrong" role="alert">${messages[this.wrong]} ${this.remedy(door)}</p>` : nothing}
-        ${this.done ? html`<p class="right" role="status">${messages[this.done]}</p>` : nothing}
-        ${incomplete ? html`<p class="wrong" role="alert">${messages.noToken}</p>` : nothing}
+        ${this.problem ? html`<p class="error" role="alert">${messages[this.problem]} ${this.nextStep(screen)}</p>` : nothing}
+        ${this.done ? html`<p class="success" role="status">${messages[this.done]}</p>` : nothing}
+        ${incomplete ? html`<p class="error" role="alert">${messages.noToken}</p>` : nothing}
         ${ended || incomplete ? nothing : this.report(messages)}
         ${ended || incomplete
           ? nothing
-          : html`${door.fields.map((name) => this.field(name))}${this.coded ? this.field("code") : nothing}
-              <button class="go" aria-disabled=${this.busy}>${this.busy ? messages.wait : messages[door.go]}</button>`}
+          : html`${screen.fields.map((name) => this.field(name))}${this.needsCode ? this.field("code") : nothing}
+              <button class="go" aria-disabled=${this.busy}>${this.busy ? messages.wait : messages[screen.go]}</button>`}
         ${ended ? html`<a class="go" href="/">${messages.signIn}</a>` : nothing}
       </form>
       <p class="foot">
-        ${door === DOORS["/"]
+        ${screen === SCREENS["/"]
           ? html`${messages.noAccount} ${link("/register", messages.register)}`
-          : door === DOORS["/register"]
+          : screen === SCREENS["/register"]
             ? html`${messages.haveAccount} ${link("/", messages.signIn)}`
             : ended ? nothing : link("/", messages.back)}
       </p>
@@ -213,7 +213,7 @@ class Page extends LitElement {
 
   private report(messages: Messages) {
     const { reported } = this;
-    if (this.door !== DOORS["/not-me"] || reported === undefined) return nothing;
+    if (this.screen !== SCREENS["/not-me"] || reported === undefined) return nothing;
     if (reported === null) return html`<p class="reported">${messages.notMeUnknown}</p>`;
     const when = new Intl.DateTimeFormat(this.language, { dateStyle: "long", timeStyle: "short" }).format(new Date(reported.created_at));
     return html`<p class="reported">
@@ -225,12 +225,12 @@ class Page extends LitElement {
   }
 
   /** Request another link if this one is invalid. */
-  private remedy(door: Door) {
-    if (this.wrong === "codeFirst" || this.wrong === "codeWrong") {
+  private nextStep(screen: Screen) {
+    if (this.problem === "codeFirst" || this.problem === "codeInvalid") {
       return html`<button class="link" type="button" @click=${(event: Event) => void this.sendCode(event)}>${this.messages.sendCode}</button>`;
     }
-    const path = this.wrong === "unverified" || (this.wrong === "stale" && door === DOORS["/verify-email"]) ? "/resend-verification"
-      : this.wrong === "resetFirst" || (this.wrong === "stale" && door === DOORS["/reset-password"]) ? "/forgot-password" : null;
+    const path = this.problem === "unverified" || (this.problem === "stale" && screen === SCREENS["/verify-email"]) ? "/resend-verification"
+      : this.problem === "resetFirst" || (this.problem === "stale" && screen === SCREENS["/reset-password"]) ? "/forgot-password" : null;
     return path ? html`<a href=${path} @click=${(event: Event) => this.go(path, event)}>${this.messages.send}</a>` : nothing;
   }
 
@@ -238,40 +238,40 @@ class Page extends LitElement {
     if (this.busy) return;
     const form = (event.currentTarget as HTMLElement).closest("form")!;
     this.busy = true;
-    this.wrong = this.done = null;
+    this.problem = this.done = null;
     this.requestUpdate();
     try {
       await this.latchkey.client.post({ url: "/api/v1/auth/login/code", body: identifier(form) });
-      this.coded = true;
+      this.needsCode = true;
       this.done = "codeSent";
     } catch (error) {
-      this.wrong = reason(error);
+      this.problem = reason(error);
     }
     this.busy = false;
     this.requestUpdate();
-    if (this.coded) void this.updateComplete.then(() => this.querySelector<HTMLElement>("#code")?.focus());
+    if (this.needsCode) void this.updateComplete.then(() => this.querySelector<HTMLElement>("#code")?.focus());
   }
 
-  private async leave(): Promise<void> {
+  private async signOut(): Promise<void> {
     try {
       await this.latchkey.logout();
-      this.out();
+      this.onSignedOut();
     } catch (error) {
-      this.wrong = reason(error);
+      this.problem = reason(error);
       this.requestUpdate();
     }
   }
 
   private field(name: Field) {
     const { messages } = this;
-    const forgot = name === "password" && this.door === DOORS["/"];
+    const forgot = name === "password" && this.screen === SCREENS["/"];
     const kinds: Record<Field, [string, string, string]> = {
       login: [messages.emailOrName, "text", "username"],
       email: [messages.email, "email", "email"],
       full_name: [messages.fullName, "text", "name"],
       code: [messages.code, "text", "one-time-code"],
       password: [messages.password, "password", "current-password"],
-      new_password: [this.door === DOORS["/register"] ? messages.password : messages.newPassword, "password", "new-password"],
+      new_password: [this.screen === SCREENS["/register"] ? messages.password : messages.newPassword, "password", "new-password"],
     };
     const [label, type, autocomplete] = kinds[name];
     return html`<div class="field">
@@ -290,34 +290,34 @@ class Page extends LitElement {
     const form = event.currentTarget as HTMLFormElement;
     const values = new FormData(form);
     const value = (name: Field) => String(values.get(name) ?? "");
-    const { door } = this;
+    const { screen } = this;
     this.busy = true;
-    this.wrong = this.done = null;
+    this.problem = this.done = null;
     this.requestUpdate();
     try {
-      if (door === DOORS["/"]) {
+      if (screen === SCREENS["/"]) {
         const code = value("code").trim();
         await this.latchkey.login({ ...identifier(form), password: value("password"), ...(code ? { code } : {}) });
         this.inside = true;
-        this.coded = false;
-      } else if (door === DOORS["/register"]) {
+        this.needsCode = false;
+      } else if (screen === SCREENS["/register"]) {
         const name = value("full_name").trim();
         const body = { email: value("email").trim(), password: value("new_password"), ...(name ? { full_name: name } : {}) };
         this.inside = (await this.latchkey.register(body)) !== null;
         if (this.inside) history.replaceState(null, "", "/");
         else this.done = "checkMail";
       } else {
-        const body: Record<string, string> = door.token ? { token: this.token } : {};
-        for (const name of door.fields) body[name] = name === "email" ? value(name).trim() : value(name);
-        await this.latchkey.client.post({ url: door.path!, body });
+        const body: Record<string, string> = screen.token ? { token: this.token } : {};
+        for (const name of screen.fields) body[name] = name === "email" ? value(name).trim() : value(name);
+        await this.latchkey.client.post({ url: screen.path!, body });
         this.token = "";
-        this.done = door.done ?? null;
+        this.done = screen.done ?? null;
       }
     } catch (error) {
-      this.wrong = reason(error);
+      this.problem = reason(error);
     }
     this.busy = false;
-    if (this.inside) this.arrive();
+    if (this.inside) this.showScreen();
     else this.requestUpdate();
   }
 }

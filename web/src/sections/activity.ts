@@ -3,7 +3,7 @@ import { Resource, button, html, nothing, problem, type SectionContext, type Sec
 import { clock } from "../icons.js";
 import type { Messages } from "../messages.js";
 
-const GHOST = { at: new Date(0).toISOString(), description: "Signed in on Chrome", outcome: "OK" } as ActivityView;
+const PLACEHOLDER = { at: new Date(0).toISOString(), description: "Signed in on Chrome", outcome: "OK" } as ActivityView;
 
 export class Activity implements Section {
   readonly name = "activity";
@@ -31,7 +31,7 @@ export class Activity implements Section {
   render(): View {
     const { messages } = this.host;
     return this.list.render(
-      { activity: Array<ActivityView>(4).fill(GHOST), next_cursor: null },
+      { activity: Array<ActivityView>(4).fill(PLACEHOLDER), next_cursor: null },
       ({ activity, next_cursor: next }) => html`
         ${activity.length === 0
           ? html`<p class="notice muted">${messages.noActivity}</p>`
@@ -60,7 +60,7 @@ export class Activity implements Section {
     </li>`;
   }
 
-  /** Its sentences are the service's, in the language of the screens. */
+  /** Read a page. The service returns its texts in the language of the element. */
   private page(cursor?: string): Promise<ActivityListView> {
     const { latchkey, format } = this.host;
     return latchkey.listActivity({ query: { limit: 20, ...(cursor ? { cursor } : {}) }, headers: { "accept-language": format.locale } });

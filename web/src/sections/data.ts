@@ -5,7 +5,7 @@ import { lookUp, type Messages } from "../messages.js";
 
 const LOOK_AGAIN_MS = 2500;
 
-/** Take it with you, and leave. */
+/** Export of the data, and deletion of the account. */
 export class Data implements Section {
   readonly name = "data";
   readonly icon = archive;
@@ -23,7 +23,7 @@ export class Data implements Section {
   }
 
   title = (messages: Messages) => messages.data;
-  lead = (_words: Messages) => "";
+  lead = (_messages: Messages) => "";
 
   open(): void {
     this.shown = true;
@@ -90,7 +90,7 @@ export class Data implements Section {
     }
   }
 
-  /** The service knows how far it is, so a reload, or another device, goes on watching. */
+  /** Poll the running export. The service has its progress, so this works after a reload too. */
   private async watch(): Promise<void> {
     clearTimeout(this.timer);
     const before = this.exports.data?.[0]?.status;
@@ -123,7 +123,7 @@ export class Data implements Section {
         this.exports.data = [started, ...(this.exports.data ?? [])];
         this.host.announce(this.host.messages.exportQueued);
       } catch (error) {
-        // Started in another window: watch that one.
+        // It was started in another window: show its progress.
         if (codeOf(error) !== "EXPORT_ALREADY_RUNNING") throw error;
       }
       this.host.focusOn("#export-title");
@@ -147,7 +147,7 @@ export class Data implements Section {
       const { email } = await this.account();
       const { messages } = this.host;
       let typed = "";
-      let wrong = false;
+      let differs = false;
       this.host.openDialog({
         title: messages.deleteDialog,
         confirm: messages.deleteConfirm,
@@ -164,13 +164,13 @@ export class Data implements Section {
           <p class="small muted">${messages.deleteUntil}</p>
           ${field("confirm_email", messages.deleteType(email), typed, {
             required: true,
-            problem: wrong ? messages.deleteType(email) : undefined,
+            problem: differs ? messages.deleteType(email) : undefined,
             input: (value) => (typed = value),
           })}
         `,
         submit: async () => {
-          wrong = typed.trim().toLowerCase() !== email.toLowerCase();
-          if (wrong) {
+          differs = typed.trim().toLowerCase() !== email.toLowerCase();
+          if (differs) {
             this.host.focusOn("#confirm_email");
             throw new Cancelled();
           }

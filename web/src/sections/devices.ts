@@ -3,7 +3,7 @@ import { Cancelled, Resource, button, codeOf, field, html, nothing, problem, typ
 import { deviceIcon, screens } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
 
-const GHOST = { id: "", device_name: "Chrome on Windows", device_info: {}, last_activity: new Date().toISOString() } as Device;
+const PLACEHOLDER = { id: "", device_name: "Chrome on Windows", device_info: {}, last_activity: new Date().toISOString() } as Device;
 
 export class Devices implements Section {
   readonly name = "devices";
@@ -22,7 +22,7 @@ export class Devices implements Section {
 
   open(): void {
     void this.list.load();
-    // "5 min ago" is true for a minute.
+    // Relative times change every minute.
     this.clock ??= setInterval(() => this.host.changed(), 60_000);
   }
 
@@ -43,13 +43,13 @@ export class Devices implements Section {
     return html`
       ${this.failure === undefined ? nothing : problem(this.host, this.failure)}
       ${this.list.render(
-        [{ ...GHOST, is_current: true }, GHOST, GHOST],
+        [{ ...PLACEHOLDER, is_current: true }, PLACEHOLDER, PLACEHOLDER],
         (devices) => {
           const others = devices.filter((device) => !device.is_current);
-          const here = devices.filter((device) => device.is_current);
+          const current = devices.filter((device) => device.is_current);
           return html`
             <section class="card flush" aria-label=${messages.thisDevice} part="card">
-              <ul class="list">${here.map((device) => this.device(device))}</ul>
+              <ul class="list">${current.map((device) => this.device(device))}</ul>
             </section>
             ${others.length === 0
               ? html`<p class="notice muted" id="only-this" tabindex="-1">${messages.onlyThis}</p>`
@@ -165,20 +165,20 @@ export class Devices implements Section {
     try {
       await this.host.latchkey.revokeSession({ path: { session_id: device.id }, keepalive: true });
     } catch (error) {
-      // It has ended already: what was asked for is so.
+      // The session has already ended, which is the goal.
       if (codeOf(error) !== "SESSION_NOT_FOUND") throw error;
     }
   }
 
-  /** They leave the list at once, and come back if the service says no. It is asked even if the page is left meanwhile. */
-  private async end(devices: Device[], call: () => Promise<unknown>, said: string): Promise<void> {
+  /** Remove devices from the list at once, and show them again if the request fails. */
+  private async end(devices: Device[], call: () => Promise<unknown>, message: string): Promise<void> {
     const gone = new Set(devices.map((device) => device.id));
     this.failure = undefined;
     this.list.data = this.list.data?.filter((device) => !gone.has(device.id));
     this.host.changed();
     try {
       await this.host.recently(call);
-      this.host.announce(said);
+      this.host.announce(message);
     } catch (error) {
       this.list.data = arranged([...(this.list.data ?? []).filter((device) => !gone.has(device.id)), ...devices]);
       if (!(error instanceof Cancelled) && !this.host.ended()) this.failure = error;

@@ -26,15 +26,15 @@ export class Password implements Section {
   render(): View {
     const { messages } = this.host;
     const code = codeOf(this.error);
-    const wrong = code === "INVALID_CREDENTIALS";
-    const weak = code === "PASSWORD_NOT_ACCEPTED" || code === "VALIDATION_ERROR";
-    const said = describe(this.host, this.error);
+    const isWrong = code === "INVALID_CREDENTIALS";
+    const isWeak = code === "PASSWORD_NOT_ACCEPTED" || code === "VALIDATION_ERROR";
+    const message = describe(this.host, this.error);
     return html`
       ${this.done ? html`<p class="notice ok" role="status">${messages.passwordChanged}</p>` : nothing}
-      ${this.error !== undefined && !wrong && !weak ? problem(this.host, this.error) : nothing}
+      ${this.error !== undefined && !isWrong && !isWeak ? problem(this.host, this.error) : nothing}
       <form class="card" part="card" @submit=${(event: Event) => void this.submit(event)}>
-        ${secret(this.host, "current_password", messages.currentPassword, "current-password", { problem: wrong ? said : undefined })}
-        ${secret(this.host, "new_password", messages.newPassword, "new-password", { hint: messages.newPasswordHint, problem: weak ? said : undefined })}
+        ${secret(this.host, "current_password", messages.currentPassword, "current-password", { problem: isWrong ? message : undefined })}
+        ${secret(this.host, "new_password", messages.newPassword, "new-password", { hint: messages.newPasswordHint, problem: isWeak ? message : undefined })}
         <div class="row"><button class="button primary" part="button primary" aria-disabled=${this.busy}>
           ${this.busy ? messages.saving : messages.changePassword}
         </button></div>

@@ -3,7 +3,7 @@ import { Resource, choose, html, nothing, problem, submitted, type SectionContex
 import { sliders } from "../icons.js";
 import { lookUp, type Messages } from "../messages.js";
 
-/** The choices of each key. A stored value that is not among them is kept, and shown as it is. */
+/** The choices of each key. Another stored value is kept and shown unchanged. */
 const CHOICES: Record<string, (boolean | string)[]> = {
   wifi: [true, false],
   power_outlets: [true, false],
@@ -25,7 +25,7 @@ export class Preferences implements Section {
   private busy = false;
   private error: unknown;
   private consentError: unknown;
-  private said = "";
+  private status = "";
 
   constructor(private readonly host: SectionContext) {
     this.document = new Resource(host, () => host.latchkey.getPreferences());
@@ -39,7 +39,7 @@ export class Preferences implements Section {
   lead = (messages: Messages) => messages.preferencesLead;
 
   open(): void {
-    this.said = "";
+    this.status = "";
     void this.document.load();
     void this.history.load();
   }
@@ -72,7 +72,7 @@ export class Preferences implements Section {
       ${this.error === undefined ? nothing : problem(this.host, this.error)}
       <div class="row">
         <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? messages.saving : messages.save}</button>
-        ${this.said ? html`<span class="badge ok">${this.said}</span>` : nothing}
+        ${this.status ? html`<span class="badge ok">${this.status}</span>` : nothing}
       </div>
     </form>`;
   }
@@ -94,7 +94,7 @@ export class Preferences implements Section {
 
   private edit(key: string, value: unknown): void {
     this.edits = { ...this.edits, [key]: value };
-    this.said = "";
+    this.status = "";
     this.host.changed();
   }
 
@@ -107,8 +107,8 @@ export class Preferences implements Section {
     try {
       this.document.data = await this.host.latchkey.replacePreferences({ body: values });
       this.edits = {};
-      this.said = this.host.messages.saved;
-      this.host.announce(this.said);
+      this.status = this.host.messages.saved;
+      this.host.announce(this.status);
     } catch (error) {
       if (!this.host.ended()) this.error = error;
     }
@@ -133,7 +133,7 @@ export class Preferences implements Section {
     </section>`;
   }
 
-  /** The switch moves at once, and back if the service says no. */
+  /** Move the switch at once, and back if the request fails. */
   private async decide(name: (typeof CONSENTS)[number], input: HTMLInputElement): Promise<void> {
     const checked = input.checked;
     this.consentError = undefined;

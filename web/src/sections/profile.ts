@@ -7,7 +7,7 @@ import type { Messages, ProfileField } from "../messages.js";
 
 const LANGUAGES = ["speaking_language", "listening_language"] as const;
 
-/** What is special about the input of a field. A field without an entry is one line of text. */
+/** Options of input fields. A field without an entry is one line of text. */
 const INPUTS: Partial<Record<ProfileField, FieldOptions>> = {
   full_name: { autocomplete: "name" },
   display_name: { autocomplete: "nickname" },
@@ -17,7 +17,7 @@ const INPUTS: Partial<Record<ProfileField, FieldOptions>> = {
 };
 
 const AVATAR_PIXELS = 512;
-const GHOST = { email: "grace@example.com", is_verified: true } as AccountView;
+const PLACEHOLDER = { email: "grace@example.com", is_verified: true } as AccountView;
 
 export class Profile implements Section {
   readonly name = "profile";
@@ -26,10 +26,10 @@ export class Profile implements Section {
   private edits: Partial<Record<ProfileField, string>> = {};
   private busy = false;
   private error: unknown;
-  private said = "";
-  /** What became of the picture, beside the picture. */
-  private pictured: { error?: unknown; said?: string } = {};
-  /** Where a link is on its way to. */
+  private status = "";
+  /** The result of the last change of the picture. */
+  private pictureResult: { error?: unknown; message?: string } = {};
+  /** The address that a link was sent to. */
   private mailed: string | null = null;
 
   constructor(private readonly host: SectionContext) {
@@ -40,8 +40,8 @@ export class Profile implements Section {
   lead = (messages: Messages) => messages.profileLead;
 
   open(): void {
-    this.said = "";
-    this.pictured = {};
+    this.status = "";
+    this.pictureResult = {};
     void this.loaded.load();
   }
 
@@ -49,18 +49,18 @@ export class Profile implements Section {
     this.loaded.reset();
     this.edits = {};
     this.error = undefined;
-    this.said = "";
+    this.status = "";
     this.mailed = null;
-    this.pictured = {};
+    this.pictureResult = {};
   }
 
-  /** Whose settings these are, for the other sections. */
+  /** The account, for the other sections. */
   async account(): Promise<AccountView> {
     return (this.loaded.data ??= await this.host.latchkey.getMe());
   }
 
   render(): View {
-    return this.loaded.render(GHOST, (account) => this.form(account));
+    return this.loaded.render(PLACEHOLDER, (account) => this.form(account));
   }
 
   private form(account: AccountView): View {
@@ -100,7 +100,7 @@ export class Profile implements Section {
           : shown ? problem(this.host, this.error) : nothing}
         <div class="row">
           <button class="button primary" part="button primary" aria-disabled=${this.busy}>${this.busy ? messages.saving : messages.save}</button>
-          ${this.said ? html`<span class="badge ok">${this.said}</span>` : nothing}
+          ${this.status ? html`<span class="badge ok">${this.status}</span>` : nothing}
         </div>
       </form>
     `;
@@ -118,7 +118,7 @@ export class Profile implements Section {
 
   private edit(name: ProfileField, value: string): void {
     this.edits[name] = value;
-    this.said = "";
+    this.status = "";
     this.host.changed();
   }
 
@@ -142,7 +142,7 @@ export class Profile implements Section {
         this.loaded.data = await this.host.latchkey.updateMe({ body: change, headers: etag ? { "If-Match": etag } : {} });
       }
       this.edits = {};
-      this.said = this.host.messages.saved;
+      this.status = this.host.messages.saved;
     });
     if (this.error !== undefined) this.host.focusOn('[aria-invalid="true"]');
   }
@@ -151,11 +151,11 @@ export class Profile implements Section {
     if (this.busy) return;
     this.busy = true;
     this.error = undefined;
-    this.said = "";
+    this.status = "";
     this.host.changed();
     try {
       await action();
-      this.host.announce(this.said);
+      this.host.announce(this.status);
     } catch (error) {
       if (!(error instanceof Cancelled) && !this.host.ended()) this.error = error;
     }
@@ -171,7 +171,7 @@ export class Profile implements Section {
       <div class="row apart">
         <div class="field">
           <h3 id="email" tabindex="-1">${messages.email}</h3>
-          <div class="row tight"><span class="anywhere">${parted(account.email)}</span>
+          <div class="row tight"><span class="anywhere">${breakable(account.email)}</span>
             <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? messages.verified : messages.unverified}</span></div>
         </div>
         <div class="row tight">
@@ -242,8 +242,8 @@ export class Profile implements Section {
           <span class="small muted">${messages.pictureHint}</span>
         </div>
       </div>
-      ${this.pictured.error === undefined ? nothing : problem(this.host, this.pictured.error, messages.pictureFailed)}
-      ${this.pictured.said ? html`<p class="notice ok">${this.pictured.said}</p>` : nothing}
+      ${this.pictureResult.error === undefined ? nothing : problem(this.host, this.pictureResult.error, messages.pictureFailed)}
+      ${this.pictureResult.message ? html`<p class="notice ok">${this.pictureResult.message}</p>` : nothing}
     </section>`;
   }
 
@@ -253,12 +253,12 @@ export class Profile implements Section {
     input.value = "";
     if (!file) return;
     const { messages } = this.host;
-    this.pictured = {};
+    this.pictureResult = {};
     let bitmap: ImageBitmap;
     try {
       bitmap = await createImageBitmap(file);
     } catch {
-      this.pictured = { error: new UserFacingError(messages.pictureUnreadable) };
+      this.pictureResult = { error: new UserFacingError(messages.pictureUnreadable) };
       this.host.changed();
       return;
     }
@@ -288,7 +288,7 @@ export class Profile implements Section {
         const picture = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/webp", 0.92));
         if (!picture) throw new UserFacingError(messages.pictureUnreadable);
         this.loaded.data = await this.host.latchkey.uploadAvatar(picture);
-        this.pictured = { said: messages.pictureSaved };
+        this.pictureResult = { message: messages.pictureSaved };
         this.host.announce(messages.pictureSaved);
       },
     });
@@ -297,22 +297,22 @@ export class Profile implements Section {
   private async removePicture(): Promise<void> {
     try {
       this.loaded.data = await this.host.latchkey.deleteAvatar();
-      this.pictured = { said: this.host.messages.pictureRemoved };
+      this.pictureResult = { message: this.host.messages.pictureRemoved };
       this.host.announce(this.host.messages.pictureRemoved);
     } catch (error) {
-      if (!this.host.ended()) this.pictured = { error };
+      if (!this.host.ended()) this.pictureResult = { error };
       this.host.changed();
     }
   }
 }
 
-/** An address, which may go on in a new line before its "@". */
-function parted(email: string): View {
+/** Allow a line break before the "@" of an address. */
+function breakable(email: string): View {
   const at = email.lastIndexOf("@");
   return html`${email.slice(0, at)}<wbr />${email.slice(at)}`;
 }
 
-/** A square of it, from its one end (0) to the other (1), or all of it before its own colours. */
+/** Draw a square part, from one end (0) to the other (1), or the whole picture on a blurred copy. */
 function drawPicture(canvas: HTMLCanvasElement, bitmap: ImageBitmap, whole: boolean, part: number): void {
   const pen = canvas.getContext("2d")!;
   const size = canvas.width;

@@ -28,7 +28,7 @@ class ConsentStore:
     def page(self, account_id: AccountId, *, limit: int, cursor: str | None) -> Slice[Consent]:
         """Read one page of a person's decisions, newest first.
 
-        Pattern      C1, list consents
+        Pattern      G1, list consents
         Request      Query
         Consistency  strong: the decision just made is in it
         Cost         1 RRU per 4 KiB; a page of 50 rows of 200 B is 3 RRU
@@ -46,7 +46,7 @@ class ConsentStore:
     def all(self, account_id: AccountId) -> Iterator[Consent]:
         """Read a person's complete history lazily, oldest first.
 
-        Pattern      C2, export
+        Pattern      G2, export
         Request      Query
         Consistency  strong
         Cost         1 RRU per 4 KiB

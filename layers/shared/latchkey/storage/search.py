@@ -50,7 +50,7 @@ class SearchStore:
 
         bound_to  the caller: a cursor works only for them and this filter
 
-        Pattern      U1, an administrator searches accounts
+        Pattern      B1, an administrator searches accounts
         Request      Query, BatchGetItem
         Consistency  eventual for what is found, strong for what is shown
         Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each account; for a
@@ -94,7 +94,7 @@ class SearchStore:
 
         matches  filters what the index can't
 
-        Pattern      U2, an administrator searches sessions
+        Pattern      B2, an administrator searches sessions
         Request      Query, BatchGetItem
         Consistency  as `users`
         Cost         0.5 RRU per 4 KiB of keys, which holds 25, and 1 RRU for each session looked at

@@ -17,19 +17,21 @@ MESSAGES = {
     file.name: set(re.findall(r'^  "?([\w-]+)"?:', file.read_text(encoding="utf-8"), re.MULTILINE))
     for file in (ROOT / "web/src").glob("messages*.ts")
 }
-DOORS = dict(re.findall(r'^  "/([\w-]*)": \{ (.+) \},$', SOURCE, re.MULTILINE))
+SCREENS = dict(re.findall(r'^  "/([\w-]*)": \{ (.+) \},$', SOURCE, re.MULTILINE))
 INSIDE = {"exports"}
 """Pages for signed-in people."""
 
 
 def test_every_emailed_link_has_a_page():
-    assert set(PAGES.values()) | {FORGOT_PASSWORD_PAGE} <= DOORS.keys()
+    assert set(PAGES.values()) | {FORGOT_PASSWORD_PAGE} <= SCREENS.keys()
     assert {EXPORTS_PAGE} == INSIDE
     assert 'location.pathname === "/exports"' in SOURCE
 
 
 def test_page_of_a_link_reads_its_token():
-    assert {name for name, door in DOORS.items() if "token: true" in door} == set(PAGES.values())
+    assert {name for name, screen in SCREENS.items() if "token: true" in screen} == set(
+        PAGES.values()
+    )
 
 
 @pytest.mark.parametrize("language", sorted(MESSAGES))
@@ -44,6 +46,6 @@ def test_every_export_step_and_failure_is_translated(language: str):
 
 def test_every_page_calls_an_operation_of_the_contract():
     operations = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))["paths"]
-    asked = re.findall(r'path: "(/api/v1/[^"]+)"', SOURCE)
-    assert len(asked) == len(DOORS) - 2  # signing in and registering are the client's own
-    assert not [path for path in asked if "post" not in operations.get(path, {})]
+    paths = re.findall(r'path: "(/api/v1/[^"]+)"', SOURCE)
+    assert len(paths) == len(SCREENS) - 2  # signing in and registering are the client's own
+    assert not [path for path in paths if "post" not in operations.get(path, {})]
