@@ -18,6 +18,7 @@ PAGE      := web/dist/index.html
 PASSWORDS := .tools/passwords/.stamp
 DOCS      := .tools/docs/.stamp
 MUTANTS   := .tools/mutants/.stamp
+LAMBDA    := .tools/benchmarks/.stamp
 READER    := docs/node_modules/.stamp
 CLIENT    := clients/typescript/node_modules/.stamp
 
@@ -84,6 +85,10 @@ coverage: $(VENV) $(SAM) $(PAGE) ## Measure branch coverage; each package of lat
 .PHONY: mutate
 mutate: $(VENV) $(MUTANTS) ## Change the code of tools/mutants.toml, and list what no test notices (FILES TESTS)
 	$(BIN)/python -m tools.mutate $(FILES) $(if $(TESTS),--tests $(TESTS))
+
+.PHONY: cold-start
+cold-start: $(VENV) $(LAMBDA) ## Count the instructions of cold starts and calls with Valgrind (FUNCTIONS="authorizer get_me")
+	PYTHONPATH=.:layers/shared $(BIN)/python -m benchmarks.cold_start $(FUNCTIONS)
 
 .PHONY: check
 check: $(VENV) $(SAM) $(CLIENT) ## Check format, lint, types, imports, template, and freshness of generated files
@@ -237,7 +242,7 @@ measure-passwords: $(PASSWORDS) ## Measure accepted passwords of public lists an
 
 .PHONY: lock
 lock: $(UV) ## Compile requirements/*.txt from requirements/*.in (UPGRADE=1: newest versions)
-	for name in runtime media dev docs ministack mutants sam passwords; do \
+	for name in runtime media dev benchmarks docs ministack mutants sam passwords; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
 	    --output-file requirements/$$name.txt requirements/$$name.in; \
@@ -280,7 +285,8 @@ $(SAM): requirements/sam.txt
 $(PASSWORDS): requirements/passwords.txt
 $(DOCS): requirements/docs.txt
 $(MUTANTS): requirements/mutants.txt
-$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS) $(DOCS) $(MUTANTS): | $(UV)
+$(LAMBDA): requirements/benchmarks.txt
+$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS) $(DOCS) $(MUTANTS) $(LAMBDA): | $(UV)
 	@echo "$(@D) <- $<"
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
