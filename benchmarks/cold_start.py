@@ -30,18 +30,15 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
 import botocore
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -51,17 +48,17 @@ from moto import mock_aws
 from latchkey.domain.clock import SystemClock, to_milliseconds
 from latchkey.observability import logger
 from latchkey.storage.boto_client import aws_client
+from tests.support.moto_server import REGION, MotoServer, serving
 from tests.support.recorded_service import RecordedService
 from tests.support.service import ENVIRONMENT, PASSWORD
 from tools.template import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 LAMBDAS = ROOT / "benchmarks/lambdas"
 RUNTIME = ROOT / ".tools/benchmarks"
 PACKAGES = ROOT / ".aws-sam/local/packages"
-REGION = "eu-west-1"
 SESSIONS = 10
 WARM_CALLS = 8
 LATER = timedelta(hours=1)
@@ -142,36 +139,6 @@ class Person:
 # The doubles --------------------------------------------------------------------------------------
 
 
-class Aws(BaseHTTPRequestHandler):
-    """DynamoDB and SSM: forwards to moto, which takes requests of this process."""
-
-    protocol_version = "HTTP/1.1"
-    closing = False
-    """Whether the connection is closed after each answer, without notice."""
-
-    def do_POST(self) -> None:
-        """Answer one request."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        service = "ssm" if self.headers["X-Amz-Target"].startswith("AmazonSSM") else "dynamodb"
-        headers = {name: value for name, value in self.headers.items() if name != "Host"}
-        answer = requests.post(
-            f"https://{service}.{REGION}.amazonaws.com/", body, headers=headers, timeout=60
-        )
-        self.send_response(answer.status_code)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(answer.content)))
-        self.send_header("x-amzn-RequestId", "A" * 52)
-        if service == "dynamodb":
-            self.send_header("x-amz-crc32", str(zlib.crc32(answer.content)))
-        self.end_headers()
-        self.wfile.write(answer.content)
-        self.close_connection = Aws.closing
-
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
 class RuntimeApi(BaseHTTPRequestHandler):
     """Lambda's runtime API: gives out the events, and then the end."""
 
@@ -182,7 +149,7 @@ class RuntimeApi(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Return the next event."""
         event = RuntimeApi.pending.pop(0) if RuntimeApi.pending else {"end": True}
-        if Aws.closing:
+        if MotoServer.closing:
             time.sleep(0.05)  # until the connection is closed
         self._send(
             200,
@@ -213,25 +180,6 @@ class RuntimeApi(BaseHTTPRequestHandler):
     @override
     def log_message(self, format: str, *args: Any) -> None:
         pass
-
-
-@contextlib.contextmanager
-def serving(
-    handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None
-) -> Iterator[int]:
-    """Serve on a port of the loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    if context is not None:
-        server.socket = context.wrap_socket(
-            server.socket, server_side=True, do_handshake_on_connect=False
-        )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def certificate(directory: Path) -> Path:
@@ -406,9 +354,9 @@ def measure(bench: Bench, name: str, events: Callable[[int], list[Event]]) -> li
     warm = bench.count(function, events(1 + calls))
     row = [init, first - init, (warm - first) / calls]
     if name in {"authorizer", "usual_authorizer"}:
-        Aws.closing = True
+        MotoServer.closing = True
         closed = bench.count(function, events(1 + calls))
-        Aws.closing = False
+        MotoServer.closing = False
         row.append((closed - first) / calls)
     return [count / 1e6 for count in row]
 
@@ -430,7 +378,7 @@ def main() -> None:
         context.load_cert_chain(certificate(directory))
         with contextlib.redirect_stdout(None):
             person = Person(RecordingService())
-        with serving(Aws, context) as port:
+        with serving(MotoServer, context) as port:
             bench = Bench(directory, layer, port)
             print("| million instructions | init | first | warm | closed |\n|---|--:|--:|--:|--:|")
             for name in names:

@@ -9,11 +9,13 @@ import pytest
 from latchkey.observability import units
 from latchkey.storage.boto_client import BotoClient
 from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.lean_client import LeanClient
 from latchkey.storage.table import EXISTS, Change, Delete, Key, Put, Query, Update
 from tests.support.table_contract import RacingTableContract, TableContract
+from tools.local.emulator import CREDENTIALS
 
 if TYPE_CHECKING:
-    from latchkey.storage.dynamodb import Wire
+    from latchkey.storage.aws import Wire
     from latchkey.storage.table import TableName
 
 
@@ -56,3 +58,15 @@ class TestEmulator(TableContract, RacingTableContract):
         assert units.read > 0
         assert units.write > 0
         assert units.read + units.write == client.reported
+
+
+class TestLeanClient(TableContract, RacingTableContract):
+    @pytest.fixture
+    def table(self, stack, monkeypatch):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", stack.client("dynamodb").meta.endpoint_url)
+        monkeypatch.setenv("AWS_REGION", stack.client("dynamodb").meta.region_name)
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        client = LeanClient()
+        yield DynamoDBTable(client, {"main": stack.table_name, "audit": stack.audit_table_name})
+        client.close()

@@ -10,10 +10,12 @@ from moto import mock_aws
 
 from latchkey.storage.boto_client import BotoClient
 from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.lean_client import LeanClient
+from tests.support.moto_server import REGION, MotoServer, serving
 from tools.template import load
 
 if TYPE_CHECKING:
-    from latchkey.storage.dynamodb import Wire
+    from latchkey.storage.aws import Wire
     from latchkey.storage.table import TableName
 
 TABLES: dict[TableName, str] = {"main": "Table", "audit": "AuditTable"}
@@ -56,3 +58,15 @@ def client(moto_client):
 @pytest.fixture
 def moto_table(client):
     return DynamoDBTable(client, {name: name for name in TABLES})
+
+
+@pytest.fixture
+def lean_table(moto_client, monkeypatch):
+    """The tables in moto, through the lean client."""
+    del moto_client
+    with serving(MotoServer) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_REGION", REGION)
+        lean = LeanClient()
+        yield DynamoDBTable(lean, {name: name for name in TABLES})
+        lean.close()

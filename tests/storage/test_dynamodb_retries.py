@@ -21,8 +21,9 @@ from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage import boto_client
 from latchkey.storage.accounts import AccountStore
+from latchkey.storage.aws import AwsError
 from latchkey.storage.boto_client import BotoClient, aws_client
-from latchkey.storage.dynamodb import WRITE_ID, DynamoDBError, DynamoDBTable, from_wire, to_wire
+from latchkey.storage.dynamodb import WRITE_ID, DynamoDBTable, from_wire, to_wire
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.table import (
     ABSENT,
@@ -53,7 +54,7 @@ AUDIT = Key("p", "C", "audit")
 PUT = Put(KEY, {"n": 1}, ABSENT)
 UPDATE = Update(KEY, Change(assign={"n": 2}), EXISTS)
 WRITES = [PUT, Check(OTHER, EXISTS)]
-IN_A_TRANSACTION = DynamoDBError("TransactionConflictException", {})
+IN_A_TRANSACTION = AwsError("TransactionConflictException", {})
 
 LONGEST_PAUSES = [0.1, 0.2, 0.4, 0.8]
 
@@ -100,7 +101,7 @@ def test_pauses_are_random():
         cancelled("ProvisionedThroughputExceeded", "None"),
         # A condition says nothing while another write of the transaction was not looked at.
         cancelled("ConditionalCheckFailed", "TransactionConflict"),
-        DynamoDBError("TransactionInProgressException", {}),
+        AwsError("TransactionInProgressException", {}),
     ],
     ids=["conflict", "conflict-2", "throttled", "capacity", "mixed", "in-progress"],
 )
@@ -127,7 +128,7 @@ def test_two_transactions_do_not_share_a_token():
     [
         cancelled("TransactionConflict", "None"),
         cancelled("ThrottlingError", "None"),
-        DynamoDBError("TransactionInProgressException", {}),
+        AwsError("TransactionInProgressException", {}),
     ],
 )
 def test_conflicting_transaction_fails_after_the_last_attempt(passing):
@@ -162,14 +163,14 @@ def test_retry_evaluates_conditions_again():
     [
         cancelled("ValidationError", "None"),
         cancelled("ItemCollectionSizeLimitExceeded", "None"),
-        DynamoDBError("ValidationException", {}),
-        DynamoDBError("IdempotentParameterMismatchException", {}),
-        DynamoDBError("AccessDeniedException", {}),
+        AwsError("ValidationException", {}),
+        AwsError("IdempotentParameterMismatchException", {}),
+        AwsError("AccessDeniedException", {}),
     ],
 )
 def test_invalid_transaction_is_not_retried(broken):
     client = ScriptedClient(broken)
-    with pytest.raises(DynamoDBError) as caught:
+    with pytest.raises(AwsError) as caught:
         client.table().transact(WRITES)
     assert caught.value is broken
 
@@ -224,9 +225,9 @@ def test_write_fails_after_the_last_attempt(write):
 @pytest.mark.parametrize("write", SINGLE_WRITES)
 def test_other_error_of_a_write_is_raised(write):
     call, _ = SINGLE_WRITES[write]
-    error = DynamoDBError("AccessDeniedException", {})
+    error = AwsError("AccessDeniedException", {})
     client = ScriptedClient(error)
-    with pytest.raises(DynamoDBError) as caught:
+    with pytest.raises(AwsError) as caught:
         call(client.table())
     assert client.pauses == []
     # It is raised as it is, and not as its own cause: who walks the causes would never end.
@@ -466,7 +467,7 @@ def test_persistent_error_is_a_503_within_the_timeout(on_the_wire, pauses, kind)
 )
 def test_request_error_is_neither_retried_nor_a_503(on_the_wire, code):
     table, played = on_the_wire((400, error_body(code)))
-    with pytest.raises(DynamoDBError) as caught:
+    with pytest.raises(AwsError) as caught:
         table.get(KEY)
     assert caught.value.code == code
     assert len(played.bodies) == 1

@@ -18,3 +18,10 @@ class TestMoto(TableContract):
     @pytest.fixture
     def table(self, moto_table):
         return moto_table
+
+
+@pytest.mark.enable_socket
+class TestLeanClient(TableContract):
+    @pytest.fixture
+    def table(self, lean_table):
+        return lean_table

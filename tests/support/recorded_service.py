@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from latchkey.config import Config
     from latchkey.domain.mail import Letter
     from latchkey.domain.single_use import Purpose
-    from latchkey.storage.dynamodb import Wire
+    from latchkey.storage.aws import Wire
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -123,12 +123,12 @@ class RecordedService(InProcessService):
         self._media._s3.meta.events.register("provide-client-params.s3", self._record_object)
         self._record_forms(self._media._s3)
         self._keys = SigningKeyStore(self.services.config.key_prefix, epoch=1)
-        self._keys._parameters._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        self._record_parameters(self._keys)
         prefix = self.services.config.key_prefix
         self._refresh_peppers = PepperStore(prefix, "refresh")
         self._link_peppers = PepperStore(prefix, "link")
         for peppers in (self._refresh_peppers, self._link_peppers):
-            peppers._parameters._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+            self._record_parameters(peppers)
         self._audit_key, self._vault = self._create_audit_parts()
         self._mailer = make_mailer(self.services.config)
         self._mailer._ses.meta.events.register("before-call.sesv2", self._record_mail)
@@ -264,6 +264,10 @@ class RecordedService(InProcessService):
             return sign(bucket, key, **rest)
 
         s3.generate_presigned_post = recorded
+
+    def _record_parameters(self, store: SigningKeyStore | PepperStore) -> None:
+        client: Any = store._parameters._client
+        client._client.meta.events.register("before-call.ssm", self._record_parameter)
 
     def _record_parameter(self, *, model: Any, params: Any, **_: Any) -> None:
         name = str(json.loads(params["body"])["Name"])

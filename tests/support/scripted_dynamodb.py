@@ -1,6 +1,6 @@
 """A DynamoDB that answers from a script, for what neither moto nor the emulator ever answers.
 
-`ScriptedClient` stands in for `dynamodb.Client`: the engine's own retry loops. `ScriptedWire`
+`ScriptedClient` stands in for `aws.Client`: the engine's own retry loops. `ScriptedWire`
 stands in for the network under a real botocore client: its retries, and what BotoClient makes of
 the outcome.
 """
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from latchkey.storage.dynamodb import DynamoDBError, DynamoDBTable
+from latchkey.storage.aws import AwsError
+from latchkey.storage.dynamodb import DynamoDBTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from latchkey.storage.dynamodb import Wire
+    from latchkey.storage.aws import Wire
 
 type Step = Wire | Exception | Callable[[Wire], Wire]
 """One answer: a body, an exception, or a function of the request that returns a body or raises."""
@@ -37,7 +38,7 @@ class ScriptedClient:
         self.pauses: list[float] = []
 
     def call(self, operation: str, request: Wire) -> Wire:
-        """See dynamodb.Client.call."""
+        """See aws.Client.call."""
         self.calls.append((operation, copy.deepcopy(request)))
         assert self._steps, f"call {len(self.calls)} ({operation}) is not in the script"
         step = self._steps.pop(0)
@@ -55,7 +56,7 @@ class ScriptedClient:
         return [request for _, request in self.calls]
 
 
-def cancelled(*codes: str, item: Wire | None = None) -> DynamoDBError:
+def cancelled(*codes: str, item: Wire | None = None) -> AwsError:
     """Make the answer to a cancelled transaction: one code for each write, "None" for none.
 
     item  what the first failed condition met
@@ -66,12 +67,12 @@ def cancelled(*codes: str, item: Wire | None = None) -> DynamoDBError:
         if code == "ConditionalCheckFailed" and item is not None:
             reason["Item"] = item
         reasons.append(reason)
-    return DynamoDBError("TransactionCanceledException", {"CancellationReasons": reasons})
+    return AwsError("TransactionCanceledException", {"CancellationReasons": reasons})
 
 
-def condition_failed(item: Wire | None = None) -> DynamoDBError:
+def condition_failed(item: Wire | None = None) -> AwsError:
     """Make the answer to a write whose condition did not hold, with the item that it met."""
-    return DynamoDBError("ConditionalCheckFailedException", {} if item is None else {"Item": item})
+    return AwsError("ConditionalCheckFailedException", {} if item is None else {"Item": item})
 
 
 class ScriptedWire:

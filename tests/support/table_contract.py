@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from latchkey.storage.dynamodb import DynamoDBError
+from latchkey.storage.aws import AwsError
 from latchkey.storage.table import (
     ABSENT,
     EXISTS,
@@ -252,7 +252,7 @@ class TableContract:
         if count <= 100:
             table.transact(puts)
         else:
-            with pytest.raises((ValueError, DynamoDBError)):
+            with pytest.raises((ValueError, AwsError)):
                 table.transact(puts)
         assert len(self.names(table, partition=partition)) == (count if count <= 100 else 0)
 

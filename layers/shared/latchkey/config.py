@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 _QUEUE_URL = "QUEUE_URL_"
 
 HOT_OPERATIONS = frozenset({"authorizer", "get_me", "list_sessions", "refresh"})
-"""The operations of most invocations. Only these load botocore without boto3."""
+"""The operations of most invocations. Only these use the lean client of AWS."""
+
+_BEYOND_LEAN_CLIENT = (
+    "AWS_PROFILE",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "https_proxy",
+    "http_proxy",
+)
+"""Settings of AWS's SDKs that the lean client does not implement."""
 
 
 class EmailVerification(StrEnum):
@@ -151,6 +162,15 @@ def runs_in_lambda() -> bool:
 def is_hot() -> bool:
     """Return whether this process is the Lambda function of a hot operation."""
     return os.environ.get("OPERATION") in HOT_OPERATIONS
+
+
+def uses_lean_client(env: Mapping[str, str] = os.environ) -> bool:
+    """Return whether this process uses `lean_client` for DynamoDB and SSM.
+
+    It is a hot function, and the environment asks for nothing that the client does not have.
+    """
+    asked = any(env.get(name, "").lower() not in {"", "false"} for name in _BEYOND_LEAN_CLIENT)
+    return env.get("OPERATION") in HOT_OPERATIONS and not asked
 
 
 def metrics_namespace() -> str:

@@ -466,6 +466,14 @@ ERASURE_LOOK_AGAIN_SECONDS = 900
 TRANSACTION_ATTEMPTS = 5
 """Conflicts are between our own requests and short. The four pauses take at most 1.5 s."""
 
+AWS_ATTEMPTS = 3
+"""Attempts of a request to AWS. Three hanging ones and their pauses fit into the 10 seconds of a
+function, so that it can still return a 503. More would hide throttling and then amplify it."""
+
+AWS_CONNECT_SECONDS = 1
+AWS_READ_SECONDS = 2
+"""Timeouts of an attempt. DynamoDB and SSM answer within milliseconds."""
+
 UNAVAILABLE_RETRY_AFTER_SECONDS = 2
 """The Retry-After of a 503. Throttling of a partition ends within seconds."""
 

@@ -1,7 +1,8 @@
 """The clients of AWS: signing, connections, and retries of transient errors.
 
-They are boto3's. Hot functions use botocore, on which boto3 is built: boto3 would load its
-resources and S3's transfers into each of their cold starts. Both sign, retry and fail alike.
+They are boto3's. Hot functions use `lean_client`, or botocore where that can't be used: boto3 would
+load its resources and S3's transfers into each of their cold starts. All of them sign, retry and
+fail alike.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from latchkey.config import is_hot
 from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
-from latchkey.storage.dynamodb import DynamoDBError
+from latchkey.domain.limits import (
+    AWS_ATTEMPTS,
+    AWS_CONNECT_SECONDS,
+    AWS_READ_SECONDS,
+    UNAVAILABLE_RETRY_AFTER_SECONDS,
+)
+from latchkey.storage.aws import AwsError
 
 if TYPE_CHECKING or not is_hot():
     from boto3.session import Session
@@ -32,16 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from latchkey.storage.dynamodb import Wire
+    from latchkey.storage.aws import Wire
 
 CLIENT_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=AWS_CONNECT_SECONDS,
+    read_timeout=AWS_READ_SECONDS,
+    retries={"mode": "standard", "total_max_attempts": AWS_ATTEMPTS},
 )
-"""Three hanging attempts and their pauses fit into the 10 seconds of a function, so that it can
-still return a 503. The ten attempts of the legacy mode would hide throttling and then amplify it.
-"""
+
+ONE_ATTEMPT = CLIENT_CONFIG.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 1}),
+)
 
 S3_SIGNING = Config(
     signature_version="s3v4",
@@ -101,22 +108,22 @@ def credentials_end() -> datetime | None:
 
 
 class BotoClient:
-    """`dynamodb.Client` on a client of boto3 or botocore."""
+    """`aws.Client` on a client of boto3 or botocore."""
 
     def __init__(self, client: Any = None) -> None:
-        """Use this client, or one from the environment. It connects at the first call."""
+        """Use this client, or one of DynamoDB from the environment. It connects when first used."""
         self._client = client or aws_client("dynamodb")
 
     def call(self, operation: str, request: Wire) -> Wire:
-        """See dynamodb.Client.call."""
+        """See aws.Client.call."""
         method = getattr(self._client, re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
         try:
             return method(**request)  # type: ignore[no-any-return]
         except ClientError as error:
             # Any 5xx is a failure of AWS, also one whose body is not JSON and has no code.
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if error_code(error) in _THROTTLED or status >= SERVER_ERROR:
                 raise unavailable(error) from error
-            raise DynamoDBError(error_code(error), dict(error.response)) from error
+            raise AwsError(error_code(error), dict(error.response)) from error
         except (BotoConnectionError, HTTPClientError) as error:
             raise unavailable(error) from error

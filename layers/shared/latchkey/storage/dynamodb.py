@@ -1,20 +1,22 @@
 """The table on DynamoDB: expressions, wire types, retries, and the reported units of each call.
 
-All requests use one method, `Client.call(operation, request)`, in DynamoDB's JSON, so that a leaner
-client can replace boto3's on the hot path.
+All requests use one method, `aws.Client.call(operation, request)`, in DynamoDB's JSON. The hot
+functions use a leaner client than the others.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import time
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import TRANSACTION_ATTEMPTS, UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.observability import units
+from latchkey.storage.aws import AwsError
 from latchkey.storage.table import (
     All,
     AnyOf,
@@ -39,9 +41,8 @@ from latchkey.storage.table import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from latchkey.storage.aws import Client, Wire
     from latchkey.storage.table import Value
-
-type Wire = dict[str, Any]
 
 WRITE_ID = "write_id"
 """On items that are written under a condition: 8 random bytes that identify the write."""
@@ -49,28 +50,6 @@ WRITE_ID = "write_id"
 _BATCH_WRITE_MAX = 25
 
 _READS = {"GetItem", "BatchGetItem", "Query"}
-
-
-class DynamoDBError(Exception):
-    """An error response of DynamoDB: its code and body."""
-
-    def __init__(self, code: str, body: Wire) -> None:
-        """Store both."""
-        super().__init__(code)
-        self.code = code
-        self.body = body
-
-
-class Client(Protocol):
-    """The interface of a DynamoDB client."""
-
-    def call(self, operation: str, request: Wire) -> Wire:
-        """Send one request. Transient errors are retried.
-
-        Raises DynamoDBError for an error response, TemporarilyUnavailable without one or when
-        throttled.
-        """
-        ...
 
 
 # Wire types -------------------------------------------------------------------------------
@@ -104,8 +83,10 @@ def from_wire(wire: Wire) -> Value:
     """
     ((kind, content),) = wire.items()
     match kind:
-        case "S" | "BOOL" | "B":
+        case "S" | "BOOL":
             return content  # type: ignore[no-any-return]
+        case "B":
+            return content if isinstance(content, bytes) else base64.b64decode(content)
         case "N":
             return int(content) if content.lstrip("-").isdecimal() else content
         case "SS" | "NS" | "BS":
@@ -270,7 +251,7 @@ class DynamoDBTable:
         owned = Put(put.key, {**put.attributes, WRITE_ID: write_id}, put.when)
         try:
             self._write("PutItem", self._put_request(owned))
-        except DynamoDBError as error:
+        except AwsError as error:
             if not _is_own_write(error, write_id):
                 _raise_if_condition_failed(error, put)
                 raise
@@ -286,7 +267,7 @@ class DynamoDBTable:
         request = self._update_request(Update(update.key, change, update.when))
         try:
             answer = self._write("UpdateItem", {**request, "ReturnValues": "ALL_NEW"})
-        except DynamoDBError as error:
+        except AwsError as error:
             if not _is_own_write(error, write_id):
                 _raise_if_condition_failed(error, update)
                 raise
@@ -298,7 +279,7 @@ class DynamoDBTable:
         request = {**self._delete_request(delete), "ReturnValues": "ALL_OLD"}
         try:
             return _item_from_wire(self._write("DeleteItem", request).get("Attributes"))
-        except DynamoDBError as error:
+        except AwsError as error:
             _raise_if_condition_failed(error, delete)
             raise
 
@@ -333,7 +314,7 @@ class DynamoDBTable:
             self._pause(attempt)
             try:
                 self._call("TransactWriteItems", request)
-            except DynamoDBError as error:
+            except AwsError as error:
                 _raise_unless_transient(error, writes)
             else:
                 return
@@ -345,7 +326,7 @@ class DynamoDBTable:
             self._pause(attempt)
             try:
                 return self._call(operation, request)
-            except DynamoDBError as error:
+            except AwsError as error:
                 # botocore retries throttles and timeouts, but not this error.
                 if error.code != "TransactionConflictException":
                     raise
@@ -433,7 +414,7 @@ def _count(consumed: Wire | list[Wire] | None, *, is_read: bool) -> None:
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
-def _raise_unless_transient(error: DynamoDBError, writes: Sequence[Write]) -> None:
+def _raise_unless_transient(error: AwsError, writes: Sequence[Write]) -> None:
     """Raise the reason of a cancelled transaction, unless it can be retried."""
     if error.code == "TransactionInProgressException":
         return
@@ -449,11 +430,11 @@ def _raise_unless_transient(error: DynamoDBError, writes: Sequence[Write]) -> No
     raise error
 
 
-def _failed_item(error: DynamoDBError) -> Item | None:
+def _failed_item(error: AwsError) -> Item | None:
     return _item_from_wire(error.body.get("Item"))
 
 
-def _is_own_write(error: DynamoDBError, write_id: bytes) -> bool:
+def _is_own_write(error: AwsError, write_id: bytes) -> bool:
     """Return whether a condition failed because an earlier attempt of this call had succeeded."""
     if error.code != "ConditionalCheckFailedException":
         return False
@@ -461,7 +442,7 @@ def _is_own_write(error: DynamoDBError, write_id: bytes) -> bool:
     return item is not None and item.get(WRITE_ID) == write_id
 
 
-def _raise_if_condition_failed(error: DynamoDBError, write: Write) -> None:
+def _raise_if_condition_failed(error: AwsError, write: Write) -> None:
     if error.code == "ConditionalCheckFailedException":
         raise ConditionFailed(write, _failed_item(error)) from error
 

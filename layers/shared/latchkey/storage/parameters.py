@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from latchkey.config import uses_lean_client
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import (
     KEY_CACHE_SECONDS,
@@ -26,15 +25,16 @@ from latchkey.domain.limits import (
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.observability import logger
-from latchkey.storage.boto_client import aws_client, error_code, unavailable
+from latchkey.storage.aws import AwsError
+from latchkey.storage.lean_client import LeanClient
+
+if TYPE_CHECKING or not uses_lean_client():
+    from latchkey.storage.boto_client import ONE_ATTEMPT, BotoClient, aws_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CLIENT_CONFIG = Config(
-    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}
-)
-"""One attempt. The caller decides about retries, because it may have a cached value."""
+    from latchkey.storage.aws import Client, Wire
 
 NO_KEYS_YET = "no keys yet"
 _PERMANENT = {NO_KEYS_YET, "AccessDeniedException", "ParameterNotFound", "ValidationException"}
@@ -45,15 +45,13 @@ class ParameterStore:
 
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
         """Connect at the first request."""
-        self._ssm: Any = aws_client("ssm", _CLIENT_CONFIG)
+        self._client = _lean_client() if uses_lean_client() else _boto_client()
         self._sleep = sleep
 
     def find(self, name: str, *, attempts: int = 1) -> str | None:
         """Read a parameter, or None. Raises TemporarilyUnavailable."""
         try:
-            answer = self._try(
-                attempts, lambda: self._ssm.get_parameter(Name=name, WithDecryption=True)
-            )
+            answer = self._try(attempts, "GetParameter", {"Name": name, "WithDecryption": True})
         except TemporarilyUnavailable as error:
             if error.data["reason"] == "ParameterNotFound":
                 return None
@@ -64,21 +62,33 @@ class ParameterStore:
     def write(self, name: str, value: str, *, secret: bool) -> None:
         """Create or replace a parameter. Raises TemporarilyUnavailable."""
         kind = "SecureString" if secret else "String"
-        self._try(
-            KEY_MANAGER_ATTEMPTS,
-            lambda: self._ssm.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True),
-        )
+        request = {"Name": name, "Value": value, "Type": kind, "Overwrite": True}
+        self._try(KEY_MANAGER_ATTEMPTS, "PutParameter", request)
 
-    def _try(self, attempts: int, request: Callable[[], Any]) -> Any:
+    def _try(self, attempts: int, operation: str, request: Wire) -> Wire:
         attempt = 1
         while True:
             try:
-                return request()
-            except (ClientError, BotoCoreError) as error:
-                if attempt >= attempts or error_code(error) in _PERMANENT:
-                    raise unavailable(error) from error
+                return self._client.call(operation, request)
+            except (AwsError, TemporarilyUnavailable) as error:
+                reason = error.code if isinstance(error, AwsError) else str(error.data["reason"])
+                if attempt >= attempts or reason in _PERMANENT:
+                    raise _unavailable(reason) from error
             self._sleep(random.uniform(0, 0.5 * 2**attempt))  # noqa: S311 - jitter, no secret
             attempt += 1
+
+
+# One attempt. The caller decides about retries, because it may have a cached value.
+
+
+def _boto_client() -> Client:
+    return BotoClient(aws_client("ssm", ONE_ATTEMPT))
+
+
+@cache
+def _lean_client() -> Client:
+    """Return one client, with one connection, for all parameters."""
+    return LeanClient("ssm", attempts=1)
 
 
 class CachedParameter[Content]:

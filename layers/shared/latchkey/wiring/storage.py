@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from latchkey.config import runs_in_lambda, uses_lean_client
 from latchkey.domain.clock import Clock, SystemClock
 from latchkey.domain.request import PublicUrls
 from latchkey.wiring import part
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.administrators import Administrators
     from latchkey.storage.audit_log import AuditLog
+    from latchkey.storage.aws import Client
     from latchkey.storage.devices import DeviceStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.idempotency import IdempotencyStore
@@ -41,11 +43,24 @@ def public_urls(services: Services) -> PublicUrls:
 
 @part
 def table(services: Services) -> Table:
-    from latchkey.storage.boto_client import BotoClient
     from latchkey.storage.dynamodb import DynamoDBTable
 
     names = {"main": services.config.table_name, "audit": services.config.audit_table_name}
-    return DynamoDBTable(BotoClient(), names)  # type: ignore[arg-type]
+    return DynamoDBTable(_client(), names)  # type: ignore[arg-type]
+
+
+def _client() -> Client:
+    """Return the client of DynamoDB. In Lambda, a lean one connects now."""
+    if uses_lean_client():
+        from latchkey.storage.lean_client import LeanClient
+
+        lean = LeanClient()
+        if runs_in_lambda():
+            lean.connect()
+        return lean
+    from latchkey.storage.boto_client import BotoClient
+
+    return BotoClient()
 
 
 @part
