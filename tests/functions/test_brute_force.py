@@ -140,6 +140,14 @@ def test_waits_grow_up_to_a_maximum(service):
     assert service.login(source_ip="198.18.0.1").status == 200
 
 
+def test_free_attempt_of_a_moment_later_delays_nobody(service):
+    """Another request began later and was counted first, or its function's clock is ahead."""
+    service.register()
+    assert guess(service).status == 401
+    service.clock.advance(milliseconds=-200)
+    assert service.login().status == 200
+
+
 def test_sign_in_resets_the_accounts_failures_only(service):
     service.register()
     service.register("mallory@example.com")

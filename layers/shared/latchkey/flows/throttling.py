@@ -256,8 +256,10 @@ def network_of(ip_address: str) -> str:
 
 
 def _require_open(backoff: Backoff, attempts: Attempts, now: datetime) -> None:
+    # A free attempt sets no wait. Its time may be after `now`: it was made while this request was
+    # under way, or by a function whose clock is ahead.
     wait = attempts.wait(now)
-    if not wait:
+    if attempts.count < backoff.free or not wait:
         return
     seconds = math.ceil(wait.total_seconds())
     limit_status = RateLimitStatus(limit=backoff, remaining=0, reset_seconds=seconds)
