@@ -66,6 +66,14 @@ def test_upload_exists_until_it_is_deleted(media):
         assert media.read_upload(upload) is None
 
 
+def test_an_offered_upload_is_not_there(media):
+    upload = an_upload()
+    media.presign_upload(upload, NOW)
+    assert media.list_uploads("usr_1") == []
+    receive(media, upload, b"x")
+    assert media.list_uploads("usr_1") == [upload.id]
+
+
 def test_only_uploads_of_the_person_are_deleted(media):
     mine, hers = [an_upload() for _ in range(3)], an_upload("usr_10")
     for upload in (*mine, hers):

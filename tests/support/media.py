@@ -46,7 +46,7 @@ class MemoryMedia:
         self.owners.pop(upload.id, None)
 
     def list_uploads(self, account_id: str) -> list[str]:
-        return [name for name, owner in self.owners.items() if owner == account_id]
+        return [name for name in self.uploads if self.owners.get(name) == account_id]
 
     def delete_uploads(self, account_id: str) -> None:
         for upload_id in self.list_uploads(account_id):
