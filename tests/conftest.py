@@ -1,9 +1,10 @@
-"""The order and the marks of the tests, and the settings of hypothesis."""
+"""The order and the marks of the tests, their coverage, and the settings of hypothesis."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import coverage
 import pytest
 from hypothesis import settings
 
@@ -25,6 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _file(item) in HEAVY:
             item.add_marker(pytest.mark.heavy)
     items.sort(key=lambda item: _rank(_file(item)))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Save the coverage of a worker now: pytest-xdist kills workers that take long to exit."""
+    measured = coverage.Coverage.current()
+    if measured is not None and hasattr(session.config, "workerinput"):
+        measured.save()
 
 
 def _file(item: pytest.Item) -> str:

@@ -80,8 +80,8 @@ def accounts(service):
         assert answer.status == 201
     by_name = {"username": "ada", "password": PASSWORD}
     assert service.request("POST", "/api/v1/auth/login", json_body=by_name).status == 200
-    asked = service.request("POST", "/api/v1/auth/login/code", json_body={"username": "ada"})
-    assert asked.status == 202
+    response = service.request("POST", "/api/v1/auth/login/code", json_body={"username": "ada"})
+    assert response.status == 202
     with service.interrupted_by(lambda: service.login(user_agent=IPHONE)):
         token = service.login().data["access_token"]
     service.clock.advance(minutes=2)
@@ -169,17 +169,17 @@ def exports(service):
     service.table.update(Update(storage_keys.account(account_id), change))
     key = {"idempotency-key": "once"}
 
-    def ask(seconds=120.0, *, keyed=False):
+    def request_export(seconds=120.0, *, keyed=False):
         answer = service.request("POST", export, token=token, headers=key if keyed else None)
         assert answer.status == 202, answer
         work(service, seconds)
         return answer.data["id"]
 
-    first = ask(keyed=True)
-    assert ask(keyed=True) == first
+    first = request_export(keyed=True)
+    assert request_export(keyed=True) == first
     assert service.request("GET", f"{export}s", token=token).data["exports"][0]["progress"] == 100
     assert service.request("GET", f"{export}s/{first}", token=token).data["download_url"]
-    ask(seconds=1)  # hands over, after each row
+    request_export(seconds=1)  # hands over, after each row
     # What was staged has gone, so that packing fails, and at last the export.
     lost = service.request("POST", export, token=token).data["id"]
     work(service, 1, times=1)

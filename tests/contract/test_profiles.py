@@ -152,23 +152,23 @@ def test_profile_needs_only_a_sender(profile):
 @pytest.mark.parametrize("case", REFUSED)
 def test_contradicting_parameters_are_refused_with_a_message(case):
     values, sentence = REFUSED[case]
-    [said] = [
+    [messages] = [
         text for texts in broken({"Profile": "dev", **GOOD, **values}).values() for text in texts
     ]
-    assert sentence in said
+    assert sentence in messages
 
 
 def test_every_assertion_has_a_failing_case():
-    said = set()
+    messages = set()
     for values, _ in REFUSED.values():
         for texts in broken({"Profile": "dev", **GOOD, **values}).values():
-            said |= set(texts)
+            messages |= set(texts)
     every = {
         assertion["AssertDescription"]
         for rule in load()["Rules"].values()
         for assertion in rule["Assertions"]
     }
-    assert said == every
+    assert messages == every
 
 
 @pytest.mark.parametrize(

@@ -124,9 +124,9 @@ def test_a_zone_gets_records_of_both_kinds(record):
 @pytest.mark.parametrize("setup", SETUPS)
 def test_outputs_name_the_next_step(setup):
     _, url = SETUPS[setup]
-    said = deployed(setup).resolve(load()["Outputs"]["NextStep"]["Value"])
-    assert url in said
-    assert ("Point accounts.example.com at" in said) is (setup == "a domain")
+    next_step = deployed(setup).resolve(load()["Outputs"]["NextStep"]["Value"])
+    assert url in next_step
+    assert ("Point accounts.example.com at" in next_step) is (setup == "a domain")
 
 
 def test_uploads_are_allowed_from_every_origin():

@@ -160,19 +160,21 @@ def test_planning_changes_nothing_but_change_sets_and_the_build():
 
 
 def test_planning_may_ask_everything_that_preflight_asks():
-    asked = set()
+    requested = set()
     for path in (ROOT / "tools/preflight").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Tuple) and node.elts:
                 arguments = [e.value for e in node.elts if isinstance(e, ast.Constant)]
-                asked |= {("cloudfront", w) for w in arguments if re.match(r"list_\w+$", str(w))}
+                requested |= {
+                    ("cloudfront", w) for w in arguments if re.match(r"list_\w+$", str(w))
+                }
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             arguments = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
             if node.func.attr in {"ask", "find", "list_all"} and len(arguments) == 2:
-                asked.add(tuple(arguments))
-    asked.discard(("sts", "get_caller_identity"))  # needs no permission
-    needed = {permission(service, camel(operation)) for service, operation in asked}
+                requested.add(tuple(arguments))
+    requested.discard(("sts", "get_caller_identity"))  # needs no permission
+    needed = {permission(service, camel(operation)) for service, operation in requested}
     assert len(needed) >= 18
     missing = {action for action in needed if not granted(action, allowed("PlanRole"))}
     assert missing == set()

@@ -16,7 +16,7 @@ from latchkey.domain.limits import (
 from latchkey.storage.table import Query
 from latchkey.wiring.users import avatars
 from tests.support.media import Crash
-from tests.support.person import ME, Person, audit_rows, kept
+from tests.support.person import ME, Person, audit_rows, stored_items
 from tests.support.pictures import HOSTILE, jpeg, multipart, png, webp
 
 UPLOADS = f"{ME}/avatar/uploads"
@@ -63,7 +63,7 @@ def orphans(service):
 
 
 def state(service):
-    return kept(service), dict(service.media.avatars)
+    return stored_items(service), dict(service.media.avatars)
 
 
 # The way of a picture ------------------------------------------------------------------------

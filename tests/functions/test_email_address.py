@@ -119,10 +119,10 @@ def test_owner_who_asks_for_a_link_does_not_confirm_the_account_of_a_stranger(st
         headers=BROWSER,
     )
     cookies = [device_cookie(hers)]
-    asked = strict.request(
+    response = strict.request(
         "POST", "/api/v1/auth/email/resend", json_body={"email": ADA}, cookies=cookies
     )
-    assert asked.status == 202
+    assert response.status == 202
     strict.work()
     tokens = confirmations(strict)
     assert len(tokens) == 2
@@ -144,14 +144,14 @@ def test_link_that_was_sent_again_is_enough_on_the_device_of_the_account(strict)
 def test_new_address_is_confirmed_by_the_link_on_the_device_that_asked(service):
     answer = service.register()
     cookies = [f"__Host-latchkey_device={answer.data['device_id']}"]
-    asked = service.request(
+    response = service.request(
         "POST",
         "/api/v1/users/me/email",
         json_body={"email": NEW},
         token=answer.data["access_token"],
         cookies=cookies,
     )
-    assert asked.status == 202
+    assert response.status == 202
     service.work()
     assert confirm_here(service, service.mailbox.last(NEW).token).status == 400
     assert confirm_here(service, service.mailbox.last(NEW).token, cookies=cookies).status == 200

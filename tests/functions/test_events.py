@@ -63,9 +63,9 @@ def read_event(service):
 
 
 def an_export(service, token):
-    asked = service.request("POST", "/api/v1/users/me/export", token=token)
+    response = service.request("POST", "/api/v1/users/me/export", token=token)
     service.work()
-    return asked.data["id"]
+    return response.data["id"]
 
 
 LINKS = {

@@ -26,7 +26,7 @@ def token(service):
     return service.register(full_name="Ada Lovelace").data["access_token"]
 
 
-def ask(service, token):
+def request_export(service, token):
     return service.request("POST", EXPORT, token=token)
 
 
@@ -46,14 +46,14 @@ def archive_of(service, seen):
 
 
 def test_request_becomes_a_file(service, token):
-    asked = ask(service, token)
-    assert asked.status == 202
-    assert asked.headers["retry-after"] == "3"
-    assert asked.headers["location"] == f"{EXPORTS}/{asked.data['id']}"
-    assert (asked.data["status"], asked.data["progress"]) == ("queued", 0)
+    response = request_export(service, token)
+    assert response.status == 202
+    assert response.headers["retry-after"] == "3"
+    assert response.headers["location"] == f"{EXPORTS}/{response.data['id']}"
+    assert (response.data["status"], response.data["progress"]) == ("queued", 0)
 
     assert service.work() == []
-    seen = look(service, token, asked.data["id"])
+    seen = look(service, token, response.data["id"])
     assert seen.status == 200
     assert "retry-after" not in seen.headers
     assert (seen.data["status"], seen.data["progress"], seen.data["step"]) == ("ready", 100, "done")
@@ -72,11 +72,11 @@ def test_request_becomes_a_file(service, token):
     assert "<th scope=row>Full name</th><td>Ada Lovelace</td>" in page
     assert "<th scope=row>Created at</th><td>2 January 2026, 03:04 UTC</td>" in page
     # Nothing but the file is left.
-    assert list(service.export_files.objects) == [archive_key(asked.data["id"])]
+    assert list(service.export_files.objects) == [archive_key(response.data["id"])]
 
 
 def test_owner_gets_an_email_without_the_file(service, token):
-    ask(service, token)
+    request_export(service, token)
     service.work()
     letter = service.mailbox.sent[-1].letter
     assert letter.subject == "Your data is ready"
@@ -84,12 +84,12 @@ def test_owner_gets_an_email_without_the_file(service, token):
 
 
 def test_one_export_runs_at_a_time(service, token):
-    first = ask(service, token)
-    second = ask(service, token)
+    first = request_export(service, token)
+    second = request_export(service, token)
     assert (second.status, second.code) == (409, "EXPORT_ALREADY_RUNNING")
     assert second.headers["location"] == first.headers["location"]
     service.work()
-    assert ask(service, token).status == 202
+    assert request_export(service, token).status == 202
 
 
 def test_repeated_request_gets_the_same_export(service, token):
@@ -126,7 +126,7 @@ def test_export_contains_the_picture(service, token):
     for key, item in service.table._items.items():
         if key.sk == "ACCOUNT":
             item["avatar_id"] = "avt_1"
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     service.work()
     archive = archive_of(service, look(service, token, export_id).data)
     assert archive.files["avatar.webp"] == b"a picture"
@@ -135,24 +135,24 @@ def test_export_contains_the_picture(service, token):
 
 def test_daily_limit_is_three(service, token):
     for _ in range(3):
-        assert ask(service, token).status == 202
+        assert request_export(service, token).status == 202
         service.work()
         service.clock.advance(minutes=1)
-    refused = ask(service, token)
+    refused = request_export(service, token)
     assert (refused.status, refused.code) == (429, "TOO_MANY_ATTEMPTS")
     wait = int(refused.headers["retry-after"])
     assert 0 < wait <= 24 * 3600
     service.clock.advance(seconds=wait)
-    assert ask(service, proven(service)).status == 202
+    assert request_export(service, proven(service)).status == 202
 
 
 def test_request_requires_recent_authentication(service, token):
     service.clock.advance(minutes=6)
-    assert ask(service, token).code == "REAUTHENTICATION_REQUIRED"
+    assert request_export(service, token).code == "REAUTHENTICATION_REQUIRED"
 
 
 def test_link_requires_recent_authentication_and_the_response_says_so(service, token):
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     service.work()
     service.clock.advance(minutes=6)
     seen = look(service, token, export_id)
@@ -167,7 +167,7 @@ def test_link_requires_recent_authentication_and_the_response_says_so(service, t
 
 
 def test_the_list_has_links_and_records_them(service, token):
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     service.work()
     for _ in range(2):
         seen = look(service, token, export_id).data
@@ -183,17 +183,17 @@ def test_the_list_has_links_and_records_them(service, token):
 
 
 def test_export_of_another_person_is_not_found(service, token):
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     service.work()
     stranger = service.register("grace@example.com").data["access_token"]
-    for asked in (export_id, "exp_00000000000000000000000000", "x", "../archives"):
-        answer = look(service, stranger, asked.replace("/", "%2F"))
+    for response in (export_id, "exp_00000000000000000000000000", "x", "../archives"):
+        answer = look(service, stranger, response.replace("/", "%2F"))
         assert (answer.status, answer.code) == (404, "EXPORT_NOT_FOUND")
     assert service.request("GET", EXPORTS, token=stranger).data["total_count"] == 0
 
 
 def test_file_expires_after_a_week(service, token):
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     service.work()
     service.clock.advance(days=7)
     token = proven(service)
@@ -240,7 +240,7 @@ def deliver(service, message_id, invocation=None, function="export_worker"):
 def test_long_export_continues_in_further_messages(service, token):
     for _ in range(5):
         service.login(user_agent=IPHONE)
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     progress = []
     for _ in range(100):
         waiting = messages(service)
@@ -273,7 +273,7 @@ def poison(service):
 
 
 def test_failing_export_is_shown_as_failed_to_its_owner(service, token):
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     poison(service)
     (message_id,) = messages(service)
     for _ in range(5):
@@ -288,11 +288,11 @@ def test_failing_export_is_shown_as_failed_to_its_owner(service, token):
     assert messages(service) == []
     # And is not in the way of the next one, nor counts towards the limit.
     del service.export_files.stage
-    assert ask(service, token).status == 202
+    assert request_export(service, token).status == 202
 
 
 def test_operator_restarts_failed_exports(service, token):
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     poison(service)
     (message_id,) = messages(service)
     deliver(service, message_id)
@@ -306,7 +306,7 @@ def test_operator_restarts_failed_exports(service, token):
 
 
 def test_a_lost_message_is_sent_again(service, token):
-    export_id = ask(service, token).data["id"]
+    export_id = request_export(service, token).data["id"]
     for item in service.table.all_items():
         if str(item["sk"]).startswith("export#"):
             service.table._items = {

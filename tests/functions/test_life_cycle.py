@@ -8,7 +8,7 @@ from latchkey.domain.limits import SESSION_LIMIT_MAX
 from latchkey.storage import keys
 from latchkey.storage.table import Put
 from latchkey.wiring.upkeep import erasure
-from tests.support.person import ME, Person, audit_rows, kept
+from tests.support.person import ME, Person, audit_rows, stored_items
 from tests.support.service import PASSWORD, InProcessService
 
 DAY = 24 * 3600
@@ -85,10 +85,10 @@ def test_mails_name_the_support_contact(contact):
 @pytest.mark.parametrize("query", [{}, {"hard": "true"}])
 def test_deletion_requires_recent_authentication(service, ada, query):
     service.clock.advance(minutes=6)
-    before = kept(service)
+    before = stored_items(service)
     answer = ada.request("DELETE", ME, query=query)
     assert (answer.status, answer.code) == (403, "REAUTHENTICATION_REQUIRED")
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_change_of_another_account_requires_recent_authentication(
 ):
     method, suffix = operation.split(" ")
     service.clock.advance(minutes=6)
-    before = kept(service)
+    before = stored_items(service)
     answer = admin.request(method, user(ada, suffix), json_body=body)
     assert (answer.status, answer.code) == (403, "REAUTHENTICATION_REQUIRED")
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 def test_own_profile_and_preferences_need_no_recent_authentication(service, ada):

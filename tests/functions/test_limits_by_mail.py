@@ -42,7 +42,7 @@ def post(service, path, body, *, address="203.0.113.7", token=None):
     )
 
 
-def ask(service, path, number, email=ADA):
+def request_email(service, path, number, email=ADA):
     """Ask for a mail, each time from another address."""
     return post(service, path, {"email": email}, address=f"198.51.100.{number}")
 
@@ -82,7 +82,9 @@ PAGES = {MAILING[0]: "reset-password", MAILING[1]: "verify-email"}
 def test_mailbox_limit_applies_and_is_not_revealed(service, path):
     service.register()
     sent = links(service, PAGES[path])
-    answers = [ask(service, path, number) for number in range(3 * REQUESTED_MAIL.per_hour)]
+    answers = [
+        request_email(service, path, number) for number in range(3 * REQUESTED_MAIL.per_hour)
+    ]
     assert {answer.status for answer in answers} == {202}
     assert len({str(answer.body) for answer in answers}) == 1
     # Registering has sent the first link to confirm the address.
@@ -98,7 +100,7 @@ def test_mailbox_gets_a_daily_limit_of_links_then_one_per_hour(service, path):
     for hour in range(20):
         before = links(service, PAGES[path])
         for number in range(8):
-            ask(service, path, hour * 8 + number)
+            request_email(service, path, hour * 8 + number)
         per_hour.append(links(service, PAGES[path]) - before)
         service.clock.advance(hours=1)
     registering = int(path == MAILING[1])
@@ -110,7 +112,7 @@ def test_mailbox_gets_a_daily_limit_of_links_then_one_per_hour(service, path):
 def test_retry_during_an_outage_does_not_use_up_the_limit(service, path):
     service.register()
     sent = links(service, PAGES[path])
-    ask(service, path, 1)
+    request_email(service, path, 1)
     service.mailbox.down = True
     service.work()
     for _ in range(2 * REQUESTED_MAIL.per_hour):
@@ -119,7 +121,7 @@ def test_retry_during_an_outage_does_not_use_up_the_limit(service, path):
     service.mailbox.down = False
     service.clock.advance(minutes=2)
     for number in range(2, 2 + 2 * REQUESTED_MAIL.per_hour):
-        ask(service, path, number)
+        request_email(service, path, number)
     assert links(service, PAGES[path]) - sent == REQUESTED_MAIL.per_hour - sent
 
 
@@ -234,8 +236,8 @@ def test_password_emails_have_their_own_limit(service):
     service.configure(email_verification=EmailVerification.REQUIRED)
     for number in range(3 * REQUESTED_MAIL.per_hour):
         service.register()
-        ask(service, MAILING[1], number)
-    ask(service, MAILING[0], 200)
+        request_email(service, MAILING[1], number)
+    request_email(service, MAILING[0], 200)
     assert links(service, "reset-password") == 1
 
 
@@ -250,7 +252,7 @@ def test_used_up_mailbox_limit_does_not_reveal_accounts_at_registration():
     recorded = []
     for email in (ADA, "nobody@example.com"):
         for number in range(2 * REQUESTED_MAIL.per_hour):
-            ask(service, MAILING[0], number, email=email)
+            request_email(service, MAILING[0], number, email=email)
         service.work()
         with table.recording() as calls:
             answer = service.register(email)
@@ -303,7 +305,7 @@ def test_security_links_have_their_own_limit(service):
     service.work()
     (notice,) = [m for m in service.mailbox.to(ADA) if "/not-me#" in m.letter.text]
     for number in range(2 * REQUESTED_MAIL.per_hour):
-        ask(service, MAILING[0], number)
+        request_email(service, MAILING[0], number)
     before = links(service, "reset-password")
     assert post(service, "auth/not-me", {"token": notice.token}).status == 200
     assert links(service, "reset-password") == before + 1

@@ -37,7 +37,7 @@ def post(service, path, body, address=HOME, **options):
     return service.request("POST", f"/api/v1/{path}", json_body=body, source_ip=address, **options)
 
 
-def ask(service, address=HOME, **identifier):
+def request_code(service, address=HOME, **identifier):
     return post(service, "auth/login/code", identifier or {"email": ADA}, address)
 
 
@@ -68,14 +68,14 @@ def test_code_and_password_sign_the_owner_in(service, botnet):
     assert [(d["field"], d["code"]) for d in refusal.body["error"]["details"]] == [
         ("code", "REQUIRED")
     ]
-    assert ask(service).status == 202
+    assert request_code(service).status == 202
     (code,) = codes(service)
     assert login(service, code=code).status == 200
 
 
 def test_code_or_password_alone_is_not_enough(service, botnet):
     guess(service, botnet)
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     assert refused(login(service, code=code, password=WRONG)) == (401, "INVALID_CREDENTIALS")
     assert refused(login(service)) == (429, "TOO_MANY_ATTEMPTS")
@@ -86,26 +86,26 @@ def test_code_or_password_alone_is_not_enough(service, botnet):
     "spell", [str.lower, lambda code: code.replace("-", ""), lambda code: f" {code} "]
 )
 def test_code_is_accepted_in_any_typed_form(service, spell):
-    ask(service, username="ADA")
+    request_code(service, username="ADA")
     (code,) = codes(service)
     assert login(service, code=spell(code)).status == 200
 
 
 def test_letters_that_look_like_digits_are_read_as_digits(service):
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     assert login(service, code=code.replace("0", "O").replace("1", "l")).status == 200
 
 
 def test_a_code_works_once(service):
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     assert login(service, code=code).status == 200
     assert refused(login(service, code=code)) == (401, "CODE_INVALID")
 
 
 def test_code_expires_after_an_hour(service):
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     service.clock.advance(minutes=LOGIN_CODE_MINUTES)
     assert refused(login(service, code=code)) == (401, "CODE_INVALID")
@@ -113,7 +113,7 @@ def test_code_expires_after_an_hour(service):
 
 def test_password_change_voids_codes(service):
     token = login(service).data["access_token"]
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     body = {"current_password": PASSWORD, "new_password": ANOTHER}
     service.request("PUT", "/api/v1/users/me/password", json_body=body, token=token)
@@ -122,7 +122,7 @@ def test_password_change_voids_codes(service):
 
 def test_code_works_only_for_its_account(service):
     service.register("eve@example.com")
-    ask(service, email="eve@example.com")
+    request_code(service, email="eve@example.com")
     (code,) = codes(service, "eve@example.com")
     assert refused(login(service, code=code)) == (401, "CODE_INVALID")
 
@@ -139,7 +139,7 @@ def test_a_suspended_account_gets_no_code(service):
     table._items[next(k for k in table._items if k.pk == account["pk"] and k.sk == "ACCOUNT")][
         "status"
     ] = "suspended"
-    assert ask(service).status == 202
+    assert request_code(service).status == 202
     assert codes(service) == []
 
 
@@ -149,7 +149,7 @@ def test_a_suspended_account_gets_no_code(service):
 def test_code_gives_no_extra_password_attempts(service, botnet):
     guess(service, botnet)
     before = service.services[passwords].evaluated
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     answers = [login(service, next(botnet), code=code, password=WRONG) for _ in range(20)]
     assert [answer.status for answer in answers] == [401] * 5 + [429] * 15
@@ -159,7 +159,7 @@ def test_code_gives_no_extra_password_attempts(service, botnet):
 
 def test_sign_in_with_a_code_does_not_reset_the_counter(service, botnet):
     guess(service, botnet)
-    ask(service)
+    request_code(service)
     assert login(service, code=codes(service)[0]).status == 200
     evaluated = service.services[passwords].evaluated
     assert guess(service, botnet, 10) == [429] * 10
@@ -171,10 +171,10 @@ def test_owner_has_a_working_code_after_others_used_up_the_limit(service, botnet
     guess(service, botnet)
     for hour in range(20):
         for _ in range(LOGIN_CODE_MAIL.per_hour + 1):
-            assert ask(service, next(botnet)).status == 202
+            assert request_code(service, next(botnet)).status == 202
         service.work()
         service.clock.advance(minutes=55)
-        ask(service)
+        request_code(service)
         assert login(service, code=codes(service)[-1]).status == 200, hour
         guess(service, botnet, 1)
         service.clock.advance(minutes=5)
@@ -182,7 +182,7 @@ def test_owner_has_a_working_code_after_others_used_up_the_limit(service, botnet
 
 
 def test_wrong_codes_do_not_void_the_owners_code(service, botnet):
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     for _ in range(200):
         assert login(service, next(botnet), code="00000-00000").code == "CODE_INVALID"
@@ -212,7 +212,7 @@ def sign_in_somehow(service):
     answer = login(service)
     if answer.status == 429:
         assert answer.body["error"]["details"][0]["field"] == "code"
-        ask(service)
+        request_code(service)
         answer = login(service, code=codes(service)[-1])
     return answer.status == 200
 
@@ -252,7 +252,7 @@ def test_request_for_a_code_does_not_reveal_accounts(identifiers):
     seen = []
     for identifier in identifiers:
         with table.recording() as calls:
-            answer = ask(service, **identifier)
+            answer = request_code(service, **identifier)
         kinds = [call.replace("username", "email") for call in calls]
         seen.append((answer.status, answer.body, kinds))
     assert seen[0] == seen[1]
@@ -273,9 +273,9 @@ def test_wrong_code_does_not_reveal_accounts():
 
 def test_codes_and_typed_values_are_not_stored(service):
     secret = "typed into the wrong field"
-    assert ask(service, username=secret).status == 202
+    assert request_code(service, username=secret).status == 202
     assert secret not in repr(service.table.all_items())
-    ask(service)
+    request_code(service)
     (code,) = codes(service)
     kept = repr(service.table.all_items())
     assert code not in kept

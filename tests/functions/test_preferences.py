@@ -9,7 +9,7 @@ import pytest
 from latchkey.domain.limits import PREFERENCES_MAX_BYTES
 from latchkey.wiring.storage import account_store
 from tests.support.bad_input import BAD_PREFERENCES, HOSTILE_PREFERENCES
-from tests.support.person import Person, audit_rows, kept
+from tests.support.person import Person, audit_rows, stored_items
 
 MINE = "/api/v1/users/me/preferences"
 UNSET = dict.fromkeys(
@@ -97,34 +97,34 @@ def padded(size):
 
 def test_size_limit_is_sixteen_kibibytes(service, ada):
     assert set_(ada, padded(PREFERENCES_MAX_BYTES)).status == 200
-    before = kept(service)
+    before = stored_items(service)
     for size in (PREFERENCES_MAX_BYTES + 1, 17 * 1024, 60 * 1024):
         answer = set_(ada, padded(size))
         assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
         assert answer.body["error"]["details"][0]["code"] == "TOO_LARGE"
     assert set_(ada, {"other_preferences": "\U0001f984" * 4200}).status == 400
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 @pytest.mark.parametrize(("document", "field", "code"), BAD_PREFERENCES)
 def test_invalid_preferences_change_nothing(service, ada, document, field, code):
     set_(ada, {"wifi": True})
-    before = kept(service)
+    before = stored_items(service)
     answer = set_(ada, document)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
     found = answer.body["error"]["details"]
     assert [(problem["field"], problem["code"]) for problem in found] == [(field, code)]
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 @pytest.mark.parametrize(("raw", "code"), HOSTILE_PREFERENCES)
 def test_hostile_json_changes_no_preferences(service, ada, raw, code):
     set_(ada, {"wifi": True})
-    before = kept(service)
+    before = stored_items(service)
     answer = ada.request("PUT", MINE, raw_body=raw)
     assert answer.status == 400
     assert answer.body["error"]["details"][0]["code"] == code
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 def test_thirty_levels_of_nesting_are_accepted(ada):
@@ -135,7 +135,7 @@ def test_thirty_levels_of_nesting_are_accepted(ada):
 
 def test_preferences_of_others_are_not_found(service, ada, bob):
     set_(bob, {"wifi": True})
-    before = kept(service)
+    before = stored_items(service)
     for user_id in (bob.id, "usr_" + "0" * 26, "x" * 3000):
         path = f"/api/v1/users/{user_id}/preferences"
         for answer in (
@@ -144,7 +144,7 @@ def test_preferences_of_others_are_not_found(service, ada, bob):
             ada.request("DELETE", path),
         ):
             assert (answer.status, answer.code) == (404, "ACCOUNT_NOT_FOUND")
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 def test_owner_and_administrator_access_preferences_by_id(service, ada, bob):

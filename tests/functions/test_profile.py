@@ -16,7 +16,7 @@ from tests.support.bad_input import (
     NOT_UTF8,
     READABLE_NAMES,
 )
-from tests.support.person import ME, Person, audit_rows, kept
+from tests.support.person import ME, Person, audit_rows, stored_items
 from tests.support.service import InProcessService
 
 NOBODY = "usr_" + "0" * 26
@@ -124,11 +124,11 @@ def test_updated_at_is_the_time_of_the_last_change(service, ada):
 
 @pytest.mark.parametrize("field", NOT_THEIRS_TO_SET)
 def test_protected_fields_are_unknown(service, ada, field):
-    before = kept(service)
+    before = stored_items(service)
     answer = ada.patch({field: "admin", "age": 36})
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
     assert problems(answer) == {(field, "UNKNOWN_FIELD")}
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 @pytest.mark.parametrize(
@@ -142,20 +142,20 @@ def test_languages_are_canonicalized(ada, sent, canonical):
 
 @pytest.mark.parametrize("sent", NO_LANGUAGES)
 def test_unregistered_language_is_refused(service, ada, sent):
-    before = kept(service)
+    before = stored_items(service)
     answer = ada.patch({"speaking_language": sent, "age": 36})
     assert (answer.status, answer.code) == (400, "INVALID_LANGUAGE_CODE")
     assert problems(answer) == {("speaking_language", "INVALID_LANGUAGE_CODE")}
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 @pytest.mark.parametrize(("body", "field", "code"), BAD_PROFILES)
 def test_invalid_input_changes_nothing(service, ada, body, field, code):
-    before = kept(service)
+    before = stored_items(service)
     answer = ada.patch(body)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
     assert (field, code) in problems(answer)
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 def test_email_as_an_array_is_refused(service):
@@ -166,11 +166,11 @@ def test_email_as_an_array_is_refused(service):
 
 @pytest.mark.parametrize(("raw", "code"), HOSTILE_JSON)
 def test_hostile_json_changes_no_profile(service, ada, raw, code):
-    before = kept(service)
+    before = stored_items(service)
     answer = ada.request("PATCH", ME, raw_body=raw)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
     assert problems(answer) == {("body", code)}
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 # Conditional requests ------------------------------------------------------------------------
@@ -187,11 +187,11 @@ def test_change_with_the_current_etag_returns_the_new_one(ada):
 def test_change_with_an_outdated_etag_is_refused(service, ada):
     seen = ada.get().headers["etag"]
     ada.patch({"age": 36})
-    before = kept(service)
+    before = stored_items(service)
     for condition in (seen, f"W/{ada.get().headers['etag']}", '"another"'):
         answer = ada.patch({"age": 37}, headers={"if-match": condition})
         assert (answer.status, answer.code) == (412, "PRECONDITION_FAILED")
-    assert kept(service) == before
+    assert stored_items(service) == before
     assert ada.patch({"age": 37}, headers={"if-match": "*"}).status == 200
 
 
@@ -229,10 +229,10 @@ def test_a_new_username_signs_in_and_the_old_one_is_free(service, ada, bob):
 
 
 def test_taken_username_is_refused_and_the_old_one_kept(service, ada, bob):
-    before = kept(service)
+    before = stored_items(service)
     answer = bob.patch({"username": "aDA", "age": 36})
     assert (answer.status, answer.code) == (409, "USERNAME_TAKEN")
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 def test_a_username_may_change_its_case_and_be_given_up(ada, bob):
@@ -303,7 +303,7 @@ def test_the_owner_may_read_and_replace_their_account_by_its_id(ada):
 
 
 def test_account_of_another_person_is_like_an_unknown_one(service, ada, bob):
-    before = kept(service)
+    before = stored_items(service)
     answers = []
     for user_id in (bob.id, NOBODY, "usr_", "me ", "%00", "x" * 3000):
         for answer in (
@@ -314,7 +314,7 @@ def test_account_of_another_person_is_like_an_unknown_one(service, ada, bob):
             answer.body["error"].pop("request_id")
             answers.append(answer.body)
     assert all(answer == answers[0] for answer in answers)
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 def test_administrator_changes_a_profile_and_it_is_audited(service, ada, bob):
@@ -338,21 +338,21 @@ def test_administrator_changes_a_profile_and_it_is_audited(service, ada, bob):
 )
 def test_put_refuses_fields_outside_the_profile(service, ada, bob, field):
     bob.become_admin()
-    before = kept(service)
+    before = stored_items(service)
     for person in (ada, bob):
         answer = person.put(ada.id, {field: True})
         assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 @pytest.mark.parametrize("lost", NOT_UTF8)
 def test_text_that_is_not_utf_8_changes_nothing(service, ada, lost):
-    before = kept(service)
+    before = stored_items(service)
     raw = b'{"display_name": "%s"}' % lost
     for body in (raw, raw.decode("utf-8", errors="replace")):
         answer = ada.request("PATCH", ME, raw_body=body)
         assert (answer.status, problems(answer)) == (400, {("body", "MALFORMED_JSON")})
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 @pytest.mark.parametrize("name", READABLE_NAMES, ids=ascii)
@@ -376,10 +376,10 @@ def test_a_whole_number_may_be_written_with_a_point(ada):
 @pytest.mark.parametrize("path", ["/api/v1/users/me/preferences", "/api/v1/users/{id}"])
 @pytest.mark.parametrize("headers", [{}, {"content-type": "application/json"}])
 def test_put_without_a_body_clears_nothing(service, ada, path, headers):
-    before = kept(service)
+    before = stored_items(service)
     answer = ada.request("PUT", path.format(id=ada.id), headers=headers)
     assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
-    assert kept(service) == before
+    assert stored_items(service) == before
 
 
 def test_a_patch_without_a_body_changes_nothing(service, ada):

@@ -79,9 +79,9 @@ def test_range_service_that_fails_refuses_nobody(api, stack):
         assert registers()
         ranges.body, ranges.delay = None, SLOW_SECONDS
         assert registers()
-        asked = len(ranges.requests)
-        assert asked == 4
+        request_count = len(ranges.requests)
+        assert request_count == 4
     # Nothing listens on its port any more.
     with asking(stack, ranges.url, "register"):
         assert registers()
-    assert len(ranges.requests) == asked
+    assert len(ranges.requests) == request_count

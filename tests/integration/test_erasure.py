@@ -177,8 +177,8 @@ def test_erasure_leaves_nothing_in_tables_buckets_queues_and_logs(wide_api, stac
     canary.leave()
     receipt = canary.receipt()
     assert traces(stack.client, identifiers) == {}
-    said = (*who, canary.device, canary.agent)
-    assert {word: stack.logs(word) for word in said} == {word: [] for word in said}
+    values = (*who, canary.device, canary.agent)
+    assert {word: stack.logs(word) for word in values} == {word: [] for word in values}
     jwks = wide_api.call("GET", "/.well-known/jwks.json").json()["keys"]
     erased = verify(receipt, jwks, issuer=stack.base_url)["erased"]
     counts = {"account": 1, "consent": 102, "picture": 2, "export": 1}

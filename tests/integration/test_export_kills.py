@@ -54,17 +54,19 @@ def kill_and_redeliver(campaign, environment, point, rows, nth):
     """Kill the first worker. Returns how many redeliveries the export took."""
     # Hex packs to half of its size, and is four times in the file: two parts of 8 MiB, and a rest.
     big = point == "part_uploaded"
-    asked = campaign.ask(80, row_bytes=120_000) if big else campaign.ask(rows)
+    requested = (
+        campaign.request_export(80, row_bytes=120_000) if big else campaign.request_export(rows)
+    )
     looks = 200 if point in OUT_OF_TIME else None
-    code = deliver(environment, asked.message_id, kill_at=point, nth=nth, looks=looks)
+    code = deliver(environment, requested.message_id, kill_at=point, nth=nth, looks=looks)
     assert code == KILLED, f"{point} was not passed {nth} times"
-    campaign.require_unreachable(asked)
+    campaign.require_unreachable(requested)
     for delivery in (1, 2):
         # The message that was being worked on comes again, and one that was handed over comes.
-        for message_id in campaign.messages("export", asked.export.id):
+        for message_id in campaign.messages("export", requested.export.id):
             assert deliver(environment, message_id, shift=LATER * delivery) == 0
-        if not campaign.messages("export", asked.export.id):
-            campaign.require_complete(asked)
+        if not campaign.messages("export", requested.export.id):
+            campaign.require_complete(requested)
             return delivery
     pytest.fail(f"killed at {point}, the export was not ready after two redeliveries")
 
@@ -98,13 +100,13 @@ def test_export_continues_after_a_kill_at_every_step(campaign, environment, seed
 
 
 def test_five_parallel_deliveries_make_one_file_and_one_email(campaign, environment):
-    asked = campaign.ask(200)
+    requested = campaign.request_export(200)
     with ThreadPoolExecutor(5) as pool:
         codes = list(
-            pool.map(lambda _: deliver(environment, asked.message_id), range(5), timeout=240)
+            pool.map(lambda _: deliver(environment, requested.message_id), range(5), timeout=240)
         )
     assert 0 in codes
-    campaign.require_complete(asked)
+    campaign.require_complete(requested)
     # Those that were not done come again, and find nothing to do.
-    assert deliver(environment, asked.message_id, shift=LATER) == 0
-    campaign.require_complete(asked)
+    assert deliver(environment, requested.message_id, shift=LATER) == 0
+    campaign.require_complete(requested)

@@ -81,7 +81,7 @@ class Owner:
             api, stack, email, data["user"]["id"], data["access_token"], data["refresh_token"]
         )
 
-    def ask(self, **options: Any) -> Any:
+    def request_export(self, **options: Any) -> Any:
         return self.api.call("POST", EXPORT, token=self.token, **options)
 
     def look(self, export_id: str, token: str | None = None) -> Any:
@@ -221,10 +221,10 @@ def test_export_is_one_file_with_all_data(api, stack, bucket, owner):
     assert changed.status_code == 200
     show_a_picture(api, owner.token)
 
-    asked = owner.ask()
-    assert asked.status_code == 202
-    export_id = asked.json()["data"]["id"]
-    assert asked.headers["location"] == f"{EXPORTS}/{export_id}"
+    response = owner.request_export()
+    assert response.status_code == 202
+    export_id = response.json()["data"]["id"]
+    assert response.headers["location"] == f"{EXPORTS}/{export_id}"
     seen = owner.wait(export_id)
     progress = [view["progress"] for view in seen]
     assert progress == sorted(progress)
@@ -275,7 +275,7 @@ def show_a_picture(api, token):
 
 
 def test_only_a_valid_link_opens_the_file_and_each_is_audited(stack, bucket, owner):
-    export_id = owner.ask().json()["data"]["id"]
+    export_id = owner.request_export().json()["data"]["id"]
     before = owner.wait(export_id)[-1]
     url = owner.look(export_id).json()["data"]["download_url"]
     assert owner.actions()["export.link_issued"] == 2
@@ -311,7 +311,7 @@ def in_five_minutes():
 
 
 def test_link_expires_with_the_credentials_that_signed_it(stack, bucket, owner, monkeypatch):
-    export_id = owner.ask().json()["data"]["id"]
+    export_id = owner.request_export().json()["data"]["id"]
     owner.wait(export_id)
     for name, value in stack.emulator.environment.items():
         monkeypatch.setenv(name, value)
@@ -334,7 +334,7 @@ def test_request_and_download_require_recent_authentication(api, stack, owner):
     for method, path in (("POST", EXPORT), ("GET", EXPORTS), ("GET", f"{EXPORTS}/exp_1")):
         refused = api.call(method, path)
         assert (refused.status_code, error_code(refused)) == (401, "TOKEN_MISSING")
-    export_id = owner.ask().json()["data"]["id"]
+    export_id = owner.request_export().json()["data"]["id"]
     owner.wait(export_id)
     long_ago = int((time.time() - 600) * 1000)
     change(stack, owner.item("SESSION#"), authenticated_at=long_ago)
@@ -351,12 +351,12 @@ def test_request_and_download_require_recent_authentication(api, stack, owner):
 
 def test_export_limits_and_idempotency(api, stack, paused, owner):
     key = {"idempotency-key": '"8e03978e-40d5-43e8-bc93-6894a57f9324"'}
-    answers = all_at_once(5, lambda _: owner.ask(headers=key))
+    answers = all_at_once(5, lambda _: owner.request_export(headers=key))
     assert [answer.status_code for answer in answers] == [202] * 5
     made = {answer.json()["data"]["id"] for answer in answers}
     (first,) = made
-    assert owner.ask(headers=key).json()["data"]["id"] == first
-    refused = owner.ask()
+    assert owner.request_export(headers=key).json()["data"]["id"] == first
+    refused = owner.request_export()
     assert (refused.status_code, error_code(refused)) == (409, "EXPORT_ALREADY_RUNNING")
     assert refused.headers["location"] == f"{EXPORTS}/{first}"
 
@@ -368,11 +368,11 @@ def test_export_limits_and_idempotency(api, stack, paused, owner):
     paused.pause(paused=False)
     owner.wait(first)
     for _ in range(2):
-        owner.wait(owner.ask().json()["data"]["id"])
-    limited = owner.ask()
+        owner.wait(owner.request_export().json()["data"]["id"])
+    limited = owner.request_export()
     assert (limited.status_code, error_code(limited)) == (429, "TOO_MANY_ATTEMPTS")
     assert 86_000 < int(limited.headers["retry-after"]) <= 86_400
-    assert owner.ask(headers=key).json()["data"]["id"] == first
+    assert owner.request_export(headers=key).json()["data"]["id"] == first
     assert api.call("GET", EXPORTS, token=owner.token).json()["data"]["total_count"] == 3
 
 
@@ -383,7 +383,7 @@ def test_parallel_deliveries_of_each_message_make_one_file_and_one_email(
     api, stack, bucket, paused
 ):
     people = [Owner.of(api, stack) for _ in range(6)]
-    exports = {person: person.ask().json()["data"]["id"] for person in people}
+    exports = {person: person.request_export().json()["data"]["id"] for person in people}
     messages = {person: paused.message_id(export_id) for person, export_id in exports.items()}
     sqs, url = stack.client("sqs"), paused.queue("ExportQueue")
     for message_id in [*messages.values()] * 4:
@@ -422,7 +422,7 @@ def test_failing_export_fails_after_five_deliveries_and_can_be_redriven(
     }
     dynamodb = stack.client("dynamodb")
     dynamodb.put_item(TableName=stack.table_name, Item=poison)
-    export_id = owner.ask().json()["data"]["id"]
+    export_id = owner.request_export().json()["data"]["id"]
     message_id = worker.message_id(export_id)
 
     def failed():
@@ -457,7 +457,7 @@ def test_failing_export_fails_after_five_deliveries_and_can_be_redriven(
 
 
 def test_an_export_whose_message_was_lost_is_found_by_cleanup(stack, paused, owner):
-    export_id = owner.ask().json()["data"]["id"]
+    export_id = owner.request_export().json()["data"]["id"]
     sqs, url = stack.client("sqs"), paused.queue("ExportQueue")
     until(lambda: paused.waiting("ExportQueue"))
     sqs.purge_queue(QueueUrl=url)
@@ -483,7 +483,7 @@ def make_due(stack, owner, export_id):
 
 
 def test_expired_file_is_removed(stack, bucket, owner):
-    export_id = owner.ask().json()["data"]["id"]
+    export_id = owner.request_export().json()["data"]["id"]
     url = owner.wait(export_id)[-1]["download_url"]
     change(stack, owner.item(f"EXPORT#{export_id}"), expires_at=int(time.time() * 1000) - 1)
     make_due(stack, owner, export_id)
@@ -498,11 +498,11 @@ def test_expired_file_is_removed(stack, bucket, owner):
 
 
 def test_deletion_of_an_account_removes_its_exports(api, stack, bucket, worker, owner):
-    done = owner.ask().json()["data"]["id"]
+    done = owner.request_export().json()["data"]["id"]
     url = owner.wait(done)[-1]["download_url"]
     worker.pause(paused=True)
     try:
-        begun = owner.ask().json()["data"]["id"]
+        begun = owner.request_export().json()["data"]["id"]
         # As a worker leaves it that has died long ago.
         name = f"{staged_prefix(begun)}0000-lea_1"
         stack.client("s3").put_object(Bucket=bucket, Key=name, Body=b"{}\n")

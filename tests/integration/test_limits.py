@@ -106,8 +106,8 @@ def test_attempts_of_others_do_not_lock_the_owner_out(wide_api, edge, stack):
         assert (refused.status_code, error_code(refused)) == (429, "TOO_MANY_ATTEMPTS")
         assert [d["field"] for d in refused.json()["error"]["details"]] == ["code"]
         path, body = "/api/v1/auth/login/code", {"email": email}
-        asked = wide_api.call("POST", path, json=body)
-        assert asked.status_code == 202
+        response = wide_api.call("POST", path, json=body)
+        assert response.status_code == 202
         code = code_in_mail(stack, email)
         assert error_code(sign_in("198.18.4.1", code="00000-00000")) == "CODE_INVALID"
         wrong = sign_in("198.18.4.1", code=code, password=WRONG)

@@ -123,8 +123,8 @@ def test_one_of_two_parallel_confirmations_of_an_address_succeeds(api, stack):
     new = a_fresh_address()
     tokens = [api.register().json()["data"]["access_token"] for _ in range(2)]
     for token in tokens:
-        asked = api.call("POST", "/api/v1/users/me/email", json={"email": new}, token=token)
-        assert asked.status_code == 202
+        response = api.call("POST", "/api/v1/users/me/email", json={"email": new}, token=token)
+        assert response.status_code == 202
     until(lambda: len(mails_to(stack, new)) == 2)
     links = [token_in(mail["BodyText"]) for mail in mails_to(stack, new)]
     answers = all_at_once(2, lambda n: confirm(api, links[n]))
@@ -137,8 +137,8 @@ def test_one_of_two_parallel_confirmations_of_an_address_succeeds(api, stack):
 def test_changed_address_can_be_undone(api, stack):
     old, new = a_fresh_address(), a_fresh_address()
     token = api.register(old).json()["data"]["access_token"]
-    asked = api.call("POST", "/api/v1/users/me/email", json={"email": new}, token=token)
-    assert asked.status_code == 202
+    response = api.call("POST", "/api/v1/users/me/email", json={"email": new}, token=token)
+    assert response.status_code == 202
     assert confirm(api, link_token(stack, new, "verify-email")).status_code == 200
     assert api.me(token).json()["data"]["email"] == new
     undo = {"token": link_token(stack, old, "undo-email-change")}
@@ -232,7 +232,7 @@ def test_outage_of_ses_delays_no_response_and_loses_no_email(api, stack, worker)
             assert api.register(email).status_code == 201
         forgotten = api.call("POST", "/api/v1/auth/password/forgot", json={"email": people[0]})
         assert forgotten.status_code == 202
-        until(lambda: service.asked)
+        until(lambda: service.request_count)
         assert service.sent == 0
         until(lambda: "ReadTimeoutError" in reasons(stack))
 

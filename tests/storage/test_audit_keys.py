@@ -65,9 +65,9 @@ def test_signature_verifies_with_the_published_key(prefix, make):
 
 def test_template_grants_exactly_the_kms_actions(prefix):
     key = in_kms(prefix)
-    asked = set()
+    requested = set()
     key._kms.meta.events.register(
-        "before-call.kms", lambda *, model, **_: asked.add(f"kms:{model.name}")
+        "before-call.kms", lambda *, model, **_: requested.add(f"kms:{model.name}")
     )
     key.ensure()
     key.sign(b"anything")
@@ -77,7 +77,7 @@ def test_template_grants_exactly_the_kms_actions(prefix):
         for action in as_list(statement["Action"])
         if statement["Resource"] == "arn:aws:kms:::key/1"
     }
-    assert granted == asked
+    assert granted == requested
     # Another key is published by this: CloudFormation calls again only when a property differs.
     published_by = load()["Resources"]["AuditKey"]["Properties"]
     assert published_by["AuditKmsKey"] == {"Ref": "AuditKmsKey"}

@@ -332,12 +332,12 @@ def test_only_unprocessed_keys_are_read_again():
     )
     items = client.table().get_many([OTHER, KEY, AUDIT])
     assert [item["sk"] for item in items] == ["B", "A", "C"]
-    asked = [
+    requested = [
         {table: part["Keys"] for table, part in request["RequestItems"].items()}
         for request in client.requests()
     ]
-    assert asked[1] == {"main": [wire_key(OTHER)], "audit": [wire_key(AUDIT)]}
-    assert asked[2] == {"main": [wire_key(OTHER)]}
+    assert requested[1] == {"main": [wire_key(OTHER)], "audit": [wire_key(AUDIT)]}
+    assert requested[2] == {"main": [wire_key(OTHER)]}
     assert all(
         part["ConsistentRead"] is True
         for request in client.requests()

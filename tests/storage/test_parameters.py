@@ -130,12 +130,12 @@ def test_failed_reads_back_off(ssm, store):
     store.public_jwks()
     ssm.answer = THROTTLED
     ssm.now += KEY_CACHE_SECONDS
-    asked = []
+    read_times = []
     for _ in range(1800):
         if ssm.reads_of(store.public_jwks)[0]:
-            asked.append(ssm.now)
+            read_times.append(ssm.now)
         ssm.now += 1
-    waits = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    waits = [later - earlier for earlier, later in itertools.pairwise(read_times)]
     for number, wait in enumerate(waits):
         longest = min(KEY_REREAD_SECONDS * 2**number, KEY_RETRY_MAX_SECONDS)
         assert longest / 2 <= wait <= longest + 1

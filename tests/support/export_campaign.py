@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedExport:
     """An export that was asked for, and the message that has it made."""
 
     account: Account
@@ -51,7 +51,7 @@ class Campaign:
         self._s3 = s3
         self._dynamodb = dynamodb
 
-    def ask(self, rows: int, *, row_bytes: int = 0) -> Asked:
+    def request_export(self, rows: int, *, row_bytes: int = 0) -> RequestedExport:
         """Open an account, give it a history of so many rows, and ask for an export.
 
         row_bytes  of noise in each row, which no packing makes smaller: for files of many parts
@@ -74,7 +74,7 @@ class Campaign:
         context = RequestContext(request_id="ask", now=now, ip_address="203.0.113.7")
         export = self.services[exports].request(caller, None, context)
         (message_id,) = self.messages("export", export.id)
-        return Asked(account, export, message_id, rows)
+        return RequestedExport(account, export, message_id, rows)
 
     def messages(self, queue: str, export_id: ExportId) -> list[str]:
         """The messages of the outbox for an export that wait in a queue."""
@@ -101,20 +101,20 @@ class Campaign:
             found |= {entry["Key"] for entry in listed.get("Contents", [])}
         return found
 
-    def require_unreachable(self, asked: Asked) -> None:
+    def require_unreachable(self, requested: RequestedExport) -> None:
         """Between two deliveries there is no link, unless the export is ready as a whole."""
-        export = self.services[export_store].find(asked.account.id, asked.export.id)
+        export = self.services[export_store].find(requested.account.id, requested.export.id)
         assert export is not None
         if export.status == "ready":
-            self.require_complete(asked, swept=False)
+            self.require_complete(requested, swept=False)
         else:
             assert not self.services[export_store].record_links(
                 [export], self.services[clock].now(), Effects()
             )
 
-    def require_complete(self, asked: Asked, *, swept: bool = True) -> Archive:
+    def require_complete(self, requested: RequestedExport, *, swept: bool = True) -> Archive:
         """One object, whole, with every row; one mail, one row in the trail, a free place."""
-        export = self.services[export_store].find(asked.account.id, asked.export.id)
+        export = self.services[export_store].find(requested.account.id, requested.export.id)
         assert export is not None
         assert (export.status, export.progress) == ("ready", 100)
         key = archive_key(export.id)
@@ -125,13 +125,13 @@ class Campaign:
         assert len(content) == export.size_bytes
         archive = read_archive(content, sha256=export.sha256)
         rows = archive.ndjson("security-history.ndjson")
-        assert len({row["id"] for row in rows}) == len(rows) == asked.rows
-        assert len(archive.csv("security-history.csv")) == asked.rows
+        assert len({row["id"] for row in rows}) == len(rows) == requested.rows
+        assert len(archive.csv("security-history.csv")) == requested.rows
         assert len(self.messages("mail", export.id)) == 1
-        trail = list(self.services[audit_store].read_all(asked.account.audit.id))
+        trail = list(self.services[audit_store].read_all(requested.account.audit.id))
         completed = [row for row in trail if row.action is Action.EXPORT_COMPLETED]
         assert len(completed) == 1
-        self.services[export_store].ledger_version(asked.account.id)
+        self.services[export_store].ledger_version(requested.account.id)
         return archive
 
     @property

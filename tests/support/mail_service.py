@@ -35,7 +35,7 @@ class MailService:
     def __init__(self, behind: str) -> None:
         """Hand on to this URL, when it works."""
         self.mood = Mood.WORKS
-        self.asked = 0
+        self.request_count = 0
         self.sent = 0
         self._behind = behind
         self._over = threading.Event()
@@ -59,7 +59,7 @@ class MailService:
 
     def take(self, handler: BaseHTTPRequestHandler, content: bytes) -> None:
         """Take one request to send a mail."""
-        self.asked += 1
+        self.request_count += 1
         if self.mood is Mood.HANGS:
             self._over.wait()
             return

@@ -67,7 +67,7 @@ def audit_rows(service: Any, action: str) -> list[Any]:
     return [item for item in service.table.all_items() if item.get("action") == action]
 
 
-def kept(service: Any) -> list[Any]:
+def stored_items(service: Any) -> list[Any]:
     """Everything but sessions, which any request may touch: what a refusal has to leave alone."""
     items = service.table.all_items()
     return [item for item in items if not str(item["sk"]).startswith("SESSION#")]

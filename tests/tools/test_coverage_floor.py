@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+from coverage import CoverageData
 
 from tools.coverage_floor import PACKAGES, below_floor, by_package, main
 from tools.template import ROOT
@@ -56,3 +60,39 @@ def test_the_command_fails_below_the_floor(tmp_path, capsys):
         path.write_text(json.dumps(report({**EVERY, "http": least})))
         assert main([str(path)]) == code
     assert "http" in capsys.readouterr().err
+
+
+KILLED = """
+import atexit
+import os
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        atexit.register(os._exit, 0)
+"""
+
+
+def test_coverage_of_a_worker_that_is_killed_at_its_exit_is_kept(tmp_path):
+    (tmp_path / "killed_at_exit.py").write_text(KILLED)
+    data = tmp_path / "coverage"
+    done = subprocess.run(  # noqa: S603 - our own tests
+        [
+            *(sys.executable, "-m", "coverage", "run", "-m", "pytest", "-n", "1", "-q"),
+            *("-p", "killed_at_exit", "tests/unit/test_conflicts.py"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "COVERAGE_FILE": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    measured = CoverageData(basename=str(data))
+    for part in tmp_path.glob("coverage.*"):
+        other = CoverageData(basename=str(part))
+        other.read()
+        measured.update(other)
+    source = ROOT / "layers/shared/latchkey/flows/conflicts.py"
+    body = source.read_text().splitlines().index("        result = attempt()") + 1
+    assert body in (measured.lines(str(source)) or [])

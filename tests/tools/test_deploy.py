@@ -26,7 +26,7 @@ class Rehearsal:
         self.done: list[str] = []
         self.commands: list[list[str]] = []
         self.deployed: dict[str, str] = {}
-        self.said: list[str] = []
+        self.output: list[str] = []
 
     def steps(self):
         return Steps(
@@ -57,24 +57,24 @@ class Rehearsal:
 
     def deploy(self, **options):
         profile = read_profile("prod").with_values([SENDER])
-        return deploy(profile, self.steps(), say=self.said.append, **options)
+        return deploy(profile, self.steps(), say=self.output.append, **options)
 
 
 def test_deploy_runs_all_steps_and_prints_the_next_one():
     rehearsal = Rehearsal(page=Published(["index.html"], [], "I1"))
     assert rehearsal.deploy() == 0
     assert rehearsal.done == ["check", "build", "deploy", "publish latchkey"]
-    said = "\n".join(rehearsal.said)
-    assert "1 files uploaded" in said
-    assert "make smoke URL=https://a1.execute-api" in said
-    assert "make admin STACK=latchkey" in said
+    output = "\n".join(rehearsal.output)
+    assert "1 files uploaded" in output
+    assert "make smoke URL=https://a1.execute-api" in output
+    assert "make admin STACK=latchkey" in output
 
 
 def test_failed_preflight_stops_before_the_build():
     rehearsal = Rehearsal(check=1)
     assert rehearsal.deploy() == 1
     assert rehearsal.done == ["check"]
-    assert "Nothing was deployed" in rehearsal.said[0]
+    assert "Nothing was deployed" in rehearsal.output[0]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_changeset_changes_nothing():
 def test_missing_page_is_a_failure_with_a_message():
     rehearsal = Rehearsal(page=PageError("run make page"))
     assert rehearsal.deploy() == 1
-    assert rehearsal.said == ["run make page"]
+    assert rehearsal.output == ["run make page"]
 
 
 def test_deploy_asks_before_it_executes_unless_confirmed():
@@ -125,9 +125,11 @@ def test_build_gets_only_the_architecture():
 
 
 def test_next_step_comes_from_the_stack():
-    said = next_step(read_profile("dev"), {"Url": "https://d1.cloudfront.net", "NextStep": "Look."})
-    assert "https://d1.cloudfront.net" in said
-    assert "Look." in said
+    output = next_step(
+        read_profile("dev"), {"Url": "https://d1.cloudfront.net", "NextStep": "Look."}
+    )
+    assert "https://d1.cloudfront.net" in output
+    assert "Look." in output
 
 
 def test_unknown_profile_is_an_error(capsys):

@@ -121,12 +121,12 @@ def test_the_permission_test_walks_through_it(new):
 
 @pytest.mark.parametrize("new", PARSED, ids=by_name)
 def test_at_most_seven_steps_are_left_and_one_command(new):
-    said = new.steps(["x"])
-    numbers = [int(number) for number in re.findall(r"^ (\d)\. ", said, re.MULTILINE)]
+    output = new.steps(["x"])
+    numbers = [int(number) for number in re.findall(r"^ (\d)\. ", output, re.MULTILINE)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert 1 <= len(numbers) <= 7
-    assert said.count("pytest") == 1
-    assert ("interleaved_operations" in said) is (new.method != "GET")
+    assert output.count("pytest") == 1
+    assert ("interleaved_operations" in output) is (new.method != "GET")
 
 
 @pytest.mark.parametrize(

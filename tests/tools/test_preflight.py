@@ -122,7 +122,7 @@ def route53(zone, *records, private=False):
     }
 
 
-def left(parameters=(), tables=(), buckets=()):
+def leftovers(parameters=(), tables=(), buckets=()):
     return {
         "ssm.DescribeParameters": {"Parameters": [{"Name": name} for name in parameters]},
         "dynamodb.ListTables": {"TableNames": list(tables)},
@@ -232,18 +232,18 @@ CASES = {
         FAILS,
         "PageDomain needs PageCertificate",
     ),
-    "nothing left": (stacks.leftovers, left(), {}, OK, "Nothing is left"),
-    "keys left": (stacks.leftovers, left(KEYS), {}, WARNING, KEYS[0]),
+    "nothing left": (stacks.leftovers, leftovers(), {}, OK, "Nothing is left"),
+    "keys left": (stacks.leftovers, leftovers(KEYS), {}, WARNING, KEYS[0]),
     "a table left": (
         stacks.leftovers,
-        left(tables=["latchkey-dev-Table-1", "latchkey-AuditTable-4AB"]),
+        leftovers(tables=["latchkey-dev-Table-1", "latchkey-AuditTable-4AB"]),
         {},
         WARNING,
         "left latchkey-AuditTable-4AB.",
     ),
     "a bucket left": (
         stacks.leftovers,
-        left(buckets=["latchkey-auditbucket-1", "latchkey-else"]),
+        leftovers(buckets=["latchkey-auditbucket-1", "latchkey-else"]),
         {},
         WARNING,
         "left latchkey-auditbucket-1.",
@@ -274,9 +274,9 @@ CASES = {
     "sender by its domain": (
         mails.mail_sender,
         {
-            "sesv2.GetEmailIdentity": lambda asked: (
+            "sesv2.GetEmailIdentity": lambda request: (
                 identity(verified=True)
-                if asked["EmailIdentity"] == "example.com"
+                if request["EmailIdentity"] == "example.com"
                 else Refusal("NotFoundException")
             )
         },
@@ -541,9 +541,9 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_check_reports_its_finding(name):
     check, answers, of_plan, verdict, message = CASES[name]
-    verdicts, said = found(check, answers, **of_plan)
+    verdicts, output = found(check, answers, **of_plan)
     assert set(verdicts) == {verdict}
-    assert message in said
+    assert message in output
 
 
 def test_every_check_has_a_passing_and_a_failing_case():
@@ -569,10 +569,10 @@ def test_existing_web_acl_is_found():
         "DefaultAction": {"Allow": {}},
         "VisibilityConfig": visibility,
     }
-    verdicts, said = found(
+    verdicts, output = found(
         edge.web_acl, {"wafv2.GetWebACL": {"WebACL": acl}}, values={"WebAclArn": ACL}
     )
-    assert (verdicts, said) == ([OK], "The web ACL shield is there.")
+    assert (verdicts, output) == ([OK], "The web ACL shield is there.")
 
 
 def test_an_alias_of_another_distribution_is_found(monkeypatch):
@@ -602,7 +602,7 @@ def test_certificate_is_searched_in_us_east_1():
 
 
 def test_values_of_keys_are_not_read():
-    aws = RecordedAws(left(KEYS))
+    aws = RecordedAws(leftovers(KEYS))
     list(stacks.leftovers(Account("eu-west-1", aws.client), plan()))
     assert aws.names()[0] == "ssm.DescribeParameters"
 
@@ -635,15 +635,17 @@ CALLER = {
 
 def everything(aws, *values):
     profile = read_profile("dev").with_values(["MailSender=accounts@example.com", *values])
-    said = []
+    output = []
     code = preflight.report(
-        preflight.run(Account("eu-west-1", aws.client), profile), say=said.append
+        preflight.run(Account("eu-west-1", aws.client), profile), say=output.append
     )
-    return code, "\n".join(said)
+    return code, "\n".join(output)
 
 
 def healthy():
-    answers = CALLER | NO_STACK | left() | ses() | concurrency(1000) | summary() | setting("true")
+    answers = (
+        CALLER | NO_STACK | leftovers() | ses() | concurrency(1000) | summary() | setting("true")
+    )
     answers |= custom_policies() | functions()
     for operation, listing in (
         ("ListOriginAccessControls", "OriginAccessControlList"),
@@ -664,54 +666,54 @@ def small_template(monkeypatch):
 
 @pytest.mark.usefixtures("small_template")
 def test_ready_account_has_no_failures():
-    code, said = everything(RecordedAws(healthy()))
-    assert (code, "0 would fail" in said) == (0, True), said
+    code, output = everything(RecordedAws(healthy()))
+    assert (code, "0 would fail" in output) == (0, True), output
 
 
 @pytest.mark.usefixtures("small_template")
 def test_one_failure_is_an_exit_code_of_1():
     aws = RecordedAws(healthy() | {"sesv2.GetEmailIdentity": Refusal("NotFoundException")})
-    code, said = everything(aws)
+    code, output = everything(aws)
     assert code == 1
-    assert "would fail  mail sender: SES knows neither" in said
-    assert "1 would fail" in said
+    assert "would fail  mail sender: SES knows neither" in output
+    assert "1 would fail" in output
 
 
 @pytest.mark.usefixtures("small_template")
 def test_a_missing_permission_is_a_warning_that_names_it():
-    code, said = everything(RecordedAws(healthy() | {"sesv2.GetAccount": DENIED}))
+    code, output = everything(RecordedAws(healthy() | {"sesv2.GetAccount": DENIED}))
     assert code == 0
-    assert "warning     mail account: not checked, because the permission ses:GetAccount" in said
-    _, said = everything(RecordedAws(healthy() | {"s3.ListBuckets": Refusal("AccessDenied")}))
-    assert "the permission s3:ListAllMyBuckets is missing" in said
+    assert "warning     mail account: not checked, because the permission ses:GetAccount" in output
+    _, output = everything(RecordedAws(healthy() | {"s3.ListBuckets": Refusal("AccessDenied")}))
+    assert "the permission s3:ListAllMyBuckets is missing" in output
 
 
 @pytest.mark.usefixtures("small_template")
 def test_unexpected_response_is_a_warning():
-    code, said = everything(RecordedAws(healthy() | {"ssm.GetServiceSetting": Refusal("Broken")}))
+    code, output = everything(RecordedAws(healthy() | {"ssm.GetServiceSetting": Refusal("Broken")}))
     assert code == 0
-    assert "warning     Parameter Store: not checked, because AWS returned an error:" in said
+    assert "warning     Parameter Store: not checked, because AWS returned an error:" in output
 
 
 def test_missing_permission_for_the_stack_is_a_warning():
     refused = {"cloudformation.DescribeStacks": Refusal("AccessDenied")}
-    code, said = everything(RecordedAws(CALLER | refused))
+    code, output = everything(RecordedAws(CALLER | refused))
     assert code == 1
-    assert "cloudformation:DescribeStacks" in said
+    assert "cloudformation:DescribeStacks" in output
 
 
 def test_invalid_credentials_stop_the_checks():
     aws = RecordedAws({"sts.GetCallerIdentity": Refusal("ExpiredToken", "it is expired")})
-    code, said = everything(aws)
+    code, output = everything(aws)
     assert (code, aws.names()) == (1, ["sts.GetCallerIdentity"])
-    assert "it is expired" in said
+    assert "it is expired" in output
 
 
 @pytest.mark.usefixtures("small_template")
 def test_root_credentials_are_a_warning():
     root = CALLER["sts.GetCallerIdentity"] | {"Arn": "arn:aws:iam::123456789012:root"}
-    _, said = everything(RecordedAws(healthy() | {"sts.GetCallerIdentity": root}))
-    assert "warning     identity" in said
+    _, output = everything(RecordedAws(healthy() | {"sts.GetCallerIdentity": root}))
+    assert "warning     identity" in output
 
 
 def test_unknown_profile_or_parameter_is_an_error(capsys):
@@ -736,7 +738,7 @@ def test_an_operation_that_could_change_something_is_refused():
 
 
 def test_checks_use_only_the_read_only_client():
-    asked = []
+    operations = []
     for path in Path(ROOT / "tools/preflight").glob("*.py"):
         tree = ast.parse(path.read_text())
         imported = {
@@ -746,7 +748,7 @@ def test_checks_use_only_the_read_only_client():
             for alias in node.names
         }
         assert path.name == "account.py" or "boto3" not in imported
-        asked += [
+        operations += [
             node.args[1].value
             for node in ast.walk(tree)
             if isinstance(node, ast.Call)
@@ -754,6 +756,6 @@ def test_checks_use_only_the_read_only_client():
             and node.func.attr in {"ask", "find", "list_all"}
             and isinstance(node.args[1], ast.Constant)
         ]
-    assert len(asked) > 15
-    assert all(operation.startswith(READ_ONLY) for operation in asked)
+    assert len(operations) > 15
+    assert all(operation.startswith(READ_ONLY) for operation in operations)
     assert all(name[1].startswith(READ_ONLY) for name in edge.NAMED_BY_US)

@@ -25,11 +25,11 @@ def service():
 
 
 def walked(service, options=OURS, *, cdn=True, change=None, url=URL):
-    said = []
+    output = []
     with httpx.Client(transport=OverHttp(service, cdn=cdn, change=change)) as client:
-        walk = Walk(url, options, client, say=said.append, pause=lambda _seconds: None)
+        walk = Walk(url, options, client, say=output.append, pause=lambda _seconds: None)
         code = run(walk)
-    return code, {line.name: line for line in walk.lines}, said
+    return code, {line.name: line for line in walk.lines}, output
 
 
 def main_items(service):
@@ -43,11 +43,11 @@ def results(lines, result):
 
 
 def test_healthy_service_passes(service):
-    code, lines, said = walked(service)
-    assert results(lines, Result.FAIL) == set(), "\n".join(said)
+    code, lines, output = walked(service)
+    assert results(lines, Result.FAIL) == set(), "\n".join(output)
     assert results(lines, Result.SKIPPED) == {"export"}
     assert code == 0
-    assert "0 failed" in said[-1]
+    assert "0 failed" in output[-1]
 
 
 def test_smoke_cleans_up(service):
@@ -61,8 +61,8 @@ def test_existing_account_is_unchanged_by_smoke(service):
     mine = service.register().data
     before = service.request("GET", "/api/v1/users/me", token=mine["access_token"]).data
     options = Options(email="ada@example.com", password=PASSWORD)
-    code, lines, said = walked(service, options)
-    assert (code, lines["register"].result) == (0, Result.SKIPPED), said
+    code, lines, output = walked(service, options)
+    assert (code, lines["register"].result) == (0, Result.SKIPPED), output
     assert "the account stays" in lines["leave"].message
     after = service.request("GET", "/api/v1/users/me", token=mine["access_token"]).data
     assert after == before
@@ -78,8 +78,8 @@ def test_smoke_continues_with_the_token_of_the_email():
     assert "MAIL_TOKEN" in lines["register"].message
     service.work()
     token = service.mailbox.last("smoke@example.com").letter.text.partition("#token=")[2].split()[0]
-    code, lines, said = walked(service, Options(mail_token=token, **who))
-    assert (code, lines["leave"].message) == (0, "the account is being erased"), said
+    code, lines, output = walked(service, Options(mail_token=token, **who))
+    assert (code, lines["leave"].message) == (0, "the account is being erased"), output
 
 
 def test_smoke_without_an_account_lists_skipped_checks(service):
@@ -279,24 +279,24 @@ def test_unreachable_host_fails_without_a_crash(service):
     def gone(request, _answer):
         raise httpx.ConnectError("no such host", request=request)
 
-    code, lines, said = walked(service, change=gone)
+    code, lines, output = walked(service, change=gone)
     assert code == 1
     assert "ConnectError" in lines["health"].message
     assert lines["sign-in"].result is Result.SKIPPED
-    assert said
+    assert output
 
 
 def test_retry_after_is_followed(service):
-    asked = []
+    requests = []
 
     def not_yet(request, _answer):
-        if request.url.path == "/api/v1/health" and not asked:
-            asked.append(request)
+        if request.url.path == "/api/v1/health" and not requests:
+            requests.append(request)
             return httpx.Response(503, headers={"retry-after": "2"}, json={}, request=request)
         return None
 
     _, lines, _ = walked(service, Options(), change=not_yet)
-    assert (len(asked), lines["health"].result) == (1, Result.PASS)
+    assert (len(requests), lines["health"].result) == (1, Result.PASS)
 
 
 def test_every_check_has_a_service_that_fails_it():

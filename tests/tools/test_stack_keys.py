@@ -51,8 +51,8 @@ def test_backup_restores_lost_keys(ssm, tmp_path, capsys):
         ssm.delete_parameter(Name=f"/latchkey/latchkey/{name}")
     assert main(["restore", "latchkey", str(file)]) == 0
     assert read(ssm, "latchkey") == PARAMETERS
-    said = capsys.readouterr()
-    assert SECRET not in said.out + said.err
+    output = capsys.readouterr()
+    assert SECRET not in output.out + output.err
 
 
 def test_backup_is_private_and_encrypted(ssm, tmp_path):

@@ -110,20 +110,20 @@ THEIRS = {
 
 @pytest.mark.parametrize("confirmed", ["", "latchkey-dev", "yes"])
 def test_teardown_without_confirmation_removes_nothing(teardown, confirmed):
-    said = []
-    assert run(teardown, "latchkey", confirmed, say=said.append) == 0
-    text = "\n".join(said)
+    output = []
+    assert run(teardown, "latchkey", confirmed, say=output.append) == 0
+    text = "\n".join(output)
     assert [name for name in OURS if name not in text] == []
     assert "latchkey-dev" not in text
     assert everything() == OURS | THEIRS
 
 
 def test_teardown_removes_everything_of_its_stack_only(teardown):
-    said = []
-    assert run(teardown, "latchkey", "latchkey", say=said.append) == 0
+    output = []
+    assert run(teardown, "latchkey", "latchkey", say=output.append) == 0
     assert everything() == THEIRS
-    assert run(teardown, "latchkey", "", say=said.append) == 0
-    assert said[-1] == "Nothing is left of latchkey."
+    assert run(teardown, "latchkey", "", say=output.append) == 0
+    assert output[-1] == "Nothing is left of latchkey."
 
 
 def test_remains_of_a_deleted_stack_are_found(teardown):
@@ -141,6 +141,6 @@ def test_locked_objects_are_listed(teardown, monkeypatch):
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "locked"}}, "DeleteObjects")
 
     monkeypatch.setattr(teardown, "_remove_bucket", locked)
-    said = []
-    assert run(teardown, "latchkey", "latchkey", say=said.append) == 1
-    assert "LEFT: bucket latchkey-auditbucket-1a2b: locked" in said
+    output = []
+    assert run(teardown, "latchkey", "latchkey", say=output.append) == 1
+    assert "LEFT: bucket latchkey-auditbucket-1a2b: locked" in output
