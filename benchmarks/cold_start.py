@@ -22,6 +22,7 @@ import argparse
 import compileall
 import contextlib
 import copy
+import io
 import json
 import os
 import platform
@@ -376,7 +377,7 @@ def main() -> None:
         layer = build_layer(directory)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate(directory))
-        with contextlib.redirect_stdout(None):
+        with contextlib.redirect_stdout(io.StringIO()):
             person = Person(RecordingService())
         with serving(MotoServer, context) as port:
             bench = Bench(directory, layer, port)

@@ -58,7 +58,7 @@ NEW_PASSWORDS = PASSWORDS | {"zxcvbn"}
 BUDGET = {
     "anchor_audit": (set(), 230),
     "archive_audit": (set(), 230),
-    "authorizer": (TOKENS, 335),
+    "authorizer": (SEALING, 232),
     "change_email": (AWS | SEALING | BODY | PASSWORDS, 640),
     "change_password": (AWS | SEALING | BODY | NEW_PASSWORDS, 640),
     "forgot_password": (AWS | SEALING | BODY | {"email_validator"}, 640),

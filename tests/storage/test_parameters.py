@@ -290,3 +290,17 @@ def test_permanent_error_of_a_write_is_not_retried(monkeypatch):
     with pytest.raises(TemporarilyUnavailable):
         parameters.ParameterStore().write("/any/one", "value", secret=True)
     assert flaky.calls == 1
+
+
+def test_keys_read_ahead_are_not_read_again(ssm, store):
+    store.preload(private=False)
+    assert ssm.reads_of(store.public_jwks) == (0, KEYS)
+
+
+@pytest.mark.parametrize("failure", [*FAILURES, "missing"])
+def test_failed_read_ahead_leaves_it_to_the_first_request(ssm, store, failure):
+    ssm.answer = FAILURES.get(failure, MISSING)
+    for private in (True, False):
+        store.preload(private=private)
+    ssm.answer = GOOD
+    assert ssm.reads_of(store.public_jwks) == (1, KEYS)

@@ -24,7 +24,8 @@ from jwt.algorithms import ECAlgorithm
 from latchkey.domain.errors import TokenExpired, TokenInvalid
 from latchkey.domain.limits import ACCESS_TOKEN_CLOCK_SKEW_SECONDS
 from latchkey.domain.signing import KeyRing
-from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
+from latchkey.security.access_tokens import AccessTokenSigner
+from latchkey.security.token_verification import AccessTokenVerifier
 from tests.support.builders import NOW, a_session, an_account
 from tests.support.keys import MemorySigningKeyStore
 
@@ -375,3 +376,91 @@ def test_changed_payload_is_refused():
     for position in range(0, len(body), 7):
         other = "A" if body[position] != "A" else "B"
         refused(f"{head}.{body[:position]}{other}{body[position + 1 :]}.{signature}")
+
+
+# Against PyJWT ------------------------------------------------------------------------------------
+
+
+def accepted_by_pyjwt(token):
+    """Return whether the library accepts the signature, the issuer, the audience and the form."""
+    try:
+        jwt.decode(
+            token,
+            PUBLIC,
+            algorithms=["ES256"],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            options={
+                "require": [*CLAIMS],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return False
+    return True
+
+
+def accepted(token):
+    try:
+        VERIFIER.verify(token, NOW)
+    except TokenInvalid:
+        return False
+    return True
+
+
+_ANY = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=20), st.lists(st.text(), max_size=2)
+)
+
+
+@settings(deadline=None)
+@given(claims=st.dictionaries(st.sampled_from([*CLAIMS, "nbf", "x"]), _ANY, max_size=3))
+def test_any_claims_that_pyjwt_refuses_are_refused(claims):
+    token = resigned(
+        f"{encode({'typ': 'at+jwt', 'alg': 'ES256', 'kid': KEY.kid})}."
+        f"{encode({**CLAIMS, **claims})}"
+    )
+    assert accepted_by_pyjwt(token) or not accepted(token)
+
+
+@settings(deadline=None)
+@given(headers=st.dictionaries(st.sampled_from(["alg", "b64", "crit", "kid", "typ", "x"]), _ANY))
+def test_any_header_that_pyjwt_refuses_is_refused(headers):
+    header = {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid, **headers}
+    token = resigned(f"{encode(header)}.{encode(CLAIMS)}")
+    assert accepted_by_pyjwt(token) or not accepted(token)
+
+
+@settings(deadline=None)
+@given(signature=st.binary(min_size=62, max_size=66))
+def test_any_signature_that_pyjwt_refuses_is_refused(signature):
+    token = f"{TOKEN.rpartition('.')[0]}.{encode(signature)}"
+    assert not accepted_by_pyjwt(token)
+    assert not accepted(token)
+
+
+@pytest.mark.parametrize("name", ["r", "s", "both"])
+def test_signature_of_zeros_is_refused(name):
+    raw = base64.urlsafe_b64decode(TOKEN.rpartition(".")[2] + "==")
+    r, s = (
+        b"\0" * 32 if name in {part, "both"} else value
+        for part, value in (("r", raw[:32]), ("s", raw[32:]))
+    )
+    refused(f"{TOKEN.rpartition('.')[0]}.{encode(r + s)}")
+
+
+@pytest.mark.parametrize(
+    "change", [{"crv": "P-384"}, {"kty": "OKP"}, {"x": encode(b"\1" * 32)}, {"y": "!"}]
+)
+def test_published_key_of_another_kind_accepts_nothing(change):
+    (jwk,) = KEYS.public_jwks()
+    verifier = AccessTokenVerifier(
+        lambda _: {**jwk, **change},
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        lifetime=timedelta(minutes=10),
+    )
+    with pytest.raises(TokenInvalid):
+        verifier.verify(TOKEN, NOW)

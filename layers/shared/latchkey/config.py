@@ -173,6 +173,15 @@ def uses_lean_client(env: Mapping[str, str] = os.environ) -> bool:
     return env.get("OPERATION") in HOT_OPERATIONS and not asked
 
 
+def prepares() -> bool:
+    """Return whether this process connects and reads its keys while it initializes.
+
+    Lambda gives the initialization a whole processor, and a request of 512 MB a third of one. The
+    first request of a hot function does not wait for that.
+    """
+    return uses_lean_client() and runs_in_lambda()
+
+
 def metrics_namespace() -> str:
     """Return the CloudWatch namespace of this stack's metrics.
 

@@ -12,36 +12,42 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+from latchkey.config import is_hot, metrics_namespace
+from latchkey.lean_observability import JsonLogger, print_metrics
 
-from latchkey.config import metrics_namespace
+if TYPE_CHECKING or not is_hot():
+    from aws_lambda_powertools.logging import Logger
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 if TYPE_CHECKING:
     from logging import LogRecord
 
     from latchkey.domain.ids import SubjectId
 
-logger = Logger(service="latchkey")
+_SERVICE = "latchkey"
 
 
-def _without_message(record: LogRecord) -> bool:
-    """Log the types and locations of exceptions, without their messages.
+def _exceptions(error: BaseException | None) -> list[dict[str, object]]:
+    """Return types and locations of an exception and its causes, without their messages.
 
     A message may quote input: a body, a token, a stored secret.
     """
+    exceptions: list[dict[str, object]] = []
+    seen: set[int] = set()
+    # An exception can be its own cause (`raise error from error`). Each is logged once.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.extract_tb(error.__traceback__)
+        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        exceptions.append({"name": type(error).__name__, "code": _code(error), "where": where})
+        error = error.__cause__ or error.__context__
+    return exceptions
+
+
+def _without_message(record: LogRecord) -> bool:
     if record.exc_info and isinstance(record.exc_info, tuple):
-        error = record.exc_info[1]
-        exceptions: list[dict[str, object]] = []
-        seen: set[int] = set()
-        # An exception can be its own cause (`raise error from error`). Each is logged once.
-        while error is not None and id(error) not in seen:
-            seen.add(id(error))
-            frames = traceback.extract_tb(error.__traceback__)
-            where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-            exceptions.append({"name": type(error).__name__, "code": _code(error), "where": where})
-            error = error.__cause__ or error.__context__
-        record.exc_info, record.__dict__["exceptions"] = None, exceptions
+        record.__dict__["exceptions"] = _exceptions(record.exc_info[1])
+        record.exc_info = None
     return True
 
 
@@ -52,7 +58,11 @@ def _code(error: BaseException) -> str | None:
     return code or getattr(error, "code", None)
 
 
-logger.addFilter(_without_message)
+if TYPE_CHECKING or not is_hot():
+    logger = Logger(service=_SERVICE)
+    logger.addFilter(_without_message)
+else:
+    logger = JsonLogger(_SERVICE, _exceptions)
 
 REQUEST_LINE = "audited request"
 """The message of each request's log line. The template's subscription filters by it."""
@@ -104,7 +114,7 @@ request_subject = RequestSubject()
 
 def _metrics() -> EphemeralMetrics:
     """Return empty metrics in the namespace of this stack."""
-    return EphemeralMetrics(namespace=metrics_namespace(), service="latchkey")
+    return EphemeralMetrics(namespace=metrics_namespace(), service=_SERVICE)
 
 
 def log_heartbeat() -> None:
@@ -147,10 +157,8 @@ def record_findings(count: int) -> None:
 
 def record_request(operation: str, status: int, milliseconds: float) -> None:
     """Emit the request's metrics in CloudWatch's embedded metric format, without a call."""
-    metrics = _metrics()
-    metrics.add_dimension("operation", operation)
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
-    metrics.add_metric("Latency", MetricUnit.Milliseconds, milliseconds)
+    values = {"Requests": ("Count", 1.0), "Latency": ("Milliseconds", milliseconds)}
     if status >= 500:  # noqa: PLR2004 - the class of server errors
-        metrics.add_metric("ServerErrors", MetricUnit.Count, 1)
-    metrics.flush_metrics()
+        values["ServerErrors"] = ("Count", 1.0)
+    dimensions = {"operation": operation, "service": _SERVICE}
+    print_metrics(values, namespace=metrics_namespace(), dimensions=dimensions)

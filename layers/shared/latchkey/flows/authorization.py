@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from latchkey.domain.ids import AccountId
     from latchkey.domain.session import Session, Use
     from latchkey.domain.signing import AccessClaims
-    from latchkey.security.access_tokens import AccessTokenVerifier
+    from latchkey.security.token_verification import AccessTokenVerifier
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.sessions import SessionStore
 

@@ -8,6 +8,7 @@ request in an environment with a cached value.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from functools import cache
@@ -132,6 +133,11 @@ class CachedParameter[Content]:
         if self._monotonic() - self._read_at >= KEY_STALE_SECONDS:
             return self._read_first()
         return self._content
+
+    def preload(self) -> None:
+        """Read the content ahead, once. If that fails, the first request reads it."""
+        with contextlib.suppress(TemporarilyUnavailable):
+            self._keep(self._read())
 
     def get_newer(self, known: Content) -> Content | None:
         """Return content that is newer than `known`, for a caller that did not find an id in it.

@@ -41,6 +41,10 @@ class PepperStore:
         self._parameters = ParameterStore()
         self._ring = CachedParameter(self._read, name=self._name, monotonic=monotonic, sleep=sleep)
 
+    def preload(self) -> None:
+        """Read the peppers ahead. Errors are ignored."""
+        self._ring.preload()
+
     def current(self, now: datetime) -> Pepper:
         """Return the pepper that makes new codes. Raises TemporarilyUnavailable."""
         return self._ring.get().current(now)

@@ -54,6 +54,10 @@ class SigningKeyStore:
         """Return every live public key. Raises TemporarilyUnavailable."""
         return self._public.get()
 
+    def preload(self, *, private: bool) -> None:
+        """Read the private key ring or the public keys ahead. Errors are ignored."""
+        (self._ring if private else self._public).preload()
+
     def find_public(self, kid: str) -> Jwk | None:
         """Return a public key by its id, or None for an unknown id.
 

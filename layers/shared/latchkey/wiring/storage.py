@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.config import runs_in_lambda, uses_lean_client
+from latchkey.config import prepares, uses_lean_client
 from latchkey.domain.clock import Clock, SystemClock
 from latchkey.domain.request import PublicUrls
 from latchkey.wiring import part
@@ -55,7 +55,7 @@ def _client() -> Client:
         from latchkey.storage.lean_client import LeanClient
 
         lean = LeanClient()
-        if runs_in_lambda():
+        if prepares():
             lean.connect()
         return lean
     from latchkey.storage.boto_client import BotoClient

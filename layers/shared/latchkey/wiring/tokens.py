@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from latchkey.config import prepares
 from latchkey.wiring import part
 from latchkey.wiring.storage import account_store, audit_log, session_store, task_leases
 
 if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
     from latchkey.flows.signing_keys import SigningKeys
-    from latchkey.security.access_tokens import AccessTokenSigner, AccessTokenVerifier
+    from latchkey.security.access_tokens import AccessTokenSigner
+    from latchkey.security.token_verification import AccessTokenVerifier
     from latchkey.storage.peppers import PepperStore
     from latchkey.storage.signing_keys import SigningKeyStore
     from latchkey.wiring import Services
@@ -27,7 +29,10 @@ def signing_key_store(services: Services) -> SigningKeyStore:
 def refresh_peppers(services: Services) -> PepperStore:
     from latchkey.storage.peppers import PepperStore
 
-    return PepperStore(services.config.key_prefix, "refresh")
+    peppers = PepperStore(services.config.key_prefix, "refresh")
+    if prepares():
+        peppers.preload()
+    return peppers
 
 
 @part
@@ -41,8 +46,11 @@ def link_peppers(services: Services) -> PepperStore:
 def signer(services: Services) -> AccessTokenSigner:
     from latchkey.security.access_tokens import AccessTokenSigner
 
+    keys = services[signing_key_store]
+    if prepares():
+        keys.preload(private=True)
     return AccessTokenSigner(
-        services[signing_key_store].key_ring,
+        keys.key_ring,
         issuer=services.config.issuer,
         audience=services.config.audience,
         lifetime=services.config.access_token_lifetime,
@@ -51,10 +59,13 @@ def signer(services: Services) -> AccessTokenSigner:
 
 @part
 def verifier(services: Services) -> AccessTokenVerifier:
-    from latchkey.security.access_tokens import AccessTokenVerifier
+    from latchkey.security.token_verification import AccessTokenVerifier
 
+    keys = services[signing_key_store]
+    if prepares():
+        keys.preload(private=False)
     return AccessTokenVerifier(
-        services[signing_key_store].find_public,
+        keys.find_public,
         issuer=services.config.issuer,
         audience=services.config.audience,
         lifetime=services.config.access_token_lifetime,
