@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from latchkey.domain.ids import AccountId
+from latchkey.domain.ids import AccountId, ConsentId
 from latchkey.storage import keys
 from tests.support.api import PASSWORD, upload
 from tests.support.pictures import multipart, png
@@ -103,7 +103,10 @@ class Canary:
         table, note = self.stack.table_name, f"of {self.email} at {self.ip}"
         dynamodb = self.stack.client("dynamodb")
         for numbers in batched(range(count), 25, strict=False):
-            ours = [keys.consent(AccountId(self.id), f"con_{number:026}") for number in numbers]
+            ours = [
+                keys.consent(AccountId(self.id), ConsentId(f"con_{number:026}"))
+                for number in numbers
+            ]
             puts = [
                 {"PutRequest": {"Item": {n: {"S": v} for n, v in item.items()}}}
                 for item in ({"pk": key.pk, "sk": key.sk, "note": note} for key in ours)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latchkey.domain.ids import AccountId
+from latchkey.domain.ids import AccountId, ConsentId
 from latchkey.storage import keys
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.table import ConditionFailed, Put
@@ -12,7 +12,7 @@ from latchkey.wiring.upkeep import deletion_store
 from tests.support.service import InProcessService
 
 ADA = AccountId("usr_ada")
-CONSENT = keys.consent(ADA, "con_1")
+CONSENT = keys.consent(ADA, ConsentId("con_1"))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_items_are_not_removed_without_a_deletion_that_counts_them(store, table)
 
 def test_nothing_happens_if_one_of_the_items_is_gone(store, table):
     table.put(Put(keys.deletion(ADA), {}))
-    gone = keys.consent(ADA, "con_2")
+    gone = keys.consent(ADA, ConsentId("con_2"))
     before = table.get(keys.deletion(ADA))
     store.erase(ADA, [(CONSENT, "consent"), (gone, "consent")])
     assert table.get(CONSENT) is not None

@@ -12,7 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from latchkey.domain.errors import ExportAlreadyRunning, TemporarilyUnavailable
+from latchkey.domain.account import AccountStatus
+from latchkey.domain.changes import SessionRequired
+from latchkey.domain.errors import AccountNotFound, ExportAlreadyRunning, TemporarilyUnavailable
 from latchkey.domain.export import (
     Export,
     ExportBusy,
@@ -24,13 +26,20 @@ from latchkey.domain.export import (
 from latchkey.domain.ids import new_id
 from latchkey.domain.limits import EXPORT_LINK_SECONDS, S3_PART_BYTES
 from latchkey.security.sealing import seal
+from latchkey.storage import keys
 from latchkey.storage.accounts import AccountStore
 from latchkey.storage.effects import EffectWriter
-from latchkey.storage.export_files import MemoryExportFiles, archive_key, staged_key
+from latchkey.storage.export_files import (
+    ArchiveWriter,
+    MemoryExportFiles,
+    archive_key,
+    staged_key,
+)
 from latchkey.storage.exports import ExportStore
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.s3_export_files import S3ExportFiles
-from tests.support.builders import NOW, an_account, some_effects
+from latchkey.storage.table import Change, Update
+from tests.support.builders import NOW, a_session, an_account, some_effects
 
 LATER = NOW + timedelta(minutes=1)
 UNTIL = NOW + timedelta(seconds=130)
@@ -89,6 +98,25 @@ def test_second_export_is_refused_while_one_runs(store, account, queued):
     other = replace(queued, id=new_id("exp", NOW))
     with pytest.raises(ExportAlreadyRunning):
         store.put_new(other, ledger_version=0, effects=some_effects(account))
+
+
+def test_no_export_starts_for_a_suspended_account(store, table, account):
+    export = Export(id=new_id("exp", NOW), account_id=account.id, created_at=NOW)
+    suspended = Change(assign={"status": AccountStatus.SUSPENDED.value})
+    table.update(Update(keys.account(account.id), suspended))
+    with pytest.raises(AccountNotFound):
+        store.put_new(export, ledger_version=0, effects=some_effects(account))
+    assert store.find(account.id, export.id) is None
+    assert store.ledger_version(account.id) == 0
+
+
+def test_no_export_starts_from_a_session_that_has_ended(store, account):
+    export = Export(id=new_id("exp", NOW), account_id=account.id, created_at=NOW)
+    ended = [SessionRequired(a_session(account))]
+    effects = some_effects(account)
+    assert not store.put_new(export, ledger_version=0, effects=effects, also=ended)
+    assert store.find(account.id, export.id) is None
+    assert store.ledger_version(account.id) == 0
 
 
 def test_outdated_daily_count_is_counted_again(store, account, queued):
@@ -228,6 +256,32 @@ def test_incomplete_archive_does_not_exist(files):
     assert stored(files) == {archive_key("exp_1"): content}
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_archive_that_ends_with_a_full_part_has_no_empty_one(parts):
+    upload = RecordedUpload()
+    writer = ArchiveWriter(upload)
+    content = bytes(S3_PART_BYTES * parts)
+    writer.write(content)
+    assert writer.complete() == (len(content), hashlib.sha256(content).hexdigest())
+    assert upload.sizes == [S3_PART_BYTES] * parts
+    assert upload.is_complete
+
+
+class RecordedUpload:
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.is_complete = False
+
+    def add(self, part):
+        self.sizes.append(len(part))
+
+    def complete(self):
+        self.is_complete = True
+
+    def abandon(self):
+        raise AssertionError
+
+
 def test_an_abandoned_archive_leaves_nothing(files):
     writer = files.write_archive("exp_1")
     writer.write(b"half")
@@ -248,9 +302,8 @@ def test_an_archive_is_written_forward_by_zipfile(files):
 
 
 def test_missing_file_is_unavailable(files):
-    if isinstance(files, S3ExportFiles):
-        with pytest.raises(TemporarilyUnavailable):
-            files.read_staged("exp_1", "0000-lea_1")
+    with pytest.raises(TemporarilyUnavailable):
+        files.read_staged("exp_1", "0000-lea_1")
 
 
 @pytest.mark.parametrize(

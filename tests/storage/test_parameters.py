@@ -222,6 +222,16 @@ def test_key_id_newer_than_the_cache_is_found(ssm, store):
     assert store.find_public("two") == {"kid": "two"}
 
 
+def test_key_is_found_in_a_copy_that_was_refreshed_meanwhile(ssm):
+    """A request looked into the old copy, and another one replaced it."""
+    cached = parameters.CachedParameter(lambda: ssm.answer, name="/any/one", monotonic=lambda: 0)
+    known = cached.get()
+    assert cached.get_newer(known) is None
+    ssm.answer = {"keys": [{"kid": "two"}], "epoch": 1}
+    cached._refresh()
+    assert cached.get_newer(known) == ssm.answer
+
+
 def test_unknown_key_id_is_a_503_while_ssm_fails(ssm, store):
     store.public_jwks()
     ssm.answer = THROTTLED

@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import (
     KEY_ACTIVATION_DELAY_SECONDS,
+    KEY_CACHE_SECONDS,
     KEY_LEASE_SECONDS,
+    KEY_REREAD_SECONDS,
     PEPPER_ROTATION_DAYS,
     PEPPERS_MAX,
 )
@@ -243,6 +245,19 @@ def test_no_token_is_issued_before_the_peppers_exist(parameters):
     store = PepperStore("/any", "refresh")
     with pytest.raises(TemporarilyUnavailable):
         store.current(NOW)
+
+
+def test_made_up_pepper_id_is_unknown_and_a_new_one_is_found(flow):
+    clock = [0.0]
+    store = PepperStore("/any", "refresh", monotonic=lambda: clock[0])
+    flow.ensure(NOW)
+    assert store.find("2") is None
+    flow.rotate_peppers(NOW)
+    assert store.find("2") is None
+    clock[0] += KEY_REREAD_SECONDS * 2
+    assert store.find("2").id == "2"
+    clock[0] += KEY_CACHE_SECONDS
+    assert store.find("3") is None
 
 
 def test_rotation_under_load_refuses_nobody(flow, parameters):

@@ -8,14 +8,32 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from latchkey.domain.account import AccountStatus, Role
-from latchkey.domain.changes import AccountChange
+from latchkey.domain.avatar import AvatarUpload, PictureType
+from latchkey.domain.changes import (
+    AccountChange,
+    AccountKept,
+    ChangeRefused,
+    KeyUsed,
+    SessionRequired,
+)
+from latchkey.domain.effects import Effects
+from latchkey.domain.errors import (
+    AccountNotFound,
+    EmailAlreadyRegistered,
+    IdempotencyKeyReused,
+    TooManyPendingUploads,
+    UsernameTaken,
+)
+from latchkey.domain.idempotency import CreatedAccount, IdempotencyKey
 from latchkey.domain.ids import new_id
+from latchkey.domain.limits import AVATAR_UPLOADS_MAX
 from latchkey.domain.session import EndReason, Use
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.domain.throttle import Attempts, Backoff
 from latchkey.security.sealing import seal
 from latchkey.storage import keys
 from latchkey.storage.accounts import AccountStore
+from latchkey.storage.avatars import AvatarStore
 from latchkey.storage.changes import still_active
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.memory import MemoryTable
@@ -24,6 +42,7 @@ from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from latchkey.storage.table import Change, ConditionFailed, Update
 from tests.support.builders import NOW, a_session, an_account, some_effects
+from tests.support.interrupted_table import InterruptedTable
 
 IDLE = timedelta(days=14)
 USE = Use.at("203.0.113.7", "curl", None)
@@ -195,6 +214,152 @@ def test_a_session_counts_as_active_until_it_ends_or_loses_its_role(
     assert sessions.end(session, NOW, EndReason.REVOKED, some_effects(account))
     with pytest.raises(ConditionFailed):
         table.transact([still_active(session)])
+
+
+# Registrations and profiles ----------------------------------------------------------------------
+
+KEY = IdempotencyKey(digest="digest", fingerprint="fingerprint")
+
+
+def key_used(account):
+    created = CreatedAccount(account_id=account.id, device_id=new_id("dev", NOW))
+    return KeyUsed(None, KEY, created, NOW)
+
+
+@pytest.mark.parametrize(
+    ("common", "error"),
+    [
+        ({"email": "ada@example.com"}, EmailAlreadyRegistered),
+        ({"username": "ada"}, UsernameTaken),
+        ({}, IdempotencyKeyReused),
+    ],
+    ids=["address", "username", "idempotency key"],
+)
+def test_of_two_registrations_with_something_in_common_one_is_refused(
+    accounts, table, common, error
+):
+    first, second = an_account(**common), an_account(**common)
+    accounts.put_new(first, some_effects(first), also=[key_used(first)])
+    before = table.all_items()
+    also = [] if common else [key_used(second)]
+    with pytest.raises(error):
+        accounts.put_new(second, some_effects(second), also=also)
+    assert table.all_items() == before
+
+
+def test_username_that_was_just_taken_changes_nothing(accounts, account, table):
+    other = an_account(username="ada")
+    accounts.put_new(other, some_effects(other))
+    before = table.all_items()
+    renamed = dataclasses.replace(account, username="ada", version=account.version + 1)
+    with pytest.raises(UsernameTaken):
+        accounts.update(account, renamed, some_effects(account))
+    assert table.all_items() == before
+
+
+def test_profile_that_has_just_changed_is_read_again(accounts, account, table):
+    first, second = (
+        dataclasses.replace(account, username=name, version=account.version + 1)
+        for name in ("ada", "lovelace")
+    )
+    assert accounts.update(account, first, some_effects(account))
+    before = table.all_items()
+    assert not accounts.update(account, second, some_effects(account))
+    assert table.all_items() == before
+
+
+def test_profile_does_not_change_without_what_belongs_to_the_change(
+    accounts, sessions, start, account, table
+):
+    session = start(account)
+    assert sessions.end(session, NOW, EndReason.REVOKED, some_effects(account))
+    before = table.all_items()
+    renamed = dataclasses.replace(account, username="ada", version=account.version + 1)
+    with pytest.raises(ChangeRefused):
+        accounts.update(account, renamed, some_effects(account), also=[SessionRequired(session)])
+    assert table.all_items() == before
+
+
+@pytest.mark.parametrize("error", [IdempotencyKeyReused, AccountNotFound])
+def test_request_that_was_just_answered_or_whose_account_is_going_records_nothing(
+    accounts, account, table, error
+):
+    if error is AccountNotFound:
+        change(table, account, status=AccountStatus.ERASING.value)
+    else:
+        accounts.record(Effects(), also=[key_used(account)])
+    before = table.all_items()
+    with pytest.raises(error):
+        accounts.record(some_effects(account), also=[AccountKept(account.id), key_used(account)])
+    assert table.all_items() == before
+
+
+# Uploads -----------------------------------------------------------------------------------------
+
+
+def an_upload(account):
+    return AvatarUpload(
+        id=new_id("upl", NOW),
+        account_id=account.id,
+        content_type=PictureType.PNG,
+        created_at=NOW,
+        expires_at=NOW + timedelta(minutes=15),
+    )
+
+
+def test_uploads_that_start_at_once_get_different_slots_until_all_are_taken(account):
+    table = InterruptedTable()
+    uploads, other = [an_upload(account) for _ in range(AVATAR_UPLOADS_MAX)], an_upload(account)
+    AccountStore(table, EffectWriter(seal)).put_new(account, some_effects(account))
+    store = AvatarStore(table)
+
+    def start_next():
+        if remaining:
+            upload = remaining.pop()
+            table.before_write(start_next)
+            store.put_upload(upload)
+
+    # Each one finds free slots, and the next one takes the first of them before it does.
+    remaining = list(uploads)
+    start_next()
+    assert all(store.find_upload(account.id, upload.id, NOW) for upload in uploads)
+    with pytest.raises(TooManyPendingUploads):
+        store.put_upload(other)
+    assert store.find_upload(account.id, other.id, NOW) is None
+
+
+def test_last_slot_is_lost_to_a_parallel_upload(account):
+    table = InterruptedTable()
+    AccountStore(table, EffectWriter(seal)).put_new(account, some_effects(account))
+    store = AvatarStore(table)
+    for _ in range(AVATAR_UPLOADS_MAX - 1):
+        store.put_upload(an_upload(account))
+    first, second = an_upload(account), an_upload(account)
+    table.before_write(lambda: store.put_upload(first))
+    with pytest.raises(TooManyPendingUploads) as caught:
+        store.put_upload(second)
+    assert caught.value.retry_after_seconds > 0
+    assert store.find_upload(account.id, first.id, NOW)
+    assert not store.find_upload(account.id, second.id, NOW)
+
+
+# Tokens ------------------------------------------------------------------------------------------
+
+
+def test_token_with_the_id_of_another_is_not_stored(table, account):
+    store = SingleUseTokenStore(table)
+    token = SingleUseToken(
+        id=new_id("tok", NOW),
+        purpose=Purpose.VERIFY_EMAIL,
+        account_id=account.id,
+        expires_at=NOW + timedelta(hours=1),
+        subject=account.email,
+    )
+    store.put_new(token)
+    before = table.all_items()
+    with pytest.raises(ConditionFailed):
+        store.put_new(dataclasses.replace(token, purpose=Purpose.RESET_PASSWORD))
+    assert table.all_items() == before
 
 
 # Addresses ---------------------------------------------------------------------------------------

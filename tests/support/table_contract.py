@@ -256,6 +256,12 @@ class TableContract:
                 table.transact(puts)
         assert len(self.names(table, partition=partition)) == (count if count <= 100 else 0)
 
+    def test_a_transaction_writes_each_item_once(self, table, partition):
+        key = Key(partition, "A")
+        with pytest.raises((ValueError, AwsError)):
+            table.transact([Put(key, {"n": 1}), Update(key, Change(add={"n": 1}))])
+        assert table.get(key) is None
+
 
 class RacingTableContract:
     """What holds when many write at once; not for engines that lose writes (moto's)."""

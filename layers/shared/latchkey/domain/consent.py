@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import SessionId
+    from latchkey.domain.ids import ConsentId, SessionId
 
 
 class ConsentKind(StrEnum):
@@ -36,7 +36,7 @@ class Consent:
     text_version  the version of the wording that the person saw
     """
 
-    id: str
+    id: ConsentId
     kind: ConsentKind
     given: bool
     decided_at: datetime

@@ -21,7 +21,7 @@ from latchkey.domain.ids import MessageId, new_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from latchkey.domain.ids import AccountId, ExportId
+    from latchkey.domain.ids import AccountId, ExportId, LeaseId
 
 
 class ExportBusy(Exception):
@@ -89,7 +89,7 @@ class Export:
     step: str = "waiting"
     attempts: int = 0
     links_issued: int = 0
-    lease_id: str | None = None
+    lease_id: LeaseId | None = None
     lease_until: datetime | None = None
     collected: tuple[str, ...] = ()
     after: str | None = None

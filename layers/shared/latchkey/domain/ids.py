@@ -18,8 +18,11 @@ from latchkey.domain.clock import to_milliseconds
 AccountId = NewType("AccountId", str)
 SessionId = NewType("SessionId", str)
 AvatarId = NewType("AvatarId", str)
+ConsentId = NewType("ConsentId", str)
 DeviceId = NewType("DeviceId", str)
 ExportId = NewType("ExportId", str)
+LeaseId = NewType("LeaseId", str)
+"""A worker's lease of an export."""
 MessageId = NewType("MessageId", str)
 """A message of the outbox."""
 ReceiptId = NewType("ReceiptId", str)

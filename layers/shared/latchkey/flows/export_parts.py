@@ -284,15 +284,15 @@ EXPORT_FIELDS = (
 
 EXPORT_WITHHELD = {
     "account_id": "the same as in the profile",
-    "progress": "of the work",
-    "step": "of the work",
-    "attempts": "of the work",
-    "lease_id": "of the work",
-    "lease_until": "of the work",
-    "collected": "of the work",
-    "after": "of the work",
-    "segments": "of the work",
-    "packed_at": "of the work",
+    "progress": "state of the worker",
+    "step": "state of the worker",
+    "attempts": "state of the worker",
+    "lease_id": "state of the worker",
+    "lease_until": "state of the worker",
+    "collected": "state of the worker",
+    "after": "state of the worker",
+    "segments": "state of the worker",
+    "packed_at": "state of the worker",
 }
 
 

@@ -29,7 +29,7 @@ from latchkey.domain.export import (
     Segment,
     export_message,
 )
-from latchkey.domain.ids import AccountId, ExportId, new_id
+from latchkey.domain.ids import AccountId, ExportId, LeaseId, new_id
 from latchkey.domain.limits import (
     EXPORT_HAND_OVER_SECONDS,
     EXPORT_LEASE_MARGIN_SECONDS,
@@ -210,7 +210,7 @@ class _ExportRun:
         self._claimed = self._flow.exports.claim(
             self._work.account_id,
             self._work.export_id,
-            lease_id=new_id("lea", now),
+            lease_id=LeaseId(new_id("lea", now)),
             now=now,
             until=now + life,
         )

@@ -15,6 +15,7 @@ from latchkey.domain.errors import (
     AccountNotFound,
     PreconditionFailed,
 )
+from latchkey.domain.ids import ConsentId
 from latchkey.flows.acting import row_by
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
@@ -113,7 +114,7 @@ class Profile:
     ) -> list[Consent]:
         return [
             Consent(
-                id=context.new_id("con"),
+                id=ConsentId(context.new_id("con")),
                 kind=kind,
                 given=getattr(new, kind.field),
                 decided_at=context.now,

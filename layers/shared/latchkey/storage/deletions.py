@@ -256,8 +256,8 @@ _KEPT = 2
 def claims(account: Account) -> list[Key]:
     """Return the keys of every claim that an account may have."""
     addresses = {email_key(account.email)}
-    if former := getattr(account, "former_email", None):
-        addresses.add(email_key(former))
+    if account.former_email is not None:
+        addresses.add(email_key(account.former_email))
     found = [keys.email_claim(address) for address in sorted(addresses)]
     if account.username is not None:
         found.append(keys.username_claim(username_key(account.username)))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
     from latchkey.domain.export import FailureReason
-    from latchkey.domain.ids import AccountId
+    from latchkey.domain.ids import AccountId, LeaseId
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Item, Table, Value, Write
 
@@ -176,7 +176,7 @@ class ExportStore:
         account_id: AccountId,
         export_id: ExportId,
         *,
-        lease_id: str,
+        lease_id: LeaseId,
         now: datetime,
         until: datetime,
     ) -> Export | None:

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from latchkey.domain.ids import (
         AccountId,
         AvatarId,
+        ConsentId,
         DeviceId,
         ExportId,
         MessageId,
@@ -123,7 +124,7 @@ def session(account_id: AccountId, session_id: SessionId) -> Key:
     return Key(account_partition(account_id), f"{SESSION_PREFIX}{session_id}")
 
 
-def consent(account_id: AccountId, consent_id: str) -> Key:
+def consent(account_id: AccountId, consent_id: ConsentId) -> Key:
     """One decision on a consent; their ids sort by time."""
     return Key(account_partition(account_id), f"{CONSENT_PREFIX}{consent_id}")
 
