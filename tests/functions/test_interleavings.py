@@ -18,6 +18,7 @@ from tests.support import authorization
 from tests.support.interleaved_operations import ELSEWHERE, KNOWN, OPERATIONS, names, seconds
 from tests.support.interleaved_worlds import WORLDS, build
 from tests.support.interleaving_checks import BY_NAME, problems
+from tests.support.stack_campaign import choose
 from tools import template
 
 READING = {"getExport", "authorizer"}
@@ -106,6 +107,11 @@ def test_replaying_is_executing():
 def test_replaying_is_executing_everywhere(world, first):
     _, found = differences(world, first)
     assert not found
+
+
+def test_stack_repeats_a_run_for_all_that_is_done():
+    parts = {"both": {1, 2}, "neither": {1, 3}, "others": {3, 4}, "one": {4, 5}, "again": {5}}
+    assert choose(parts) == ["both", "others", "one"]
 
 
 # Mistakes, each of which one invariant must find. ------------------------------------------------

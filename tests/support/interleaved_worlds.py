@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 SESSION_LIMIT = 3
 AGE_SECONDS = 61
 """Of a world when its runs begin: later than the next use of a session that is noted."""
+DUE_DAYS = 31
+"""How long ago the account was deleted in the world "due"."""
 ROOT = "root@example.com"
 FIRST_ADDRESS = "ada@example.com"
 ADDRESS = "ada.second@example.com"
@@ -206,6 +208,8 @@ class World:
 
     def run(self, first: Operation, second: Operation | None, pause_before: int) -> Run:
         """Reset the world and run both."""
+        if second is not None:
+            self.alone(first)
         run = Run(
             world=self.name,
             first=first.name,
@@ -217,7 +221,7 @@ class World:
             session_limit=SESSION_LIMIT,
         )
         wiring.use(self.service.services)
-        with _quietly(run.failures):
+        with quietly(run.failures):
             if not self.replays or second is None or not self._replay(first, second, run):
                 self._execute(first, second, run)
         run.after = self.table.snapshot()
@@ -266,6 +270,7 @@ class World:
         if recording is None or run.failures:
             return False
         run.outcomes["first"] = self._repeat(recording)
+        run.parts.append(recording)
         return True
 
     def _interrupt(self, second: Operation, run: Run) -> Found:
@@ -276,6 +281,7 @@ class World:
         recording = self._find(key, found)
         if recording is not None:
             run.outcomes["second"] = self._repeat(recording)
+            run.parts.append(recording)
         else:
             outcome = run.outcomes["second"] = second.act(self)
             self._record(key, table.steps[at:], outcome, found, run)
@@ -285,6 +291,7 @@ class World:
         _restore(self.service, self._saved)
         run.outcomes.clear()
         run.failures.clear()
+        run.parts.clear()
 
     # Recordings ------------------------------------------------------------------------------
 
@@ -300,6 +307,7 @@ class World:
         written = stores_written(steps)
         parts = [part.now() for part in self._saved.parts if part.store in written]
         recording = Recording.of(steps, outcome, found, parts)
+        run.parts.append(recording)
         if not recording.reads_one_of(found.stores) and not run.failures:
             self._recorded.setdefault(key, []).append(recording)
 
@@ -418,7 +426,7 @@ def _predictable(table: InterleavingTable) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quietly(failures: list[BaseException]) -> Iterator[None]:
+def quietly(failures: list[BaseException]) -> Iterator[None]:
     """Log nothing, and note the exceptions that would have been logged."""
 
     def note(*_: object, **__: object) -> None:
@@ -623,7 +631,7 @@ class _Builder:
     def due(self) -> None:
         """Deleted so long ago that she is to be erased."""
         self.deleted()
-        self.service.clock.advance(days=31)
+        self.service.clock.advance(days=DUE_DAYS)
         root = self.call("POST", f"{AUTH}/login", {"email": ROOT, "password": PASSWORD})
         self.signed_in("root", root)
         self.service._handler("cleanup")({"task": "erase_due_accounts"})

@@ -321,7 +321,7 @@ class Found:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """What an operation did. It does the same wherever it reads the same.
 
@@ -373,6 +373,8 @@ class Run:
 
     now       when all of it happened, in milliseconds; `idle` is the idle timeout
     failures  exceptions that nobody expected
+    parts     what the first operation did after its pause, and the second one: the same objects
+              in two runs in which both did the same
     """
 
     world: str
@@ -387,6 +389,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     outcomes: dict[Actor, Outcome] = field(default_factory=dict)
     failures: list[BaseException] = field(default_factory=list)
+    parts: list[Recording] = field(default_factory=list)
 
     @override
     def __str__(self) -> str:
