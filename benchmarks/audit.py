@@ -16,7 +16,7 @@ from latchkey.events.audit_feeds import chain_stream_records, record_request_lin
 from latchkey.observability import REQUEST_LINE
 from latchkey.storage.capacity import item_bytes
 from latchkey.storage.keys import audit_chain_partition
-from latchkey.wiring.audit import audit_chain, request_trail
+from latchkey.wiring.audit import audit_archive, audit_chain, request_trail
 from tests.functions.test_audit_campaigns import mixed_requests
 from tests.support.audit import audit_rows, captured_log, log_event, stream_event
 from tests.support.service import InProcessService
@@ -75,9 +75,9 @@ def main() -> None:
         for batch in batched(lines, BATCH, strict=False):
             record_request_lines(log_event(batch), service.services[request_trail])
         rows = audit_rows(service.table)
-        for part in batched(rows, BATCH, strict=False):
-            chain = service.services[audit_chain]
-            chain_stream_records(stream_event(part), chain, service.clock.now())
+        for number, part in enumerate(batched(rows, BATCH, strict=False)):
+            chain, event = service.services[audit_chain], stream_event(part, first=number * BATCH)
+            chain_stream_records(event, chain, service.clock.now())
     requests = [row for row in rows if "operation" in row]
     items = service.table.all_items()
     blocks = [item for item in items if str(item["pk"]).startswith(BLOCKS)]
@@ -85,7 +85,7 @@ def main() -> None:
     heads = [line for line in chain_log.getvalue().splitlines() if '"heads"' in line]
     access_line = len(load()["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"])
     service.clock.advance(hours=2)
-    service.services[audit_chain].archive(service.clock.now())
+    service.services[audit_archive].archive(service.clock.now(), lambda: 900.0)
     archived = sum(len(service.audit_vault.objects[n]) for n in service.audit_vault.objects)
     kinds = {
         "reads": row_dollars([r for r in requests if r["outcome"] == OK], transacted=False),

@@ -278,6 +278,9 @@ def audit(service):
     rows = [service.table.get(key) or {} for key in found]
     service.invoke("chain_audit", stream_event(rows))
     assert service.invoke("anchor_audit", {})["heads"]
+    # Another process reads the position of the shard in the newest block of its chain.
+    service.configure(session_limit=50)
+    service.invoke("chain_audit", stream_event(rows))
     service.clock.advance(hours=2)
     assert service.invoke("archive_audit", {})["rows"] == 1 + len(rows)
 
@@ -633,6 +636,7 @@ READERS = {
     "ListAuditFunction": {"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
     "ChainAuditFunction": {
         "dynamodb:Query",
+        "dynamodb:GetItem",
         "dynamodb:PutItem",
         *(f"dynamodb:{action}" for action in POLLING["dynamodb"]),
     },
@@ -666,7 +670,7 @@ def test_only_chain_audit_can_write_blocks():
     assert writers == ["ChainAuditFunction"]
 
 
-def test_bucket_policy_allows_only_the_two_writers():
+def test_bucket_policy_allows_only_the_writers():
     (policy,) = (
         resource["Properties"]["PolicyDocument"]["Statement"]
         for resource in deployed().values()
@@ -684,6 +688,6 @@ def test_bucket_policy_allows_only_the_two_writers():
         return allows(granting, "s3:PutObject", archive, context)
 
     writers = {function for function in functions() if may_put(function)}
-    assert writers == {"AnchorAuditFunction", "ArchiveAuditFunction"}
+    assert writers == {"AnchorAuditFunction", "ArchiveAuditFunction", "ChainAuditFunction"}
     assert not may_put("ArchiveAuditFunction", tls="false")
     assert not allows(granting, "s3:PutObject", archive, {"aws:SecureTransport": ["true"]})

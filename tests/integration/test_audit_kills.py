@@ -21,7 +21,7 @@ from latchkey.storage.dynamodb import WRITE_ID
 from latchkey.storage.table import Query, read_all
 from latchkey.wiring.audit import audit_key, audit_store
 from latchkey.wiring.storage import account_store, table
-from tests.support.audit import copy_of, log_event, verified
+from tests.support.audit import SHARD, copy_of, log_event, verified
 from tests.support.audit_process import EmulatedService, Kill, Person, run_act, run_worker
 from tests.support.recorded_service import create_tables
 from tests.support.service import ENVIRONMENT
@@ -58,6 +58,8 @@ class Campaign:
         self.chance = random.Random(SEED)
         self.outcomes: Counter[str] = Counter()
         self.found: list[tuple[int, bool, int]] = []
+        # The stream's order: a row gets its number when it is seen first.
+        self._sequences: dict[str, int] = {}
         self._delivered: set[str] = set()
 
     def person(self, number):
@@ -88,11 +90,19 @@ class Campaign:
     def kill_chainer(self):
         """Kill the chainer over rows that are not chained; then let the stream bring them again."""
         items = [item for item in self._trail() if item["sk"]["S"] not in self._delivered]
-        event = {"Records": [_record(item) for item in items]}
+        event = self._event(items)
         code = run_worker(self.environment, "chain_audit", event, kill=self.when("PutItem", 3))
         self.outcomes["chainer killed" if code == KILLED else "was done before"] += 1
         assert run_worker(self.environment, "chain_audit", event) == 0
         self._delivered |= {item["sk"]["S"] for item in items}
+
+    def _event(self, items):
+        """The event of the stream with these items, in its order."""
+        for item in items:
+            self._sequences.setdefault(item["sk"]["S"], len(self._sequences) + 1)
+        ordered = sorted(items, key=lambda item: self._sequences[item["sk"]["S"]])
+        records = [_record(item, self._sequences[item["sk"]["S"]]) for item in ordered]
+        return {"Records": records, "shardId": SHARD, "state": {}}
 
     def kill_recorder(self, number):
         """Kill the recorder over lines of the log; then let CloudWatch bring them again."""
@@ -120,8 +130,7 @@ class Campaign:
     def verify(self):
         """Chain what is left and anchor it. Returns what an auditor says, and how many rows."""
         items = self._trail()
-        event = {"Records": [_record(item) for item in items]}
-        assert run_worker(self.environment, "chain_audit", event) == 0
+        assert run_worker(self.environment, "chain_audit", self._event(items)) == 0
         assert run_worker(self.environment, "anchor_audit", {}) == 0
         stored = self.service.services[table]
         s3, bucket = aws_client("s3"), ENVIRONMENT["AUDIT_BUCKET"]
@@ -157,10 +166,11 @@ class Campaign:
         return [i for page in pages for i in page["Items"] if i["pk"]["S"].startswith(rows)]
 
 
-def _record(item):
+def _record(item, sequence):
     image = json.loads(json.dumps(item, default=lambda raw: base64.b64encode(raw).decode()))
     names = {name: image[name] for name in ("pk", "sk")}
-    return {"eventName": "INSERT", "dynamodb": {"Keys": names, "NewImage": image}}
+    change = {"Keys": names, "NewImage": image, "SequenceNumber": str(sequence)}
+    return {"eventName": "INSERT", "dynamodb": change}
 
 
 @pytest.fixture(scope="module")

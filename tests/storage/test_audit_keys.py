@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -9,14 +10,14 @@ from moto import mock_aws
 
 from latchkey.domain.audit_chain import START, Block
 from latchkey.domain.ids import new_id
-from latchkey.flows.audit_chain import block_line
 from latchkey.security.audit_signatures import (
     LocalSigner,
+    is_signed_by,
     jwk_of_der,
     new_audit_key,
     raw_signature,
 )
-from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
+from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey, PublicKeys
 from latchkey.storage.boto_client import aws_client
 from tests.support.audit import verified
 from tests.support.builders import NOW
@@ -50,7 +51,7 @@ def published(prefix):
 
 def findings(signature, prefix):
     block = Block(chain=0, number=1, first=1, previous=START, at=1, entries=(), signature=signature)
-    report = verified([json.loads(block_line(block))], [], published(prefix))
+    report = verified([json.loads(block.line())], [], published(prefix))
     return [finding.kind for finding in report.findings]
 
 
@@ -94,3 +95,18 @@ def test_old_keys_stay_published(prefix):
     in_parameter_store(prefix).ensure()
     in_kms(prefix).ensure()
     assert len(published(prefix)["keys"]) == 2
+
+
+@pytest.mark.parametrize("make", [in_parameter_store, in_kms])
+def test_published_keys_verify_signatures_of_every_key(prefix, make):
+    first, second = in_parameter_store(prefix), make(prefix)
+    first.ensure()
+    published_keys = PublicKeys(prefix, check=is_signed_by)
+    old = first.sign(b"block")
+    assert published_keys.verifies(old, b"block")
+    assert not published_keys.verifies(old, b"blocks")
+    assert not published_keys.verifies(dataclasses.replace(old, value=old.value[:-1]), b"block")
+    assert not published_keys.verifies(dataclasses.replace(old, kid="audit-none"), b"block")
+    second.ensure()  # a key that is published later is read then
+    assert published_keys.verifies(second.sign(b"block"), b"block")
+    assert published_keys.verifies(old, b"block")

@@ -23,7 +23,7 @@ READS = {
     "dynamodb": lambda: BotoClient().call("DescribeTable", {"TableName": "any"}),
     "signing keys": lambda: SigningKeyStore("/any", epoch=1).key_ring(),
     "audit key": lambda: AuditKeyStore("/any", make=new_audit_key, load=LocalSigner).sign(b"any"),
-    "audit vault": lambda: S3AuditVault("any").last_archived(0),
+    "audit vault": lambda: S3AuditVault("any").last_archived(0, 1),
     "pictures": lambda: MediaBucket("any").read_avatar(AvatarId("any")),
 }
 

@@ -11,12 +11,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit_chain import canonical
-from latchkey.domain.limits import AUDIT_CHAINS
-from latchkey.flows.audit_chain import block_line
+from latchkey.domain.limits import AUDIT_CHAINS_MAX
 from latchkey.observability import logger
-from latchkey.security.audit_signatures import LocalSigner, new_audit_key
+from latchkey.security.audit_signatures import LocalSigner, is_signed_by, new_audit_key
 from latchkey.storage.audit_chain import AuditChainStore
-from latchkey.storage.audit_vault import anchor_name, last_of_segments, segment_name
+from latchkey.storage.audit_vault import anchor_name, newest_segment, rows_name, segment_name
 from latchkey.storage.dynamodb import to_wire
 from tools.audit.verify import Line, Report, read_keys, verify
 
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
     from latchkey.storage.table import Item, Table, Value
 
 
+SHARD = "shardId-00000001795312334845-0a1b2c3d"
+"""An id like those of DynamoDB."""
+
+
 class MemoryAuditKey:
     """An audit key in memory."""
 
@@ -38,6 +41,10 @@ class MemoryAuditKey:
 
     def sign(self, message: bytes) -> Signature:
         return self._signer.sign(message)
+
+    def verifies(self, signature: Signature, message: bytes) -> bool:
+        known = signature.kid == self._jwk["kid"]
+        return known and is_signed_by(self._jwk, signature.value, message)
 
     def ensure(self) -> None:
         """There is one."""
@@ -59,8 +66,12 @@ class MemoryVault:
     def put_segment(self, chain: int, first: int, last: int, content: bytes) -> None:
         self.objects[segment_name(chain, first, last)] = content
 
-    def last_archived(self, chain: int) -> int:
-        return last_of_segments(n for n in self.objects if n.startswith(f"archive/{chain}/"))
+    def put_rows(self, shard: str, first: int, last: int, content: bytes) -> None:
+        self.objects[rows_name(shard, first, last)] = content
+
+    def last_archived(self, chain: int, newest: int) -> int:
+        segments = [name for name in self.objects if name.startswith(f"archive/{chain}/")]
+        return newest_segment(lambda after: [n for n in segments if n > after], chain, newest)
 
     @property
     def anchors(self) -> list[dict[str, Any]]:
@@ -68,7 +79,10 @@ class MemoryVault:
 
     @property
     def archived_lines(self) -> list[dict[str, Any]]:
-        segments = (content for n, content in sorted(self.objects.items()) if n.startswith("arch"))
+        archives = ("archive/", "rows/")
+        segments = (
+            content for n, content in sorted(self.objects.items()) if n.startswith(archives)
+        )
         return [json.loads(line) for s in segments for line in gzip.decompress(s).splitlines()]
 
 
@@ -78,14 +92,23 @@ def audit_rows(table: MemoryTable) -> list[Item]:
     return [item for item in table.all_items() if str(item["pk"]).startswith(rows)]
 
 
-def stream_event(items: Iterable[Item], *, name: str = "INSERT") -> dict[str, Any]:
-    """The event with which the audit table's stream tells of new items."""
+def stream_event(
+    items: Iterable[Item], *, name: str = "INSERT", shard: str = SHARD, first: int = 1
+) -> dict[str, Any]:
+    """The event with which the audit table's stream tells of new items.
+
+    first  the sequence number of the first item; the others follow
+    """
     records = []
-    for item in items:
+    for sequence, item in enumerate(items, first):
         image = {attribute: _in_json(value) for attribute, value in item.items()}
-        keys = {attribute: image[attribute] for attribute in ("pk", "sk")}
-        records.append({"eventName": name, "dynamodb": {"Keys": keys, "NewImage": image}})
-    return {"Records": records}
+        change = {
+            "Keys": {attribute: image[attribute] for attribute in ("pk", "sk")},
+            "NewImage": image,
+            "SequenceNumber": str(sequence),
+        }
+        records.append({"eventName": name, "dynamodb": change})
+    return {"Records": records, "shardId": shard, "state": {}}
 
 
 def _in_json(value: Value) -> dict[str, Any]:
@@ -115,11 +138,11 @@ def captured_log() -> Iterator[io.StringIO]:
 
 
 def copy_of(table: Table) -> Iterator[dict[str, Any]]:
-    """What an auditor gets: every block, and the rows that are there under its entries' keys."""
+    """Every block, and the rows that are in the table under its entries' keys."""
     store = AuditChainStore(table)
-    for chain in range(AUDIT_CHAINS):
+    for chain in range(AUDIT_CHAINS_MAX):
         for block in store.after(chain, 0):
-            yield json.loads(block_line(block))
+            yield json.loads(block.line())
             for start in range(0, len(block.entries), 100):
                 for row in store.rows(block.entries[start : start + 100]).values():
                     yield json.loads(canonical({"row": row}))
@@ -137,5 +160,5 @@ def verified(
 
 
 def audited(table: Table, vault: MemoryVault, key: MemoryAuditKey) -> Report:
-    """Verify the trail as it is now."""
-    return verified(copy_of(table), vault.anchors, key.jwks)
+    """Verify the trail as it is now: the table and the bucket."""
+    return verified([*copy_of(table), *vault.archived_lines], vault.anchors, key.jwks)

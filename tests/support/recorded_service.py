@@ -14,9 +14,9 @@ from latchkey import wiring
 from latchkey.domain.effects import Queue
 from latchkey.domain.ids import TokenId
 from latchkey.domain.mail import MailPostponed
-from latchkey.security.audit_signatures import LocalSigner, new_audit_key
+from latchkey.security.audit_signatures import LocalSigner, is_signed_by, new_audit_key
 from latchkey.security.single_use_tokens import mint
-from latchkey.storage.audit_keys import AuditKeyStore
+from latchkey.storage.audit_keys import AuditKeyStore, PublicKeys
 from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.storage.boto_client import BotoClient, aws_client
 from latchkey.storage.dynamodb import DynamoDBTable
@@ -29,7 +29,7 @@ from latchkey.storage.s3_export_files import S3ExportFiles
 from latchkey.storage.signing_keys import SigningKeyStore
 from latchkey.storage.table import Key, TableName
 from latchkey.wiring import Services
-from latchkey.wiring.audit import audit_key, audit_vault
+from latchkey.wiring.audit import audit_key, audit_public_keys, audit_vault
 from latchkey.wiring.exports import export_files
 from latchkey.wiring.mail import mailer, queues
 from latchkey.wiring.storage import clock, table
@@ -129,7 +129,7 @@ class RecordedService(InProcessService):
         self._link_peppers = PepperStore(prefix, "link")
         for peppers in (self._refresh_peppers, self._link_peppers):
             self._record_parameters(peppers)
-        self._audit_key, self._vault = self._create_audit_parts()
+        self._audit_key, self._published, self._vault = self._create_audit_parts()
         self._mailer = make_mailer(self.services.config)
         self._mailer._ses.meta.events.register("before-call.sesv2", self._record_mail)
         self.invoke("rotate_signing_keys", {"RequestType": "Create"})
@@ -156,6 +156,7 @@ class RecordedService(InProcessService):
                     queues: self._queues,
                     export_files: self._files,
                     audit_key: self._audit_key,
+                    audit_public_keys: self._published,
                     audit_vault: self._vault,
                     media: self._media,
                     mailer: self._mailer,
@@ -227,13 +228,15 @@ class RecordedService(InProcessService):
         files._s3.meta.events.register("provide-client-params.s3", self._record_object)
         return files
 
-    def _create_audit_parts(self) -> tuple[AuditKeyStore, S3AuditVault]:
+    def _create_audit_parts(self) -> tuple[AuditKeyStore, PublicKeys, S3AuditVault]:
         prefix = self.services.config.key_prefix
         key = AuditKeyStore(prefix, make=new_audit_key, load=LocalSigner)
         key._ssm.meta.events.register("before-call.ssm", self._record_parameter)
+        published = PublicKeys(prefix, check=is_signed_by)
+        published._ssm.meta.events.register("before-call.ssm", self._record_parameter)
         vault = S3AuditVault(_create_bucket(self.services.config.audit_bucket))
         vault._s3.meta.events.register("provide-client-params.s3", self._record_object)
-        return key, vault
+        return key, published, vault
 
     def _record(self, action: str, resource: str, *context: tuple[str, tuple[str, ...]]) -> None:
         self.performed[self._running].add(Call(action, resource, context))

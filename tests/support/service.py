@@ -18,7 +18,7 @@ from latchkey.config import Config
 from latchkey.storage.export_files import MemoryExportFiles
 from latchkey.storage.memory import MemoryTable
 from latchkey.wiring import Services
-from latchkey.wiring.audit import audit_key, audit_vault
+from latchkey.wiring.audit import audit_key, audit_public_keys, audit_vault
 from latchkey.wiring.exports import export_files
 from latchkey.wiring.mail import mailer, queues
 from latchkey.wiring.sign_in import passwords
@@ -125,6 +125,7 @@ class InProcessService:
         self.audit_vault = MemoryVault()
         self._parts: dict[Part[Any], object] = {
             audit_key: self.audit_key,
+            audit_public_keys: self.audit_key,
             audit_vault: self.audit_vault,
         }
         self.media = MemoryMedia()

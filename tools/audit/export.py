@@ -1,4 +1,4 @@
-"""Fetches a copy of the audit trail: archives, newer rows, anchors and log lines."""
+"""Fetches a copy of the audit trail: archives, newer blocks, anchors and log lines."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import gzip
 import itertools
 import json
 import re
+import time
 import zlib
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from latchkey.domain.audit_chain import canonical
-from latchkey.domain.limits import AUDIT_CHAINS
-from latchkey.flows.audit_chain import block_line
+from botocore.config import Config
+
+from latchkey.domain.audit_chain import ForeignItem, canonical
+from latchkey.domain.limits import AUDIT_CHAINS_MAX
 from latchkey.storage.audit_chain import AuditChainStore
 from latchkey.storage.boto_client import aws_client
 from tools.audit.verify import WITNESSES, newest_anchor, read_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from latchkey.domain.audit_chain import Entry
     from latchkey.storage.table import Table
     from tools.audit.verify import Keys
 
@@ -28,49 +33,81 @@ ANCHOR_OVERLAP_SECONDS = 900
 
 
 SEGMENT = re.compile(r"archive/(\d+)/\d+-\d+\.ndjson\.gz")
-OURS = re.compile(rf"{SEGMENT.pattern}|anchors/\d{{4}}/\d\d/\d\d/[\d.]+Z\.json")
+ROWS = re.compile(r"rows/[\w%~-][\w.%~-]*/\d+-\d+\.ndjson\.gz")
+OURS = re.compile(
+    rf"{SEGMENT.pattern}|{ROWS.pattern}|anchors/\d{{4}}/\d\d/\d\d/[\d.]+Z\.json", re.ASCII
+)
 """Expected object names. An attacker could write a name such as `../../anything`."""
+
+PARALLEL_REQUESTS = 32
+"""A busy year has millions of small objects: about 1,000 a second are fetched."""
 
 
 def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> list[str]:
-    """Write a copy into a directory: archive/, anchors/ and live.ndjson.
+    """Write a copy into a directory: rows/, archive/, anchors/ and live.ndjson.
 
     Every version of an object is fetched, including removed ones: the lock keeps the original, and
-    an attacker can only add newer versions.
+    an attacker can only add newer versions. A version never changes, so those that the directory
+    already has are not fetched again.
 
-    Returns the names of foreign objects, which are not fetched.
+    Returns the names of foreign objects and items, which are not fetched.
     """
-    s3 = s3 or aws_client("s3")
+    s3 = s3 or aws_client("s3", Config(max_pool_connections=PARALLEL_REQUESTS))
     archived: dict[int, set[int]] = defaultdict(set)
     strange = []
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for entry in page.get("Versions", []):
-            name, version = entry["Key"], entry["VersionId"]
-            if not OURS.fullmatch(name):
-                strange.append(name)
-                continue
-            path = directory / name
-            path = path.with_name(f"{version}-{path.name}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            answer = s3.get_object(Bucket=bucket, Key=name, VersionId=version)
-            path.write_bytes(answer["Body"].read())
-            if segment := SEGMENT.fullmatch(name):
-                archived[int(segment[1])] |= _blocks_in(path)
-    _write_live(directory / "live.ndjson", AuditChainStore(table), archived)
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            versions = page.get("Versions", [])
+            strange += [v["Key"] for v in versions if not OURS.fullmatch(v["Key"])]
+            ours = [v for v in versions if OURS.fullmatch(v["Key"])]
+            paths = list(pool.map(lambda v: _fetch_version(directory, bucket, v, s3), ours))
+            for version, path in zip(ours, paths, strict=True):
+                if segment := SEGMENT.fullmatch(version["Key"]):
+                    archived[int(segment[1])] |= _blocks_in(path)
+    # After the bucket: so the copy has no row without its block, if the block was in the table.
+    return strange + _write_live(directory / "live.ndjson", AuditChainStore(table), archived)
+
+
+def _fetch_version(directory: Path, bucket: str, version: dict[str, str], s3: Any) -> Path:
+    """Write a version of an object, and return its path."""
+    name, version_id = version["Key"], version["VersionId"]
+    path = directory / name
+    path = path.with_name(f"{version_id}-{path.name}")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        answer = s3.get_object(Bucket=bucket, Key=name, VersionId=version_id)
+        # Renamed when it is complete, because an existing file is not fetched again.
+        part = path.with_name(f"{path.name}.part")
+        part.write_bytes(answer["Body"].read())
+        part.rename(path)
+    return path
+
+
+def _write_live(path: Path, store: AuditChainStore, archived: dict[int, set[int]]) -> list[str]:
+    """Write the blocks that are not archived yet, and their rows in the table."""
+    strange = []
+    with path.open("wb") as live:
+        for chain in range(AUDIT_CHAINS_MAX):
+            # The content of the archive counts, not the names of its objects. It must have no gap.
+            last = next(n for n in itertools.count() if n + 1 not in archived[chain])
+            try:
+                for block in store.after(chain, last):
+                    live.write(block.line() + b"\n")
+                    for entries in itertools.batched(block.entries, 100, strict=False):
+                        live.writelines(line + b"\n" for line in row_lines(store, entries))
+            except ForeignItem as item:
+                strange.append(f"{item.partition} {item.name}")
     return strange
 
 
-def _write_live(path: Path, store: AuditChainStore, archived: dict[int, set[int]]) -> None:
-    """Write the blocks that are not archived yet, with their rows."""
-    with path.open("wb") as live:
-        for chain in range(AUDIT_CHAINS):
-            # The content of the archive counts, not the names of its objects. It must have no gap.
-            last = next(n for n in itertools.count() if n + 1 not in archived[chain])
-            for block in store.after(chain, last):
-                live.write(block_line(block) + b"\n")
-                for start in range(0, len(block.entries), 100):
-                    for row in store.rows(block.entries[start : start + 100]).values():
-                        live.write(canonical({"row": row}) + b"\n")
+def row_lines(store: AuditChainStore, entries: Sequence[Entry]) -> Iterator[bytes]:
+    """Return the rows of up to 100 entries in the table as lines, and those that it lacks."""
+    now = int(time.time() * 1000)
+    rows = store.rows(entries)
+    for entry in entries:
+        row = rows.get((entry.partition, entry.row_id))
+        missing = {"pk": entry.partition, "sk": entry.row_id, "at": now}
+        yield canonical({"absent": missing} if row is None else {"row": row})
 
 
 def _blocks_in(path: Path) -> set[int]:

@@ -16,6 +16,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import sys
 import zlib
 from collections import defaultdict
@@ -35,18 +36,26 @@ type Json = dict[str, Any]
 type RowKey = tuple[str, str]
 type Keys = dict[str, ec.EllipticCurvePublicKey]
 
-FORMAT = "latchkey-audit-1"
+FIRST_FORMAT = "latchkey-audit-1"
+"""Of blocks without cursors, and of anchors."""
+FORMAT = "latchkey-audit-2"
+"""Of blocks with cursors: the positions in the shards of the table's stream."""
 START = bytes(32)
 WITNESSES = "witnesses.jsonl"
 LATE_MILLISECONDS = 48 * 3600 * 1000
 """A stream keeps records for a day, so no row of a change is chained later."""
 LATE_REQUEST_MILLISECONDS = 15 * 24 * 3600 * 1000
 """A log line may be a dead letter for two weeks before it becomes a row."""
+STREAM_MILLISECONDS = 24 * 3600 * 1000
+"""A stream keeps records for so long. A chain may forget older positions in it."""
 EARLY_MILLISECONDS = 60 * 1000
 """A row can't be newer than its block, except for the difference of two clocks."""
 LONGEST_MESSAGE = 300
 """Length of a quoted row id in a finding. Ours have 30 characters; an attacker's may be longer."""
 
+SEQUENCE = re.compile(r"[0-9]{1,40}")
+ARCHIVED_ROW_NAMES = {"row", "sequence", "shard"}
+ABSENT_NAMES = {"at", "pk", "sk"}
 BLOCK_NAMES = {"chain", "number", "first", "previous", "head", "at", "entries", "kid", "signature"}
 HEAD_NAMES = {"chain", "number", "last", "head"}
 ANCHOR_NAMES = {"format", "kind", "at", "heads", "kid", "signature"}
@@ -65,12 +74,23 @@ class Line(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The stored data of a row. A copy may have millions of rows."""
+    """The stored data of a row. A copy may have millions of rows.
+
+    shard, sequence  the place in the stream, of a row that was archived when it was chained
+    """
 
     digest: bytes
     at: int | None
+    ttl: int | None
     action: str
     is_request: bool
+    shard: str | None
+    sequence: int
+
+    @property
+    def latest(self) -> int:
+        """The longest time until such a row is chained."""
+        return LATE_REQUEST_MILLISECONDS if self.is_request else LATE_MILLISECONDS
 
 
 class Entry(NamedTuple):
@@ -80,8 +100,15 @@ class Entry(NamedTuple):
     digest: bytes
 
 
+class Cursor(NamedTuple):
+    """A position in a shard of the stream: a sequence number, and the time of its block."""
+
+    sequence: int
+    at: int
+
+
 class Block(NamedTuple):
-    """A parsed block."""
+    """A parsed block. A block of the first format has no cursors."""
 
     chain: int
     number: int
@@ -90,6 +117,7 @@ class Block(NamedTuple):
     head: bytes
     at: int
     entries: list[Entry]
+    cursors: dict[str, Cursor] | None
     is_signed: bool
 
     @property
@@ -110,6 +138,7 @@ class Head(NamedTuple):
     number: int
     last: int
     head: bytes
+    at: int
     source: str
 
 
@@ -131,10 +160,45 @@ class Finding:
 
 @dataclass(slots=True)
 class Copy:
-    """The rows and blocks of a copy. A row may have several contradicting versions."""
+    """The rows and blocks of a copy. A row may have several contradicting versions.
+
+    absent   rows that the table did not have, and when it was asked
+    chained  the block of each row that is in a block; None for a row that is in two, rightly
+    """
 
     rows: dict[RowKey, list[Row]] = field(default_factory=dict)
     chains: dict[int, dict[int, Block]] = field(default_factory=lambda: defaultdict(dict))
+    absent: dict[RowKey, int] = field(default_factory=dict)
+    chained: dict[RowKey, Place | None] = field(default_factory=dict)
+
+
+class Found(NamedTuple):
+    """What a copy has of a row: its versions, and when the table did not have it."""
+
+    rows: list[Row]
+    absent_at: int | None
+
+    @property
+    def in_table(self) -> list[Row]:
+        """The versions in the table, or in an archive of the first format."""
+        return [row for row in self.rows if row.shard is None]
+
+    def right(self, digest: bytes) -> list[Row]:
+        """Return the versions that are what was chained."""
+        return [row for row in self.rows if row.digest == digest]
+
+    def is_removed_from_table(self, row: Row) -> bool:
+        """Return whether the table lacked the row before its time to expire."""
+        if self.absent_at is None or self.in_table:
+            return False
+        return row.ttl is None or row.ttl * 1000 > self.absent_at
+
+
+class Place(NamedTuple):
+    """The place of a row: its block and its digest there."""
+
+    block: Block
+    digest: bytes
 
 
 @dataclass(slots=True)
@@ -145,6 +209,7 @@ class Report:
     blocks: int = 0
     anchors: int = 0
     witnesses: int = 0
+    waiting: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, kind: str, where: str, message: str) -> None:
@@ -160,9 +225,11 @@ class Report:
         """Return the summary line."""
         counts = (
             f"{self.rows} rows, {self.blocks} blocks, {self.anchors} anchors, "
-            f"{self.witnesses} lines of the log: "
+            f"{self.witnesses} lines of the log"
         )
-        return counts + (
+        if self.waiting:
+            counts += f", {self.waiting} rows wait for their block"
+        return f"{counts}: " + (
             f"{len(self.findings)} findings" if self.findings else "as they were written"
         )
 
@@ -170,8 +237,10 @@ class Report:
 def verify(
     lines: Iterable[Line], anchors: Iterable[Line], keys: Keys, witnesses: Iterable[Line] = ()
 ) -> Report:
-    """Verify a copy: lines `{"block": …}` and `{"row": …}` in any order, and its witnesses.
+    """Verify a copy: its lines in any order, and its witnesses.
 
+    lines      `{"block": …}`, `{"row": …}` of the table, `{"row": …, "sequence": …, "shard": …}`
+               of the archive, and `{"absent": …}`, a row that the table did not have
     anchors    heads of all chains, from the bucket
     witnesses  heads of blocks, as they were logged when they were written
     """
@@ -185,8 +254,6 @@ def verify(
     report.blocks = sum(len(blocks) for blocks in copy.chains.values())
     for chain, blocks in sorted(copy.chains.items()):
         _verify_chain(chain, blocks, copy, report)
-    for (_, row_id), (row, *_) in copy.rows.items():
-        report.add("inserted", row_id, f"a row of {row.action} that no block has")
     heads = []
     for line in anchors:
         report.anchors += 1
@@ -195,16 +262,21 @@ def verify(
         report.witnesses += 1
         heads += _read_signed(line, _read_witness, keys, report)
     _verify_heads(heads, copy.chains, report)
+    _verify_unchained(copy, heads, report)
     return report
 
 
 def _sort(line: Line, copy: Copy, keys: Keys, report: Report) -> None:
     document = _parse(line.text)
-    if document.keys() == {"row"}:
-        key, row = _read_row(document["row"])
+    if document.keys() in ({"row"}, ARCHIVED_ROW_NAMES):
+        key, row = _read_row(document)
         known = copy.rows.setdefault(key, [])
         if row not in known:
             known.append(row)
+        return
+    if document.keys() == {"absent"}:
+        key, at = _read_absent(document["absent"])
+        copy.absent[key] = max(at, copy.absent.get(key, 0))
         return
     if document.keys() != {"block"}:
         raise UnreadableError("it is neither a row nor a block")
@@ -219,48 +291,129 @@ def _sort(line: Line, copy: Copy, keys: Keys, report: Report) -> None:
 def _verify_chain(chain: int, blocks: dict[int, Block], copy: Copy, report: Report) -> None:
     """Verify a chain from its start. Removes the rows it has from those of the copy."""
     number, position, head, at = 1, 1, START, 0
-    chained: set[RowKey] = set()
+    before: Block | None = None
+    reached: dict[str, int] = {}
     for block in (blocks[found] for found in sorted(blocks)):
         if block.number != number:
             message = f"blocks {number} to {block.number - 1} are gone"
             report.add("gap", f"chain {chain}", message)
         elif block.first != position or block.previous != head:
             report.add("broken", block.name, "it does not follow from the block before")
+        else:
+            _verify_cursors(block, before, reached, report)
         if block.at < at:
             report.add("broken", block.name, "it is older than the block before")
-        _verify_block(block, copy, chained, report)
+        _verify_block(block, reached, copy, report)
         number, position, head, at = block.number + 1, block.last + 1, block.head, block.at
+        before = block
+        for shard, cursor in (block.cursors or {}).items():
+            reached[shard] = max(cursor.sequence, reached.get(shard, -1))
 
 
-def _verify_block(block: Block, copy: Copy, chained: set[RowKey], report: Report) -> None:
+def _verify_cursors(
+    block: Block, before: Block | None, reached: dict[str, int], report: Report
+) -> None:
+    """Verify that a block continues in one shard, and keeps the positions in the others.
+
+    reached  the positions before the block
+    """
+    if block.cursors is None:
+        return
+    moved = [s for s, cursor in block.cursors.items() if cursor.sequence != reached.get(s, -1)]
+    if any(cursor.sequence < reached.get(s, -1) for s, cursor in block.cursors.items()):
+        report.add("repeated", block.name, "it goes back in a shard of the stream")
+    elif len(moved) != 1:
+        report.add("broken", block.name, f"it has rows of {len(moved)} shards of the stream")
+    for shard, cursor in ((before and before.cursors) or {}).items():
+        if shard not in block.cursors and block.at - cursor.at <= STREAM_MILLISECONDS:
+            report.add("broken", block.name, f"it has lost the position in {shard}")
+
+
+def _verify_block(block: Block, reached: dict[str, int], copy: Copy, report: Report) -> None:
     if _extend(block.previous, (entry.digest for entry in block.entries)) != block.head:
         report.add("broken", block.name, "its entries do not make its head")
     if not block.is_signed:
         report.add("forged", block.name, "it says what no known key has signed")
     for position, entry in enumerate(block.entries, block.first):
         where = f"{entry.key[1]} (chain {block.chain}, position {position})"
-        if entry.key in chained:
-            report.add("repeated", where, "it is in the chain twice")
-            continue
-        chained.add(entry.key)
-        _verify_row(copy.rows.pop(entry.key, []), entry.digest, block.at, where, report)
+        place = Place(block, entry.digest)
+        if entry.key not in copy.chained:
+            copy.chained[entry.key] = place
+            found = Found(copy.rows.pop(entry.key, []), copy.absent.get(entry.key))
+            _verify_row(found, place, where, report)
+            if not all(_is_placed(row, block, reached) for row in found.right(entry.digest)):
+                report.add("contradiction", where, "its block is for other records of the stream")
+        elif _is_of_an_update(copy.chained[entry.key], place):
+            copy.chained[entry.key] = None
+        else:
+            report.add("repeated", where, "it is in the chains twice")
 
 
-def _verify_row(found: list[Row], digest: bytes, came_at: int, where: str, report: Report) -> None:
-    if not found:
+def _is_of_an_update(one: Place | None, other: Place) -> bool:
+    """Return whether a row may be in two blocks, because the format was updated in between.
+
+    The position in the stream is unknown after a block of the first format. So the batch that was
+    delivered at the time of the update may be in a block of each format.
+    """
+    return (
+        one is not None
+        and one.digest == other.digest
+        and (one.block.cursors is None) != (other.block.cursors is None)
+        and abs(one.block.at - other.block.at) <= STREAM_MILLISECONDS
+    )
+
+
+def _verify_row(found: Found, place: Place, where: str, report: Report) -> None:
+    right, in_table = found.right(place.digest), found.in_table
+    if not found.rows:
         report.add("removed", where, "the row is gone")
         return
-    row = next((row for row in found if row.digest == digest), None)
-    if row is None:
+    if not right:
         report.add("changed", where, "the row is not what was chained")
         return
-    if len(found) > 1:
-        report.add(
-            "contradiction", where, "there is another row in its place, beside the right one"
-        )
-    latest = LATE_REQUEST_MILLISECONDS if row.is_request else LATE_MILLISECONDS
-    if row.at is None or not -EARLY_MILLISECONDS <= came_at - row.at <= latest:
+    row = right[0]
+    if in_table and not any(row in right for row in in_table):
+        report.add("changed", where, "the row in the table is not what was chained and archived")
+    elif len({row.digest for row in found.rows}) > 1:
+        message = "there is another row in its place, beside the right one"
+        report.add("contradiction", where, message)
+    if found.is_removed_from_table(row):
+        report.add("removed", where, "the row is gone from the table. The archive has it")
+    if row.at is None or not -EARLY_MILLISECONDS <= place.block.at - row.at <= row.latest:
         report.add("misdated", where, "its time is not when it came")
+
+
+def _is_placed(row: Row, block: Block, reached: dict[str, int]) -> bool:
+    """Return whether the block is the one that reached the row's place in the stream."""
+    if row.shard is None or block.cursors is None:
+        return True
+    cursor = block.cursors.get(row.shard)
+    return cursor is not None and reached.get(row.shard, -1) < row.sequence <= cursor.sequence
+
+
+def _verify_unchained(copy: Copy, heads: list[Head], report: Report) -> None:
+    """Report rows that no block has, except those that were archived and wait for their block."""
+    blocks = [block for chain in copy.chains.values() for block in chain.values()]
+    latest = max(
+        (at for at in [b.at for b in blocks if b.is_signed] + [h.at for h in heads]), default=0
+    )
+    reached: dict[str, int] = {}
+    for block in blocks:
+        for shard, cursor in (block.cursors or {}).items():
+            reached[shard] = max(cursor.sequence, reached.get(shard, -1))
+    for (_, row_id), versions in copy.rows.items():
+        row = versions[0]
+        waits = all(
+            version.shard is not None
+            and version.sequence > reached.get(version.shard, -1)
+            and version.at is not None
+            and latest - version.at <= version.latest
+            for version in versions
+        )
+        if waits:
+            report.waiting += 1
+        else:
+            report.add("inserted", row_id, f"a row of {row.action} that no block has")
 
 
 def _verify_heads(heads: list[Head], chains: dict[int, dict[int, Block]], report: Report) -> None:
@@ -312,17 +465,33 @@ def _named_once(pairs: list[tuple[str, Any]]) -> Json:
     return document
 
 
-def _read_row(row: Any) -> tuple[RowKey, Row]:
+def _read_row(document: Json) -> tuple[RowKey, Row]:
+    row = document["row"]
     if not isinstance(row, dict):
         raise UnreadableError("its row is none")
     key = _text(row.get("pk")), _text(row.get("sk"))
-    at, is_request = row.get("at"), "operation" in row
-    has_time = isinstance(at, int) and not isinstance(at, bool)
-    return key, Row(_digest(row), at if has_time else None, str(row.get("action")), is_request)
+    at, ttl = (row.get(name) if type(row.get(name)) is int else None for name in ("at", "ttl"))
+    shard, sequence = None, -1
+    if "shard" in document:
+        shard, sequence = _text(document["shard"]), _sequence(document["sequence"])
+    return key, Row(
+        digest=_digest(row),
+        at=at,
+        ttl=ttl,
+        action=str(row.get("action")),
+        is_request="operation" in row,
+        shard=shard,
+        sequence=sequence,
+    )
+
+
+def _read_absent(absent: Any) -> tuple[RowKey, int]:
+    _require(absent, ABSENT_NAMES)
+    return (_text(absent["pk"]), _text(absent["sk"])), _whole(absent["at"])
 
 
 def _read_block(block: Any, keys: Keys) -> Block:
-    _require(block, BLOCK_NAMES)
+    _require(block, BLOCK_NAMES | _cursor_names(block))
     if not isinstance(block["entries"], list):
         raise UnreadableError("its entries are no list")
     return Block(
@@ -333,8 +502,26 @@ def _read_block(block: Any, keys: Keys) -> Block:
         head=_bytes(block["head"]),
         at=_whole(block["at"]),
         entries=[_read_entry(entry) for entry in block["entries"]],
+        cursors=_read_cursors(block["cursors"]) if "cursors" in block else None,
         is_signed=_is_signed(_block_statement(block), block, keys),
     )
+
+
+def _cursor_names(block: Any) -> set[str]:
+    return {"cursors"} if isinstance(block, dict) and "cursors" in block else set()
+
+
+def _read_cursors(cursors: Any) -> dict[str, Cursor]:
+    if not isinstance(cursors, list):
+        raise UnreadableError("its cursors are no list")
+    read: dict[str, Cursor] = {}
+    for cursor in cursors:
+        match cursor:
+            case [str(shard), sequence, at] if shard not in read:
+                read[shard] = Cursor(_sequence(sequence), _whole(at))
+            case _:
+                raise UnreadableError("a cursor of it is none")
+    return read
 
 
 def _read_entry(entry: Any) -> Entry:
@@ -346,7 +533,11 @@ def _read_entry(entry: Any) -> Entry:
 
 def _block_statement(block: Json) -> Json:
     signed = {name: block[name] for name in BLOCK_NAMES - {"entries", "kid", "signature"}}
-    return {**signed, "format": FORMAT, "kind": "block", "count": len(block["entries"])}
+    statement = {**signed, "kind": "block", "count": len(block["entries"])}
+    if "cursors" not in block:
+        return {**statement, "format": FIRST_FORMAT}
+    digest = base64.b64encode(_digest({"cursors": block["cursors"]})).decode()
+    return {**statement, "format": FORMAT, "cursors": {"$bytes": digest}}
 
 
 def _read_signed(
@@ -368,31 +559,39 @@ def _read_signed(
 
 def _read_anchor(anchor: Json, where: str) -> list[Head]:
     _require(anchor, ANCHOR_NAMES, kind="anchor")
-    _whole(anchor["at"])
+    at = _whole(anchor["at"])
     if not isinstance(anchor["heads"], list):
         raise UnreadableError("its heads are no list")
     heads = []
     for head in anchor["heads"]:
         _require(head, HEAD_NAMES)
         chain, number, last = (_whole(head[name]) for name in ("chain", "number", "last"))
-        heads.append(Head(chain, number, last, _bytes(head["head"]), where))
+        heads.append(Head(chain, number, last, _bytes(head["head"]), at, where))
     return heads
 
 
 def _read_witness(witness: Json, where: str) -> list[Head]:
     del where
-    _require(witness, WITNESS_NAMES, kind="block")
-    names = ("chain", "number", "first", "count")
-    chain, number, first, count = (_whole(witness[name]) for name in names)
+    cursors = _cursor_names(witness)
+    _require(
+        witness,
+        WITNESS_NAMES | cursors,
+        kind="block",
+        expected=FORMAT if cursors else FIRST_FORMAT,
+    )
+    names = ("chain", "number", "first", "count", "at")
+    chain, number, first, count, at = (_whole(witness[name]) for name in names)
     name = f"the log's line of block {number} of chain {chain}"
-    return [Head(chain, number, first + count - 1, _bytes(witness["head"]), name)]
+    return [Head(chain, number, first + count - 1, _bytes(witness["head"]), at, name)]
 
 
-def _require(document: Any, names: set[str], *, kind: str | None = None) -> None:
+def _require(
+    document: Any, names: set[str], *, kind: str | None = None, expected: str = FIRST_FORMAT
+) -> None:
     if not isinstance(document, dict) or document.keys() != names:
         raise UnreadableError(f"it does not have just {', '.join(sorted(names))}")
-    if kind is not None and (document["format"], document["kind"]) != (FORMAT, kind):
-        raise UnreadableError(f"it is no {kind} of {FORMAT}")
+    if kind is not None and (document["format"], document["kind"]) != (expected, kind):
+        raise UnreadableError(f"it is no {kind} of {expected}")
 
 
 def _text(value: Any) -> str:
@@ -405,6 +604,13 @@ def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise UnreadableError("a number of it is none")
     return value
+
+
+def _sequence(value: Any) -> int:
+    """Parse a sequence number of a stream: 40 digits at most."""
+    if not isinstance(value, str) or not SEQUENCE.fullmatch(value):
+        raise UnreadableError("a sequence number of it is none")
+    return int(value)
 
 
 def _bytes(value: Any) -> bytes:

@@ -94,6 +94,8 @@ class Config:
     exports_per_day: int
     audit_bucket: str
     audit_kms_key: str
+    audit_chains: int
+    audit_default_shard: str
     deletion_grace: timedelta
     self_service_restore: bool
     service_name: str = ""
@@ -139,6 +141,8 @@ class Config:
             exports_per_day=int(env["EXPORTS_PER_DAY"]),
             audit_bucket=env.get("AUDIT_BUCKET", ""),
             audit_kms_key=env.get("AUDIT_KMS_KEY", ""),
+            audit_chains=int(env.get("AUDIT_CHAINS", "4")),
+            audit_default_shard=env.get("AUDIT_DEFAULT_SHARD", ""),
             deletion_grace=timedelta(days=int(env["DELETION_GRACE_DAYS"])),
             self_service_restore=env["SELF_SERVICE_RESTORE"] == "on",
             service_name=env.get("SERVICE_NAME", ""),

@@ -20,8 +20,10 @@ if TYPE_CHECKING or not is_hot():
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from logging import LogRecord
 
+    from latchkey.domain.audit_chain import ForeignItem
     from latchkey.domain.ids import SubjectId
 
 _SERVICE = "latchkey"
@@ -153,6 +155,16 @@ def record_findings(count: int) -> None:
     metrics = _metrics()
     metrics.add_metric("AuditFindings", MetricUnit.Count, count)
     metrics.flush_metrics()
+
+
+def report_foreign_items(items: Sequence[ForeignItem], *, operation: str) -> None:
+    """Report items in the audit chains that are not our blocks. They need an operator."""
+    for item in items:
+        logger.error(
+            "foreign item in a chain", operation=operation, pk=item.partition, sk=item.name
+        )
+    if items:
+        record_findings(len(items))
 
 
 def record_request(operation: str, status: int, milliseconds: float) -> None:

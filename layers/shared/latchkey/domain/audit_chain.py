@@ -2,11 +2,14 @@
 
     digest   = SHA-256(canonical row)
     head     = SHA-256(head before | digest)          from row to row, from block to block
-    block    = up to AUDIT_BLOCK_MAX_ROWS rows, signed: chain, number, positions, heads, instant
+    block    = up to AUDIT_BLOCK_MAX_ROWS rows, signed: chain, number, positions, heads, instant,
+               and for each shard of the stream the last record that the chain has
     anchor   = every chain's newest head, signed, and kept where nobody can change it
 
 An attacker who can write the tables can compute the hashes but not the signatures, and can't remove
 blocks from the end, because an anchor has them.
+
+A block of the first format has no cursors. Such blocks stay valid.
 """
 
 from __future__ import annotations
@@ -22,9 +25,21 @@ if TYPE_CHECKING:
 
     from latchkey.domain.ids import RowId
 
-FORMAT = "latchkey-audit-1"
+FORMAT = "latchkey-audit-2"
+FIRST_FORMAT = "latchkey-audit-1"
+"""The format of blocks without cursors, and of all anchors: their form did not change."""
 START = bytes(32)
 """The head of a chain before its first row."""
+
+
+class ForeignItem(Exception):
+    """An item in a chain is malformed or is not signed by the audit key. Somebody else wrote it."""
+
+    def __init__(self, partition: str, name: object) -> None:
+        """Name the item by its key."""
+        super().__init__(partition, name)
+        self.partition = partition
+        self.name = str(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,38 @@ class Signer(Protocol):
     def sign(self, message: bytes) -> Signature:
         """Sign. Raises TemporarilyUnavailable."""
         ...
+
+
+class Verifier(Protocol):
+    """Verifies signatures of the audit key, and of earlier audit keys."""
+
+    def verifies(self, signature: Signature, message: bytes) -> bool:
+        """Return whether a published key made this signature. Raises TemporarilyUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """A row as the stream delivered it, and the sequence number of its record in the shard."""
+
+    sequence: int
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cursor:
+    """The last record of a shard that a chain has.
+
+    at  time of its block, epoch milliseconds
+    """
+
+    shard: str
+    sequence: int
+    at: int
+
+    def document(self) -> list[Any]:
+        """Return the stored form. A sequence number has up to 40 digits, so it is text."""
+        return [self.shard, str(self.sequence), self.at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +107,7 @@ class Block:
     first     position of its first row; rows are counted from 1, without a gap
     previous  the chain's head before it
     at        epoch milliseconds; never before the block before
+    cursors   of all shards that feed the chain, by shard; None in the first format
     """
 
     chain: int
@@ -68,7 +116,13 @@ class Block:
     previous: bytes
     at: int
     entries: tuple[Entry, ...]
+    cursors: tuple[Cursor, ...] | None = None
     signature: Signature | None = None
+
+    def sequence_of(self, shard: str) -> int:
+        """Return the sequence number of the last chained record of a shard, or -1."""
+        found = (cursor.sequence for cursor in self.cursors or () if cursor.shard == shard)
+        return next(found, -1)
 
     @property
     def head(self) -> bytes:
@@ -85,9 +139,9 @@ class Block:
         return canonical(self.content())
 
     def content(self) -> dict[str, Any]:
-        """Return the header: everything but the entries, with their number and the head."""
-        return {
-            "format": FORMAT,
+        """Return the header: entries and cursors are represented by the head and a digest."""
+        header = {
+            "format": FIRST_FORMAT if self.cursors is None else FORMAT,
             "kind": "block",
             "chain": self.chain,
             "number": self.number,
@@ -97,6 +151,9 @@ class Block:
             "head": self.head,
             "at": self.at,
         }
+        if self.cursors is not None:
+            header["cursors"] = row_digest({"cursors": self._cursors()})
+        return header
 
     def witness(self) -> str:
         """Return the signed data and the signature, without the entries, for the log."""
@@ -110,8 +167,17 @@ class Block:
             "head": self.head,
             "at": self.at,
             "entries": [[e.partition, e.row_id, e.digest] for e in self.entries],
+            **({} if self.cursors is None else {"cursors": self._cursors()}),
             **self._signature(),
         }
+
+    def line(self) -> bytes:
+        """Return the block as a line of an archive."""
+        document = {"chain": self.chain, "number": self.number, **self.document()}
+        return canonical({"block": document})
+
+    def _cursors(self) -> list[list[Any]]:
+        return [cursor.document() for cursor in self.cursors or ()]
 
     def _signature(self) -> dict[str, Any]:
         assert self.signature is not None  # noqa: S101 - an unsigned block is a bug of ours
@@ -151,7 +217,15 @@ class Anchor:
             {"chain": head.chain, "number": head.number, "last": head.last, "head": head.head}
             for head in self.heads
         ]
-        return {"format": FORMAT, "kind": "anchor", "at": self.at, "heads": heads}
+        return {"format": FIRST_FORMAT, "kind": "anchor", "at": self.at, "heads": heads}
+
+
+def verified(block: Block, verifier: Verifier) -> Block:
+    """Return a stored block that is signed. Raises ForeignItem, and TemporarilyUnavailable."""
+    signature = block.signature
+    if signature is None or not verifier.verifies(signature, block.statement()):
+        raise ForeignItem(f"CHAIN#{block.chain}", block.number)
+    return block
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

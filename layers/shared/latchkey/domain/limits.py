@@ -360,18 +360,23 @@ AUDIT_RETENTION_DEFAULT_DAYS = 365
 AUDIT_INDEX_SHARDS = 4
 """Index partitions per day. They allow 4,000 changes per second."""
 
-AUDIT_CHAINS = 4
-"""Parallel chains. Never change it, because it determines the chain of a row."""
+AUDIT_CHAINS_MAX = 64
+"""Chains that a deployment can have (AuditChains). One takes 8,000 rows a second: 120 bytes a row,
+and a partition of DynamoDB writes a megabyte a second. Readers look at all of them."""
+
+AUDIT_SHARD_DAYS = 7
+"""How long the chain of a shard is stored. DynamoDB closes a shard after hours, and its stream
+keeps the records for a day."""
+
+AUDIT_CURSOR_SECONDS = 48 * 3600
+"""How long a chain remembers its position in a shard: twice as long as the stream keeps records."""
 
 AUDIT_BLOCK_MAX_ROWS = 500
-"""A block of 500 entries has 60 KB, an item at most 400; a stream's batch brings up to 500."""
+"""A block of 500 entries has 60 KB, an item at most 400 KB."""
 
 AUDIT_BLOCK_MAX_KEY_BYTES = 250_000
 """Of all keys in a block. Ours have 60 bytes. 500 foreign rows with keys of 3 KB would exceed the
 400 KB of an item."""
-
-AUDIT_STREAM_SECONDS = 24 * 3600
-"""How long DynamoDB keeps stream records. Older ones are not delivered again."""
 
 AUDIT_SEARCH_DAYS = 31
 """Days per page of a search: at most 124 small reads if nothing is found."""
@@ -385,11 +390,22 @@ AUDIT_ANCHOR_REPEAT_SECONDS = 3600
 AUDIT_ARCHIVE_DELAY_SECONDS = 3600
 """Rows are complete by then, and none has expired (7 days at least)."""
 
-AUDIT_ARCHIVE_SEGMENT_ROWS = 10_000
-"""5 MB of lines in memory, half a megabyte compressed."""
+AUDIT_ARCHIVE_SEGMENT_ROWS = 50_000
+"""Of the blocks in an object: 6 MB of lines and 20 MB of memory."""
 
-AUDIT_CLOCK_SKEW_SECONDS = 30
-"""The allowed difference of two clocks. AWS keeps them within one second."""
+AUDIT_ARCHIVE_STOP_SECONDS = 60
+"""An archiving run ends when it has less time than this: a segment takes 5 seconds."""
+
+AUDIT_ARCHIVE_LATE_SECONDS = 6 * 3600
+"""Blocks that wait longer make the run fail, and its alarm start. The schedule is hourly."""
+
+AUDIT_COMPARED_ROWS = 20_000
+"""Rows that a run compares with their blocks: 200 reads of 100 rows in about 10 seconds, 20,000
+read units. That is every row below 5 rows a second, and a random sample above."""
+
+AUDIT_ROW_MIN_SECONDS = 7 * 24 * 3600
+"""Rows stay in the table at least this long (the minimum of RequestRetentionDays)."""
+
 # Exports -------------------------------------------------------------------------------------
 
 EXPORT_LINK_SECONDS = 300

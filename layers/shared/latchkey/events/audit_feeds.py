@@ -8,7 +8,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import OK
-from latchkey.observability import GATEWAY_LINE, REQUEST_LINE, logger, record_findings, units
+from latchkey.domain.audit_chain import ForeignItem, StreamRow
+from latchkey.observability import (
+    GATEWAY_LINE,
+    REQUEST_LINE,
+    logger,
+    record_findings,
+    report_foreign_items,
+    units,
+)
 from latchkey.storage.streams import read_image
 
 if TYPE_CHECKING:
@@ -26,31 +34,38 @@ _NOTHING = "-"
 _ERROR = 400
 
 
+class NoShard(Exception):
+    """An event of the stream lacks its shard. Lambda sends it only with a tumbling window."""
+
+
 def chain_stream_records(event: Event, flow: AuditChain, now: datetime) -> dict[str, int]:
     """Chain the new rows of a batch of the audit table's stream, and report forbidden changes.
 
     Rows are only added, and expire. Any other change of an item was made outside the service.
 
-    Raises TemporarilyUnavailable. The batch is then delivered again.
+    Raises NoShard, TemporarilyUnavailable and ForeignItem. The batch is then delivered again.
     """
     units.reset()
-    rows, touched = [], []
-    for record in event["Records"]:
-        change, keys = record["dynamodb"], read_image(record["dynamodb"]["Keys"])
-        if record["eventName"] == "INSERT":
-            if str(keys["pk"]).startswith(_ROWS):
-                rows.append(read_image(change["NewImage"]))
-        elif (record.get("userIdentity") or {}).get("principalId") != _TTL:
-            touched.append({"pk": keys["pk"], "sk": keys["sk"], "event": record["eventName"]})
-    blocks = flow.append(rows, now) if rows else []
-    chained = sum(len(block.entries) for block in blocks)
+    shard = event.get("shardId") or flow.default_shard
+    if not shard:
+        # Positions of different shards can't be compared. A wrong shard would lose rows.
+        raise NoShard
+    rows, touched = _read_records(event)
+    # Reported first, because an item that stops the chain must not hide them.
     for item in touched:
         logger.error("audit trail touched", operation="chain_audit", **item)
     if touched:
         record_findings(len(touched))
+    try:
+        blocks = flow.append(shard, rows, now)
+    except ForeignItem as item:
+        report_foreign_items([item], operation="chain_audit")
+        raise
+    chained = sum(len(block.entries) for block in blocks)
     logger.info(
         "chained",
         operation="chain_audit",
+        shard=shard,
         rows=chained,
         repeated=len(rows) - chained,
         touched=len(touched),
@@ -60,6 +75,20 @@ def chain_stream_records(event: Event, flow: AuditChain, now: datetime) -> dict[
         write_units=units.write,
     )
     return {"chained": chained, "repeated": len(rows) - chained, "touched": len(touched)}
+
+
+def _read_records(event: Event) -> tuple[list[StreamRow], list[dict[str, Any]]]:
+    """Return the new rows of a batch, and the items that were changed or removed."""
+    rows, touched = [], []
+    for record in event.get("Records", []):  # the last event of a window has none
+        change, keys = record["dynamodb"], read_image(record["dynamodb"]["Keys"])
+        if record["eventName"] == "INSERT":
+            if str(keys["pk"]).startswith(_ROWS):
+                sequence = int(change["SequenceNumber"])
+                rows.append(StreamRow(sequence, read_image(change["NewImage"])))
+        elif (record.get("userIdentity") or {}).get("principalId") != _TTL:
+            touched.append({"pk": keys["pk"], "sk": keys["sk"], "event": record["eventName"]})
+    return rows, touched
 
 
 def record_request_lines(event: Event, flow: RequestTrail) -> dict[str, int]:

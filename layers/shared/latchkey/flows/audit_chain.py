@@ -1,189 +1,162 @@
-"""Chains, anchors and archives the audit trail."""
+"""Chains the audit trail: adds each row of its table's stream to a signed block."""
 
 from __future__ import annotations
 
 import dataclasses
 import gzip
-from collections import defaultdict
-from dataclasses import dataclass
-from datetime import timedelta
-from itertools import batched
-from typing import TYPE_CHECKING
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from latchkey.domain.audit_chain import (
-    START,
-    Anchor,
-    Block,
-    ChainHead,
-    Entry,
-    canonical,
-    row_digest,
-)
+from latchkey.domain.audit_chain import START, Block, Cursor, Entry, canonical, verified
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import (
-    AUDIT_ANCHOR_REPEAT_SECONDS,
-    AUDIT_ARCHIVE_DELAY_SECONDS,
-    AUDIT_ARCHIVE_SEGMENT_ROWS,
     AUDIT_BLOCK_MAX_KEY_BYTES,
     AUDIT_BLOCK_MAX_ROWS,
     AUDIT_CHAIN_ATTEMPTS,
-    AUDIT_CHAINS,
-    AUDIT_CLOCK_SKEW_SECONDS,
-    AUDIT_STREAM_SECONDS,
+    AUDIT_CURSOR_SECONDS,
 )
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
-    from typing import Any
 
-    from latchkey.domain.audit_chain import Signer
-    from latchkey.domain.ids import RowId
+    from latchkey.domain.audit_chain import Signer, StreamRow, Verifier
     from latchkey.storage.audit_chain import AuditChainStore
     from latchkey.storage.audit_vault import AuditVault
 
 
+class _Prepared(NamedTuple):
+    """A row of a batch: its place in the shard, its entry, and its line in the archive."""
+
+    sequence: int
+    entry: Entry
+    line: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditChain:
-    """The flow and its parts."""
+    """The flow and its parts.
+
+    chains         how many chains new shards of the stream are assigned to
+    default_shard  of events without a shard; empty on AWS
+    _newest        the newest block of each chain, as far as this process knows. It may be stale.
+                   Then its successor's number is taken, and the block is read again
+    """
 
     store: AuditChainStore
     signer: Signer
+    verifier: Verifier
     vault: AuditVault
+    chains: int
+    default_shard: str
+    _shards: dict[str, int] = field(default_factory=dict)
+    _newest: dict[int, Block] = field(default_factory=dict)
 
-    def append(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> list[Block]:
-        """Chain rows, each once, for any number of parallel and repeated deliveries.
+    def append(self, shard: str, rows: Iterable[StreamRow], now: datetime) -> list[Block]:
+        """Chain rows of a shard, each once, for any number of parallel and repeated deliveries.
 
-        rows  as stored, in the order of the stream
+        The stream delivers the rows of a shard in order, at least once. The newest block of the
+        chain has the position in each shard. Rows up to it are chained already.
 
-        Returns the new signed blocks. Raises TemporarilyUnavailable if a chain stays contended.
+        rows  of one batch, as stored
+
+        Returns the new signed blocks. Raises TemporarilyUnavailable if storage fails or the chain
+        stays contended, and ForeignItem if the chain has an item that is not our block. The blocks
+        until then are written, and the next delivery continues after them.
         """
-        by_chain: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-        for row in rows:
-            by_chain[self.store.chain_of(row["pk"])].append(row)
-        blocks = (
-            self._append(chain, part, now)
-            for chain, group in by_chain.items()
-            for part in _parts(group)
-        )
+        chain = self._chain_of(shard, now)
+        newest = self._newest_of(chain)
+        known = newest.sequence_of(shard) if newest else -1
+        new = sorted((row for row in rows if row.sequence > known), key=lambda row: row.sequence)
+        if not new:
+            return []
+        prepared = [_prepare(shard, row) for row in new]
+        # Before their blocks, so that the bucket has every row that a block has.
+        content = gzip.compress(b"".join(row.line for row in prepared), mtime=0)
+        self.vault.put_rows(shard, prepared[0].sequence, prepared[-1].sequence, content)
+        blocks = (self._append(chain, shard, part, now) for part in _parts(prepared))
         return [block for block in blocks if block is not None]
 
-    def _append(self, chain: int, rows: Sequence[Mapping[str, Any]], now: datetime) -> Block | None:
-        # Blocks older than this can't contain these rows: a row is chained after it was written,
-        # and while the stream has its record.
-        present = to_milliseconds(now)
-        since = max(present - AUDIT_STREAM_SECONDS * 1000, min(present, _made_at(rows)))
-        since -= AUDIT_CLOCK_SKEW_SECONDS * 1000
-        entries = {(row["pk"], row["sk"]): row_digest(row) for row in rows}
+    def _chain_of(self, shard: str, now: datetime) -> int:
+        """Return the chain of a shard. It never changes, even if the number of chains does."""
+        if shard not in self._shards:
+            digest = hashlib.sha256(shard.encode()).digest()
+            chain = int.from_bytes(digest) % self.chains
+            self._shards[shard] = self.store.assign(shard, chain, now)
+        return self._shards[shard]
 
+    def _newest_of(self, chain: int) -> Block | None:
+        if chain not in self._newest:
+            block = self.store.newest(chain)
+            if block is None:
+                return None
+            # An attacker could claim in a block that rows are chained already.
+            self._newest[chain] = verified(block, self.verifier)
+        return self._newest[chain]
+
+    def _append(
+        self, chain: int, shard: str, rows: Sequence[_Prepared], now: datetime
+    ) -> Block | None:
         def attempt() -> Block | Conflict | None:
-            known = self.store.back_to(chain, since)
-            chained = {(e.partition, e.row_id) for block in known for e in block.entries}
-            new = [Entry(*key, digest) for key, digest in entries.items() if key not in chained]
+            newest = self._newest_of(chain)
+            known = newest.sequence_of(shard) if newest else -1
+            new = [row for row in rows if row.sequence > known]
             if not new:
                 return None
-            block = self._sign_after(known[0] if known else None, chain, new, now)
-            return block if self.store.put(block) else CONFLICT
+            block = self._sign_after(newest, chain, shard, new, now)
+            if self.store.put(block):
+                self._newest[chain] = block
+                return block
+            self._newest.pop(chain, None)
+            return CONFLICT
 
         return retry_on_conflict(attempt, reason="chain contention", attempts=AUDIT_CHAIN_ATTEMPTS)
 
     def _sign_after(
-        self, newest: Block | None, chain: int, entries: Iterable[Entry], now: datetime
+        self,
+        newest: Block | None,
+        chain: int,
+        shard: str,
+        rows: Sequence[_Prepared],
+        now: datetime,
     ) -> Block:
-        at = to_milliseconds(now)
+        at = to_milliseconds(now) if newest is None else max(to_milliseconds(now), newest.at)
+        expired = at - AUDIT_CURSOR_SECONDS * 1000
+        others = (newest.cursors or ()) if newest else ()
+        cursors = [c for c in others if c.shard != shard and c.at >= expired]
         block = Block(
             chain=chain,
             number=1 if newest is None else newest.number + 1,
             first=1 if newest is None else newest.last + 1,
             previous=START if newest is None else newest.head,
-            at=at if newest is None else max(at, newest.at),
-            entries=tuple(entries),
+            at=at,
+            entries=tuple(row.entry for row in rows),
+            cursors=tuple(sorted([*cursors, Cursor(shard, rows[-1].sequence, at)])),
         )
         return dataclasses.replace(block, signature=self.signer.sign(block.statement()))
 
-    def anchor(self, now: datetime) -> Anchor | None:
-        """Store the heads of all chains as an anchor. None if nothing is new.
 
-        An unchanged chain is anchored again for AUDIT_ANCHOR_REPEAT_SECONDS, in case an anchor was
-        lost. The rows of heartbeats keep the anchors coming.
-        """
-        newest = [self.store.newest(chain) for chain in range(AUDIT_CHAINS)]
-        blocks = [block for block in newest if block is not None]
-        fresh = to_milliseconds(now - timedelta(seconds=AUDIT_ANCHOR_REPEAT_SECONDS))
-        if not any(block.at >= fresh for block in blocks):
-            return None
-        heads = tuple(ChainHead(b.chain, b.number, b.last, b.head) for b in blocks)
-        anchor = Anchor(at=to_milliseconds(now), heads=heads)
-        signed = dataclasses.replace(anchor, signature=self.signer.sign(anchor.statement()))
-        self.vault.put_anchor(now, signed.document())
-        return signed
-
-    def archive(self, now: datetime) -> tuple[int, list[RowId]]:
-        """Archive blocks and rows older than AUDIT_ARCHIVE_DELAY_SECONDS to S3.
-
-        Every row is compared with its block. A changed row is archived and reported: an attacker
-        who changes a row must not be able to stop the archive.
-
-        Returns the number of archived rows, and the ids of changed ones.
-        """
-        until = to_milliseconds(now - timedelta(seconds=AUDIT_ARCHIVE_DELAY_SECONDS))
-        count, changed_rows = 0, []
-        for chain in range(AUDIT_CHAINS):
-            lines: list[bytes] = []
-            pending: list[Block] = []
-            for block in self.store.after(chain, self.vault.last_archived(chain)):
-                if block.at > until:
-                    break
-                found, changed = self._block_lines(block)
-                lines += found
-                changed_rows += changed
-                count += len(block.entries)
-                pending.append(block)
-                if sum(len(b.entries) for b in pending) >= AUDIT_ARCHIVE_SEGMENT_ROWS:
-                    self._put_segment(chain, pending, lines)
-                    lines, pending = [], []
-            self._put_segment(chain, pending, lines)
-        return count, changed_rows
-
-    def _put_segment(self, chain: int, blocks: list[Block], lines: list[bytes]) -> None:
-        if blocks:
-            content = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
-            self.vault.put_segment(chain, blocks[0].number, blocks[-1].number, content)
-
-    def _block_lines(self, block: Block) -> tuple[list[bytes], list[RowId]]:
-        lines, changed_rows = [block_line(block)], []
-        for part in batched(block.entries, 100, strict=False):
-            rows = self.store.rows(part)
-            for entry in part:
-                row = rows.get((entry.partition, entry.row_id))
-                if row is None or row_digest(row) != entry.digest:
-                    changed_rows.append(entry.row_id)
-                if row is not None:
-                    lines.append(canonical({"row": row}))
-        return lines, changed_rows
+def _prepare(shard: str, row: StreamRow) -> _Prepared:
+    text = canonical(row.row)
+    place = canonical({"sequence": str(row.sequence), "shard": shard})
+    return _Prepared(
+        row.sequence,
+        Entry(row.row["pk"], row.row["sk"], hashlib.sha256(text).digest()),
+        b'{"row":' + text + b"," + place[1:] + b"\n",
+    )
 
 
-def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def _parts(rows: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
     """Split rows into groups that fit into a block, for any length of keys."""
-    part: list[Mapping[str, Any]] = []
+    part: list[_Prepared] = []
     size = 0
     for row in rows:
-        size += len(row["pk"].encode()) + len(row["sk"].encode())
+        length = len(row.entry.partition.encode()) + len(row.entry.row_id.encode())
+        size += length
         if part and (size > AUDIT_BLOCK_MAX_KEY_BYTES or len(part) == AUDIT_BLOCK_MAX_ROWS):
             yield part
-            part, size = [], len(row["pk"].encode()) + len(row["sk"].encode())
+            part, size = [], length
         part.append(row)
     yield part
-
-
-def _made_at(rows: Iterable[Mapping[str, Any]]) -> int:
-    """Return the creation time of the oldest row, or 0 if a row has none."""
-    times = [row.get("at") for row in rows]
-    return min((at if isinstance(at, int) else 0 for at in times), default=0)
-
-
-def block_line(block: Block) -> bytes:
-    """Return a block as a line of an archive."""
-    document = {"chain": block.chain, "number": block.number, **block.document()}
-    return canonical({"block": document})

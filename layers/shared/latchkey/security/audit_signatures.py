@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import os
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -37,6 +41,21 @@ class LocalSigner:
         return Signature(
             self._kid, raw_signature(self._key.sign(message, ec.ECDSA(hashes.SHA256())))
         )
+
+
+def is_signed_by(jwk: dict[str, str], signature: bytes, message: bytes) -> bool:
+    """Return whether a signature is by the private key of this public key."""
+    x, y = (int.from_bytes(_from_base64url(jwk[name])) for name in ("x", "y"))
+    key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    if len(signature) != 2 * _COORDINATE_BYTES:
+        return False
+    r, s = signature[:_COORDINATE_BYTES], signature[_COORDINATE_BYTES:]
+    der = encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+    try:
+        key.verify(der, message, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def new_audit_key() -> tuple[str, str, dict[str, str]]:
@@ -69,3 +88,7 @@ def _jwk(kid: str, key: ec.EllipticCurvePublicKey) -> dict[str, str]:
 
 def _base64url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "==")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from latchkey.domain.audit_chain import Block, Entry, Signature
+from latchkey.domain.audit_chain import Block, Cursor, Entry, ForeignItem, Signature
+from latchkey.domain.ids import RowId
+from latchkey.domain.limits import AUDIT_CHAINS_MAX, AUDIT_SHARD_DAYS
 from latchkey.storage import keys
 from latchkey.storage.table import ABSENT, ConditionFailed, Key, Put, Query, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from latchkey.storage.table import Item, Table
 
@@ -21,17 +25,40 @@ class AuditChainStore:
         """Use this table."""
         self._table = table
 
-    def chain_of(self, partition: str) -> int:
-        """Return the chain that the rows of a partition are in."""
-        return keys.audit_chain_of(partition)
+    def assign(self, shard: str, chain: int, now: datetime) -> int:
+        """Assign a shard of the stream to a chain. Returns its chain: the first one assigned.
+
+        Pattern      C2, the first batch of a shard in an environment
+        Request      PutItem, and GetItem if it is assigned already
+        Consistency  strong
+        Cost         1 WRU, and 1 RRU
+        Condition    it is not assigned yet
+        Race         of parallel assignments one succeeds, and all return it
+        Raises       ForeignItem for an assignment that this method did not make
+        """
+        key = keys.audit_shard(shard)
+        ttl = int((now + timedelta(days=AUDIT_SHARD_DAYS)).timestamp())
+        item = self._table.get(key)
+        if item is None:
+            try:
+                self._table.put(Put(key, {"chain": chain, "ttl": ttl}, ABSENT))
+            except ConditionFailed:
+                item = self._table.get(key) or {}
+            else:
+                return chain
+        assigned = item.get("chain")
+        if not isinstance(assigned, int) or not 0 <= assigned < AUDIT_CHAINS_MAX:
+            raise ForeignItem(key.pk, shard)
+        return assigned
 
     def newest(self, chain: int) -> Block | None:
-        """Read a chain's newest block.
+        """Read a chain's newest block. It is not verified.
 
         Pattern      C1, the position to continue at
         Request      Query
         Consistency  strong
-        Cost         1 RRU per 4 KiB: 1 for a block of 30 rows, 15 for one of 500
+        Cost         1 RRU per 4 KiB: 1 for a block of 30 rows or an empty chain, 15 for 500 rows
+        Raises       ForeignItem if the item is not a block
         """
         query = Query(
             partition=keys.audit_chain_partition(chain), newest_first=True, limit=1, table="audit"
@@ -39,32 +66,14 @@ class AuditChainStore:
         page = self._table.query(query)
         return _read_block(chain, page.items[0]) if page.items else None
 
-    def back_to(self, chain: int, at: int) -> list[Block]:
-        """Read a chain's blocks, the newest first, down to the first one that is older than `at`.
-
-        Pattern      C2, rows that may already be chained
-        Request      Query
-        Consistency  strong
-        Cost         1 RRU per 4 KiB. Rows come within seconds, so it is the last few blocks; after
-                     a fault of hours it is those hours' blocks
-        """
-        query = Query(
-            partition=keys.audit_chain_partition(chain), newest_first=True, limit=10, table="audit"
-        )
-        found = []
-        for item in read_all(self._table, query):
-            found.append(_read_block(chain, item))
-            if found[-1].at < at:
-                break
-        return found
-
     def after(self, chain: int, number: int) -> Iterator[Block]:
-        """Read a chain's blocks after one of them, in order.
+        """Read a chain's blocks after one of them lazily, in order. They are not verified.
 
         Pattern      C3, archive
         Request      Query
         Consistency  strong
         Cost         1 RRU per 4 KiB
+        Raises       ForeignItem at an item that is not a block
         """
         first, last = keys.audit_block(chain, number + 1), keys.audit_block(chain, 10**12 - 1)
         query = Query(partition=first.pk, between=(first.sk, last.sk), limit=100, table="audit")
@@ -90,7 +99,7 @@ class AuditChainStore:
     def rows(self, entries: Sequence[Entry]) -> dict[tuple[str, str], Item]:
         """Read up to 100 stored rows by partition and id.
 
-        Pattern      C5, archive; search by an index
+        Pattern      C5, archive
         Request      BatchGetItem
         Consistency  strong
         Cost         1 RRU each
@@ -101,14 +110,35 @@ class AuditChainStore:
 
 
 def _read_block(chain: int, item: Item) -> Block:
-    entries = item["entries"]
-    signature = Signature(str(item["kid"]), bytes(item["signature"]))  # type: ignore[arg-type]
-    return Block(
-        chain=chain,
-        number=int(str(item["sk"])),
-        first=int(str(item["first"])),
-        previous=bytes(item["previous"]),  # type: ignore[arg-type]
-        at=int(str(item["at"])),
-        entries=tuple(Entry(*entry) for entry in entries),  # type: ignore[union-attr,misc]
-        signature=signature,
-    )
+    try:
+        signature = Signature(str(item["kid"]), _read_bytes(item["signature"]))
+        return Block(
+            chain=chain,
+            number=int(str(item["sk"])),
+            first=int(str(item["first"])),
+            previous=_read_bytes(item["previous"]),
+            at=int(str(item["at"])),
+            entries=tuple(_read_entry(*entry) for entry in item["entries"]),  # type: ignore[union-attr,misc]
+            cursors=_read_cursors(item.get("cursors")),
+            signature=signature,
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ForeignItem(str(item["pk"]), item["sk"]) from error
+
+
+def _read_entry(partition: object, row_id: object, digest: object) -> Entry:
+    if not (isinstance(partition, str) and isinstance(row_id, str)):
+        raise TypeError(partition, row_id)
+    return Entry(partition, RowId(row_id), _read_bytes(digest))
+
+
+def _read_cursors(stored: Any) -> tuple[Cursor, ...] | None:
+    if stored is None:
+        return None
+    return tuple(Cursor(str(shard), int(sequence), int(at)) for shard, sequence, at in stored)
+
+
+def _read_bytes(stored: Any) -> bytes:
+    if not isinstance(stored, bytes):
+        raise TypeError(stored)
+    return stored

@@ -30,6 +30,29 @@ class AuditKey(Signer, Protocol):
         ...
 
 
+class PublicKeys:
+    """The published public keys. A Verifier."""
+
+    def __init__(self, prefix: str, *, check: Callable[[Jwk, bytes, bytes], bool]) -> None:
+        """Use this SSM path.
+
+        check  returns whether a public key verifies a signature of a message
+        """
+        self._name = f"{prefix}/audit-public-keys"
+        self._check = check
+        self._ssm = aws_client("ssm")
+        self._keys: dict[str, Jwk] = {}
+
+    def verifies(self, signature: Signature, message: bytes) -> bool:
+        """See audit_chain.Verifier. Cost: a request at first, and for each unknown key."""
+        if signature.kid not in self._keys:
+            answer = _call(self._ssm.get_parameter, Name=self._name)
+            published = json.loads(answer["Parameter"]["Value"])["keys"]
+            self._keys = {key["kid"]: key for key in published}
+        key = self._keys.get(signature.kid)
+        return key is not None and self._check(key, signature.value, message)
+
+
 class AuditKeyStore:
     """The key in Parameter Store. A Signer."""
 

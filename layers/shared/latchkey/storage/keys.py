@@ -28,6 +28,7 @@
     audit row       audit  SUBJECT#<pseudonym>   <row id>
     request row     audit  REQUESTS#<hour>       <row id>, of a request without an account
     chain block     audit  CHAIN#<chain>         <number of the block>
+    shard's chain   audit  CHAINS                <shard of the audit table's stream>
 
 The audit table's indexes have keys only. Rows of successful requests are in none of them.
 
@@ -64,7 +65,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.effects import Queue
 from latchkey.domain.ids import minted_at
-from latchkey.domain.limits import AUDIT_CHAINS, AUDIT_INDEX_SHARDS
+from latchkey.domain.limits import AUDIT_INDEX_SHARDS
 from latchkey.storage.table import Key
 
 if TYPE_CHECKING:
@@ -362,9 +363,9 @@ def audit_index_shard(row_id: RowId) -> int:
     return zlib.crc32(row_id.encode()) % AUDIT_INDEX_SHARDS
 
 
-def audit_chain_of(partition: str) -> int:
-    """Return the chain of a partition's rows. It never changes."""
-    return zlib.crc32(partition.encode()) % AUDIT_CHAINS
+def audit_shard(shard: str) -> Key:
+    """The item that assigns a shard of the audit table's stream to a chain."""
+    return Key("CHAINS", shard, "audit")
 
 
 def audit_chain_partition(chain: int) -> str:

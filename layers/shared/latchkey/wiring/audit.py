@@ -9,12 +9,13 @@ from latchkey.wiring.storage import account_store, audit_log, table
 
 if TYPE_CHECKING:
     from latchkey.flows.activity import Activity
+    from latchkey.flows.audit_archive import AuditAnchors, AuditArchive
     from latchkey.flows.audit_chain import AuditChain
     from latchkey.flows.audit_search import AuditSearch
     from latchkey.flows.request_trail import RequestTrail
     from latchkey.storage.audit import AuditStore
     from latchkey.storage.audit_chain import AuditChainStore
-    from latchkey.storage.audit_keys import AuditKey
+    from latchkey.storage.audit_keys import AuditKey, PublicKeys
     from latchkey.storage.audit_vault import AuditVault
     from latchkey.wiring import Services
 
@@ -44,6 +45,14 @@ def audit_key(services: Services) -> AuditKey:
 
 
 @part
+def audit_public_keys(services: Services) -> PublicKeys:
+    from latchkey.security.audit_signatures import is_signed_by
+    from latchkey.storage.audit_keys import PublicKeys
+
+    return PublicKeys(services.config.key_prefix, check=is_signed_by)
+
+
+@part
 def audit_vault(services: Services) -> AuditVault:
     from latchkey.storage.audit_vault import S3AuditVault
 
@@ -64,6 +73,32 @@ def audit_chain(services: Services) -> AuditChain:
     return AuditChain(
         store=services[audit_chain_store],
         signer=services[audit_key],
+        verifier=services[audit_public_keys],
+        vault=services[audit_vault],
+        chains=services.config.audit_chains,
+        default_shard=services.config.audit_default_shard,
+    )
+
+
+@part
+def audit_anchors(services: Services) -> AuditAnchors:
+    from latchkey.flows.audit_archive import AuditAnchors
+
+    return AuditAnchors(
+        store=services[audit_chain_store],
+        signer=services[audit_key],
+        verifier=services[audit_public_keys],
+        vault=services[audit_vault],
+    )
+
+
+@part
+def audit_archive(services: Services) -> AuditArchive:
+    from latchkey.flows.audit_archive import AuditArchive
+
+    return AuditArchive(
+        store=services[audit_chain_store],
+        verifier=services[audit_public_keys],
         vault=services[audit_vault],
     )
 
