@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +120,89 @@ def test_unchanged_copy_verifies_with_the_verifier_file_alone(whole, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("as they were written\n")
     assert done.stdout.startswith("6 rows")
+
+
+# Copies of earlier releases ----------------------------------------------------------------------
+
+FIRST_FORMAT = Path(__file__).parent / "audit_format_1"
+"""A copy that the release before cursors made: archives with rows, live rows, anchors, the log."""
+
+
+@pytest.fixture
+def first_format(tmp_path):
+    shutil.copytree(FIRST_FORMAT, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def first_format_report(directory):
+    keys = verify.read_keys((FIRST_FORMAT / "public-keys.json").read_bytes())
+    lines = verify.read_lines(directory)
+    return verify.verify(
+        lines, verify.read_anchors(directory), keys, verify.read_witnesses(directory)
+    )
+
+
+def test_copy_of_the_first_format_verifies(first_format):
+    report = first_format_report(first_format)
+    assert report.findings == []
+    assert (report.rows, report.blocks, report.anchors, report.witnesses) == (26, 7, 4, 7)
+    texts = [line.text for line in verify.read_lines(first_format)]
+    assert not [text for text in texts if b"cursors" in text]
+
+
+def test_every_edit_of_a_copy_of_the_first_format_is_found(first_format):
+    edited = 0
+    for path in sorted(first_format.rglob("*.ndjson*")):
+        content = path.read_bytes()
+        documents = [json.loads(line.text) for line in verify._lines(path, "here")]
+        for row in rows(documents):
+            for name in sorted(set(row) - {"pk", "sk"}):
+                kept = row[name]
+                row[name] = "forged"
+                _rewrite(path, documents)
+                (finding,) = first_format_report(first_format).findings
+                assert finding.line().startswith(f"changed: {row['sk']} "), name
+                row[name] = kept
+                edited += 1
+        path.write_bytes(content)
+    assert edited > 200
+
+
+def _rewrite(path, documents):
+    text = b"".join(canonical(document) + b"\n" for document in documents)
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+
+@pytest.mark.parametrize("name", ["format", "cursors"])
+def test_cursors_are_part_of_what_is_signed(whole, name):
+    keys = verify.read_keys((whole / "keys.json").read_bytes())
+    documents = [json.loads(line.text) for line in verify.read_lines(whole)]
+    block = blocks(documents)[0]
+    if name == "cursors":
+        del block["cursors"]
+    else:
+        block["cursors"][0][2] += 1
+    assert "forged" in {finding.kind for finding in findings(documents, keys)}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, 7, {}, [7], [[]], [["s", "1"]], [["s", 1, 1]], [["s", "1", -1]], [["s", "1", 1]] * 2],
+)
+def test_malformed_cursors_are_a_finding(whole, odd):
+    keys = verify.read_keys((whole / "keys.json").read_bytes())
+    documents = [json.loads(line.text) for line in verify.read_lines(whole)]
+    blocks(documents)[0]["cursors"] = odd
+    assert "unreadable" in {finding.kind for finding in findings(documents, keys)}
+
+
+@pytest.mark.parametrize(
+    "odd", [None, [], {}, {"pk": "a", "sk": "b"}, {"pk": "a", "sk": "b", "at": "c"}]
+)
+def test_malformed_note_of_a_missing_row_is_a_finding(whole, odd):
+    keys = verify.read_keys((whole / "keys.json").read_bytes())
+    documents = [json.loads(line.text) for line in verify.read_lines(whole)]
+    assert [f.kind for f in findings([*documents, {"absent": odd}], keys)] == ["unreadable"]
 
 
 # Files that are damaged --------------------------------------------------------------------------
@@ -444,6 +528,7 @@ class Bucket:
 
     def __init__(self, objects) -> None:
         self.objects = objects
+        self.fetched = []
 
     def get_paginator(self, operation):
         assert operation == "list_object_versions"
@@ -453,6 +538,7 @@ class Bucket:
         return [{"Versions": [{"Key": name, "VersionId": "v1"} for name in self.objects]}]
 
     def get_object(self, *, Key, **_):  # noqa: N803 - boto3's name
+        self.fetched.append(Key)
         return {"Body": io.BytesIO(self.objects[Key])}
 
 
@@ -465,6 +551,12 @@ def fetched(service, objects, directory):
 def test_foreign_object_is_not_fetched(tmp_path):
     service, _ = lived_in()
     names = ["../../evil.json", "anchors/../../evil.json", "/etc/evil", "archive/x", "a\nb"]
+    names += [
+        "rows/../1-2.ndjson.gz",
+        "rows/a/../1-2.ndjson.gz",
+        "rows//1-2.ndjson.gz",
+        "rows/ä/1-2.ndjson.gz",
+    ]
     strange, _ = fetched(service, dict.fromkeys(names, b"evil"), tmp_path / "copy")
     assert strange == names
     assert not list(tmp_path.rglob("*evil*"))
@@ -485,6 +577,45 @@ def test_archived_rows_are_not_fetched_from_the_table(tmp_path):
     service.clock.advance(hours=2)
     service._handler("archive_audit")({}, None)
     assert fetched(service, service.audit_vault.objects, tmp_path / "copy") == ([], 0)
+
+
+def test_a_second_fetch_downloads_only_new_objects(tmp_path):
+    service, _ = lived_in()
+    bucket = Bucket(service.audit_vault.objects)
+    directory = tmp_path / "copy"
+    directory.mkdir()
+    export.fetch(directory, table=service.table, bucket="b", s3=bucket)
+    first = len(bucket.fetched)
+    assert first == len(service.audit_vault.objects) > 3
+    service.clock.advance(hours=2)
+    service._handler("archive_audit")({}, None)
+    export.fetch(directory, table=service.table, bucket="b", s3=bucket)
+    assert len(bucket.fetched) == len(service.audit_vault.objects) > first
+    assert not blocks(read(directory / LIVE))
+    keys = verify.read_keys(json.dumps(service.audit_key.jwks).encode())
+    report = verify.verify(verify.read_lines(directory), verify.read_anchors(directory), keys)
+    assert (report.findings, report.rows) == ([], len(audit_rows(service.table)))
+
+
+def test_fetch_notes_rows_that_the_table_lacks(tmp_path):
+    service, _ = lived_in()
+    row = audit_rows(service.table)[0]
+    del service.table._items[Key(row["pk"], row["sk"], "audit")]
+    fetched(service, service.audit_vault.objects, tmp_path / "copy")
+    keys = verify.read_keys(json.dumps(service.audit_key.jwks).encode())
+    lines = list(verify.read_lines(tmp_path / "copy"))
+    now = next(d["absent"]["at"] for line in lines if "absent" in (d := json.loads(line.text)))
+    found = [f.kind for f in verify.verify(lines, [], keys).findings]
+    assert found == (["removed"] if row["ttl"] * 1000 > now else [])
+
+
+def test_fetch_names_a_foreign_item_in_a_chain(tmp_path):
+    service, _ = lived_in()
+    block = next(i for i in service.table.all_items() if str(i["pk"]).startswith("CHAIN#"))
+    service.table.put(Put(Key(str(block["pk"]), "9" * 12, "audit"), {"evil": True}))
+    strange, count = fetched(service, service.audit_vault.objects, tmp_path / "copy")
+    assert strange == [f"{block['pk']} 999999999999"]
+    assert count
 
 
 class Log:

@@ -144,6 +144,7 @@ class RecordedService(InProcessService):
             self._link_peppers._ring,
         ):
             cached._content = None
+        self._published._keys = {}
         wiring.use(
             Services(
                 self.services.config,
