@@ -528,7 +528,7 @@ class Bucket:
 
     def __init__(self, objects) -> None:
         self.objects = objects
-        self.fetched = []
+        self.fetched: list[str] = []
 
     def get_paginator(self, operation):
         assert operation == "list_object_versions"
