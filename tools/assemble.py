@@ -4,8 +4,8 @@ The files are CloudFormation and SAM. Sections of the same name are joined. Beyo
 
 * `Parameters` are grouped as in CloudFormation's console,
 * `Statements`, `Functions` and `Alarms` are short forms (template/shapes.yaml),
-* `!Every [Function, !Ref "*Role"]` is a list with an entry for each function (or `GradualFunction`,
-  or `Alarm`), `!Json` writes a value as JSON,
+* `!Every [Function, !Ref "*Role"]` is a list, or a part of one, with an entry for each function (or
+  `GradualFunction`, or `Alarm`), `!Json` writes a value as JSON,
 * a section that begins with `x-` is only for anchors.
 """
 
@@ -301,15 +301,23 @@ def _expanded(value: Any, names: Mapping[str, list[str]]) -> Any:
         case dict():
             return {name: _expanded(each, names) for name, each in value.items()}
         case list():
-            return [_expanded(each, names) for each in value]
+            return [part for each in value for part in _spliced(each, names)]
     return value
+
+
+def _spliced(entry: Any, names: Mapping[str, list[str]]) -> list[Any]:
+    """Expand an entry of a list. The entries of `!Every` take its place."""
+    expanded = _expanded(entry, names)
+    return expanded if isinstance(entry, dict) and "Fn::Every" in entry else [expanded]
 
 
 def _named(form: Any, name: str) -> Any:
     """Replace `*` by a name."""
     if isinstance(form, dict):
         return {key: _named(value, name) for key, value in form.items()}
-    return form.replace("*", name, 1)
+    if isinstance(form, list):
+        return [_named(value, name) for value in form]
+    return form.replace("*", name, 1) if isinstance(form, str) else form
 
 
 def _json(content: Section) -> str:

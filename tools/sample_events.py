@@ -55,6 +55,9 @@ def http_event(method: str, route: str, parameters: Mapping[str, str]) -> dict[s
                     "audit_subject": "sub_01kdx2w3wne4ns8ppdxwvxxxx3",
                     "device_name": "Chrome on Windows",
                     "origin": "<sealed>",
+                    "auth_ms": "3.1",
+                    "auth_read_units": "1",
+                    "auth_write_units": "0",
                 }
             },
             "domainName": _HOST,

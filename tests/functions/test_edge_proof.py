@@ -68,7 +68,9 @@ def test_authorizer_reads_no_session_for_a_request_that_bypasses_the_edge(monkey
     assert reads
     reads.clear()
     service.configure(direct_access=False)
-    assert authorize(token)["context"] == {"auth_error": "DIRECT_ACCESS_REFUSED"}
+    context = authorize(token)["context"]
+    assert context["auth_error"] == "DIRECT_ACCESS_REFUSED"
+    assert "session_id" not in context
     assert not reads
 
 

@@ -152,6 +152,7 @@ def test_the_authorizer_lets_its_event_pass(read_event):
     assert verdict["context"].keys() == {
         *("account_id", "session_id", "auth_time", "role"),
         *("audit_subject", "device_name", "origin"),
+        *("auth_ms", "auth_read_units", "auth_write_units"),
     }
 
 

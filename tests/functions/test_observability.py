@@ -1,4 +1,4 @@
-"""Each request writes one log line and one metric, without content of the client."""
+"""Each request writes one log line, without content of the client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ ALWAYS = {
     "read_units",
     "write_units",
 }
-SOMETIMES = {"reason", "account_id", "session_id", "subject", "origin"}
+SOMETIMES = {"reason", "session_id", "subject", "origin"}
+OF_THE_AUTHORIZER = {"auth_ms", "auth_read_units", "auth_write_units"}
 
 
 class Watched:
@@ -77,20 +78,45 @@ def test_request_writes_one_log_line(watched):
         assert line["request_id"] == answer.headers["x-request-id"]
         assert line["ms"] >= 0
         assert set(line) >= ALWAYS, set(line) ^ ALWAYS
-        assert set(line) - ALWAYS <= SOMETIMES
-        # Besides it, the authorizer's, where there was one; never a third.
-        assert {rest["message"] for rest in lines if rest is not line} <= {"authorization"}
-        assert len(lines) <= 2
-        (metric,) = [metric for metric in metrics if metric["operation"] == operation]
-        assert metric["Requests"] == [1.0]
-        assert metric["Latency"][0] == pytest.approx(line["ms"], abs=0.06)
-        (declared,) = metric["_aws"]["CloudWatchMetrics"]
-        assert declared["Namespace"] == "Latchkey"
-        assert declared["Dimensions"] == [["operation", "service"]]
-        assert {entry["Name"]: entry["Unit"] for entry in declared["Metrics"]} == {
-            "Requests": "Count",
-            "Latency": "Milliseconds",
+        has_authorizer = operation not in {"login", "get_health"}
+        expected = ALWAYS | (OF_THE_AUTHORIZER if has_authorizer else set())
+        assert set(line) - SOMETIMES == expected
+        assert lines == [line]
+        assert metrics == []
+
+
+def test_line_has_what_the_authorizer_took(capsys):
+    watched = Watched(InProcessService(table=MemoryTable(metered=True)), capsys)
+    token = watched.service.register().data["access_token"]
+    watched.service.clock.advance(minutes=2)
+    _, (line,), _ = watched.request("GET", ME, token=token)
+    assert line["auth_ms"] > 0
+    # The session, and its last activity.
+    assert (line["auth_read_units"], line["auth_write_units"]) == (1, 1)
+    _, (again,), _ = watched.request("GET", ME, token=token)
+    assert (again["auth_read_units"], again["auth_write_units"]) == (1, 0)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_authorizer_writes_a_line_only_if_nothing_else_answers(watched, typed):
+    token = watched.service.register().data["access_token"]
+    watched.service.configure(authorizer_passes_reasons=typed)
+    for header, allowed in [(f"Bearer {token}", True), ("Bearer x", False)]:
+        event = {
+            "headers": {"authorization": header},
+            "requestContext": {"requestId": "r-1", "http": {"sourceIp": "203.0.113.7"}},
         }
+        with captured_log() as log:
+            verdict = watched.service._handler("authorizer")(event, None)
+        lines = [json.loads(line) for line in log.getvalue().splitlines()]
+        assert verdict["isAuthorized"] is (typed or allowed)
+        if typed or allowed:
+            assert lines == []
+        else:
+            (line,) = lines
+            assert line["message"] == REQUEST_LINE
+            assert (line["operation"], line["outcome"]) == ("authorizer", "TOKEN_INVALID")
+        assert (verdict["context"].keys() >= OF_THE_AUTHORIZER) is typed
 
 
 def test_server_error_is_counted(watched):
@@ -100,8 +126,12 @@ def test_server_error_is_counted(watched):
     _, lines, metrics = watched.request("GET", ME, token=token)
     (line,) = [line for line in lines if line["message"] == REQUEST_LINE]
     assert (line["level"], line["outcome"]) == ("ERROR", "INTERNAL_ERROR")
-    (metric,) = [metric for metric in metrics if metric["operation"] == "get_me"]
-    assert metric["ServerErrors"] == [1.0]
+    (metric,) = metrics
+    assert (metric["operation"], metric["ServerErrors"]) == ("get_me", [1.0])
+    (declared,) = metric["_aws"]["CloudWatchMetrics"]
+    assert declared["Namespace"] == "Latchkey"
+    assert declared["Dimensions"] == [["operation", "service"]]
+    assert declared["Metrics"] == [{"Name": "ServerErrors", "Unit": "Count"}]
 
 
 def test_log_line_has_the_consumed_units(capsys):

@@ -1,4 +1,4 @@
-"""Hot functions write the lines and metrics that Powertools writes for the others."""
+"""Hot functions write the lines that Powertools writes for the others."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import re
 
 import pytest
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from latchkey import observability
-from latchkey.lean_observability import JsonLogger, print_metrics
+from latchkey.lean_observability import JsonLogger
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 
@@ -57,20 +56,3 @@ def test_level_is_that_of_the_template(capsys, monkeypatch):
     write(lean_logger())
     levels = [json.loads(line)["level"] for line in capsys.readouterr().out.splitlines()]
     assert levels == ["WARNING", "ERROR", "ERROR"]
-
-
-def test_metrics_are_those_of_powertools(capsys):
-    usual = EphemeralMetrics(namespace="Latchkey/stack", service="latchkey")
-    usual.add_dimension("operation", "get_me")
-    usual.add_metric("Requests", MetricUnit.Count, 1)
-    usual.add_metric("Latency", MetricUnit.Milliseconds, 12.5)
-    usual.flush_metrics()
-    print_metrics(
-        {"Requests": ("Count", 1), "Latency": ("Milliseconds", 12.5)},
-        namespace="Latchkey/stack",
-        dimensions={"operation": "get_me", "service": "latchkey"},
-    )
-    expected, found = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    for metrics in (expected, found):
-        assert metrics["_aws"].pop("Timestamp") > 0
-    assert found == expected

@@ -1,7 +1,4 @@
-"""Log lines and embedded metrics of the hot functions: those of Powertools, without its imports.
-
-Source of the metrics' format: CloudWatch User Guide, "Embedded metric format specification".
-"""
+"""Log lines of the hot functions: those of Powertools, without its imports."""
 
 from __future__ import annotations
 
@@ -68,27 +65,6 @@ class JsonLogger:
         }
         present = {name: value for name, value in line.items() if value is not None}
         _print(present)
-
-
-def print_metrics(
-    values: Mapping[str, tuple[str, float]],
-    *,
-    namespace: str,
-    dimensions: Mapping[str, str],
-) -> None:
-    """Write metrics: their units and values, by name."""
-    declared = {
-        "Namespace": namespace,
-        "Dimensions": [sorted(dimensions)],
-        "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()],
-    }
-    _print(
-        {
-            "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [declared]},
-            **dimensions,
-            **{name: [float(value)] for name, (_, value) in values.items()},
-        }
-    )
 
 
 def _trace_id() -> str | None:

@@ -1,8 +1,8 @@
 """Logs, metrics and the capacity units of a request.
 
-Each request writes one structured line and one embedded metric. Log lines contain ids and codes,
-but no content of a body, a header or a token, and no account id: the log outlives an erased account
-and must not link it to its pseudonym. The line of a request becomes its row of the audit trail:
+Each request writes one structured line, by the function that answers it. Log lines contain ids and
+codes, but no content of a body, a header or a token, and no account id: the log outlives an erased
+account and must not link it to its pseudonym. The line of a request goes to the audit trail:
 `functions/record_requests` gets it from CloudWatch Logs.
 """
 
@@ -13,15 +13,16 @@ import traceback
 from typing import TYPE_CHECKING
 
 from latchkey.config import is_hot, metrics_namespace
-from latchkey.lean_observability import JsonLogger, print_metrics
+from latchkey.lean_observability import JsonLogger
 
 if TYPE_CHECKING or not is_hot():
     from aws_lambda_powertools.logging import Logger
-    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from logging import LogRecord
+
+    from aws_lambda_powertools.metrics import EphemeralMetrics
 
     from latchkey.domain.audit_chain import ForeignItem
     from latchkey.domain.ids import SubjectId
@@ -114,8 +115,13 @@ class RequestSubject(threading.local):
 request_subject = RequestSubject()
 
 
+_COUNT = "Count"
+
+
 def _metrics() -> EphemeralMetrics:
     """Return empty metrics in the namespace of this stack."""
+    from aws_lambda_powertools.metrics import EphemeralMetrics  # noqa: PLC0415 - rarely needed
+
     return EphemeralMetrics(namespace=metrics_namespace(), service=_SERVICE)
 
 
@@ -134,7 +140,7 @@ def record_task(task: str, *, failed: bool = False) -> None:
     """
     metrics = _metrics()
     metrics.add_metadata("task", task)
-    metrics.add_metric("TaskFailures", MetricUnit.Count, int(failed))
+    metrics.add_metric("TaskFailures", _COUNT, int(failed))
     metrics.flush_metrics()
 
 
@@ -144,16 +150,16 @@ def record_postponed_mail(*, quota: bool) -> None:
     quota  True for the limit of 24 hours
     """
     metrics = _metrics()
-    metrics.add_metric("MailsPostponed", MetricUnit.Count, 1)
+    metrics.add_metric("MailsPostponed", _COUNT, 1)
     if quota:
-        metrics.add_metric("MailQuotaExceeded", MetricUnit.Count, 1)
+        metrics.add_metric("MailQuotaExceeded", _COUNT, 1)
     metrics.flush_metrics()
 
 
 def record_findings(count: int) -> None:
     """Emit the number of audit rows that differ from the chain, for an alarm."""
     metrics = _metrics()
-    metrics.add_metric("AuditFindings", MetricUnit.Count, count)
+    metrics.add_metric("AuditFindings", _COUNT, count)
     metrics.flush_metrics()
 
 
@@ -167,10 +173,12 @@ def report_foreign_items(items: Sequence[ForeignItem], *, operation: str) -> Non
         record_findings(len(items))
 
 
-def record_request(operation: str, status: int, milliseconds: float) -> None:
-    """Emit the request's metrics in CloudWatch's embedded metric format, without a call."""
-    values = {"Requests": ("Count", 1.0), "Latency": ("Milliseconds", milliseconds)}
-    if status >= 500:  # noqa: PLR2004 - the class of server errors
-        values["ServerErrors"] = ("Count", 1.0)
-    dimensions = {"operation": operation, "service": _SERVICE}
-    print_metrics(values, namespace=metrics_namespace(), dimensions=dimensions)
+def record_server_error(operation: str) -> None:
+    """Emit that a request ended in a 5xx, or a worker's message failed, for alarms.
+
+    AWS counts and times the calls of each function by itself.
+    """
+    metrics = _metrics()
+    metrics.add_dimension("operation", operation)
+    metrics.add_metric("ServerErrors", _COUNT, 1)
+    metrics.flush_metrics()

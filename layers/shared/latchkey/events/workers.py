@@ -17,7 +17,7 @@ from latchkey.domain.effects import Postponed
 from latchkey.domain.ids import MessageId
 from latchkey.domain.limits import POSTPONED_MAX_SECONDS
 from latchkey.events.batches import process_messages
-from latchkey.observability import logger, record_request, units
+from latchkey.observability import logger, record_server_error, units
 from latchkey.storage.outbox import NotClaimed
 from latchkey.wiring import resolve, services
 from latchkey.wiring.mail import queues
@@ -91,7 +91,8 @@ class Worker:
             read_units=units.read,
             write_units=units.write,
         )
-        record_request(self.operation, 200 if done else 500, milliseconds)
+        if not done:
+            record_server_error(self.operation)
         return done
 
     def _claim_and_call(self, message_id: MessageId, lambda_context: Any) -> tuple[str, bool]:

@@ -131,6 +131,20 @@ def self_or_admin(
     )
 
 
+_FIGURES = ("auth_ms", "auth_read_units", "auth_write_units")
+
+
+def figures(milliseconds: float, read_units: float, write_units: float) -> dict[str, str]:
+    """Return what the authorizer passes to the log line of the endpoint."""
+    values = (round(milliseconds, 1), read_units, write_units)
+    return {name: f"{value:g}" for name, value in zip(_FIGURES, values, strict=True)}
+
+
+def authorizer_figures(context: Mapping[str, str]) -> dict[str, float]:
+    """Read these figures from the authorizer's context. Empty for a public endpoint."""
+    return {name: float(context[name]) for name in _FIGURES if name in context}
+
+
 def allow(caller: Caller) -> Event:
     """Return the authorizer's response for an authenticated request (simple response)."""
     return {"isAuthorized": True, "context": _context(caller)}

@@ -1,4 +1,8 @@
-"""The wrapper around the authorizer. It writes one log line and never allows by mistake."""
+"""The wrapper around the authorizer. It never allows by mistake.
+
+An API of this service logs the authorizer's figures in the line of the endpoint. For other APIs a
+refusal has a line here, because nothing else records it, and an allowed request has none.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ from latchkey.domain.audit import OK
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DirectAccessRefused, DomainError, TemporarilyUnavailable
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
-from latchkey.http.auth import allow, refuse
+from latchkey.http.auth import allow, figures, refuse
 from latchkey.http.request import is_through_edge, request_use
-from latchkey.observability import REQUEST_LINE, logger, record_request, units
+from latchkey.observability import REQUEST_LINE, logger, record_server_error, units
 from latchkey.wiring import resolve, services
 from latchkey.wiring.storage import clock
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from latchkey.wiring import Part
 
 _OPERATION = "authorizer"
+_SERVER_ERROR = 500
 _STATUS = {TemporarilyUnavailable.code: 503, DirectAccessRefused.code: 403}
 
 
@@ -67,21 +72,22 @@ class Authorizer:
             outcome = failure.code
             answer = refuse(failure, typed=typed)
         milliseconds = (time.perf_counter() - started) * 1000
-        status = 200
-        if outcome != OK:
-            status = _STATUS.get(outcome, 401)
-        # This API's endpoints record their refusals. For other APIs this line is the record.
-        logger.info(
-            "authorization" if typed or outcome == OK else REQUEST_LINE,
-            at=to_milliseconds(now()),
-            operation=_OPERATION,
-            status=status,
-            request_id=request_id,
-            outcome=outcome,
-            ms=round(milliseconds, 1),
-            read_units=units.read,
-            write_units=units.write,
-            session_id=answer["context"].get("session_id"),
-        )
-        record_request(_OPERATION, status, milliseconds)
+        status = 200 if outcome == OK else _STATUS.get(outcome, 401)
+        if typed:
+            # The endpoint answers, and writes the line of the request.
+            answer["context"] |= figures(milliseconds, units.read, units.write)
+        elif outcome != OK:
+            logger.info(
+                REQUEST_LINE,
+                at=to_milliseconds(now()),
+                operation=_OPERATION,
+                status=status,
+                request_id=request_id,
+                outcome=outcome,
+                ms=round(milliseconds, 1),
+                read_units=units.read,
+                write_units=units.write,
+            )
+        if status >= _SERVER_ERROR:
+            record_server_error(_OPERATION)
         return answer

@@ -1,7 +1,7 @@
 """The wrapper around every HTTP handler.
 
 parse → refuse requests that bypass the edge → authenticate → validate → call → render,
-errors through the catalogue, one log line and one metric
+errors through the catalogue, one log line
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DirectAccessRefused, DomainError, TooManyAttempts
 from latchkey.domain.language import Language, choose_language
-from latchkey.http.auth import CallerRule, authenticate
+from latchkey.http.auth import CallerRule, authenticate, authorizer_figures
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.preconditions import read_if_match
@@ -26,7 +26,7 @@ from latchkey.http.request import (
     refuse_other_parameters,
 )
 from latchkey.http.response import limit_headers, render
-from latchkey.observability import REQUEST_LINE, logger, record_request, request_subject, units
+from latchkey.observability import REQUEST_LINE, logger, record_server_error, request_subject, units
 from latchkey.wiring import resolve, services
 from latchkey.wiring.storage import clock, throttling
 
@@ -183,13 +183,15 @@ class Endpoint:
             "ms": round(milliseconds, 1),
             "read_units": units.read,
             "write_units": units.write,
+            **authorizer_figures(authorizer),
             "session_id": authorizer.get("session_id") or request_subject.session_id,
             "subject": authorizer.get("audit_subject") or request_subject.subject_id,
             "origin": authorizer.get("origin") or request_subject.origin,
         }
         write = logger.error if status >= _SERVER_ERROR else logger.info
         write(REQUEST_LINE, **line)
-        record_request(self.operation, status, milliseconds)
+        if status >= _SERVER_ERROR:
+            record_server_error(self.operation)
 
 
 def endpoint(
