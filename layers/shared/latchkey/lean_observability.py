@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     type Describe = Callable[[BaseException], list[dict[str, object]]]
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 
 
@@ -74,6 +75,5 @@ def _trace_id() -> str | None:
 
 
 def _print(line: Mapping[str, object]) -> None:
-    text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{_encode(line)}\n")
     sys.stdout.flush()

@@ -134,7 +134,7 @@ class LeanClient:
 
     def call(self, operation: str, request: Wire) -> Wire:
         """See aws.Client.call."""
-        body = json.dumps(request, default=_base64).encode()
+        body = _encode(request).encode()
         headers = {
             "content-type": _CONTENT_TYPES[self._service],
             "host": self._address.netloc,
@@ -323,3 +323,6 @@ def _base64(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(type(value).__name__)
+
+
+_encode = json.JSONEncoder(default=_base64).encode

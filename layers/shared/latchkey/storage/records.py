@@ -11,14 +11,18 @@ import types
 import typing
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from latchkey.domain import account, audit, ids, request, session
 from latchkey.domain.clock import from_milliseconds, to_milliseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from latchkey.storage.table import Item, Value
+
+    type Decode = Callable[[Any], Any]
 
 
 # The domain imports types only for annotations, to stay light and free of cycles. Here they are
@@ -57,15 +61,22 @@ def to_value(value: Any) -> Value:
 
 def from_item[Record](kind: type[Record], item: Item) -> Record:
     """Decode a dataclass from attributes."""
-    hints: dict[str, Any] = _hints(cast("Any", kind))
-    known = {name: hint for name, hint in hints.items() if item.get(name) is not None}
-    return kind(**{name: _from_value(hint, item[name]) for name, hint in known.items()})
+    values = {}
+    for name, decode in _decoders(cast("Any", kind)):
+        value = item.get(name)
+        if value is not None:
+            values[name] = value if decode is None else decode(value)
+    return kind(**values)
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _decoders(kind: Any) -> list[tuple[str, Decode | None]]:
+    """Return the fields of a dataclass, and how to decode their attributes. None: as they are."""
     hints = typing.get_type_hints(kind, localns=_NAMES)
-    return {field.name: _without_none(hints[field.name]) for field in dataclasses.fields(kind)}
+    return [
+        (field.name, _decoder(_without_none(hints[field.name])))
+        for field in dataclasses.fields(kind)
+    ]
 
 
 def _without_none(hint: Any) -> Any:
@@ -74,15 +85,28 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
-def _from_value(hint: Any, value: Value) -> Any:
+def _decoder(hint: Any) -> Decode | None:
     if hint is datetime:
-        return from_milliseconds(int(str(value)))
-    if typing.get_origin(hint) is tuple and isinstance(value, list):
-        part = typing.get_args(hint)[0]
-        return tuple(_from_value(part, element) for element in value)
+        return _time
+    if typing.get_origin(hint) is tuple:
+        return partial(_tuple, _decoder(typing.get_args(hint)[0]))
     if isinstance(hint, type):
         if issubclass(hint, StrEnum):
-            return hint(str(value))
-        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-            return from_item(hint, value)
-    return value
+            return lambda value: hint(str(value))
+        if dataclasses.is_dataclass(hint):
+            return partial(_record, hint)
+    return None
+
+
+def _time(value: Any) -> datetime:
+    return from_milliseconds(value if type(value) is int else int(str(value)))
+
+
+def _tuple(decode: Decode | None, value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return tuple(value if decode is None else map(decode, value))
+
+
+def _record(kind: type, value: Any) -> Any:
+    return from_item(kind, value) if isinstance(value, dict) else value
