@@ -52,6 +52,7 @@ from latchkey.storage.memory import MemoryTable
 from latchkey.storage.outbox import NotClaimed, OutboxStore
 from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.rate_limits import RateLimitStore
+from latchkey.storage.reads import AccountReader, SessionReader
 from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from latchkey.storage.task_leases import TaskLeases
@@ -367,6 +368,7 @@ def test_known_devices(measured, table):
 
 def test_every_method_of_a_store_documents_its_access_pattern():
     for store in (
+        AccountReader,
         AccountStore,
         AvatarStore,
         ConsentStore,
@@ -378,6 +380,7 @@ def test_every_method_of_a_store_documents_its_access_pattern():
         OutboxStore,
         PreferenceStore,
         RateLimitStore,
+        SessionReader,
         SessionStore,
         SingleUseTokenStore,
         TaskLeases,

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from latchkey.domain.session import Session, Use
     from latchkey.domain.signing import AccessClaims
     from latchkey.security.token_verification import AccessTokenVerifier
-    from latchkey.storage.accounts import AccountStore
-    from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.reads import AccountReader, SessionReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +33,8 @@ class Authorization:
     """The flow and its parts."""
 
     verifier: AccessTokenVerifier
-    accounts: AccountStore
-    sessions: SessionStore
+    accounts: AccountReader
+    sessions: SessionReader
     idle_timeout: timedelta
 
     def authorize(

@@ -19,6 +19,7 @@ from latchkey.domain.ids import AccountId
 from latchkey.domain.limits import OBJECTION_DAYS
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, begin, index_attributes, redeem, writes_of
+from latchkey.storage.reads import AccountReader
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     ABSENT,
@@ -60,27 +61,13 @@ _NOBODY: Item = {
 """Decoded in place of a missing account, so that the time does not reveal that it is missing."""
 
 
-class AccountStore:
+class AccountStore(AccountReader):
     """The accounts of one deployment."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
         """Use this table."""
-        self._table = table
+        super().__init__(table)
         self._effects = effects
-
-    def get(self, account_id: AccountId) -> Account:
-        """Read an account.
-
-        Pattern      A1, by id
-        Request      GetItem
-        Consistency  strong
-        Cost         1 RRU
-        Raises       AccountNotFound
-        """
-        item = self._table.get(keys.account(account_id))
-        if item is None:
-            raise AccountNotFound
-        return from_item(Account, item)
 
     def find_by_email(self, address_key: str) -> Account | None:
         """Find the account of an address.

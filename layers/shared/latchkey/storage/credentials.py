@@ -11,7 +11,6 @@ import os
 import time
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -99,7 +98,9 @@ class CredentialsSource:
     def _authorization(self) -> dict[str, str]:
         path = self._env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
         if path:
-            token = Path(path).read_text()
+            # Without pathlib, which a cold start would load for nothing else.
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123
+                token = file.read()
         else:
             token = self._env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
         return {"Authorization": token} if token else {}

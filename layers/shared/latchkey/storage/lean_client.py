@@ -23,7 +23,6 @@ import zlib
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -281,11 +280,11 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
-def _installed_roots() -> Path:
+def _installed_roots() -> str:
     spec = find_spec("botocore")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("botocore")
-    return Path(spec.origin).with_name("cacert.pem")
+    return spec.origin.removesuffix("__init__.py") + "cacert.pem"
 
 
 def _is_closed(connection: HTTPConnection) -> bool:

@@ -11,6 +11,7 @@ from latchkey.domain.limits import OVERDUE_SESSIONS_A_RUN
 from latchkey.domain.session import Session
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, begin, session_ttl, writes_of
+from latchkey.storage.reads import SessionReader
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
     EXISTS,
@@ -22,7 +23,6 @@ from latchkey.storage.table import (
     Query,
     Update,
     equals,
-    read_all,
 )
 
 if TYPE_CHECKING:
@@ -33,42 +33,18 @@ if TYPE_CHECKING:
     from latchkey.domain.changes import AccountChange
     from latchkey.domain.changes import Change as Decided
     from latchkey.domain.effects import Effects
-    from latchkey.domain.ids import AccountId, SessionId
     from latchkey.domain.session import Device, EndReason, Use
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.table import Table, Write
 
 
-class SessionStore:
+class SessionStore(SessionReader):
     """The sessions of every account."""
 
     def __init__(self, table: Table, effects: EffectWriter) -> None:
         """Use this table."""
-        self._table = table
+        super().__init__(table)
         self._effects = effects
-
-    def find(self, account_id: AccountId, session_id: SessionId) -> Session | None:
-        """Read one session of an account, ended or not.
-
-        Pattern      S1, authorize a request
-        Request      GetItem
-        Consistency  strong: a revocation applies to the next request
-        Cost         1 RRU
-        """
-        item = self._table.get(keys.session(account_id, session_id))
-        return None if item is None else from_item(Session, item)
-
-    def list_by_account(self, account_id: AccountId) -> list[Session]:
-        """List all stored sessions of an account, oldest first.
-
-        Pattern      S2, list devices
-        Request      Query
-        Consistency  strong
-        Cost         1 RRU per 4 KiB; 50 active and 50 ended sessions of 700 B are 18 RRU
-        Bounds       SESSION_LIMIT active ones and ENDED_SESSIONS_KEPT others; no paging needed
-        """
-        query = Query(partition=keys.account_partition(account_id), prefix=keys.SESSION_PREFIX)
-        return [from_item(Session, item) for item in read_all(self._table, query)]
 
     def start(
         self,
@@ -269,32 +245,6 @@ class SessionStore:
             EXISTS & Lacks("ended_at"),
         )
         return self._transact([update], effects)
-
-    def touch(self, session: Session, at: datetime, generation: int, use: Use) -> None:
-        """Record a use: the time, the origin and the generation.
-
-        Pattern      S5, last activity
-        Request      UpdateItem
-        Cost         1 WRU; the caller decides from the item just read whether it is due, because a
-                     condition that fails costs a unit as well
-        Condition    the session exists, has not ended, and has seen no newer generation
-        Race         a late update is dropped; it can't recreate a session
-        """
-        newest = max(generation, session.used_generation)
-        change = Change(
-            assign={
-                "last_activity_at": to_milliseconds(at),
-                "used_generation": newest,
-                "last_use": to_item(use),
-            }
-        )
-        condition = EXISTS & Lacks("ended_at") & Compare("used_generation", "<=", newest)
-        try:
-            self._table.update(
-                Update(keys.session(session.account_id, session.id), change, condition)
-            )
-        except ConditionFailed:
-            return
 
     def delete_history(self, sessions: Sequence[Session]) -> None:
         """Remove ended sessions before their TTL, to keep the partition small.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from latchkey.storage.mailed_codes import MailedCodeStore
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.rate_limits import RateLimitStore
+    from latchkey.storage.reads import AccountReader, SessionReader
     from latchkey.storage.sessions import SessionStore
     from latchkey.storage.table import Table
     from latchkey.storage.task_leases import TaskLeases
@@ -69,6 +70,20 @@ def effect_writer(services: Services) -> EffectWriter:
     from latchkey.storage.effects import EffectWriter
 
     return EffectWriter(seal, retention=services.config.audit_retention)
+
+
+@part
+def account_reader(services: Services) -> AccountReader:
+    from latchkey.storage.reads import AccountReader
+
+    return AccountReader(services[table])
+
+
+@part
+def session_reader(services: Services) -> SessionReader:
+    from latchkey.storage.reads import SessionReader
+
+    return SessionReader(services[table])
 
 
 @part

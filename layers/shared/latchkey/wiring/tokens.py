@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.config import prepares
 from latchkey.wiring import part
-from latchkey.wiring.storage import account_store, audit_log, session_store, task_leases
+from latchkey.wiring.storage import account_reader, audit_log, session_reader, task_leases
 
 if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
@@ -78,8 +78,8 @@ def authorization(services: Services) -> Authorization:
 
     return Authorization(
         verifier=services[verifier],
-        accounts=services[account_store],
-        sessions=services[session_store],
+        accounts=services[account_reader],
+        sessions=services[session_reader],
         idle_timeout=services.config.idle_timeout,
     )
 
