@@ -10,15 +10,19 @@ from threading import Barrier, Event
 
 import pytest
 
-from latchkey.domain.export import ExportLeaseLost
+from latchkey.domain.effects import Effects
+from latchkey.domain.export import ExportLeaseLost, FailureReason
 from latchkey.domain.ids import new_id
 from latchkey.flows.cleanup import Cleanup, Task
+from latchkey.storage import keys
+from latchkey.storage.export_files import archive_key
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.task_leases import TaskLeases
 from latchkey.wiring.exports import export_store, export_upkeep
 from latchkey.wiring.storage import session_store
 from latchkey.wiring.users import avatars
 from tests.support.builders import NOW
+from tests.support.interrupted_table import InterruptedTable
 from tests.support.person import ME, Person
 from tests.support.pictures import multipart, png
 from tests.support.service import InProcessService
@@ -118,6 +122,42 @@ def test_export_of_a_closed_account_fails_and_leaves_nothing():
     export = service.services[export_store].find(account_id, export_id)
     assert (export.status, export.failure) == ("failed", "account_closed")
     assert service.export_files.objects == {}
+
+
+# Exports -----------------------------------------------------------------------------------------
+
+
+def test_file_that_is_published_during_the_cleanup_stays():
+    table = InterruptedTable()
+    service = InProcessService(table=table)
+    token = service.register().data["access_token"]
+    account_id = service.request("GET", ME, token=token).data["id"]
+    export_id = service.request("POST", f"{ME}/export", token=token).data["id"]
+    service.clock.advance(hours=2)
+    # The index lists the export as overdue. Before it is read again, its worker finishes.
+    table.before_read(keys.export(account_id, export_id), 1, service.work)
+    upkeep = service.services[export_upkeep]
+    assert upkeep.expire(service.clock.now()) == 0
+    assert table.interruptions == 1
+    export = service.services[export_store].find(account_id, export_id)
+    assert export.status == "ready"
+    assert list(service.export_files.objects) == [archive_key(export_id)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "redriven"), [(FailureReason.INTERRUPTED, 1), (FailureReason.TOO_LARGE, 0)]
+)
+def test_only_interrupted_exports_are_redriven(reason, redriven):
+    service = InProcessService()
+    token = service.register().data["access_token"]
+    account_id = service.request("GET", ME, token=token).data["id"]
+    export_id = service.request("POST", f"{ME}/export", token=token).data["id"]
+    store, now = service.services[export_store], service.clock.now()
+    export = store.find(account_id, export_id)
+    assert store.fail(export, reason, now, Effects())
+    assert service.services[export_upkeep].redrive(now) == redriven
+    status = store.find(account_id, export_id).status
+    assert status == ("queued" if redriven else "failed")
 
 
 # Everything that is due, in the function itself ---------------------------------------------------

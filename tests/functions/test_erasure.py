@@ -12,6 +12,7 @@ from latchkey.domain.effects import Queue
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.security.receipts import read_receipt
 from latchkey.storage import keys
+from latchkey.storage.memory import MemoryTable
 from latchkey.storage.single_use_tokens import issue
 from latchkey.storage.table import Put
 from latchkey.wiring.storage import clock, outbox_store
@@ -63,7 +64,7 @@ def service():
 
 
 def somebody(service, items):
-    """Register a person with so many items beside account, address and name."""
+    """Register a person with this many consents."""
     ada = Person(
         service, EMAIL, full_name="Ada Canaria", username="canaryname", device_name="Canary Phone"
     )
@@ -92,8 +93,8 @@ def crashing(service):
     return service.table
 
 
-def left_of(service, person):
-    """Everything that still says who it was, outside of what must."""
+def items_about(service, person):
+    """Return the items that still identify a person."""
     identifiers = (*CANARIES, person.id, EMAIL)
     found = []
     for item in service.table.all_items():
@@ -111,7 +112,7 @@ def deliver(service):
         message_id = str(waiting[0]["sk"]).partition("#")[2]
         service._handler("purge_worker")({"Records": [sqs_record(message_id)]}, None)
         service.clock.advance(minutes=13)
-    raise AssertionError("it never ended")
+    raise AssertionError("the erasure did not finish")
 
 
 def receive_mail(service):
@@ -128,7 +129,7 @@ def test_erasure_leaves_only_the_receipt(service, items):
     ada.request("DELETE", ME, query={"hard": "true"})
     assert deliver(service) == 2
     mails = receive_mail(service)
-    assert left_of(service, ada) == []
+    assert items_about(service, ada) == []
     (mail,) = [mail for mail in mails if mail["kind"] == "account_erased"]
     assert mail["address"].lower() == EMAIL.lower()
     public = service.keys.key_ring().keys[0].public_jwk
@@ -200,7 +201,7 @@ def test_erasure_continues_after_a_crash_at_any_step(items, after):
         service.clock.advance(minutes=13)
         deliver(service)
         mails = receive_mail(service)
-        assert left_of(service, ada) == [], step
+        assert items_about(service, ada) == [], step
         (mail,) = [mail for mail in mails if mail["kind"] == "account_erased"]
         public = service.keys.key_ring().keys[0].public_jwk
         erased = read_receipt(mail["receipt"], public, issuer=ENVIRONMENT["ISSUER"])["erased"]
@@ -253,7 +254,7 @@ def test_schedule_erases_accounts_after_the_grace_period(service):
     assert [service.services[erasure].start_due(now) for _ in range(5)] == [1, 0, 0, 0, 0]
     deliver(service)
     receive_mail(service)
-    assert left_of(service, ada) == []
+    assert items_about(service, ada) == []
 
 
 def test_a_lost_message_is_sent_again(service):
@@ -265,7 +266,7 @@ def test_a_lost_message_is_sent_again(service):
     assert service.services[erasure].start_due(service.clock.now()) == 1
     deliver(service)
     receive_mail(service)
-    assert left_of(service, ada) == []
+    assert items_about(service, ada) == []
 
 
 def test_a_restored_account_is_not_erased(service):
@@ -300,6 +301,54 @@ def test_a_claimed_account_is_not_restored(service):
     path = f"/api/v1/users/{ada.id}/restore"
     answer = service.request("POST", path, token=token)
     assert (answer.status, answer.code) == (409, "ERASURE_STARTED")
+
+
+class ClaimsTable(MemoryTable):
+    """A table where something happens after the claims of an account were read.
+
+    after_read  called once
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claim = keys.username_claim("canaryname")
+        self.after_read = None
+
+    def get_many(self, keys):
+        found = super().get_many(keys)
+        if self.claim in keys and self.after_read is not None:
+            after_read, self.after_read = self.after_read, None
+            after_read()
+        return found
+
+
+def test_claim_that_has_just_got_another_owner_stays():
+    table = ClaimsTable()
+    service = InProcessService(table=table)
+    ada = somebody(service, 1)
+    ada.request("DELETE", ME, query={"hard": "true"})
+    other = Put(table.claim, {"account_id": "usr_other"})
+    table.after_read = lambda: table.put(other)
+    assert deliver(service) > 1
+    receive_mail(service)
+    assert table.get(table.claim)["account_id"] == "usr_other"
+    table.delete_many([table.claim])
+    assert items_about(service, ada) == []
+    assert len(audit_rows(service, "account.erased")) == 1
+
+
+def test_of_two_workers_one_finishes():
+    table = ClaimsTable()
+    service = InProcessService(table=table)
+    ada = somebody(service, 1)
+    ada.request("DELETE", ME, query={"hard": "true"})
+    table.after_read = lambda: deliver(service)
+    deliver(service)
+    assert table.after_read is None
+    kinds = [mail["kind"] for mail in receive_mail(service)]
+    assert kinds.count("account_erased") == 1
+    assert items_about(service, ada) == []
+    assert len(audit_rows(service, "account.erased")) == 1
 
 
 def test_erasure_does_not_affect_others(service):

@@ -95,6 +95,38 @@ def test_refused_attempt_is_not_counted_by_other_rules(store):
     assert store.read_attempts(BACKOFF, "open", NOW) == Attempts()
 
 
+class LosingStore(RateLimitStore):
+    """Loses the race of some attempts: another request has changed the count."""
+
+    def __init__(self, table, losses) -> None:
+        super().__init__(table)
+        self.losses = losses
+
+    def add_attempt(self, backoff, subject, seen, now):
+        if self.losses:
+            self.losses -= 1
+            return False
+        return super().add_attempt(backoff, subject, seen, now)
+
+
+@pytest.mark.parametrize("losses", [1, 2, 5])
+def test_attempt_that_loses_races_is_counted_once(losses):
+    store = LosingStore(MemoryTable(), losses)
+    counters = [Counter(BACKOFF, "one"), Counter(BACKOFF, "two")]
+    counted = Throttling(store=store)._attempt(NOW, *counters)
+    assert [(c.counter.subject, c.number) for c in counted] == [("one", 1), ("two", 1)]
+    for subject in ("one", "two"):
+        assert store.read_attempts(BACKOFF, subject, NOW).count == 1
+
+
+def test_attempt_that_loses_every_race_is_refused():
+    store = LosingStore(MemoryTable(), 1000)
+    with pytest.raises(TooManyAttempts) as caught:
+        Throttling(store=store)._attempt(NOW, Counter(BACKOFF, "crowded"))
+    assert caught.value.retry_after_seconds > 0
+    assert store.read_attempts(BACKOFF, "crowded", NOW) == Attempts()
+
+
 @pytest.mark.parametrize("seen", [0, 1])
 def test_outdated_read_gives_no_extra_attempt(store, seen):
     # What both saw was a free attempt; by the time that this one counts there is none.

@@ -25,7 +25,6 @@ from latchkey.domain.avatar import AvatarUpload, PictureType, PresignedPost
 from latchkey.domain.changes import ChangeRefused, KeyUsed
 from latchkey.domain.errors import (
     AccountNotFound,
-    IdempotencyKeyReused,
     PreconditionFailed,
     TemporarilyUnavailable,
     TooManyPendingUploads,
@@ -139,14 +138,12 @@ class Avatars:
                 claims = [KeyUsed(caller.account_id, key, upload, context.now)]
             try:
                 self.store.put_upload(upload, also=claims)
-            except (ChangeRefused, TooManyPendingUploads) as refused:
+            except (ChangeRefused, TooManyPendingUploads):
                 # A parallel request with this key may have taken the last slot. Its upload is
                 # the result.
                 upload = self._created(caller, key, context)
-                if upload is None and isinstance(refused, TooManyPendingUploads):
-                    raise
                 if upload is None:
-                    raise IdempotencyKeyReused from None
+                    raise
         return StartedUpload(upload=upload, post=self.media().presign_upload(upload, context.now))
 
     def use_upload(
