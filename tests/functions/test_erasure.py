@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, override
 
 import jwt
 import pytest
@@ -23,6 +23,11 @@ from tests.support.person import ME, Person, audit_rows
 from tests.support.pictures import multipart, png
 from tests.support.service import ENVIRONMENT, InProcessService
 from tools.receipt import main as check_receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from latchkey.storage.table import Item, Key
 
 IP = "198.51.100.77"
 EMAIL = "Ada.Canary@example.com"
@@ -312,9 +317,10 @@ class ClaimsTable(MemoryTable):
     def __init__(self) -> None:
         super().__init__()
         self.claim = keys.username_claim("canaryname")
-        self.after_read = None
+        self.after_read: Callable[[], object] | None = None
 
-    def get_many(self, keys):
+    @override
+    def get_many(self, keys: Sequence[Key]) -> list[Item]:
         found = super().get_many(keys)
         if self.claim in keys and self.after_read is not None:
             after_read, self.after_read = self.after_read, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, override
 
 import pytest
 
@@ -12,6 +13,9 @@ from latchkey.domain.throttle import Attempts, Backoff, Quota
 from latchkey.flows.throttling import Counter, Throttling
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.rate_limits import RateLimitStore
+
+if TYPE_CHECKING:
+    from latchkey.storage.table import Table
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 QUOTA = Quota(name="q", amount=3, window_seconds=60)
@@ -98,11 +102,12 @@ def test_refused_attempt_is_not_counted_by_other_rules(store):
 class LosingStore(RateLimitStore):
     """Loses the race of some attempts: another request has changed the count."""
 
-    def __init__(self, table, losses) -> None:
+    def __init__(self, table: Table, losses: int) -> None:
         super().__init__(table)
         self.losses = losses
 
-    def add_attempt(self, backoff, subject, seen, now):
+    @override
+    def add_attempt(self, backoff: Backoff, subject: str, seen: Attempts, now: datetime) -> bool:
         if self.losses:
             self.losses -= 1
             return False

@@ -143,6 +143,14 @@ def test_ipv4_address_is_found_in_either_notation(search, register, start, netwo
     assert ids(find_sessions(search, ip=network, user_id=account.id)) == [inside.id]
 
 
+@pytest.mark.parametrize("network", ["2001:db8:1::/48", "2001:db8:1::100/120", "2001:db8:1::107"])
+def test_ipv6_address_is_found_by_a_wide_and_a_narrow_network(search, register, start, network):
+    account = register("ada@example.com")
+    inside = start(account, ip_address="2001:db8:1::107")
+    start(account, ip_address="2001:db8:2::107")
+    assert ids(find_sessions(search, ip=network)) == [inside.id]
+
+
 @pytest.mark.parametrize("network", ["203.0.0.0/15", "2001::/31", "somewhere", "203.0.113.7/33"])
 def test_network_that_is_invalid_or_too_wide_is_refused(search, network):
     with pytest.raises(InvalidInput) as caught:

@@ -151,6 +151,12 @@ class TableContract:
         assert attributes(item) == expected
         assert attributes(table.get(key)) == expected
 
+    def test_only_numbers_are_added_to(self, table, key):
+        table.put(Put(key, {"n": "one"}))
+        with pytest.raises((TypeError, AwsError)):
+            table.update(Update(key, Change(add={"n": 1})))
+        assert table.get(key)["n"] == "one"
+
     def test_update_creates_a_missing_item(self, table, key):
         assert table.update(Update(key, Change(add={"n": 1})))["n"] == 1
 
