@@ -36,7 +36,8 @@ WRITE_UNIT = 0.625e-6
 READ_UNIT = 0.125e-6
 LOG_BYTE = 0.50 / 1e9
 STORED_BYTE_MONTH = 0.25 / 1e9
-LAMBDA_SECOND = 0.25 * 13.3334e-6  # 256 MB, arm64
+LAMBDA_GB_SECOND = 13.3334e-6  # arm64
+LAMBDA_SECOND = 0.25 * LAMBDA_GB_SECOND
 LAMBDA_CALL = 0.20e-6
 S3_PUT = 5e-6
 S3_BYTE_MONTH = 0.023 / 1e9
@@ -46,8 +47,11 @@ METRIC_MONTH = 0.30
 METRICS_OF_AN_OPERATION = 2
 """Requests and Latency; CloudWatch asks for the hours in which there were any."""
 ANCHOR_SECONDS = 0.1
-SECONDS_A_BATCH = {"record_requests": 0.5, "chain_audit": 0.1}
-"""On Lambda: 100 PutItem of 5 ms one after the other; a query, a signature and a put a chain."""
+SECONDS_A_BATCH = {"record_requests": 0.5, "chain_audit": 0.2}
+"""On Lambda: 100 PutItem of 5 ms one after the other; an object, a signature and a block."""
+MEMORY_GB = {"record_requests": 0.25, "chain_audit": 1769 / 1024}
+COMPARED_ROWS = 20_000
+"""Rows that archive_audit compares every hour at most."""
 INDEXES = ("gsi1pk", "gsi2pk", "gsi3pk")
 MIX = {"reads": 0.95, "refusals": 0.03, "changes": 0.02}
 
@@ -93,14 +97,19 @@ def main() -> None:
         "changes": row_dollars(changes, transacted=True),
     }
     each = {
-        "blocks": (WRITE_UNIT * block_units + READ_UNIT * len(blocks)) / len(rows),
+        "blocks": WRITE_UNIT * block_units / len(rows),
         "the requests' log lines": LOG_BYTE * sum(map(len, lines)) / len(lines),
         "the access log": LOG_BYTE * access_line,
         "the blocks' heads in the log": LOG_BYTE * sum(map(len, heads)) / len(rows),
         "the stream, and the log's subscription": 0.0,
-        "Lambda": sum(LAMBDA_CALL + LAMBDA_SECOND * s for s in SECONDS_A_BATCH.values()) / BATCH,
-        "archive: reading rows and blocks": READ_UNIT
-        * sum(math.ceil(item_bytes(item) / 4096) for item in [*rows, *blocks])
+        "Lambda": sum(
+            LAMBDA_CALL + LAMBDA_GB_SECOND * MEMORY_GB[name] * seconds
+            for name, seconds in SECONDS_A_BATCH.items()
+        )
+        / BATCH,
+        "archive: an object of rows": S3_PUT / BATCH,
+        "archive: reading blocks": READ_UNIT
+        * sum(math.ceil(item_bytes(item) / 4096) for item in blocks)
         / len(rows),
         "archive: a year in S3": 12 * S3_BYTE_MONTH * archived / len(rows),
     }
@@ -113,6 +122,7 @@ def main() -> None:
     monthly = {
         "anchors, every five minutes": runs
         * (S3_PUT + LAMBDA_CALL + LAMBDA_SECOND * ANCHOR_SECONDS),
+        "comparing rows with their blocks, at most": READ_UNIT * COMPARED_ROWS * 30 * 24,
         "five alarms": 5 * ALARM_MONTH,
         "metrics of an operation that is used": METRICS_OF_AN_OPERATION * METRIC_MONTH,
     }
