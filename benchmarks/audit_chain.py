@@ -23,6 +23,7 @@ from tests.support.audit import MemoryAuditKey, MemoryVault, stream_event
 from tests.support.clock import ManualClock
 from tools.template import load
 
+BACKLOG_BATCHES = 60
 BATCH_BYTES = 6_000_000
 BATCH_ROWS = 10_000
 """What Lambda delivers at once at most: 6 MB of the event, and the template's BatchSize."""
@@ -87,10 +88,10 @@ def batch(filler: int) -> str:
     return json.dumps(stream_event(rows(min(BATCH_ROWS, BATCH_BYTES // one), filler)))
 
 
-def chain(text: str) -> tuple[int, float, Serialized, MemoryVault]:
-    """Chain an event. Returns its rows, the seconds of processor time, and what was written."""
-    client, vault, key = Serialized(), MemoryVault(), MemoryAuditKey()
-    flow = AuditChain(
+def new_flow(client: Serialized, vault: MemoryVault) -> AuditChain:
+    """Return a new environment of Lambda."""
+    key = MemoryAuditKey()
+    return AuditChain(
         store=AuditChainStore(DynamoDBTable(client, {"main": "m", "audit": "a"})),
         signer=key,
         verifier=key,
@@ -98,13 +99,35 @@ def chain(text: str) -> tuple[int, float, Serialized, MemoryVault]:
         chains=4,
         default_shard="",
     )
+
+
+def chain(text: str) -> tuple[int, float, Serialized, MemoryVault]:
+    """Chain an event. Returns its rows, the seconds of processor time, and what was written."""
+    client, vault = Serialized(), MemoryVault()
+    flow = new_flow(client, vault)
     started = time.process_time()
     counts = chain_stream_records(json.loads(text), flow, ManualClock().now())
     return counts["chained"], time.process_time() - started, client, vault
 
 
+def backlog(batches: int) -> tuple[float, float]:
+    """Chain so many of the largest batches of a shard. Returns the first and last cost of a row."""
+    flow, size = new_flow(Serialized(), MemoryVault()), 5_000
+    costs = []
+    for number in range(batches):
+        event = stream_event(rows(size, 0), first=number * size)
+        started = time.process_time()
+        chain_stream_records(event, flow, ManualClock().now())
+        costs.append((time.process_time() - started) / size)
+    third = batches // 3
+    return sum(costs[:third]) / third, sum(costs[-third:]) / third
+
+
 def main() -> None:
     """Chain the largest batches, and print what follows."""
+    first, last = backlog(BACKLOG_BATCHES)
+    print(f"a backlog of {BACKLOG_BATCHES * 5_000} rows: {first * 1e6:.1f} us a row at its start,")
+    print(f"  {last * 1e6:.1f} us at its end")
     memory = load()["Resources"]["ChainAuditFunction"]["Properties"]["MemorySize"]
     for name, filler in (("rows of reads", 0), ("rows of 2 KB", 1500), ("rows of 390 KB", 290_000)):
         text = batch(filler)

@@ -266,6 +266,68 @@ def test_a_batch_killed_at_any_call_is_completed_once(warm, monkeypatch):
     assert kill_at == 2 * len(calls) + 1
 
 
+class Between:
+    """An object before one call of which something else happens."""
+
+    def __init__(self, target, calls, at, happens) -> None:
+        self._target, self._calls, self._at, self._happens = target, calls, at, happens
+
+    def __getattr__(self, name) -> object:
+        method = getattr(self._target, name)
+
+        def call(*arguments):
+            self._calls.append(name)
+            if len(self._calls) == self._at:
+                self._happens()
+            return method(*arguments)
+
+        return call
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("parts", [(50,), (13, 50), (30,), (20, 40, 50, 60)])
+def test_another_process_between_two_calls_changes_nothing(warm, parts, monkeypatch):
+    """The other one has the same batch, a part of it, or this batch and the next one."""
+    monkeypatch.setattr("latchkey.flows.audit_chain.AUDIT_BLOCK_MAX_ROWS", 20)
+    for at in itertools.count(1):
+        trail = Trail()
+        first, rows = trail.write(5), trail.write(60)
+        trail.append(trail.flow(), first)
+        other, calls = trail.flow(), []
+
+        def happens(trail=trail, other=other, rows=rows):
+            for start, end in itertools.pairwise((0, *parts)):
+                trail.append(other, rows[start:end])
+
+        store = Between(trail.store, calls, at, happens)
+        one = trail.flow(store=store, vault=Between(trail.vault, calls, at, happens))
+        if warm:
+            trail.append(other, first)
+        trail.append(one, rows[:50])
+        if len(calls) < at:
+            break
+        trail.append(one, rows)
+        trail.check()
+    assert at > 6
+
+
+def test_children_of_a_split_shard_continue_after_it(trail):
+    """Lambda delivers a shard's children after it, and may repeat its last batch even then."""
+    rows, flow = trail.write(90), trail.flow(chains=64)
+    parent, children = rows[:30], (rows[30::2], rows[31::2])
+    trail.append(flow, parent, "shardId-parent")
+    for start in range(0, 30, 10):
+        for number, child in enumerate(children):
+            trail.append(
+                trail.flow(chains=64), child[start : start + 10], f"shardId-child-{number}"
+            )
+        trail.append(trail.flow(chains=64), parent[-10:], "shardId-parent")
+    assert sorted(trail.chained()) == [row.row["sk"] for row in rows]
+    assert len({block.chain for block in trail.blocks()}) > 1
+    report = trail.report()
+    assert (report.findings, report.rows) == ([], 90)
+
+
 class Down:
     """A vault whose bucket does not respond."""
 

@@ -21,6 +21,7 @@ HEAVY = frozenset(
         "contract/test_limits.py",
         "functions/test_audit_campaigns.py",
         "functions/test_audit_chain.py",
+        "functions/test_audit_shards.py",
         "functions/test_bad_input.py",
         "functions/test_brute_force.py",
         "functions/test_erasure.py",
