@@ -424,8 +424,8 @@ EXPORT_MAX_SEGMENTS = 100
 """400 MiB of rows, 950,000 of the audit trail: what one invocation can pack in 100 seconds."""
 
 EXPORT_PACK_BYTES_PER_SECOND = 4 * 1024 * 1024
-"""Bytes of rows. One processor packs 12 MiB a second from its own disk. A third of that leaves room
-for a slower processor and for S3. Source: `benchmarks/exports.py`."""
+"""Bytes of rows. One processor packs 9.5 MiB a second from its own disk. Less than half of that
+leaves room for a slower processor and for S3. Source: `benchmarks/exports.py`."""
 
 EXPORT_POLL_SECONDS = 3
 """The polling interval of an export. Most are ready at the second poll."""
