@@ -12,7 +12,7 @@ from latchkey.storage import keys
 from latchkey.storage.cursors import write_position
 from latchkey.wiring.storage import account_store
 from tests.support.administration import HOSTILE_FILTERS
-from tests.support.person import ME, Person, audit_rows
+from tests.support.person import ME, Person, audit_rows, set_account
 from tests.support.service import ENVIRONMENT, IPHONE, InProcessService
 
 SESSIONS = "/api/v1/sessions"
@@ -348,6 +348,14 @@ def test_the_first_administrator_comes_from_the_operator(service):
     assert ada.request("DELETE", ME).code == "LAST_ADMINISTRATOR"
     with pytest.raises(AccountNotFound):
         grant({"email": "nobody@example.com"})
+
+
+def test_operator_makes_no_suspended_account_an_administrator(service):
+    ada = Person(service)
+    set_account(service.table, ada, status="suspended")
+    with pytest.raises(AccountNotFound):
+        service._handler("grant_admin")({"email": ada.email})
+    assert audit_rows(service, "role.changed.by_operator") == []
 
 
 def test_use_of_a_session_writes_no_index(service):

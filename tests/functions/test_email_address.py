@@ -281,6 +281,17 @@ def test_new_address_replaces_the_old_one(service):
     assert NEW not in notice.letter.text
 
 
+def test_account_that_was_just_suspended_gets_no_link_to_a_new_address(service):
+    token = service.register().data["access_token"]
+    service.work()
+    assert ask_for(service, token).status == 202
+    for key, item in service.table._items.items():
+        if key.sk == "ACCOUNT":
+            item["status"] = "suspended"
+    assert service.work() == []
+    assert service.mailbox.to(NEW) == []
+
+
 def test_change_requires_recent_authentication(service):
     token = service.register().data["access_token"]
     service.clock.advance(minutes=6)

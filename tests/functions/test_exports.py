@@ -133,6 +133,18 @@ def test_export_contains_the_picture(service, token):
     assert b'<a href="avatar.webp">' in archive.files["README.html"]
 
 
+def test_export_without_the_file_of_the_picture_is_complete(service, token):
+    """The file was deleted, and the account that names it was not changed yet."""
+    for key, item in service.table._items.items():
+        if key.sk == "ACCOUNT":
+            item["avatar_id"] = "avt_1"
+    export_id = request_export(service, token).data["id"]
+    service.work()
+    archive = archive_of(service, look(service, token, export_id).data)
+    assert "avatar.webp" not in archive.files
+    assert b"Ada Lovelace" in archive.files["README.html"]
+
+
 def test_daily_limit_is_three(service, token):
     for _ in range(3):
         assert request_export(service, token).status == 202

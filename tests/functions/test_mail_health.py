@@ -10,15 +10,19 @@ import pytest
 
 from latchkey.domain.audit import Action
 from latchkey.domain.errors import AccountNotFound
+from latchkey.flows.export_parts import PARTS
 from latchkey.storage.table import ConditionFailed
+from latchkey.wiring.exports import export_sources
 from latchkey.wiring.mail import mail_suppression_store
+from latchkey.wiring.storage import account_store
 from tests.support.person import Person
-from tests.support.service import InProcessService
+from tests.support.service import PASSWORD, InProcessService
 from tools.template import ROOT
 
 ADA = "ada@example.com"
 FORGOT = "/api/v1/auth/password/forgot"
 ACTIVITY = "/api/v1/users/me/activity"
+CHANGE = "/api/v1/users/me/email"
 
 
 @pytest.fixture
@@ -212,6 +216,28 @@ def test_new_address_of_the_same_person_gets_emails(service):
     assert answer.status == 202
     assert service.work() == []
     assert service.mailbox.to("ada.king@example.com")
+
+
+def test_export_lists_the_addresses_that_get_no_emails(service):
+    deliver(service, happened(service))
+    second = "ada.king@example.com"
+    assert service.ada.request("POST", CHANGE, json_body={"email": second}).status == 202
+    service.work()
+    confirmation = {"token": service.mailbox.last(second).token, "password": PASSWORD}
+    verified = service.request("POST", "/api/v1/auth/email/verify", json_body=confirmation)
+    assert verified.status == 200
+    deliver(service, happened(service, "Complaint", second))
+    (part,) = [part for part in PARTS if part.name == "suppressed-mail"]
+    account = service.services[account_store].get(service.ada.id)
+    sources = service.services[export_sources]
+    rows = list(part.rows(sources, account, None))
+    assert [(row.content["address"], row.content["reason"]) for row in rows] == [
+        (second, "reported"),
+        (ADA, "bounced"),
+    ]
+    # A worker that continues does not repeat any.
+    for number, row in enumerate(rows, start=1):
+        assert list(part.rows(sources, account, row.cursor)) == rows[number:]
 
 
 def test_erasure_removes_the_suppression(service):

@@ -77,6 +77,16 @@ def test_new_device_email_names_device_place_and_time(service):
     assert "https://accounts.test/not-me#token=tok_" in text
 
 
+def test_new_device_email_names_the_city_of_the_edge(service):
+    service.register()
+    location = {"cloudfront-viewer-city": "M%C3%BCnchen", "cloudfront-viewer-country": "DE"}
+    viewer = {"cloudfront-viewer-address": "81.2.69.160:443"}
+    sign_in(service, headers={"x-latchkey-edge": "the-edge", **viewer, **location})
+    (mail,) = notices(service)
+    assert "München, DE" in mail.letter.text
+    assert "81.2.69.160" in mail.letter.text
+
+
 def test_second_new_device_is_reported_too(service):
     service.register()
     sign_in(service, A_PHONE)
