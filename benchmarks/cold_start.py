@@ -63,6 +63,7 @@ PACKAGES = ROOT / ".aws-sam/local/packages"
 SESSIONS = 10
 WARM_CALLS = 8
 LATER = timedelta(hours=1)
+LIKE_AUTHORIZER = {"authorizer_refusing", "empty", "usual_authorizer"}
 
 type Event = dict[str, Any]
 
@@ -81,6 +82,12 @@ class RecordingService(RecordedService):
     def invoke(self, function: str, event: Event, lambda_context: Any = None) -> Any:
         self.events[function] = copy.deepcopy(event)
         return super().invoke(function, event, lambda_context)
+
+
+def _with_a_forged_token(event: Event) -> Event:
+    scheme = event["headers"]["authorization"]
+    forged = scheme[:-10] + ("A" if scheme[-10] != "A" else "B") + scheme[-9:]
+    return {**event, "headers": {**event["headers"], "authorization": forged}}
 
 
 class Person:
@@ -104,8 +111,12 @@ class Person:
 
     def events(self, function: str, count: int) -> list[Event]:
         """Return the events of so many calls."""
-        make = {"refresh": self._refresh, "register": self._register}.get(function)
-        source = {"empty": "authorizer", "usual_authorizer": "authorizer"}.get(function, function)
+        make = {
+            "authorizer_refusing": _with_a_forged_token,
+            "refresh": self._refresh,
+            "register": self._register,
+        }.get(function)
+        source = "authorizer" if function in LIKE_AUTHORIZER else function
         event = self._service.events[source]
         return [make(event) if make else event for _ in range(count)]
 
@@ -268,7 +279,8 @@ class Bench:
             bundle = installed / "botocore/cacert.pem"
             return Function(name, LAMBDAS / name, (installed,), bundle)
         bundle = self._layer[1] / "botocore/cacert.pem"
-        return Function(name, ROOT / "functions" / name, self._layer, bundle)
+        folder = "authorizer" if name in LIKE_AUTHORIZER else name
+        return Function(name, ROOT / "functions" / folder, self._layer, bundle)
 
     def count(self, function: Function, events: list[Event]) -> int:
         """Return the instructions of a process that handles these events."""
@@ -293,7 +305,7 @@ class Bench:
                 "AWS_SECRET_ACCESS_KEY": "testing",
                 "AWS_SESSION_TOKEN": "testing",
                 "LAMBDA_TASK_ROOT": str(function.directory),
-                "OPERATION": function.name,
+                "OPERATION": function.directory.name,
                 "PATH": os.environ["PATH"],
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONHASHSEED": "1",
@@ -321,7 +333,8 @@ class Bench:
                 command, env=environment, cwd=function.directory, capture_output=True, check=False
             )
         answers = RuntimeApi.answers
-        if len(answers) != len(events) or not all(map(_is_good, answers)):
+        refusing = function.name == "authorizer_refusing"
+        if len(answers) != len(events) or not all(_is_good(a) is not refusing for a in answers):
             raise SystemExit(f"{function.name}: {answers}\n{finished.stderr.decode()[-3000:]}")
         (summary,) = [line for line in out.read_text().splitlines() if line.startswith("summary:")]
         return int(summary.split()[1])
@@ -338,6 +351,7 @@ ALL = (
     "empty",
     "usual_authorizer",
     "authorizer",
+    "authorizer_refusing",
     "list_sessions",
     "get_me",
     "refresh",

@@ -8,7 +8,6 @@ request in an environment with a cached value.
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 from functools import cache
@@ -95,6 +94,9 @@ def _lean_client() -> Client:
 class CachedParameter[Content]:
     """The cached content of a parameter, and when to read it again."""
 
+    reads_ahead = True
+    """Of this process."""
+
     def __init__(
         self,
         read: Callable[[], Content],
@@ -135,9 +137,17 @@ class CachedParameter[Content]:
         return self._content
 
     def preload(self) -> None:
-        """Read the content ahead, once. If that fails, the first request reads it."""
-        with contextlib.suppress(TemporarilyUnavailable):
+        """Read the content ahead, once. If that fails, the first request reads it.
+
+        After a failure no other parameter is read ahead: each hanging read takes three seconds, and
+        Lambda ends an initialization after ten.
+        """
+        if not CachedParameter.reads_ahead:
+            return
+        try:
             self._keep(self._read())
+        except TemporarilyUnavailable:
+            CachedParameter.reads_ahead = False
 
     def get_newer(self, known: Content) -> Content | None:
         """Return content that is newer than `known`, for a caller that did not find an id in it.
