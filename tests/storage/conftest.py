@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from latchkey.storage import lean_client
 from latchkey.storage.boto_client import BotoClient
 from latchkey.storage.dynamodb import DynamoDBTable
 from latchkey.storage.lean_client import LeanClient
@@ -64,6 +65,8 @@ def moto_table(client):
 def lean_table(moto_client, monkeypatch):
     """The tables in moto, through the lean client."""
     del moto_client
+    # On a busy machine moto needs longer for a large transaction.
+    monkeypatch.setattr(lean_client, "AWS_READ_SECONDS", 60)
     with serving(MotoServer) as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("AWS_REGION", REGION)
