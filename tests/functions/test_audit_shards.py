@@ -17,6 +17,7 @@ import pytest
 from latchkey.domain.audit_chain import START, Block, Entry, ForeignItem, StreamRow, row_digest
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import TemporarilyUnavailable
+from latchkey.domain.ids import new_id
 from latchkey.domain.limits import AUDIT_BLOCK_MAX_ROWS, AUDIT_CURSOR_SECONDS
 from latchkey.events.audit_feeds import NoShard, chain_stream_records
 from latchkey.flows.audit_archive import AuditAnchors, AuditArchive
@@ -400,6 +401,27 @@ def test_two_first_batches_with_different_numbers_of_chains_agree(trail):
     assert len({block.chain for block in trail.blocks()}) == 1
 
 
+class Stale:
+    """A table that answers the first read of an item before another process has written it."""
+
+    def __init__(self, table) -> None:
+        self._table, self._read = table, False
+
+    def __getattr__(self, name) -> object:
+        return getattr(self._table, name)
+
+    def get(self, key):
+        read, self._read = self._read, True
+        return self._table.get(key) if read else None
+
+
+def test_the_first_assignment_of_a_shard_is_kept(trail):
+    now = trail.clock.now()
+    assert trail.store.assign(SHARD, 3, now) == 3
+    assert trail.store.assign(SHARD, 5, now) == 3
+    assert AuditChainStore(Stale(trail.table)).assign(SHARD, 5, now) == 3
+
+
 @pytest.mark.parametrize("chain", [-1, 64, "0", None, 1.5])
 def test_a_forged_chain_of_a_shard_stops_the_shard(trail, chain):
     trail.table.put(Put(keys.audit_shard(SHARD), {"chain": chain}))
@@ -737,6 +759,38 @@ def test_a_sample_of_many_rows_is_compared_with_their_blocks(trail, monkeypatch)
     assert result.rows == 1_000
     assert 50 < len(result.changed) < 150  # 100 are expected
     assert set(result.changed) <= {row.row["sk"] for row in trail.rows[::2]}
+
+
+@pytest.mark.parametrize(
+    ("row_id", "days", "changed"),
+    [
+        ("new", 0, True),  # a row stays for seven days at least
+        ("new", 6, True),
+        ("new", 8, False),
+        ("req_not an id", 8, True),
+    ],
+)
+def test_a_missing_row_is_reported_unless_it_may_have_expired(trail, row_id, days, changed):
+    name = new_id("req", trail.clock.now()) if row_id == "new" else row_id
+    row = {"pk": "SUBJECT#x", "sk": name, "at": to_milliseconds(trail.clock.now())}
+    trail.append(trail.flow(), [StreamRow(1, row)])
+    trail.clock.advance(days=days, hours=2)
+    result = archive(trail).archive(trail.clock.now(), lambda: 900)
+    assert result.changed == ([name] if changed else [])
+
+
+def test_a_run_without_time_reports_what_waits_and_changes_nothing(trail):
+    trail.append(trail.flow(), trail.write(5))
+    (block,) = trail.blocks()
+    result = archive(trail).archive(trail.clock.now(), lambda: 0)
+    assert (result.rows, result.waiting_since) == (0, None)  # it is not an hour old
+    trail.clock.advance(hours=2)
+    result = archive(trail).archive(trail.clock.now(), lambda: 0)
+    assert (result.rows, result.waiting_since, result.foreign) == (0, block.at, [])
+    trail.table.put(Put(keys.audit_block(block.chain, 2), {}))
+    result = archive(trail).archive(trail.clock.now(), lambda: 0)
+    assert (result.waiting_since, result.foreign) == (None, [])
+    assert not [name for name in trail.vault.objects if name.startswith("archive/")]
 
 
 def test_an_old_archive_that_waits_starts_the_alarm(trail):
