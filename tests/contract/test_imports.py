@@ -106,6 +106,7 @@ BUDGET = {
     "logout": (AWS | SEALING, 515),
     "reauthenticate": (AWS | TOKENS | BODY | {"argon2"}, 660),
     "record_requests": (set(), 240),
+    "index_requests": (set(), 240),
     "refresh": (TOKENS | BODY, 382),
     "replace_user": (AWS | SEALING | BODY | LANGUAGES, 620),
     "register": (SIGN_IN | NEW_PASSWORDS | LANGUAGES, 715),

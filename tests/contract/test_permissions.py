@@ -37,6 +37,7 @@ from tests.support.recorded_service import (
     Call,
     RecordedService,
 )
+from tests.support.request_lines import request_line
 from tests.support.service import IPHONE, PASSWORD
 from tools.operations import folders
 from tools.template import ROOT, folder, functions, routes
@@ -272,7 +273,8 @@ def audit(service):
     service.invoke("anchor_audit", {"RequestType": "Update"})
     for name in ("record_requests", "chain_audit"):
         service.invoke(name, json.loads((ROOT / "events" / f"{name}.json").read_text()))
-    # A request without an account is in another partition.
+    index_requests(service, admin)
+    # Requests without an account are in other partitions.
     service.invoke("record_requests", log_event([json.dumps(request_of_nobody(service))]))
     found = service._keys_of("REQUESTS#", "AuditTable")
     rows = [service.table.get(key) or {} for key in found]
@@ -280,6 +282,25 @@ def audit(service):
     assert service.invoke("anchor_audit", {})["heads"]
     service.clock.advance(hours=2)
     assert service.invoke("archive_audit", {})["rows"] == 1 + len(rows)
+
+
+def index_requests(service, admin):
+    """Index requests in time and late ones, merge them, and read the index."""
+    subject = service.services[account_store].get(admin.id).audit.id
+    service.invoke("index_requests", {})
+    late = service.clock.now() - timedelta(hours=30)
+    for at in (service.clock.now(), late, late - timedelta(minutes=10)):
+        line = request_line(f"at-{to_milliseconds(at)}", at, subject=subject)
+        service.invoke("record_requests", log_event([json.dumps(line)]))
+    query = {"user_id": admin.id, "kind": "requests"}
+    assert admin.get("/api/v1/audit", query=query).data["rows"]
+    service.clock.advance(minutes=15)
+    admin.token = service.login(admin.email).data["access_token"]
+    assert service.invoke("index_requests", {})["merges"]
+    assert admin.get("/api/v1/audit", query=query).data["rows"]
+    asked = service.request("POST", "/api/v1/users/me/export", token=admin.token)
+    assert asked.status == 202
+    service.work()
 
 
 def request_of_nobody(service):

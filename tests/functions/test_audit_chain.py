@@ -7,7 +7,6 @@ import copy
 import gzip
 import json
 import random
-import re
 import zlib
 from datetime import timedelta
 
@@ -18,7 +17,6 @@ from latchkey.domain.audit import row_place
 from latchkey.domain.audit_chain import canonical, row_digest
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import AUDIT_CHAINS_MAX
-from latchkey.flows.request_trail import UnreadableLines
 from latchkey.security.sealing import unseal
 from latchkey.storage import keys
 from latchkey.storage.capacity import item_bytes
@@ -31,7 +29,6 @@ from tests.support.audit import (
     audited,
     captured_log,
     copy_of,
-    log_event,
     stream_event,
     verified,
 )
@@ -39,7 +36,6 @@ from tests.support.outbox import sqs_record
 from tests.support.person import ME, Person
 from tests.support.service import IPHONE, InProcessService
 from tools.audit.__main__ import main
-from tools.template import load
 
 
 @pytest.fixture
@@ -437,123 +433,6 @@ def test_a_thousand_attacks_are_detected(trail):
     missed = [(attack.__name__, seed) for attack, seed in attacks if unnoticed(trail, attack, seed)]
     print(f"\n{len(attacks)} attacks, {len(missed)} missed")  # noqa: T201
     assert missed == []
-
-
-# Requests ----------------------------------------------------------------------------------------
-
-
-def test_log_lines_of_reads_and_refusals_become_rows(service):
-    with captured_log() as log:
-        token = service.register().data["access_token"]
-        service.clock.advance(minutes=1)
-        assert service.request("GET", "/api/v1/users/me", token=token).status == 200
-        assert service.request("GET", "/api/v1/users/me", token="forged").status == 401
-        wrong = {"email": "ada@example.com", "password": "not the password at all"}
-        assert service.request("POST", "/api/v1/auth/login", json_body=wrong).status == 401
-    lines = log.getvalue().splitlines()
-    recorder = service._handler("record_requests")
-    assert recorder(log_event(lines), None) == {"recorded": 4}
-    assert recorder(log_event(lines), None) == {"recorded": 0}
-
-    rows = [row for row in audit_rows(service.table) if "operation" in row]
-    assert [(row["action"], row["outcome"], row["operation"]) for row in rows] == [
-        ("request.served", "OK", "register"),
-        ("request.served", "OK", "get_me"),
-        ("request.refused", "TOKEN_INVALID", "get_me"),
-        ("sign_in.refused", "INVALID_CREDENTIALS", "login"),
-    ]
-    assert "203.0.113.7" not in repr(rows)
-
-    history = service.request("GET", "/api/v1/users/me/activity", token=token).data["activity"]
-    assert history[0]["description"] == (
-        "Refused a sign-in with a wrong password on Chrome on Windows"
-    )
-    assert history[0]["ip_address"] == "203.0.113.7"
-    chain(service)
-    assert audited(service.table, service.audit_vault, service.audit_key).findings == []
-
-
-def test_only_denials_of_the_service_authorizer_are_recorded():
-    service = InProcessService(AUTHORIZER_MODE="deny")
-    http = {"method": "GET", "path": "/orders", "sourceIp": "203.0.113.7"}
-    token = service.register().data["access_token"]
-    with captured_log() as log:
-        for number, header in enumerate(("Bearer forged", f"Bearer {token}")):
-            context = {"requestId": f"orders-{number}", "http": http}
-            event = {"headers": {"authorization": header}, "requestContext": context}
-            service._handler("authorizer")(event, None)
-    service._handler("record_requests")(log_event(log.getvalue().splitlines()), None)
-    (row,) = [row for row in audit_rows(service.table) if row.get("operation") == "authorizer"]
-    assert (row["request_id"], row["outcome"]) == ("orders-0", "TOKEN_INVALID")
-
-
-def test_forged_log_line_becomes_no_row(service):
-    odd = ["audited request", '"audited request"', '{"message": "audited request, almost"}', "{}"]
-    assert service._handler("record_requests")(log_event(odd), None) == {"recorded": 0}
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [{}, {"at": "now"}, {"at": 10**30}, {"status": "x"}, {"origin": "ä"}],
-)
-def test_unreadable_line_waits_and_others_are_recorded(service, odd):
-    line = {
-        "message": "audited request",
-        "at": to_milliseconds(service.clock.now()),
-        "operation": "get_me",
-        "request_id": "first",
-        "status": 200,
-        "outcome": "OK",
-    }
-    broken = {**line, "outcome": "NO", **odd} if odd else {"message": "audited request"}
-    last = {**line, "request_id": "last"}
-    batch = log_event(map(json.dumps, (line, broken, last)))
-    for _ in range(2):
-        with pytest.raises(UnreadableLines):
-            service._handler("record_requests")(batch, None)
-    assert [row["request_id"] for row in audit_rows(service.table)] == ["first", "last"]
-
-
-def gateway_line(status, *, function_status="-", error="-"):
-    """What API Gateway writes, in the template's own format."""
-    context = {
-        "requestId": f"gateway-{status}-{function_status}",
-        "status": str(status),
-        "integration.status": str(function_status),
-        "error.responseType": error,
-    }
-    api = load()["Resources"]["Api"]["Properties"]
-    return re.sub(
-        r"\$context\.([A-Za-z.]+)",
-        lambda found: context.get(found[1], "-"),
-        api["AccessLogSettings"]["Format"],
-    )
-
-
-def test_gateway_response_becomes_a_row_from_the_access_log(service):
-    lines = [
-        gateway_line(404, error="ROUTE_NOT_FOUND"),
-        gateway_line(429, error="THROTTLED"),
-        gateway_line(503, error="INTEGRATION_FAILURE"),
-        gateway_line(413),
-        gateway_line("-"),
-        gateway_line(204),  # CORS
-        gateway_line(401, function_status=401),
-        gateway_line(200, function_status=200),
-    ]
-    recorder = service._handler("record_requests")
-    assert recorder(log_event(lines), None) == {"recorded": 6}
-    assert recorder(log_event(lines), None) == {"recorded": 0}
-    assert sorted(
-        (row["request_id"], row["action"], row["outcome"]) for row in audit_rows(service.table)
-    ) == [
-        ("gateway----", "request.refused", "HTTP_0"),
-        ("gateway-204--", "request.served", "OK"),
-        ("gateway-404--", "request.refused", "ROUTE_NOT_FOUND"),
-        ("gateway-413--", "request.refused", "HTTP_413"),
-        ("gateway-429--", "request.refused", "THROTTLED"),
-        ("gateway-503--", "request.failed", "INTEGRATION_FAILURE"),
-    ]
 
 
 # Witnesses ---------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ ALWAYS = {
     "read_units",
     "write_units",
 }
-SOMETIMES = {"reason", "session_id", "subject", "origin"}
+SOMETIMES = {"reason", "session_id", "subject", "origin", "network"}
 OF_THE_AUTHORIZER = {"auth_ms", "auth_read_units", "auth_write_units"}
 
 

@@ -154,7 +154,7 @@ class Campaign:
 
     def _rows(self, person):
         account = self.service.services[account_store].get(person.account_id)
-        return sum(1 for _ in self.service.services[audit_store].read_all(account.audit.id))
+        return sum(1 for _ in self.service.services[audit_store].read_changes(account.audit.id))
 
     def _trail(self):
         pages = (

@@ -8,10 +8,13 @@ import gzip
 import io
 import json
 import logging
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit_chain import canonical
 from latchkey.domain.limits import AUDIT_CHAINS_MAX
+from latchkey.domain.packed_requests import record_of_line, unpack
 from latchkey.observability import logger
 from latchkey.security.audit_signatures import LocalSigner, is_signed_by, new_audit_key
 from latchkey.storage.audit_chain import AuditChainStore
@@ -84,6 +87,55 @@ class MemoryVault:
             content for n, content in sorted(self.objects.items()) if n.startswith(archives)
         )
         return [json.loads(line) for s in segments for line in gzip.decompress(s).splitlines()]
+
+
+class MemoryIndexFiles:
+    """IndexFiles in memory, with the number of reads."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.reads = 0
+
+    def put(self, name: str, content: bytes) -> None:
+        assert self.objects.get(name, content) == content, "a name has one content"
+        self.objects[name] = content
+
+    def read(self, name: str, start: int, end: int) -> bytes:
+        self.reads += 1
+        assert 0 <= start < end <= len(self.objects[name])
+        return self.objects[name][start:end]
+
+
+@dataclass
+class Accounted:
+    """The requests in the trail: by row or line of a pack, and as numbers.
+
+    outcomes  by request id, each once
+    counts    by outcome
+    """
+
+    outcomes: dict[str, str]
+    counts: Counter[str]
+
+    @property
+    def total(self) -> int:
+        return len(self.outcomes) + self.counts.total()
+
+
+def accounted(rows: Iterable[Item]) -> Accounted:
+    """Read the requests from stored rows, packs and counts."""
+    found = Accounted({}, Counter())
+    for row in rows:
+        if "columns" in row:
+            lines = unpack(row["columns"])  # type: ignore[arg-type]
+            found.outcomes |= {record_of_line(line).request_id: "OK" for line in lines}
+        elif "counts" in row:
+            counts: Any = row["counts"]
+            for count in counts:
+                found.counts[count["outcome"]] += count["count"]
+        elif "operation" in row:
+            found.outcomes[str(row["request_id"])] = str(row["outcome"])
+    return found
 
 
 def audit_rows(table: MemoryTable) -> list[Item]:

@@ -128,7 +128,7 @@ class Campaign:
         assert len({row["id"] for row in rows}) == len(rows) == requested.rows
         assert len(archive.csv("security-history.csv")) == requested.rows
         assert len(self.messages("mail", export.id)) == 1
-        trail = list(self.services[audit_store].read_all(requested.account.audit.id))
+        trail = list(self.services[audit_store].read_changes(requested.account.audit.id))
         completed = [row for row in trail if row.action is Action.EXPORT_COMPLETED]
         assert len(completed) == 1
         self.services[export_store].ledger_version(requested.account.id)

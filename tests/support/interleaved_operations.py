@@ -435,8 +435,9 @@ ELSEWHERE = {
     "anchor_audit": "signs the audit chains' heads; test_audit_chain.py",
     "archive_audit": "copies blocks of the audit trail; test_audit_chain.py",
     "chain_audit": "appends to the audit chains from the stream; test_audit_campaigns.py",
+    "index_requests": "sorts packs of requests into files; test_request_index.py",
     "record_mail_events": "notes which addresses bounce; test_mail_events.py",
-    "record_requests": "writes audit rows of requests from the log; test_audit_search.py",
+    "record_requests": "adds requests to the audit trail from the log; test_request_trail.py",
     "relay_outbox": "sends ids to queues and writes nothing; test_outbox.py",
 }
 """Functions that touch nothing that an operation on an account decides by, and what tests them."""

@@ -26,10 +26,11 @@ from latchkey.storage.media import MediaBucket
 from latchkey.storage.peppers import PepperStore
 from latchkey.storage.queues import Queues
 from latchkey.storage.s3_export_files import S3ExportFiles
+from latchkey.storage.s3_index_files import S3IndexFiles
 from latchkey.storage.signing_keys import SigningKeyStore
 from latchkey.storage.table import Key, TableName
 from latchkey.wiring import Services
-from latchkey.wiring.audit import audit_key, audit_public_keys, audit_vault
+from latchkey.wiring.audit import audit_key, audit_public_keys, audit_vault, index_files
 from latchkey.wiring.exports import export_files
 from latchkey.wiring.mail import mailer, queues
 from latchkey.wiring.storage import clock, table
@@ -56,6 +57,7 @@ NAMES = {
     "AuditTable": ENVIRONMENT["AUDIT_TABLE_NAME"],
     "ExportBucket": ENVIRONMENT["EXPORT_BUCKET"],
     "AuditBucket": ENVIRONMENT["AUDIT_BUCKET"],
+    "AuditIndexBucket": ENVIRONMENT["AUDIT_INDEX_BUCKET"],
     "MediaBucket": MEDIA,
 }
 """The names of the template's tables and buckets. A queue's name is its logical id."""
@@ -130,6 +132,8 @@ class RecordedService(InProcessService):
         for peppers in (self._refresh_peppers, self._link_peppers):
             self._record_parameters(peppers)
         self._audit_key, self._published, self._vault = self._create_audit_parts()
+        self._index_files = S3IndexFiles(_create_bucket(self.services.config.audit_index_bucket))
+        self._index_files._s3.meta.events.register("provide-client-params.s3", self._record_object)
         self._mailer = make_mailer(self.services.config)
         self._mailer._ses.meta.events.register("before-call.sesv2", self._record_mail)
         self.invoke("rotate_signing_keys", {"RequestType": "Create"})
@@ -159,6 +163,7 @@ class RecordedService(InProcessService):
                     audit_key: self._audit_key,
                     audit_public_keys: self._published,
                     audit_vault: self._vault,
+                    index_files: self._index_files,
                     media: self._media,
                     mailer: self._mailer,
                 },

@@ -18,14 +18,14 @@ from latchkey.config import Config
 from latchkey.storage.export_files import MemoryExportFiles
 from latchkey.storage.memory import MemoryTable
 from latchkey.wiring import Services
-from latchkey.wiring.audit import audit_key, audit_public_keys, audit_vault
+from latchkey.wiring.audit import audit_key, audit_public_keys, audit_vault, index_files
 from latchkey.wiring.exports import export_files
 from latchkey.wiring.mail import mailer, queues
 from latchkey.wiring.sign_in import passwords
 from latchkey.wiring.storage import clock, table
 from latchkey.wiring.tokens import link_peppers, refresh_peppers, signing_key_store
 from latchkey.wiring.users import media
-from tests.support.audit import MemoryAuditKey, MemoryVault
+from tests.support.audit import MemoryAuditKey, MemoryIndexFiles, MemoryVault
 from tests.support.clock import ManualClock
 from tests.support.granted_table import GrantedTable, running
 from tests.support.keys import MemoryPepperStore, MemorySigningKeyStore
@@ -58,6 +58,7 @@ ENVIRONMENT = {
     "CONSENT_TEXT_VERSION": "2026-01",
     "AUDIT_RETENTION_DAYS": "365",
     "AUDIT_BUCKET": "latchkey-test-audit-vault",
+    "AUDIT_INDEX_BUCKET": "latchkey-test-audit-index",
     # Tests stand still in time and come from one address; those about limits say 1.
     "RATE_LIMIT_FACTOR": "100",
     "EDGE_SECRET": "the-edge",
@@ -123,10 +124,12 @@ class InProcessService:
         self.export_files = MemoryExportFiles()
         self.audit_key = MemoryAuditKey()
         self.audit_vault = MemoryVault()
+        self.index_files = MemoryIndexFiles()
         self._parts: dict[Part[Any], object] = {
             audit_key: self.audit_key,
             audit_public_keys: self.audit_key,
             audit_vault: self.audit_vault,
+            index_files: self.index_files,
         }
         self.media = MemoryMedia()
         self.mailbox = MemoryMailbox()

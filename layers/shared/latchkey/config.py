@@ -93,6 +93,7 @@ class Config:
     export_retention: timedelta
     exports_per_day: int
     audit_bucket: str
+    audit_index_bucket: str
     audit_kms_key: str
     audit_chains: int
     audit_default_shard: str
@@ -140,6 +141,7 @@ class Config:
             export_retention=timedelta(days=int(env["EXPORT_DAYS"])),
             exports_per_day=int(env["EXPORTS_PER_DAY"]),
             audit_bucket=env.get("AUDIT_BUCKET", ""),
+            audit_index_bucket=env.get("AUDIT_INDEX_BUCKET", ""),
             audit_kms_key=env.get("AUDIT_KMS_KEY", ""),
             audit_chains=int(env.get("AUDIT_CHAINS", "4")),
             audit_default_shard=env.get("AUDIT_DEFAULT_SHARD", ""),

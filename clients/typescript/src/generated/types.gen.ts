@@ -98,6 +98,11 @@ export type AuditListView = {
      * The cursor of the next page, or null. A page may have fewer entries than `limit`.
      */
     next_cursor: string | null;
+    /**
+     * With `kind=requests`: requests after this time may be missing, because they are not indexed
+     * yet. Null if the page is complete.
+     */
+    complete_until: string | null;
 };
 
 /**
@@ -138,6 +143,10 @@ export type AuditRowView = {
      */
     given_reason: string | null;
     request_id: string;
+    /**
+     * For `requests.counted`: numbers of requests without an account. Otherwise empty.
+     */
+    counts: Array<RequestCountView>;
 };
 
 /**
@@ -624,6 +633,26 @@ export type ReportedSessionView = {
      * Whether the session is still signed in.
      */
     is_active: boolean;
+};
+
+/**
+ * A number of requests in a minute.
+ */
+export type RequestCountView = {
+    minute: string;
+    /**
+     * The operation, `gateway` with the route if API Gateway answered, or `other`.
+     */
+    operation: string;
+    /**
+     * `OK`, the code of the error, or `other`.
+     */
+    outcome: string;
+    /**
+     * The network of the clients: /24 (IPv4), /48 (IPv6), or `other`. Null if it is unknown.
+     */
+    network: string | null;
+    count: number;
 };
 
 /**
@@ -1875,7 +1904,7 @@ export type ListAuditData = {
         /**
          * Rows with this action.
          */
-        action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.recovered.by_operator' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.read.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.mail.bounced' | 'account.mail.reported' | 'account.mail.allowed.by_operator' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.disowned' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.used.elsewhere' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'system.heartbeat' | 'pepper.rotated' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed';
+        action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.recovered.by_operator' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.read.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.mail.bounced' | 'account.mail.reported' | 'account.mail.allowed.by_operator' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.disowned' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.used.elsewhere' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'system.heartbeat' | 'pepper.rotated' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed' | 'requests.packed' | 'requests.counted';
         /**
          * `requests` lists requests instead of changes. Requires user_id.
          */

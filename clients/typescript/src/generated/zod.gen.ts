@@ -52,33 +52,6 @@ export const zActivityListView = z.object({
 });
 
 /**
- * A row of the audit trail.
- */
-export const zAuditRowView = z.object({
-    id: z.string(),
-    at: z.iso.datetime(),
-    action: z.string(),
-    outcome: z.string(),
-    reason: z.string().nullable(),
-    operation: z.string().nullable(),
-    subject: z.string().nullable(),
-    actor: z.string(),
-    session_id: z.string().nullable(),
-    targets: z.array(z.string()),
-    changed: z.array(z.string()),
-    given_reason: z.string().nullable(),
-    request_id: z.string()
-});
-
-/**
- * A page of the audit trail, newest first.
- */
-export const zAuditListView = z.object({
-    rows: z.array(zAuditRowView),
-    next_cursor: z.string().nullable()
-});
-
-/**
  * An upload. POST a form to `url` with these fields first, then `file`.
  */
 export const zAvatarUploadView = z.object({
@@ -500,6 +473,46 @@ export const zReportedSessionView = z.object({
  */
 export const zReportView = z.object({
     session: zReportedSessionView.nullable()
+});
+
+/**
+ * A number of requests in a minute.
+ */
+export const zRequestCountView = z.object({
+    minute: z.iso.datetime(),
+    operation: z.string(),
+    outcome: z.string(),
+    network: z.string().nullable(),
+    count: z.int()
+});
+
+/**
+ * A row of the audit trail.
+ */
+export const zAuditRowView = z.object({
+    id: z.string(),
+    at: z.iso.datetime(),
+    action: z.string(),
+    outcome: z.string(),
+    reason: z.string().nullable(),
+    operation: z.string().nullable(),
+    subject: z.string().nullable(),
+    actor: z.string(),
+    session_id: z.string().nullable(),
+    targets: z.array(z.string()),
+    changed: z.array(z.string()),
+    given_reason: z.string().nullable(),
+    request_id: z.string(),
+    counts: z.array(zRequestCountView)
+});
+
+/**
+ * A page of the audit trail, newest first.
+ */
+export const zAuditListView = z.object({
+    rows: z.array(zAuditRowView),
+    next_cursor: z.string().nullable(),
+    complete_until: z.iso.datetime().nullable()
 });
 
 /**
@@ -1238,7 +1251,9 @@ export const zListAuditQuery = z.object({
         'audit.read.by_admin',
         'request.served',
         'request.refused',
-        'request.failed'
+        'request.failed',
+        'requests.packed',
+        'requests.counted'
     ]).optional(),
     kind: z.enum(['changes', 'requests']).optional(),
     since: z.iso.datetime().optional(),

@@ -143,6 +143,8 @@ TEXTS: dict[Action, Text] = {
     Action.REQUEST_SERVED: Text("Read data", "Daten gelesen"),
     Action.REQUEST_REFUSED: Text("A request was refused", "Eine Anfrage wurde abgelehnt"),
     Action.REQUEST_FAILED: Text("A request failed", "Eine Anfrage ist fehlgeschlagen"),
+    Action.REQUESTS_PACKED: Text("Read data", "Daten gelesen"),
+    Action.REQUESTS_COUNTED: Text("Counted requests", "Anfragen gezählt"),
 }
 
 _BY_ADMIN = Text("{what} (by an administrator)", "{what} (durch die Verwaltung)")

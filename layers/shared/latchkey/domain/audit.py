@@ -82,6 +82,10 @@ class Action(StrEnum):
     REQUEST_SERVED = "request.served"
     REQUEST_REFUSED = "request.refused"
     REQUEST_FAILED = "request.failed"
+    REQUESTS_PACKED = "requests.packed"
+    """Successful requests of known subjects, stored together. Not returned as a row."""
+    REQUESTS_COUNTED = "requests.counted"
+    """Requests without a known subject, as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,29 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCount:
+    """A number of equal requests in a minute. The smallest groups are counted as OTHER.
+
+    network  of the client, truncated; None if the log line has none
+    """
+
+    minute: datetime
+    operation: str
+    outcome: str
+    network: str | None
+    count: int
+
+
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """A stored row. Its subject is a pseudonym, and personal data is sealed.
 
     subject_id  None for a request without a known account
     operation   for the row of a request: the endpoint's name
+    counts      for REQUESTS_COUNTED; its request_id is that of the last one
     """
 
     id: RowId
@@ -149,6 +171,7 @@ class AuditRecord:
     session_id: SessionId | None = None
     changed: tuple[str, ...] = ()
     sealed: bytes | None = None
+    counts: tuple[RequestCount, ...] = ()
 
     @property
     def place(self) -> str:

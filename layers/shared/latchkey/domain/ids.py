@@ -82,8 +82,13 @@ def id_pattern(prefix: str) -> str:
 
 
 def minted_at(identifier: str) -> datetime:
-    """Return the creation time of an id, to the second, from its first 48 bits."""
+    """Return the creation time of an id, to the second."""
+    return datetime.fromtimestamp(minted_at_milliseconds(identifier) // 1000, UTC)
+
+
+def minted_at_milliseconds(identifier: str) -> int:
+    """Return the creation time of an id in epoch milliseconds, from its first 48 bits."""
     number = 0
     for character in identifier.partition("_")[2]:
         number = number << 5 | _ALPHABET.index(character)
-    return datetime.fromtimestamp((number >> 80) // 1000, UTC)
+    return number >> 80

@@ -371,6 +371,70 @@ keeps the records for a day."""
 AUDIT_CURSOR_SECONDS = 48 * 3600
 """How long a chain remembers its position in a shard: twice as long as the stream keeps records."""
 
+AUDIT_REQUEST_SHARDS = 8
+"""Partitions per hour of packs, and of rows of requests without an account. At 5,000 requests per
+second in batches of 100, packs take 75 of the 1,000 write units of a partition per second; 8,000
+batches of one request per second fit."""
+
+AUDIT_PACK_MAX_BYTES = 64_000
+"""Of the lines in a pack, before compression: about 350 requests, and 40 KB of an item's 400."""
+
+AUDIT_PACK_DAYS = 7
+"""How long packs are in the table. The archive has them after hours, and their index after minutes.
+Our choice: a week to repair either."""
+
+AUDIT_PACK_LATE_SECONDS = 120
+"""Packs that are stored later than this after their last request get a marker for the indexer.
+CloudWatch Logs delivers within seconds, and `record_requests` has 120 seconds for a batch."""
+
+AUDIT_INDEX_SLICE_SECONDS = 300
+"""The time of packs in one file of the index, and the schedule of the indexer. Shorter slices cost
+more requests of S3, longer ones more reads of packs that are not indexed yet."""
+
+AUDIT_INDEX_DELAY_SECONDS = 300
+"""Packs are complete by then: AUDIT_PACK_LATE_SECONDS, the timeout of `record_requests`, and a
+minute for clocks."""
+
+AUDIT_INDEX_FILE_LINES = 500_000
+"""Requests in a file: 60 MB compressed. The indexer has one in memory, with 150 MB of lines."""
+
+AUDIT_INDEX_MEMBER_BYTES = 131_072
+"""Of lines in a member of a file: about 700 requests, and the unit of a read."""
+
+AUDIT_INDEX_RUN_SECONDS = 200
+"""The indexer starts no new step after this time. A step of 500,000 requests takes 20 seconds, and
+the function has 290."""
+
+AUDIT_INDEX_LATE_SECONDS = 3600
+"""An index that is older is a failed task, which starts an alarm. Packs are kept for a week."""
+
+AUDIT_INDEX_SETTLE_SECONDS = 24 * 3600
+"""Late packs of a past day are merged into its file after this time, all together."""
+
+AUDIT_INDEX_DAYS_BACK = 20
+"""Days in which the indexer looks for files to merge. Dead letters are at most 14 days old."""
+
+AUDIT_INDEX_PAGE_FILES = 64
+"""Files of the index per page of a search, with two reads of S3 each: 3 seconds. 31 days, the hours
+of today, and the last slices."""
+
+AUDIT_RECENT_PACKS = 250
+"""Packs per partition that a search reads before they are indexed. DynamoDB ends a page after 1 MB,
+which is 128 read units, so a search costs 2,048 units at most."""
+
+AUDIT_RECENT_HOURS = 2
+"""Hours of packs that a search reads before they are indexed. Usually these are ten minutes."""
+
+AUDIT_UNINDEXED_SECONDS = 3600
+"""The age of packs that a search reads before the indexer's first run, minutes after a deploy."""
+
+AUDIT_COUNTS_MAX = 50
+"""Groups in an item of counts: 5 KB. Our choice."""
+
+AUDIT_COUNTED_NETWORK_BITS = {4: 24, 6: 48}
+"""Of a network in the log. Usual for anonymized addresses: at least 256 subscribers of IPv4, or one
+site of IPv6 (RFC 6177 section 2)."""
+
 AUDIT_BLOCK_MAX_ROWS = 500
 """A block of 500 entries has 60 KB, an item at most 400 KB."""
 

@@ -91,7 +91,7 @@ def _read_records(event: Event) -> tuple[list[StreamRow], list[dict[str, Any]]]:
     return rows, touched
 
 
-def record_request_lines(event: Event, flow: RequestTrail) -> dict[str, int]:
+def record_request_lines(event: Event, flow: RequestTrail, now: datetime) -> dict[str, int]:
     """Add the requests of a batch of log lines to the audit trail.
 
     event  of a CloudWatch Logs subscription
@@ -99,12 +99,12 @@ def record_request_lines(event: Event, flow: RequestTrail) -> dict[str, int]:
     units.reset()
     batch = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
     lines = [_line(entry) for entry in batch["logEvents"]]
-    recorded = flow.record([line for line in lines if line is not None])
+    recorded = flow.record([line for line in lines if line is not None], now)
     logger.info(
         "recorded",
         operation="record_requests",
         lines=len(lines),
-        rows=recorded,
+        items=recorded,
         write_units=units.write,
     )
     return {"recorded": recorded}
@@ -133,6 +133,7 @@ def _gateway_line(line: Mapping[str, str], at: int) -> dict[str, Any]:
     return {
         "at": at,
         "operation": "gateway",
+        "route": line.get("route") if line.get("route") != _NOTHING else None,
         "request_id": line["request_id"],
         "status": status,
         "outcome": OK if 0 < status < _ERROR else error,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
-from latchkey.domain.paging import Slice
 from latchkey.domain.search import Period
 from latchkey.observability import logger
+from latchkey.security.origins import read_personal
 from latchkey.security.sealing import SealBrokenError
 
 if TYPE_CHECKING:
@@ -21,10 +20,12 @@ if TYPE_CHECKING:
     from latchkey.domain.account import Account
     from latchkey.domain.audit import AuditRecord
     from latchkey.domain.ids import AccountId, SessionId
+    from latchkey.domain.paging import Slice
     from latchkey.domain.request import Caller, RequestContext
     from latchkey.storage.accounts import AccountStore
     from latchkey.storage.audit import AuditStore
     from latchkey.storage.audit_log import AuditLog
+    from latchkey.storage.request_history import RequestHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,12 @@ class AuditFilter:
             raise InvalidInput(Problem("until", ProblemCode.EMPTY_PERIOD, message))
 
 
+class _Paging(TypedDict):
+    limit: int
+    cursor: str | None
+    bound_to: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRow:
     """A row, with the administrator's reason if it can be opened."""
@@ -63,11 +70,24 @@ class FoundRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPage:
+    """A page of rows.
+
+    complete_until  rows after this time may be missing; None: none is
+    """
+
+    rows: list[FoundRow]
+    next_cursor: str | None
+    complete_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSearch:
     """The flow and its parts."""
 
     accounts: AccountStore
     audit: AuditStore
+    requests: RequestHistory
     log: AuditLog
     unseal: Callable[[bytes, bytes, str], bytes]
 
@@ -79,7 +99,7 @@ class AuditSearch:
         *,
         limit: int,
         cursor: str | None,
-    ) -> Slice[FoundRow]:
+    ) -> FoundPage:
         """Read a page of the trail, newest first. The search is recorded before.
 
         The record is about the account that was searched for, whose history shows it, or else about
@@ -91,23 +111,30 @@ class AuditSearch:
         about = self.accounts.get(what.user_id or caller.account_id)
         self._record(caller, context, what, about)
         period = Period(what.since, what.until)
-        page = {"limit": limit, "cursor": cursor, "bound_to": caller.account_id}
-        if what.user_id is not None:
-            rows = self.audit.list_by_subject(
-                about.audit.id,
-                period,
-                requests=what.requests,
-                **page,  # type: ignore[arg-type]
+        complete_until = None
+        if what.requests:
+            found = self.requests.read_page(
+                about.audit.id, period, limit=limit, cursor=cursor, bound_to=caller.account_id
             )
-            found = [
-                FoundRow(row=row, given_reason=self._reason(about, row)) for row in rows.entries
-            ]
-            return Slice(found, rows.next_cursor)
-        if what.session_id is not None:
-            rows = self.audit.list_by_session(what.session_id, period, **page)  # type: ignore[arg-type]
+            page, complete_until = found.page, found.complete_until
         else:
-            rows = self.audit.list_by_time(period, action=what.action, **page)  # type: ignore[arg-type]
-        return Slice([FoundRow(row=row) for row in rows.entries], rows.next_cursor)
+            paging: _Paging = {"limit": limit, "cursor": cursor, "bound_to": caller.account_id}
+            page = self._changes(what, about, period, paging)
+        is_about = what.user_id is not None
+        rows = [
+            FoundRow(row=row, given_reason=self._reason(about, row) if is_about else None)
+            for row in page.entries
+        ]
+        return FoundPage(rows=rows, next_cursor=page.next_cursor, complete_until=complete_until)
+
+    def _changes(
+        self, what: AuditFilter, about: Account, period: Period, paging: _Paging
+    ) -> Slice[AuditRecord]:
+        if what.user_id is not None:
+            return self.audit.list_by_subject(about.audit.id, period, **paging)
+        if what.session_id is not None:
+            return self.audit.list_by_session(what.session_id, period, **paging)
+        return self.audit.list_by_time(period, action=what.action, **paging)
 
     def _reason(self, about: Account, row: AuditRecord) -> str | None:
         """Open the reason of an administrator. Other sealed data is not returned."""
@@ -118,8 +145,7 @@ class AuditSearch:
         except SealBrokenError:
             logger.warning("a sealed row does not open", row_id=row.id)
             return None
-        personal: dict[str, str] = json.loads(plain)
-        return personal.get("reason")
+        return read_personal(plain).get("reason")
 
     def _record(
         self, caller: Caller, context: RequestContext, what: AuditFilter, about: Account

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from latchkey.domain.account import Account
     from latchkey.domain.request import Location
-    from latchkey.flows.activity import Activity
+    from latchkey.flows.activity import CompleteHistory
     from latchkey.flows.avatars import Media
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.exports import ExportStore
@@ -54,7 +54,7 @@ class Sources:
     consents: ConsentStore
     exports: ExportStore
     suppressions: MailSuppressionStore
-    activity: Activity
+    history: Callable[[], CompleteHistory]
     media: Callable[[], Media]
 
 
@@ -221,11 +221,14 @@ HISTORY_COLUMNS = (
 )
 """The field `actor` becomes `by`, and `sealed` its opened content."""
 
-HISTORY_WITHHELD = {"subject_id": "as in the profile"}
+HISTORY_WITHHELD = {
+    "subject_id": "as in the profile",
+    "counts": "of requests without an account",
+}
 
 
 def _history(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for entry in sources.activity.read_all(account, after=after):
+    for entry in sources.history().read_all(account, after=after):
         row, personal = entry.row, entry.personal
         content = {
             "id": row.id,
@@ -355,7 +358,7 @@ PARTS: tuple[Part, ...] = (
         title="Security history",
         about="What happened to your account, when, and from where.",
         form=Form.LONG_TABLE,
-        item_kinds=("audit_row",),
+        item_kinds=("audit_row", "request_pack"),
         columns=HISTORY_COLUMNS,
         rows=_history,
     ),
@@ -398,6 +401,9 @@ NOT_EXPORTED = {
     "orphaned_avatar": "names of files to delete, without an owner",
     "single_use_token": "an emailed link: deleted within days, and found only with the link",
     "outbox": "a message in transit: deleted within seconds",
+    "late_pack": "the time when a pack of requests was stored",
+    "index_day": "names of files with the requests, which the history has",
+    "index_progress": "a time",
     "audit_block": "hashes of rows that detect edits, without personal data",
     "revocation": "an administrator's pending confirmation: deleted within minutes",
     "deletion": "the time of the erasure, which the profile shows",

@@ -20,6 +20,7 @@ from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import (
+    network_for_log,
     parse_event,
     read_json,
     read_link_token,
@@ -110,11 +111,12 @@ class Endpoint:
         request_subject.reset()
         request_id = event["requestContext"]["requestId"]
         problem_json, language = False, Language.ENGLISH
-        outcome, reason = "OK", None
+        outcome, reason, ip_address = "OK", None, ""
         limit_statuses: list[RateLimitStatus] = []
         try:
             config, now = services().config, services()[clock].now()
             request = parse_event(event, now=now, edge_secret=config.edge_secret)
+            ip_address = request.context.ip_address
             problem_json = request.wants_problem_json
             language = choose_language(request.languages)
             _require_edge(request, direct_access=config.direct_access)
@@ -125,9 +127,9 @@ class Endpoint:
             if isinstance(error, TooManyAttempts) and error.limit_status is not None:
                 limit_statuses.append(error.limit_status)
         response["headers"].update(limit_headers(limit_statuses))
-        self._log(
-            event, response["statusCode"], outcome, reason, (time.perf_counter() - started) * 1000
-        )
+        milliseconds = (time.perf_counter() - started) * 1000
+        status = response["statusCode"]
+        self._log(event, status, outcome, reason, milliseconds, ip_address=ip_address)
         return response
 
     def _respond(
@@ -169,7 +171,14 @@ class Endpoint:
         return read_json(request)
 
     def _log(
-        self, event: Event, status: int, outcome: str, reason: str | None, milliseconds: float
+        self,
+        event: Event,
+        status: int,
+        outcome: str,
+        reason: str | None,
+        milliseconds: float,
+        *,
+        ip_address: str,
     ) -> None:
         authorizer = event["requestContext"].get("authorizer", {}).get("lambda") or {}
         line = {
@@ -188,6 +197,9 @@ class Endpoint:
             "subject": authorizer.get("audit_subject") or request_subject.subject_id,
             "origin": authorizer.get("origin") or request_subject.origin,
         }
+        if line["subject"] is None:
+            # These requests are counted by network. The address itself is not logged.
+            line["network"] = network_for_log(ip_address)
         write = logger.error if status >= _SERVER_ERROR else logger.info
         write(REQUEST_LINE, **line)
         if status >= _SERVER_ERROR:

@@ -30,7 +30,7 @@ def row_put(record: AuditRecord, *, retention: timedelta) -> Put:
 
 def _key(record: AuditRecord) -> Key:
     if record.subject_id is None:
-        return Key(keys.audit_request_partition(record.at), record.id, "audit")
+        return Key(keys.audit_request_partition(record.at, record.id), record.id, "audit")
     return keys.audit_row(record.subject_id, record.id)
 
 
@@ -45,14 +45,16 @@ def _attributes(record: AuditRecord, retention: timedelta) -> Item:
     day = record.at.date()
     # Without its prefix, so that rows of changes and requests sort by time.
     position = record.id.partition("_")[2]
+    attributes["gsi3pk"] = keys.audit_action_partitions(record.action, day)[shard]
+    attributes["gsi3sk"] = position
+    if record.action is Action.REQUESTS_COUNTED:
+        return attributes  # by action only, because a busy service has one in each second
     session_id = _session_of(record)
     if session_id is not None:
         attributes["gsi1pk"] = keys.audit_session_partition(session_id)
         attributes["gsi1sk"] = position
     attributes["gsi2pk"] = keys.audit_day_partitions(day)[shard]
     attributes["gsi2sk"] = position
-    attributes["gsi3pk"] = keys.audit_action_partitions(record.action, day)[shard]
-    attributes["gsi3sk"] = position
     return attributes
 
 

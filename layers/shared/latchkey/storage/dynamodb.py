@@ -232,7 +232,7 @@ class DynamoDBTable:
             "TableName": self._names[query.table],
             "KeyConditionExpression": condition,
             "ScanIndexForward": not query.newest_first,
-            "ConsistentRead": query.index is None,
+            "ConsistentRead": query.reads_consistently,
             **expression.request(),
         }
         if query.index is not None:

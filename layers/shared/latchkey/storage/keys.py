@@ -24,9 +24,13 @@
     heartbeat       main   OUTBOX#HEARTBEAT      <when, epoch ms>
     task lease      main   TASK#<task>           LEASE
     administrators  main   ADMINISTRATORS        COUNT
+    index of a day  main   REQUEST_INDEX         DAY#<day>: the files with its requests
+    index progress  main   REQUEST_INDEX         PROGRESS
     erasure receipt main   RECEIPT#<receipt id>  RECEIPT
     audit row       audit  SUBJECT#<pseudonym>   <row id>
-    request row     audit  REQUESTS#<hour>       <row id>, of a request without an account
+    request row     audit  REQUESTS#<hour>#<n>   <row id>, of requests without an account
+    request pack    audit  REQUESTS#<hour>#PACKS#<n>  <row id>, of requests in one hour
+    late pack       audit  LATE_PACKS#<hour>     <when stored, epoch ms>#<partition>#<row id>
     chain block     audit  CHAIN#<chain>         <number of the block>
     shard's chain   audit  CHAINS                <shard of the audit table's stream>
 
@@ -65,7 +69,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.effects import Queue
 from latchkey.domain.ids import minted_at
-from latchkey.domain.limits import AUDIT_INDEX_SHARDS
+from latchkey.domain.limits import AUDIT_INDEX_SHARDS, AUDIT_REQUEST_SHARDS
 from latchkey.storage.table import Key
 
 if TYPE_CHECKING:
@@ -338,9 +342,57 @@ def audit_row(subject_id: SubjectId, row_id: RowId) -> Key:
     return Key(audit_partition(subject_id), row_id, "audit")
 
 
-def audit_request_partition(at: datetime) -> str:
-    """The partition of an hour's requests without an account."""
-    return f"REQUESTS#{at.astimezone(UTC):%Y-%m-%dT%H}"
+def _hour(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H}"
+
+
+def audit_request_partition(at: datetime, row_id: RowId) -> str:
+    """A partition of an hour's rows of requests without an account."""
+    return f"REQUESTS#{_hour(at)}#{zlib.crc32(row_id.encode()) % AUDIT_REQUEST_SHARDS}"
+
+
+def request_pack(at: datetime, row_id: RowId) -> Key:
+    """A pack of requests of one hour. Ids sort by the time of the pack's last request."""
+    shard = zlib.crc32(row_id.encode()) % AUDIT_REQUEST_SHARDS
+    return Key(request_pack_partitions(at)[shard], row_id, "audit")
+
+
+def request_pack_partitions(at: datetime) -> list[str]:
+    """The partitions of an hour's packs."""
+    # With the prefix of request rows: the chain, the auditor's copy and roles treat them alike.
+    return [f"REQUESTS#{_hour(at)}#PACKS#{shard}" for shard in range(AUDIT_REQUEST_SHARDS)]
+
+
+def late_packs_partition(at: datetime) -> str:
+    """The partition of the markers of an hour in which late packs were stored."""
+    return f"LATE_PACKS#{_hour(at)}"
+
+
+def late_pack(stored_at: datetime, pack: Key) -> Key:
+    """The marker of a pack that was stored long after its requests."""
+    position = f"{to_milliseconds(stored_at):013d}#{pack.pk}#{pack.sk}"
+    return Key(late_packs_partition(stored_at), position, "audit")
+
+
+def pack_of_late(sort_key: str) -> tuple[int, Key]:
+    """Parse a marker: when the pack was stored, in epoch milliseconds, and its key."""
+    at, _, rest = sort_key.partition("#")
+    partition, _, row_id = rest.rpartition("#")
+    return int(at), Key(partition, row_id, "audit")
+
+
+REQUEST_INDEX = "REQUEST_INDEX"
+"""One partition: one function writes it, every few minutes."""
+
+
+def index_progress() -> Key:
+    """The time before which all packs of requests are indexed."""
+    return Key(REQUEST_INDEX, "PROGRESS")
+
+
+def index_day(day: date) -> Key:
+    """The files of the index with the requests of a day."""
+    return Key(REQUEST_INDEX, f"DAY#{day:%Y-%m-%d}")
 
 
 def audit_session_partition(session_id: SessionId) -> str:

@@ -125,7 +125,7 @@ class MemoryTable:
             page = [_copied(item) for item in found[:limit]]
         if self._metered:
             size = sum(item_bytes(item) for item in page)
-            units.read += read_units(size, consistent=query.index is None)
+            units.read += read_units(size, consistent=query.reads_consistently)
         # Like DynamoDB, a page that reaches its limit has a next page, even if that is empty.
         full = query.limit is not None and len(page) == query.limit
         names = ["pk", "sk", *([pk, sk] if query.index else [])]

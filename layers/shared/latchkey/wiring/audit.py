@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from latchkey.wiring import part
-from latchkey.wiring.storage import account_store, audit_log, table
+from latchkey.wiring.storage import account_store, audit_log, clock, table
 
 if TYPE_CHECKING:
-    from latchkey.flows.activity import Activity
+    from latchkey.domain.index_files import IndexFiles
+    from latchkey.flows.activity import Activity, CompleteHistory
     from latchkey.flows.audit_archive import AuditAnchors, AuditArchive
     from latchkey.flows.audit_chain import AuditChain
     from latchkey.flows.audit_search import AuditSearch
+    from latchkey.flows.request_indexing import RequestIndexer
     from latchkey.flows.request_trail import RequestTrail
     from latchkey.storage.audit import AuditStore
     from latchkey.storage.audit_chain import AuditChainStore
     from latchkey.storage.audit_keys import AuditKey, PublicKeys
     from latchkey.storage.audit_vault import AuditVault
+    from latchkey.storage.request_history import RequestHistory
+    from latchkey.storage.request_index import RequestIndexStore
+    from latchkey.storage.request_packs import RequestPackStore
     from latchkey.wiring import Services
 
 
@@ -25,6 +30,54 @@ def audit_store(services: Services) -> AuditStore:
     from latchkey.storage.audit import AuditStore
 
     return AuditStore(services[table], request_retention=services.config.request_retention)
+
+
+@part
+def request_pack_store(services: Services) -> RequestPackStore:
+    from latchkey.storage.request_packs import RequestPackStore
+
+    return RequestPackStore(services[table])
+
+
+@part
+def request_index_store(services: Services) -> RequestIndexStore:
+    from latchkey.storage.request_index import RequestIndexStore
+
+    retention = services.config.request_retention
+    return RequestIndexStore(services[table], request_retention=retention)
+
+
+@part
+def index_files(services: Services) -> IndexFiles:
+    from latchkey.storage.s3_index_files import S3IndexFiles
+
+    return S3IndexFiles(services.config.audit_index_bucket)
+
+
+@part
+def request_history(services: Services) -> RequestHistory:
+    from latchkey.storage.request_history import RequestHistory
+
+    return RequestHistory(
+        rows=services[audit_store],
+        packs=services[request_pack_store],
+        index=services[request_index_store],
+        files=services[index_files],
+        clock=services[clock],
+        retention=services.config.request_retention,
+    )
+
+
+@part
+def request_indexer(services: Services) -> RequestIndexer:
+    from latchkey.flows.request_indexing import RequestIndexer
+
+    return RequestIndexer(
+        packs=services[request_pack_store],
+        index=services[request_index_store],
+        files=services[index_files],
+        clock=services[clock],
+    )
 
 
 @part
@@ -111,6 +164,7 @@ def audit_search(services: Services) -> AuditSearch:
     return AuditSearch(
         accounts=services[account_store],
         audit=services[audit_store],
+        requests=services[request_history],
         log=services[audit_log],
         unseal=unseal,
     )
@@ -120,7 +174,7 @@ def audit_search(services: Services) -> AuditSearch:
 def request_trail(services: Services) -> RequestTrail:
     from latchkey.flows.request_trail import RequestTrail
 
-    return RequestTrail(audit=services[audit_store])
+    return RequestTrail(audit=services[audit_store], packs=services[request_pack_store])
 
 
 @part
@@ -128,4 +182,15 @@ def activity(services: Services) -> Activity:
     from latchkey.flows.activity import Activity
     from latchkey.security.sealing import unseal
 
-    return Activity(accounts=services[account_store], audit=services[audit_store], unseal=unseal)
+    return Activity(
+        accounts=services[account_store],
+        audit=services[audit_store],
+        unseal=unseal,
+    )
+
+
+@part
+def complete_history(services: Services) -> CompleteHistory:
+    from latchkey.flows.activity import CompleteHistory
+
+    return CompleteHistory(activity=services[activity], requests=services[request_history])

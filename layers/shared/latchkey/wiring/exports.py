@@ -54,7 +54,7 @@ def exports(services: Services) -> Exports:
 @part
 def export_sources(services: Services) -> Sources:
     from latchkey.flows.export_parts import Sources
-    from latchkey.wiring.audit import activity
+    from latchkey.wiring.audit import complete_history
     from latchkey.wiring.mail import mail_suppression_store
     from latchkey.wiring.users import consent_store, media, preference_store
 
@@ -64,7 +64,7 @@ def export_sources(services: Services) -> Sources:
         consents=services[consent_store],
         exports=services[export_store],
         suppressions=services[mail_suppression_store],
-        activity=services[activity],
+        history=lambda: services[complete_history],
         media=lambda: services[media],
     )
 

@@ -7,8 +7,24 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from latchkey.domain.paging import Slice
-    from latchkey.flows.audit_search import FoundRow
+    from latchkey.domain.audit import RequestCount
+    from latchkey.flows.audit_search import FoundPage, FoundRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCountView:
+    """A number of requests in a minute."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
+
+    minute: datetime
+    operation: str
+    """The operation, `gateway` with the route if API Gateway answered, or `other`."""
+    outcome: str
+    """`OK`, the code of the error, or `other`."""
+    network: str | None
+    """The network of the clients: /24 (IPv4), /48 (IPv6), or `other`. Null if it is unknown."""
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +53,8 @@ class AuditRowView:
     given_reason: str | None
     """The administrator's reason. Only included in a search by user_id."""
     request_id: str
+    counts: list[RequestCountView]
+    """For `requests.counted`: numbers of requests without an account. Otherwise empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +66,18 @@ class AuditListView:
     rows: list[AuditRowView]
     next_cursor: str | None
     """The cursor of the next page, or null. A page may have fewer entries than `limit`."""
+    complete_until: datetime | None
+    """With `kind=requests`: requests after this time may be missing, because they are not indexed
+    yet. Null if the page is complete."""
 
     @classmethod
-    def of(cls, page: Slice[FoundRow]) -> AuditListView:
+    def of(cls, page: FoundPage) -> AuditListView:
         """Return the view of a page."""
-        return cls(rows=[_view(found) for found in page.entries], next_cursor=page.next_cursor)
+        return cls(
+            rows=[_view(found) for found in page.rows],
+            next_cursor=page.next_cursor,
+            complete_until=page.complete_until,
+        )
 
 
 def _view(found: FoundRow) -> AuditRowView:
@@ -71,4 +96,15 @@ def _view(found: FoundRow) -> AuditRowView:
         changed=list(row.changed),
         given_reason=found.given_reason,
         request_id=row.request_id,
+        counts=[_count(count) for count in row.counts],
+    )
+
+
+def _count(count: RequestCount) -> RequestCountView:
+    return RequestCountView(
+        minute=count.minute,
+        operation=count.operation,
+        outcome=count.outcome,
+        network=count.network,
+        count=count.count,
     )

@@ -1,0 +1,136 @@
+"""Packs of successful requests: compressed columns as stored, and the sorted lines of their index.
+
+A line is a JSON array: subject, time, request id, operation, session id and sealed origin. All
+subjects have the same length and all times 13 digits, so lines sort by subject and time as bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+from latchkey.domain.audit import Action, AuditRecord
+from latchkey.domain.clock import from_milliseconds, to_milliseconds
+from latchkey.domain.ids import RowId, SessionId, SubjectId, compose_id, is_id
+from latchkey.domain.limits import AUDIT_PACK_MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+_FIELD = re.compile(r"[!#-\[\]-~]*")
+"""Printable ASCII that needs no escape in JSON."""
+
+_FIELD_MAX_CHARACTERS = 4096
+"""A sealed origin has 90 to 1,000 characters. Other fields have less than 100."""
+
+_TIME_DIGITS = 13
+_KEY_CHARACTERS = len(f'["sub_{"0" * 26}",') + _TIME_DIGITS
+_COLUMNS = 6
+
+
+def request_row_id(prefix: str, at: datetime, operation: str, request_id: str) -> RowId:
+    """Return the id of a request's row. The same log line gives the same id."""
+    digest = hashlib.sha256(f"{operation}|{request_id}".encode()).digest()
+    return RowId(compose_id(prefix, at, digest[:10]))
+
+
+def line_of(record: AuditRecord) -> bytes:
+    """Return the line of a successful request of a known subject.
+
+    Raises ValueError for a field that can't be in a line.
+    """
+    at = to_milliseconds(record.at)
+    sealed = base64.b64encode(record.sealed or b"").decode()
+    operation, session_id = record.operation or "", record.session_id or ""
+    fields = (record.request_id, operation, session_id, sealed)
+    valid = is_id("sub", record.subject_id or "") and len(str(at)) == _TIME_DIGITS
+    if not valid or not all(map(_is_field, fields)):
+        msg = "a field of a request has an unknown form"
+        raise ValueError(msg)
+    return f'["{record.subject_id}",{at},"{'","'.join(fields)}"]'.encode()
+
+
+def _is_field(text: str) -> bool:
+    return len(text) <= _FIELD_MAX_CHARACTERS and _FIELD.fullmatch(text) is not None
+
+
+def record_of_line(line: bytes) -> AuditRecord:
+    """Return the row of a request, as if it were stored alone."""
+    subject, at, request_id, operation, session_id, sealed = json.loads(line)
+    instant = from_milliseconds(at)
+    return AuditRecord(
+        id=request_row_id("req", instant, operation, request_id),
+        at=instant,
+        action=Action.REQUEST_SERVED,
+        subject_id=SubjectId(subject),
+        actor=subject,
+        request_id=request_id,
+        operation=operation,
+        session_id=SessionId(session_id) if session_id else None,
+        sealed=base64.b64decode(sealed) or None,
+    )
+
+
+def line_key(subject_id: str, at: int) -> bytes:
+    """Return the first bytes of the lines of a subject at a time, in epoch milliseconds."""
+    return f'["{subject_id}",{at:0{_TIME_DIGITS}d}'.encode()
+
+
+def key_of_line(line: bytes) -> bytes:
+    """Return the part of a line by which it is found."""
+    return line[:_KEY_CHARACTERS]
+
+
+def time_of_line(line: bytes) -> int:
+    """Return the time of a line, in epoch milliseconds."""
+    return int(line[_KEY_CHARACTERS - _TIME_DIGITS : _KEY_CHARACTERS])
+
+
+def split_lines(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Split lines into groups that fit into a pack, each once, sorted by time."""
+    group: list[bytes] = []
+    size = 0
+    for line in sorted(set(lines), key=lambda line: (time_of_line(line), line)):
+        size += len(line)
+        if group and size > AUDIT_PACK_MAX_BYTES:
+            yield group
+            group, size = [], len(line)
+        group.append(line)
+    if group:
+        yield group
+
+
+def pack_id(lines: Sequence[bytes], at: datetime) -> RowId:
+    """Return the id of a pack. The same requests give the same id."""
+    return RowId(compose_id("req", at, hashlib.sha256(b"\n".join(lines)).digest()[:10]))
+
+
+def pack(lines: Sequence[bytes]) -> list[bytes]:
+    """Compress lines by column, which takes 15% less than compressing them by line."""
+    columns = zip(*(json.loads(line) for line in lines), strict=True)
+    return [zlib.compress("\n".join(map(str, column)).encode(), 9) for column in columns]
+
+
+def unpack(columns: Sequence[bytes]) -> Iterator[bytes]:
+    """Return the lines of a pack. Raises ValueError if it is not one."""
+    try:
+        texts = [zlib.decompress(column).decode().split("\n") for column in columns]
+    except (TypeError, zlib.error) as error:
+        raise ValueError(str(error)) from error
+    if len(texts) != _COLUMNS or len({len(text) for text in texts}) != 1:
+        msg = "the columns of a pack have different lengths"
+        raise ValueError(msg)
+    template = '["%s",%s,"%s","%s","%s","%s"]'
+    return (line.encode() for line in map(str.__mod__, repeat(template), zip(*texts, strict=True)))
+
+
+def lines_of_subject(columns: Sequence[bytes], subject_id: str) -> list[bytes]:
+    """Return the lines of one subject in a pack. Raises ValueError if it is not a pack."""
+    start = f'["{subject_id}",'.encode()
+    return [line for line in unpack(columns) if line.startswith(start)]
