@@ -300,7 +300,7 @@ def index_requests(service, admin):
     assert admin.get("/api/v1/audit", query=query).data["rows"]
     asked = service.request("POST", "/api/v1/users/me/export", token=admin.token)
     assert asked.status == 202
-    service.work()
+    work(service)
 
 
 def request_of_nobody(service):

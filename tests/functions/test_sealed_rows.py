@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import zlib
 
@@ -109,9 +108,10 @@ def test_the_origin_of_a_request_opens_in_the_row_of_that_request(service, ada):
     assert activity(ada)[0]["ip_address"] == "198.51.100.9"
     (refused,) = [item for item in rows(service, account.audit.id).values() if "operation" in item]
     (packed,) = [item for item in service.table._items.values() if "columns" in item]
-    seals = zlib.decompress(packed["columns"][-1])
-    packed["columns"][-1] = zlib.compress(base64.b64encode(refused["sealed"]))
-    refused["sealed"] = base64.b64decode(seals)
+    own = packed["columns"][-1]
+    lengths = str(len(refused["sealed"])).encode()
+    packed["columns"][-2:] = [zlib.compress(lengths), refused["sealed"]]
+    refused["sealed"] = own
     opened = [
         entry.personal
         for entry in service.services[audit.complete_history].read_all(account)

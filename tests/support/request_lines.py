@@ -6,6 +6,7 @@ import base64
 import json
 import random
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.clock import to_milliseconds
@@ -40,8 +41,9 @@ class Traffic:
 
     def __init__(self, people: int, started_at: datetime, *, seed: int = 7) -> None:
         self.chance = random.Random(seed)
-        self.subjects = [self._id("sub", started_at) for _ in range(people)]
-        self._sessions = {subject: self._id("ses", started_at) for subject in self.subjects}
+        # Registered in the last year, signed in in the last month: the times are half of an id.
+        self.subjects = [self._id("sub", started_at, 365) for _ in range(people)]
+        self._sessions = {subject: self._id("ses", started_at, 30) for subject in self.subjects}
 
     def line(self, at: datetime, **fields: Any) -> Line:
         """Return the line of a read of one of them."""
@@ -59,7 +61,8 @@ class Traffic:
             },
         )
 
-    def _id(self, prefix: str, at: datetime) -> str:
+    def _id(self, prefix: str, until: datetime, days: int) -> str:
+        at = until - timedelta(days=days * self.chance.random())
         return compose_id(prefix, at, self.chance.randbytes(10))
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import zlib
-from itertools import repeat
+from itertools import accumulate, pairwise, repeat
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, AuditRecord
@@ -31,7 +31,7 @@ _FIELD_MAX_CHARACTERS = 4096
 
 _TIME_DIGITS = 13
 _KEY_CHARACTERS = len(f'["sub_{"0" * 26}",') + _TIME_DIGITS
-_COLUMNS = 6
+_SUBJECT, _SESSION = "sub_", "ses_"
 
 
 def request_row_id(prefix: str, at: datetime, operation: str, request_id: str) -> RowId:
@@ -49,7 +49,11 @@ def line_of(record: AuditRecord) -> bytes:
     sealed = base64.b64encode(record.sealed or b"").decode()
     operation, session_id = record.operation or "", record.session_id or ""
     fields = (record.request_id, operation, session_id, sealed)
-    valid = is_id("sub", record.subject_id or "") and len(str(at)) == _TIME_DIGITS
+    valid = (
+        is_id("sub", record.subject_id or "")
+        and (not session_id or is_id("ses", session_id))
+        and len(str(at)) == _TIME_DIGITS
+    )
     if not valid or not all(map(_is_field, fields)):
         msg = "a field of a request has an unknown form"
         raise ValueError(msg)
@@ -112,22 +116,53 @@ def pack_id(lines: Sequence[bytes], at: datetime) -> RowId:
 
 
 def pack(lines: Sequence[bytes]) -> list[bytes]:
-    """Compress lines by column, which takes 15% less than compressing them by line."""
-    columns = zip(*(json.loads(line) for line in lines), strict=True)
-    return [zlib.compress("\n".join(map(str, column)).encode(), 9) for column in columns]
+    """Compress lines by column, which takes 15% less than compressing them by line.
+
+    Subjects and sessions without their prefixes, times since the line before, request ids,
+    operations, and lengths of origins are text, one value a line, compressed by zlib. The last
+    column is the origins, which are encrypted and so don't compress.
+    """
+    subjects, times, request_ids, operations, sessions, sealed = zip(
+        *(json.loads(line) for line in lines), strict=True
+    )
+    since = (at - before for before, at in pairwise((0, *times)))
+    origins = [base64.b64decode(text) for text in sealed]
+    texts = (
+        (subject.removeprefix(_SUBJECT) for subject in subjects),
+        map(str, since),
+        request_ids,
+        operations,
+        (session.removeprefix(_SESSION) for session in sessions),
+        map(str, map(len, origins)),
+    )
+    columns = [zlib.compress("\n".join(column).encode(), 9) for column in texts]
+    return [*columns, b"".join(origins)]
 
 
 def unpack(columns: Sequence[bytes]) -> Iterator[bytes]:
     """Return the lines of a pack. Raises ValueError if it is not one."""
     try:
-        texts = [zlib.decompress(column).decode().split("\n") for column in columns]
+        *compressed, joined = columns
+        texts = [zlib.decompress(column).decode().split("\n") for column in compressed]
+        subjects, since, request_ids, operations, sessions, lengths = texts
+        ends = list(accumulate(map(int, lengths)))
+        starts = [0, *ends[:-1]]
+        origins = [
+            base64.b64encode(joined[start:end]).decode()
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        times = accumulate(map(int, since))
+        with_prefix = [_SESSION + session if session else "" for session in sessions]
+        rows = list(
+            zip(subjects, times, request_ids, operations, with_prefix, origins, strict=True)
+        )
     except (TypeError, zlib.error) as error:
         raise ValueError(str(error)) from error
-    if len(texts) != _COLUMNS or len({len(text) for text in texts}) != 1:
+    if ends[-1] != len(joined):
         msg = "the columns of a pack have different lengths"
         raise ValueError(msg)
-    template = '["%s",%s,"%s","%s","%s","%s"]'
-    return (line.encode() for line in map(str.__mod__, repeat(template), zip(*texts, strict=True)))
+    template = '["sub_%s",%s,"%s","%s","%s","%s"]'
+    return (line.encode() for line in map(str.__mod__, repeat(template), rows))
 
 
 def lines_of_subject(columns: Sequence[bytes], subject_id: str) -> list[bytes]:
