@@ -649,6 +649,7 @@ def test_a_key_in_kms_is_used_instead_of_one_in_parameter_store(performed):
 
 
 READERS = {
+    "IndexRequestsFunction": {"dynamodb:GetItem", "dynamodb:Query"},
     "ExportWorkerFunction": {"dynamodb:Query", "dynamodb:PutItem"},
     "ListActivityFunction": {"dynamodb:Query"},
     "ListAuditFunction": {"dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
