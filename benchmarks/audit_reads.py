@@ -20,6 +20,7 @@ from itertools import batched
 from latchkey.domain.limits import AUDIT_PACK_DAYS
 from latchkey.events.audit_feeds import chain_stream_records, record_request_lines
 from latchkey.storage.capacity import item_bytes
+from latchkey.storage.memory import MemoryTable
 from latchkey.wiring.audit import audit_chain, request_indexer, request_trail
 from tests.support.audit import audit_rows, captured_log, log_event, stream_event
 from tests.support.request_lines import Traffic
@@ -30,8 +31,9 @@ PEOPLE = 5_000
 BATCH = 100
 """How many log lines a busy deployment hands to `record_requests` at once."""
 
-PACKS_A_BLOCK = 50
-"""Packs in a batch of the stream: a second of 5,000 requests."""
+PACKS_A_BATCH = 100
+"""Packs in a batch of the stream, which has 6 MB, or of 30 seconds of a shard: 1,300 requests a
+second in four shards. At 5,000 a second a batch has four times as many."""
 
 # us-east-1, on demand, dollars.
 WRITE_UNIT = 0.625e-6
@@ -49,11 +51,14 @@ LAMBDA_CALL = 0.20e-6
 FULL_CORE_MB = 1769
 """Lambda gives one core to a function of this size, and a share of it to a smaller one."""
 RECORDER_MB = 256
-INDEXER_MB = 1769
 CALL_SECONDS = 0.005
 """Of DynamoDB, assumed."""
 RECORD_SECONDS = 0.007
 """Of a whole core for a batch of 100 lines, assumed; measured: 0.005 to 0.007."""
+CHAIN_BATCH_SECONDS = 0.2
+CHAIN_PACK_SECONDS = 0.001
+"""Of `chain_audit`, assumed: for a batch of the stream, and for reading, digesting and compressing
+a pack in it; measured: 0.0006."""
 INDEX_SECONDS = 20e-6
 """Of a whole core for a line in each level, assumed; measured: 0.00002."""
 
@@ -82,7 +87,8 @@ class Measured:
 
 def measure(requests: int = REQUESTS) -> Measured:
     """Send reads through the workers, and measure what they leave."""
-    service = InProcessService()
+    table = MemoryTable()
+    service = InProcessService(table=table)
     traffic = Traffic(PEOPLE, service.clock.now())
     start = service.clock.now()
     lines = [
@@ -97,18 +103,18 @@ def measure(requests: int = REQUESTS) -> Measured:
         for event in events:
             record_request_lines(event, recorder, service.clock.now())
         record_seconds = time.process_time() - began
-        packs = audit_rows(service.table)
-        for part in batched(packs, PACKS_A_BLOCK, strict=False):
-            chain_stream_records(stream_event(part), chain, service.clock.now())
+        packs = audit_rows(table)
+        for number, part in enumerate(batched(packs, PACKS_A_BATCH, strict=False)):
+            event = stream_event(part, first=1 + number * PACKS_A_BATCH)
+            chain_stream_records(event, chain, service.clock.now())
         heads = sum(len(line) for line in log.getvalue().splitlines() if '"heads"' in line)
         recorded = sum(len(line) for line in log.getvalue().splitlines() if '"items"' in line)
         service.clock.advance(hours=3)
-        chain.archive(service.clock.now())
         began = time.process_time()
         service.services[request_indexer].run()
         index_seconds = time.process_time() - began
-    blocks = [i for i in service.table.all_items() if str(i["pk"]).startswith("CHAIN#")]
-    archived = [c for name, c in service.audit_vault.objects.items() if name.startswith("archive/")]
+    blocks = [i for i in table.all_items() if str(i["pk"]).startswith("CHAIN#")]
+    archived = [c for name, c in service.audit_vault.objects.items() if name.startswith("rows/")]
     indexed = [c for name, c in service.index_files.objects.items() if name.startswith("1/")]
     return Measured(
         pack_bytes=sum(map(item_bytes, packs)),
@@ -128,10 +134,13 @@ def measure(requests: int = REQUESTS) -> Measured:
 def dollars_per_read(measured: Measured, requests: int = REQUESTS) -> dict[str, float]:
     """Return the price of each part of the evidence of one read."""
     month = AUDIT_PACK_DAYS / 30 * (TABLE_BYTE_MONTH + RECOVERY_BYTE_MONTH)
+    full_second = GB_SECOND * FULL_CORE_MB / 1024
     record_second = GB_SECOND * RECORDER_MB / 1024
     # The processor's time on a share of a core, and a call for each pack.
     recording = (RECORD_SECONDS * FULL_CORE_MB / RECORDER_MB + CALL_SECONDS) * measured.packs
-    indexing = MERGES * INDEX_SECONDS * requests * GB_SECOND * INDEXER_MB / 1024
+    chaining = CHAIN_BATCH_SECONDS / PACKS_A_BATCH + CHAIN_PACK_SECONDS
+    chaining = (LAMBDA_CALL / PACKS_A_BATCH + chaining * full_second) * measured.packs
+    indexing = MERGES * INDEX_SECONDS * requests * full_second
     total = {
         "packs, written": WRITE_UNIT * measured.pack_units,
         "packs, a week in the table with its backups": measured.pack_bytes * month,
@@ -141,10 +150,10 @@ def dollars_per_read(measured: Measured, requests: int = REQUESTS) -> dict[str, 
             WRITE_UNIT * measured.block_bytes / 1024
             + 3 * (TABLE_BYTE_MONTH + RECOVERY_BYTE_MONTH) * measured.block_bytes
             + LOG_BYTE * measured.head_bytes
-            + (LAMBDA_CALL + record_second * 0.5) * measured.packs / PACKS_A_BLOCK
+            + chaining
         ),
-        "archive: reading packs, a year in S3": (
-            READ_UNIT * measured.pack_read_units + 12 * S3_BYTE_MONTH * measured.archive_bytes
+        "archive: written by chain_audit, a year in S3": (
+            S3_PUT * measured.packs / PACKS_A_BATCH + 12 * S3_BYTE_MONTH * measured.archive_bytes
         ),
         "index: reading packs, index_requests": (READ_UNIT * measured.pack_read_units + indexing),
         "index: 90 days in S3, lower levels for 14 days": (
@@ -160,7 +169,7 @@ def monthly() -> dict[str, float]:
     return {
         "files of the index, written and read for merges": 30 * FILES_A_DAY * (S3_PUT + 2 * S3_GET),
         "index_requests every five minutes": runs
-        * (LAMBDA_CALL + 0.15 * GB_SECOND * INDEXER_MB / 1024 + 10 * READ_UNIT + 4 * WRITE_UNIT),
+        * (LAMBDA_CALL + 0.15 * GB_SECOND * FULL_CORE_MB / 1024 + 10 * READ_UNIT + 4 * WRITE_UNIT),
     }
 
 

@@ -387,6 +387,9 @@ AUDIT_PACK_LATE_SECONDS = 120
 """Packs that are stored later than this after their last request get a marker for the indexer.
 CloudWatch Logs delivers within seconds, and `record_requests` has 120 seconds for a batch."""
 
+AUDIT_PACK_SKEW_SECONDS = 30
+"""The allowed difference of two clocks. AWS keeps them within a second."""
+
 AUDIT_INDEX_SLICE_SECONDS = 300
 """The time of packs in one file of the index, and the schedule of the indexer. Shorter slices cost
 more requests of S3, longer ones more reads of packs that are not indexed yet."""

@@ -16,8 +16,8 @@ from latchkey.domain.clock import from_milliseconds, to_milliseconds
 from latchkey.domain.ids import floor_of, minted_at_milliseconds
 from latchkey.domain.index_files import IndexReader
 from latchkey.domain.limits import (
-    AUDIT_CLOCK_SKEW_SECONDS,
     AUDIT_INDEX_PAGE_FILES,
+    AUDIT_PACK_SKEW_SECONDS,
     AUDIT_UNINDEXED_SECONDS,
 )
 from latchkey.domain.packed_requests import line_key, lines_of_subject, record_of_line
@@ -135,7 +135,7 @@ class RequestHistory:
             indexed = to_milliseconds(now - timedelta(seconds=AUDIT_UNINDEXED_SECONDS))
         if to_milliseconds(until) <= indexed:
             return [], None
-        skew = timedelta(seconds=AUDIT_CLOCK_SKEW_SECONDS)
+        skew = timedelta(seconds=AUDIT_PACK_SKEW_SECONDS)
         packs, complete = self.packs.recent(indexed, to_milliseconds(now + skew))
         found: list[AuditRecord] = []
         for pack in packs:
