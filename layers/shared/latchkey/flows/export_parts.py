@@ -404,6 +404,7 @@ NOT_EXPORTED = {
     "late_pack": "the time when a pack of requests was stored",
     "index_day": "names of files with the requests, which the history has",
     "index_progress": "a time",
+    "audit_shard": "the chain of a shard of the stream",
     "audit_block": "hashes of rows that detect edits, without personal data",
     "revocation": "an administrator's pending confirmation: deleted within minutes",
     "deletion": "the time of the erasure, which the profile shows",
