@@ -12,6 +12,7 @@ from latchkey.storage import keys
 from latchkey.storage.cursors import write_position
 from latchkey.wiring.storage import account_store
 from tests.support.administration import HOSTILE_FILTERS
+from tests.support.interrupted_table import InterruptedTable
 from tests.support.person import ME, Person, audit_rows, set_account
 from tests.support.service import ENVIRONMENT, IPHONE, InProcessService
 
@@ -254,6 +255,28 @@ def test_confirmation_alone_ends_the_sessions(service, admin):
     done = admin.request("POST", REVOCATIONS, json_body=confirmed).data
     assert (done["count"], done["confirmation"]) == (1, None)
     assert ada.get().code == "SESSION_REVOKED"
+
+
+def test_session_that_ended_during_the_revocation_is_not_counted():
+    table = InterruptedTable()
+    service = InProcessService(table=table)
+    admin = Person(service, "boss@example.com")
+    admin.become_admin()
+    ada, eve = Person(service), Person(service, "eve@example.com")
+    # An active session stays: only that of the dry run has ended.
+    service.login(ada.email, source_ip="198.51.100.1")
+    criteria = {"ip": "203.0.113.0/24", "device": "Chrome"}
+    tried = admin.request("POST", REVOCATIONS, json_body=criteria).data
+    confirmed = {**criteria, "confirmation": tried["confirmation"]}
+    table.before_query(
+        keys.account_partition(ada.id), lambda: ada.request("POST", "/api/v1/auth/logout")
+    )
+    done = admin.request("POST", REVOCATIONS, json_body=confirmed).data
+    assert table.interruptions == 1
+    assert done["count"] == tried["count"] - 1
+    assert ada.get().code == "SESSION_REVOKED"
+    assert eve.get().code == "SESSION_REVOKED"
+    assert len(audit_rows(service, "sessions.revoked.by_admin")) == done["count"]
 
 
 def test_dry_run_with_a_confirmation_is_refused(service, admin):
