@@ -137,7 +137,7 @@ export async function errorOf(answer: Response): Promise<LatchkeyError> {
     });
   }
   // {"message": "Not Found"} is API Gateway's; a page is a proxy's.
-  const message = typeof body?.["message"] === "string" ? body["message"] : `The answer was ${answer.status} and not Latchkey's.`;
+  const message = typeof body?.["message"] === "string" ? body["message"] : `The response has status ${answer.status} and is not Latchkey's.`;
   return new LatchkeyError(gatewayCode(answer.status), message, facts);
 }
 

@@ -154,13 +154,13 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       if (cause instanceof LatchkeyError) throw cause;
       request.signal.throwIfAborted();
       throw timeout.aborted
-        ? new LatchkeyError("TIMEOUT", `There was no answer within ${timeoutMs / 1000} seconds.`, { status: 0, cause })
+        ? new LatchkeyError("TIMEOUT", `There was no response within ${timeoutMs / 1000} seconds.`, { status: 0, cause })
         : new LatchkeyError("NETWORK_ERROR", "The service was not reached.", { status: 0, cause });
     }
   }
 
   /** Repeats reads with transient errors. Callers repeat changes themselves. */
-  async function patiently(request: Request): Promise<Response> {
+  async function sendWithRetries(request: Request): Promise<Response> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await transmit(request.clone());
@@ -173,7 +173,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
   }
 
   async function dispatch(request: Request): Promise<Response> {
-    if (!needsToken.has(request)) return patiently(request);
+    if (!needsToken.has(request)) return sendWithRetries(request);
     let access = await abortable(tokenManager.usable(), request.signal);
     const { accountId } = access;
     let refreshed = false;
@@ -182,7 +182,7 @@ export function createLatchkey(options: LatchkeyOptions): Latchkey {
       const attempt = request.clone();
       attempt.headers.set("authorization", `Bearer ${access.token}`);
       try {
-        return await patiently(attempt);
+        return await sendWithRetries(attempt);
       } catch (error) {
         if (!(error instanceof LatchkeyError)) throw error;
         if (error.status === 401 && STALE.has(error.code) && !refreshed) {

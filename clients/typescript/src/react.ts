@@ -39,14 +39,14 @@ export function LatchkeyProvider({ latchkey, children }: { latchkey: Latchkey; c
   const queries = useQueryClient();
   const person = useRef(latchkey.signedIn?.accountId);
   useEffect(() => {
-    const look = () => {
+    const clearOnChange = () => {
       const now = latchkey.signedIn?.accountId;
       // Never show data of the previous person.
       if (person.current !== undefined && person.current !== now) queries.removeQueries({ queryKey: [ROOT] });
       person.current = now;
     };
-    look();
-    return latchkey.subscribe(look);
+    clearOnChange();
+    return latchkey.subscribe(clearOnChange);
   }, [latchkey, queries]);
   return createElement(Context.Provider, { value: latchkey }, children);
 }
@@ -76,13 +76,13 @@ export const latchkeyKeys = {
   export: (accountId: string | undefined, exportId: string) => [ROOT, accountId ?? null, "exports", exportId] as const,
 };
 
-interface Place {
+interface HookContext {
   latchkey: Latchkey;
   queries: QueryClient;
   accountId: string | undefined;
 }
 
-function usePlace(): Place {
+function useHookContext(): HookContext {
   const latchkey = useLatchkey();
   const queries = useQueryClient();
   const accountId = useSignedIn()?.accountId;
@@ -105,7 +105,7 @@ export interface Me {
 const withEtag = (account: AccountView): Me => ({ account, etag: (answerOf(account) as Answer | undefined)?.etag ?? null });
 
 export function useMe(): UseQueryResult<Me, Failing> {
-  const { latchkey, accountId } = usePlace();
+  const { latchkey, accountId } = useHookContext();
   return useQuery<Me, Failing>({
     ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.me(accountId),
@@ -115,22 +115,22 @@ export function useMe(): UseQueryResult<Me, Failing> {
 
 /** Change fields of the profile. PRECONDITION_FAILED: it was changed elsewhere, and `useMe` has the new version. */
 export function useUpdateMe(): UseMutationResult<Me, Failing, UpdateMeBody> {
-  const place = usePlace();
-  return useMeMutation<UpdateMeBody>(place, (body, ifMatch) => place.latchkey.updateMe({ body, ...ifMatch }));
+  const context = useHookContext();
+  return useMeMutation<UpdateMeBody>(context, (body, ifMatch) => context.latchkey.updateMe({ body, ...ifMatch }));
 }
 
 export function useUploadAvatar(): UseMutationResult<Me, Failing, Blob> {
-  const place = usePlace();
-  return useMeMutation<Blob>(place, (picture) => place.latchkey.uploadAvatar(picture));
+  const context = useHookContext();
+  return useMeMutation<Blob>(context, (picture) => context.latchkey.uploadAvatar(picture));
 }
 
 export function useDeleteAvatar(): UseMutationResult<Me, Failing, void> {
-  const place = usePlace();
-  return useMeMutation<void>(place, () => place.latchkey.deleteAvatar());
+  const context = useHookContext();
+  return useMeMutation<void>(context, () => context.latchkey.deleteAvatar());
 }
 
 function useMeMutation<T>(
-  { queries, accountId }: Place,
+  { queries, accountId }: HookContext,
   change: (given: T, ifMatch: { headers: { "If-Match": string } } | object) => Promise<AccountView>,
 ): UseMutationResult<Me, Failing, T> {
   const key = latchkeyKeys.me(accountId);
@@ -152,7 +152,7 @@ function useMeMutation<T>(
 // --- preferences and consents -------------------------------------------------------------------
 
 export function usePreferences(): UseQueryResult<PreferencesView, Failing> {
-  const { latchkey, accountId } = usePlace();
+  const { latchkey, accountId } = useHookContext();
   return useQuery<PreferencesView, Failing>({
     ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.preferences(accountId),
@@ -161,7 +161,7 @@ export function usePreferences(): UseQueryResult<PreferencesView, Failing> {
 }
 
 export function useReplacePreferences(): UseMutationResult<PreferencesView, Failing, PreferencesBody> {
-  const { latchkey, queries, accountId } = usePlace();
+  const { latchkey, queries, accountId } = useHookContext();
   return useMutation<PreferencesView, Failing, PreferencesBody>({
     mutationFn: (body) => latchkey.replacePreferences({ body }),
     onSuccess: (preferences) => queries.setQueryData(latchkeyKeys.preferences(accountId), preferences),
@@ -169,7 +169,7 @@ export function useReplacePreferences(): UseMutationResult<PreferencesView, Fail
 }
 
 export function useResetPreferences(): UseMutationResult<unknown, Failing, void> {
-  const { latchkey, queries, accountId } = usePlace();
+  const { latchkey, queries, accountId } = useHookContext();
   return useMutation<unknown, Failing, void>({
     mutationFn: () => latchkey.resetPreferences(),
     onSuccess: () => queries.invalidateQueries({ queryKey: latchkeyKeys.preferences(accountId) }),
@@ -178,7 +178,7 @@ export function useResetPreferences(): UseMutationResult<unknown, Failing, void>
 
 /** The consents, given and withdrawn, in pages, newest first. */
 export function useConsents({ limit = 20 } = {}) {
-  const { latchkey, accountId } = usePlace();
+  const { latchkey, accountId } = useHookContext();
   return useInfiniteQuery<ConsentListView, Failing, InfiniteData<ConsentListView>, readonly unknown[], string | null>({
     ...whenSignedIn(accountId),
     queryKey: [...latchkeyKeys.consents(accountId), limit],
@@ -190,7 +190,7 @@ export function useConsents({ limit = 20 } = {}) {
 
 /** The security history, in pages, newest first. */
 export function useActivity({ limit = 20 } = {}) {
-  const { latchkey, accountId } = usePlace();
+  const { latchkey, accountId } = useHookContext();
   return useInfiniteQuery<ActivityListView, Failing, InfiniteData<ActivityListView>, readonly unknown[], string | null>({
     ...whenSignedIn(accountId),
     queryKey: [...latchkeyKeys.activity(accountId), limit],
@@ -206,7 +206,7 @@ const page = (limit: number, cursor: string | null) => (cursor === null ? { limi
 
 /** The devices that the person is signed in on, the current one first. */
 export function useSessions(): UseQueryResult<SessionListView, Failing> {
-  const { latchkey, accountId } = usePlace();
+  const { latchkey, accountId } = useHookContext();
   return useQuery<SessionListView, Failing>({
     ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.sessions(accountId),
@@ -221,7 +221,7 @@ export interface RenameSession {
 
 /** Rename a device. The list changes immediately. */
 export function useRenameSession(): UseMutationResult<SessionView, Failing, RenameSession> {
-  const { latchkey, queries, accountId } = usePlace();
+  const { latchkey, queries, accountId } = useHookContext();
   const key = latchkeyKeys.sessions(accountId);
   return useMutation<SessionView, Failing, RenameSession>({
     mutationFn: ({ sessionId, name }) => latchkey.renameSession({ path: { session_id: sessionId }, body: { device_name: name } }),
@@ -237,7 +237,7 @@ interface Rollback {
 
 /** Sign one device out. It leaves the list immediately, and returns if that failed. */
 export function useRevokeSession(): UseMutationResult<void, Failing, string, Rollback> {
-  const { latchkey, queries, accountId } = usePlace();
+  const { latchkey, queries, accountId } = useHookContext();
   return useSessionMutation<void, string>(
     { latchkey, queries, accountId },
     async (sessionId) => {
@@ -259,16 +259,16 @@ export interface RevokeAll {
 
 /** Sign all other devices out, in one atomic step. */
 export function useRevokeAllSessions(): UseMutationResult<EndedSessionsView, Failing, RevokeAll | void, Rollback> {
-  const place = usePlace();
+  const context = useHookContext();
   return useSessionMutation<EndedSessionsView, RevokeAll | void>(
-    place,
-    (given) => place.latchkey.revokeSessions({ query: { scope: given?.includeThisDevice ? "all" : "others" } }),
+    context,
+    (given) => context.latchkey.revokeSessions({ query: { scope: given?.includeThisDevice ? "all" : "others" } }),
     (session) => session.is_current,
   );
 }
 
 function useSessionMutation<Data, Given>(
-  { queries, accountId }: Place,
+  { queries, accountId }: HookContext,
   mutationFn: (given: Given) => Promise<Data>,
   stays: (session: SessionListView["sessions"][number], given: Given) => boolean,
 ): UseMutationResult<Data, Failing, Given, Rollback> {
@@ -304,7 +304,7 @@ export interface ChangePassword {
 
 /** Change the password. The other devices are signed out. */
 export function useChangePassword(): UseMutationResult<EndedSessionsView, Failing, ChangePassword> {
-  const { latchkey, queries, accountId } = usePlace();
+  const { latchkey, queries, accountId } = useHookContext();
   return useMutation<EndedSessionsView, Failing, ChangePassword>({
     mutationFn: ({ currentPassword, newPassword }) =>
       latchkey.changePassword({ body: { current_password: currentPassword, new_password: newPassword } }),
@@ -314,7 +314,7 @@ export function useChangePassword(): UseMutationResult<EndedSessionsView, Failin
 
 /** Request another address. The link in its email confirms it. */
 export function useChangeEmail(): UseMutationResult<void, Failing, string> {
-  const { latchkey } = usePlace();
+  const { latchkey } = useHookContext();
   return useMutation<void, Failing, string>({
     mutationFn: async (email) => {
       await latchkey.changeEmail({ body: { email } });
@@ -328,7 +328,7 @@ const POLL_MS = 1_500;
 const underWay = (job: ExportView | undefined) => job?.status === "queued" || job?.status === "running";
 
 export function useExports(): UseQueryResult<ExportListView, Failing> {
-  const { latchkey, accountId } = usePlace();
+  const { latchkey, accountId } = useHookContext();
   return useQuery<ExportListView, Failing>({
     ...whenSignedIn(accountId),
     queryKey: latchkeyKeys.exports(accountId),
@@ -339,7 +339,7 @@ export function useExports(): UseQueryResult<ExportListView, Failing> {
 
 /** One export, polled until it is done. `download_url` works for five minutes; `refetch` gets a new one. */
 export function useExport(exportId: string | null | undefined): UseQueryResult<ExportView, Failing> {
-  const { latchkey, accountId } = usePlace();
+  const { latchkey, accountId } = useHookContext();
   return useQuery<ExportView, Failing>({
     ...whenSignedIn(accountId),
     enabled: accountId !== undefined && Boolean(exportId),
@@ -351,7 +351,7 @@ export function useExport(exportId: string | null | undefined): UseQueryResult<E
 
 /** Start an export of all data. While one is running, returns that one. */
 export function useRequestExport(): UseMutationResult<ExportView, Failing, void> {
-  const { latchkey, queries, accountId } = usePlace();
+  const { latchkey, queries, accountId } = useHookContext();
   return useMutation<ExportView, Failing, void>({
     mutationFn: async () => {
       try {
@@ -376,7 +376,7 @@ export interface DeleteMe {
 
 /** Delete the account, which signs out. */
 export function useDeleteMe(): UseMutationResult<DeletionView, Failing, DeleteMe | void> {
-  const { latchkey } = usePlace();
+  const { latchkey } = useHookContext();
   return useMutation<DeletionView, Failing, DeleteMe | void>({
     mutationFn: (given) => latchkey.deleteMe(given?.hard ? { query: { hard: true } } : {}),
   });
@@ -406,7 +406,7 @@ export interface Settings {
 
 /** All operations of a settings page as plain functions, with the same cache as the hooks. */
 export function useSettings(): Settings {
-  const { latchkey, queries, accountId } = usePlace();
+  const { latchkey, queries, accountId } = useHookContext();
   const calls = {
     updateMe: useUpdateMe().mutateAsync,
     uploadAvatar: useUploadAvatar().mutateAsync,
