@@ -21,10 +21,12 @@ from latchkey.storage.dynamodb import WRITE_ID
 from latchkey.storage.table import Query, read_all
 from latchkey.wiring.audit import audit_key, audit_store
 from latchkey.wiring.storage import account_store, table
-from tests.support.audit import SHARD, copy_of, log_event, verified
+from tests.support.audit import SHARD, log_event
 from tests.support.audit_process import EmulatedService, Kill, Person, run_act, run_worker
 from tests.support.recorded_service import create_tables
 from tests.support.service import ENVIRONMENT
+from tools.audit import export
+from tools.audit.verify import read_anchors, read_lines, verify
 from tools.local import emulator
 from tools.local.processes import free_port
 
@@ -127,20 +129,20 @@ class Campaign:
         found = Counter(item["request_id"]["S"] for item in self._trail())
         assert {found[request_id] for request_id in expected} == {1}
 
-    def verify(self):
+    def verify(self, directory):
         """Chain what is left and anchor it. Returns what an auditor says, and how many rows."""
         items = self._trail()
         assert run_worker(self.environment, "chain_audit", self._event(items)) == 0
         assert run_worker(self.environment, "anchor_audit", {}) == 0
-        stored = self.service.services[table]
-        s3, bucket = aws_client("s3"), ENVIRONMENT["AUDIT_BUCKET"]
-        anchors = [
-            json.loads(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
-            for entry in s3.list_objects_v2(Bucket=bucket, Prefix="anchors/")["Contents"]
-        ]
-        name = f"{ENVIRONMENT['KEY_PARAMETER_PREFIX']}/audit-public-keys"
-        jwks = json.loads(aws_client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
-        return verified(copy_of(stored), anchors, jwks), len(items)
+        # The rows of the bucket, which were there before their blocks, and those of the table.
+        export.fetch(
+            directory, table=self.service.services[table], bucket=ENVIRONMENT["AUDIT_BUCKET"]
+        )
+        prefix = ENVIRONMENT["KEY_PARAMETER_PREFIX"]
+        keys_ = export.fetch_keys(directory / "public-keys.json", prefix=prefix)
+        lines = list(read_lines(directory))
+        assert any(b'"shard"' in line.text for line in lines)
+        return verify(lines, read_anchors(directory), keys_), len(items)
 
     def _state(self, person):
         items = read_all(
@@ -193,7 +195,7 @@ def campaign(tmp_path_factory):
         wiring.use(None)
 
 
-def kill(campaign, handlers, workers):
+def kill(campaign, directory, handlers, workers):
     """Kill so many handlers, several people's at once, and so many workers in between."""
     people = [campaign.person(number) for number in range(SIMULTANEOUS)]
     number = 0
@@ -210,7 +212,7 @@ def kill(campaign, handlers, workers):
         if done < workers * campaign.outcomes["killed"] / handlers:
             campaign.kill_chainer()
             campaign.kill_recorder(number)
-    report, rows = campaign.verify()
+    report, rows = campaign.verify(directory)
     seconds = time.monotonic() - started
     print(f"\n{dict(campaign.outcomes)}, {rows} rows, {seconds:.0f} s")  # noqa: T201
     assert campaign.found == []
@@ -219,17 +221,17 @@ def kill(campaign, handlers, workers):
 
 
 @pytest.mark.timeout(600)
-def test_a_killed_process_leaves_no_change_without_its_row(campaign):
-    kill(campaign, 12, 4)
+def test_a_killed_process_leaves_no_change_without_its_row(campaign, tmp_path):
+    kill(campaign, tmp_path, 12, 4)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("third", range(3))
-def test_five_hundred_killed_processes_leave_no_change_without_its_row(campaign, third):
+def test_five_hundred_killed_processes_leave_no_change_without_its_row(campaign, third, tmp_path):
     campaign.chance.seed(SEED + third)
     campaign.outcomes.clear()
-    kill(campaign, 140, 30)
+    kill(campaign, tmp_path, 140, 30)
     assert campaign.outcomes["killed after the change"] > 20
     kills = ("killed", "chainer killed", "recorder killed")
     assert sum(campaign.outcomes[name] for name in kills) >= 167
