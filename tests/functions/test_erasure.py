@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, override
 import jwt
 import pytest
 
+from latchkey.domain.account import email_key
 from latchkey.domain.effects import Queue
 from latchkey.domain.single_use import Purpose, SingleUseToken
 from latchkey.security.receipts import read_receipt
@@ -21,7 +22,7 @@ from latchkey.wiring.upkeep import deletion_store, erasure
 from tests.support.outbox import sqs_record
 from tests.support.person import ME, Person, audit_rows
 from tests.support.pictures import multipart, png
-from tests.support.service import ENVIRONMENT, InProcessService
+from tests.support.service import ENVIRONMENT, PASSWORD, InProcessService
 from tools.receipt import main as check_receipt
 
 if TYPE_CHECKING:
@@ -306,6 +307,22 @@ def test_a_claimed_account_is_not_restored(service):
     path = f"/api/v1/users/{ada.id}/restore"
     answer = service.request("POST", path, token=token)
     assert (answer.status, answer.code) == (409, "ERASURE_STARTED")
+
+
+def test_both_addresses_of_an_erased_account_are_free(service):
+    """The former address is reserved for its owner for a week, but not after an erasure."""
+    former, current = "ada@example.com", "ada.king@example.com"
+    ada = Person(service, former)
+    assert ada.request("POST", f"{ME}/email", json_body={"email": current}).status == 202
+    service.work()
+    body = {"token": service.mailbox.last(current).token, "password": PASSWORD}
+    assert service.request("POST", "/api/v1/auth/email/verify", json_body=body).status == 200
+    claims = [keys.email_claim(email_key(address)) for address in (former, current)]
+    assert all(service.table.get(claim) for claim in claims)
+    ada.token = service.login(current).data["access_token"]
+    assert ada.request("DELETE", ME, query={"hard": "true"}).status == 200
+    deliver(service)
+    assert not any(service.table.get(claim) for claim in claims)
 
 
 class ClaimsTable(MemoryTable):
