@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from latchkey.domain.errors import UnusablePicture
-from latchkey.domain.limits import AVATAR_SIDE_PIXELS
+from latchkey.domain.limits import AVATAR_JPEG_SCANS_MAX, AVATAR_SIDE_PIXELS
 from latchkey.security.images import to_avatar
 from tests.support.pictures import jpeg, picture, png, webp
 
@@ -174,3 +174,13 @@ def test_first_frame_of_an_animation_is_used(kind):
     assert getattr(made, "n_frames", 1) == 1
     red, _, blue = made.convert("RGB").getpixel((32, 32))
     assert blue > 200 > red
+
+
+def test_progressive_jpeg_with_many_scans_is_refused_before_it_is_decoded(monkeypatch):
+    content = jpeg()
+    few = content + b"\xff\xda" * (AVATAR_JPEG_SCANS_MAX - content.count(b"\xff\xda"))
+    assert opened(to_avatar(few)).format == "WEBP"
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was decoded"))
+    with pytest.raises(UnusablePicture) as caught:
+        to_avatar(few + b"\xff\xda")
+    assert caught.value.data["reason"] == "scans"
