@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
 
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.ids import AvatarId
+from latchkey.domain.limits import AWS_READ_SECONDS
 from latchkey.security.audit_signatures import LocalSigner, new_audit_key
 from latchkey.storage.audit_keys import AuditKeyStore
 from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.storage.boto_client import BotoClient
+from latchkey.storage.lean_client import LeanClient
 from latchkey.storage.media import MediaBucket
 from latchkey.storage.signing_keys import SigningKeyStore
+from tests.support.service import ENVIRONMENT
+from tools.template import ROOT
 
 FUNCTION_TIMEOUT_SECONDS = 10
 
 
 READS = {
     "dynamodb": lambda: BotoClient().call("DescribeTable", {"TableName": "any"}),
+    "dynamodb, lean client": lambda: LeanClient().call("GetItem", {"TableName": "any"}),
     "signing keys": lambda: SigningKeyStore("/any", epoch=1).key_ring(),
     "audit key": lambda: AuditKeyStore("/any", make=new_audit_key, load=LocalSigner).sign(b"any"),
     "audit vault": lambda: S3AuditVault("any").last_archived(0, 1),
@@ -63,3 +71,32 @@ def seconds_until_unavailable(what):
         READS[what]()
     assert caught.value.retry_after_seconds > 0
     return time.monotonic() - started
+
+
+INITIALIZE = """
+import importlib, sys, time
+started = time.monotonic()
+importlib.import_module(f"functions.{sys.argv[1]}.app")
+print(time.monotonic() - started)
+"""
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("hangs", [True, False])
+@pytest.mark.parametrize("operation", ["authorizer", "refresh"])
+def test_initialization_survives_an_outage(far, operation, hangs):
+    """Hot functions read their keys ahead. Lambda ends an initialization after ten seconds."""
+    if not hangs:
+        far.close()
+    variables = {"AWS_LAMBDA_FUNCTION_NAME": operation, "OPERATION": operation}
+    finished = subprocess.run(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-c", INITIALIZE, operation],
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT, **variables, "PYTHONPATH": "layers/shared"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    seconds = float(finished.stdout)
+    assert seconds < FUNCTION_TIMEOUT_SECONDS
+    assert not hangs or seconds > AWS_READ_SECONDS  # it has tried
