@@ -25,6 +25,8 @@ CLIENT    := clients/typescript/node_modules/.stamp
 # A worker of each processor takes one file after the other, the longest first (tests/conftest.py).
 SPREAD     := pytest -n auto --dist loadfile --no-loadscope-reorder --disable-socket --allow-unix-socket
 CODE_TESTS := $(BIN)/python -m $(SPREAD)
+# More than ten thousand runs: two processes with a stack each.
+TWO_STACKS := tests/integration/test_interleavings_on_the_stack.py
 
 # Validation of the template doesn't call AWS, so any region works.
 export AWS_DEFAULT_REGION ?= eu-west-1
@@ -67,7 +69,8 @@ test-client: $(CLIENT) ## Run the tests of the TypeScript client
 test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the slow tests too
 	$(CODE_TESTS) -m "not integration"
 	cd clients/typescript && npm test --silent
-	$(BIN)/python -m pytest -m integration
+	$(BIN)/python -m pytest -m integration --ignore=$(TWO_STACKS)
+	$(BIN)/python -m pytest -n 2 -m integration $(TWO_STACKS)
 
 .PHONY: test-fast
 test-fast: $(VENV) ## Run the quick tests only, in less than two minutes: for every save
