@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 import pytest
 
-from latchkey.flows import ending, sign_in
+from latchkey.flows import ending, sign_in, throttling
 from latchkey.flows.password import Password
 from latchkey.flows.sign_in import SignIn
 from latchkey.flows.sign_in_reports import SignInReports
@@ -207,6 +207,15 @@ def an_undo_of_what_is_being_erased(monkeypatch):
     monkeypatch.setattr(changes, "NOT_ERASING", EXISTS)
 
 
+def a_wait_of_free_attempts(monkeypatch):
+    require_open = throttling._require_open
+
+    def always(backoff, attempts, now):
+        require_open(dataclasses.replace(backoff, free=0), attempts, now)
+
+    monkeypatch.setattr(throttling, "_require_open", always)
+
+
 def a_server_error(monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError
@@ -283,6 +292,11 @@ MISTAKES = [
         "nothing_is_left_of_an_erased_account",
     ),
     (an_undo_of_what_is_being_erased, ("erasing", "purge", "undo"), "no order explains it"),
+    (
+        a_wait_of_free_attempts,
+        ("active", "sign in on a new device", "sign in with a wrong password"),
+        "no_limit_is_reached",
+    ),
     (a_server_error, ("active", "change the password", "reset"), "no_server_error"),
 ]
 

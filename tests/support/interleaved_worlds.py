@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 SESSION_LIMIT = 3
 AGE_SECONDS = 61
 """Of a world when its runs begin: later than the next use of a session that is noted."""
+PAUSE_SECONDS = 1
+"""How much later the second operation is, and what the first one does after its pause."""
 DUE_DAYS = 31
 """How long ago the account was deleted in the world "due"."""
 ROOT = "root@example.com"
@@ -179,7 +181,7 @@ class World:
     def alone(self, operation: Operation) -> Run:
         """An operation that runs by itself."""
         if operation.name not in self._alone:
-            self._alone[operation.name] = self.run(operation, None, 0)
+            self._alone[operation.name] = self.run(operation, None, sys.maxsize)
         return self._alone[operation.name]
 
     def trace(self, operation: Operation) -> list[Step]:
@@ -236,6 +238,7 @@ class World:
 
         def meanwhile() -> None:
             nonlocal found
+            self.service.clock.advance(seconds=PAUSE_SECONDS)
             if second is not None:
                 found = self._interrupt(second, run)
 
@@ -252,15 +255,15 @@ class World:
         Up to its pause it does what it does alone. What it does then depends on what it reads then.
         """
         at, alone = run.pause_before, self.alone(first)
-        whole = self._recorded.get(("first", first.name, 0), [])
-        if not whole or stores_written(alone.steps[:at]):
+        if stores_written(alone.steps[:at]):
             return False
-        rest = Recording.of(alone.steps[at:], alone.outcomes["first"], Found(), whole[0].parts)
-        self._recorded.setdefault(("first", first.name, at), [rest])
+        if ("first", first.name, at) not in self._recorded:
+            self._execute(first, None, run)
         found = Found()
 
         def meanwhile() -> None:
             nonlocal found
+            self.service.clock.advance(seconds=PAUSE_SECONDS)
             found = self._interrupt(second, run)
 
         self._reset(run)
