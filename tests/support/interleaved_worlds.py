@@ -443,11 +443,11 @@ def quietly(failures: list[BaseException]) -> Iterator[None]:
     replaced = {"info": nothing, "warning": nothing, "error": nothing, "exception": note}
     vars(logger).update(replaced)
     module: Any = observability
-    metrics, module.EphemeralMetrics = module.EphemeralMetrics, _NoMetrics
+    metrics, module._metrics = module._metrics, _NoMetrics
     try:
         yield
     finally:
-        module.EphemeralMetrics = metrics
+        module._metrics = metrics
         for name in replaced:
             del vars(logger)[name]
 

@@ -19,11 +19,11 @@ memory only:
     active             52    22,724              8,046           5,316
     admin              57    17,803              6,197           3,862
     exporting          52     1,414                493             259
-    suspended          23     4,094                831             603
-    deleted            24     4,464                950             654
-    due                25     4,225                614             425
-    erasing            24     4,008                340              82
-    all                      58,834             17,497          11,227
+    suspended          23     4,094                831             607
+    deleted            24     4,464                950             658
+    due                25     4,225                614             429
+    erasing            24     4,008                340              86
+    all                      58,834             17,497          11,243
 """
 
 from __future__ import annotations
