@@ -1,4 +1,4 @@
-"""Marks exports as failed whose messages could not be processed."""
+"""Marks exports as failed after their messages could not be processed."""
 
 from __future__ import annotations
 

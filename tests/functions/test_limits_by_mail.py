@@ -369,7 +369,7 @@ def test_password_attempts_with_a_stolen_session_are_limited(service):
     assert [answer.status for answer in answers] == [401] * 5 + [429] * 5
     refused = change_password(service, token, PASSWORD)
     assert (refused.status, refused.code) == (429, "TOO_MANY_ATTEMPTS")
-    # The same guesses, whichever door is tried; and the owner signs in meanwhile.
+    # The same guesses at any endpoint. The owner signs in meanwhile.
     proof = {"password": PASSWORD}
     assert post(service, "auth/reauthenticate", proof, token=token).status == 429
     assert service.login().status == 200

@@ -298,8 +298,8 @@ def test_only_a_valid_link_opens_the_file_and_each_is_audited(stack, bucket, own
     for guess in (plain, forged, longer, another):
         assert guess != url
         assert fetch(guess).status_code == 403, guess
-    for door in (f"/{archive_key(export_id)}", f"/media/{archive_key(export_id)}"):
-        answer = fetch(f"{stack.base_url}{door}")
+    for path in (f"/{archive_key(export_id)}", f"/media/{archive_key(export_id)}"):
+        answer = fetch(f"{stack.base_url}{path}")
         assert answer.content[:2] != b"PK"
     blocked = stack.client("s3").get_public_access_block(Bucket=bucket)
     assert set(blocked["PublicAccessBlockConfiguration"].values()) == {True}

@@ -105,7 +105,7 @@ def test_uploads_are_never_served(api, stack, ada):
     upload(offered, HTML)
     key = offered["fields"]["key"]
     for path in (f"/{key}", f"/media/{key}", f"/media/avatars/../../{key}", f"/media/../{key}"):
-        answer = fetch(stack.base_url + path)  # a path without a suffix is a door of the page
+        answer = fetch(stack.base_url + path)  # a path without a suffix is a route of the page
         assert HTML not in answer.content, path
         assert answer.status_code == 404 or "latchkey-settings" in answer.text, path
 

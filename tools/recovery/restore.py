@@ -197,11 +197,11 @@ class Restoring:
         row = audit_row(
             Action.ACCOUNT_RECOVERED_BY_OPERATOR, after.audit, self._context(), actor=OPERATOR
         )
-        nobody = dataclasses.replace(after, role=Role.USER)
+        no_admin = dataclasses.replace(after, role=Role.USER)
         writes = [
             Put(keys.account(after.id), {**to_item(after), **index_attributes(after)}, ABSENT),
             *(Put(claim, {"account_id": after.id}, ABSENT) for claim in claims(after)),
-            *admin_count_update(nobody, after),
+            *admin_count_update(no_admin, after),
             *self._effects.writes(Effects(audit=(row,))),
         ]
         try:

@@ -1,6 +1,6 @@
 """Deletion and erasure of an account: the order, the progress and the receipt.
 
-    active, suspended ──► deleted ──► erasing ──► gone
+    active, suspended ──► deleted ──► erasing ──► erased
               ▲              │
               └── restored ──┘
 

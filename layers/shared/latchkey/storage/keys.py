@@ -18,8 +18,8 @@
     known device    main   ACCOUNT#<account id>  DEVICE#<device id>
     single-use token main  TOKEN#<token id>      TOKEN
     emailed code    main   TOKEN#<digest>        CODE
-    quota's window  main   LIMIT#<name>#<whose>  WINDOW#<number>
-    attempts        main   LIMIT#<name>#<whose>  ATTEMPTS
+    quota's window  main   LIMIT#<name>#<subject> WINDOW#<number>
+    attempts        main   LIMIT#<name>#<subject> ATTEMPTS
     outbox message  main   OUTBOX#<day>#<shard>  <queue>#<message id>
     heartbeat       main   OUTBOX#HEARTBEAT      <when, epoch ms>
     task lease      main   TASK#<task>           LEASE
