@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from latchkey.storage.memory import MemoryTable
+from tests.support.audit import captured_log
 from tests.support.service import IPHONE, InProcessService
 
 PATH = "/api/v1/users/me/activity"
@@ -72,3 +76,20 @@ def test_cursor_of_another_person_is_refused(service):
 def test_invalid_page_is_refused(service, query):
     token = service.register().data["access_token"]
     assert service.request("GET", PATH, token=token, query=query).status == 400
+
+
+def test_page_of_fifty_takes_five_read_units():
+    service = InProcessService(table=MemoryTable(metered=True))
+    token = service.register().data["access_token"]
+    for number in range(60):
+        service.clock.advance(seconds=20)
+        change = {"json_body": {"age": 20 + number % 50}, "token": token}
+        if number % 20 == 19:
+            token = service.login().data["access_token"]
+        assert service.request("PATCH", "/api/v1/users/me", **change).status == 200
+    with captured_log() as log:
+        answer = service.request("GET", PATH, token=token, query={"limit": "50"})
+    assert len(answer.data["activity"]) == 50
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    (line,) = [line for line in lines if line.get("operation") == "list_activity"]
+    assert line["read_units"] <= 5

@@ -11,19 +11,22 @@ import random
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
 from latchkey import wiring
+from latchkey.domain.ids import new_id
 from latchkey.storage import boto_client, keys
 from latchkey.storage.boto_client import aws_client
-from latchkey.storage.dynamodb import WRITE_ID
+from latchkey.storage.dynamodb import WRITE_ID, from_wire
 from latchkey.storage.table import Query, read_all
 from latchkey.wiring.audit import audit_key, audit_store
 from latchkey.wiring.storage import account_store, table
-from tests.support.audit import SHARD, log_event
+from tests.support.audit import SHARD, accounted, log_event
 from tests.support.audit_process import EmulatedService, Kill, Person, run_act, run_worker
 from tests.support.recorded_service import create_tables
+from tests.support.request_lines import request_line
 from tests.support.service import ENVIRONMENT
 from tools.audit import export
 from tools.audit.verify import read_anchors, read_lines, verify
@@ -107,27 +110,30 @@ class Campaign:
         return {"Records": records, "shardId": SHARD, "state": {}}
 
     def kill_recorder(self, number):
-        """Kill the recorder over lines of the log; then let CloudWatch bring them again."""
-        expected = {f"line-{number}-{line}" for line in range(20)}
-        event = log_event(
-            json.dumps(
-                {
-                    "message": "audited request",
-                    "at": int(time.time() * 1000),
-                    "operation": "get_me",
-                    "request_id": request_id,
-                    "status": 200,
-                    "outcome": "OK",
-                }
-            )
-            for request_id in sorted(expected)
-        )
-        when = self.when("PutItem", 20)
+        """Kill the recorder in a batch of all kinds of requests, then repeat the batch."""
+        now = datetime.now(UTC)
+        known = {"subject": new_id("sub", now)}
+        refused = {**known, "outcome": "NOT_FOUND", "status": 404}
+        kinds = [known] * 20 + [refused] * 20 + [{}] * 5
+        lines = [
+            request_line(f"killed-{number}-{index}", now, **fields)
+            for index, fields in enumerate(kinds)
+        ]
+        event = log_event(map(json.dumps, lines))
+        when = self.when("PutItem", 22)  # a pack, 20 rows and counts
         code = run_worker(self.environment, "record_requests", event, kill=when)
         self.outcomes["recorder killed" if code == KILLED else "was done before"] += 1
         assert run_worker(self.environment, "record_requests", event) == 0
-        found = Counter(item["request_id"]["S"] for item in self._trail())
-        assert {found[request_id] for request_id in expected} == {1}
+        rows = [{n: from_wire(v) for n, v in item.items()} for item in self._trail()]
+        mine = [row for row in rows if f"killed-{number}-" in ids_of(row)]
+        # No item is there twice.
+        assert Counter(row.get("action") for row in mine) == {
+            "requests.packed": 1,
+            "request.refused": 20,
+            "requests.counted": 1,
+        }
+        found = accounted(mine)
+        assert (len(found.outcomes), found.counts) == (40, {"OK": 5})
 
     def verify(self, directory):
         """Chain what is left and anchor it. Returns what an auditor says, and how many rows."""
@@ -235,3 +241,10 @@ def test_five_hundred_killed_processes_leave_no_change_without_its_row(campaign,
     assert campaign.outcomes["killed after the change"] > 20
     kills = ("killed", "chainer killed", "recorder killed")
     assert sum(campaign.outcomes[name] for name in kills) >= 167
+
+
+def ids_of(row):
+    """The ids of the requests of a row, as text."""
+    if "columns" in row:
+        return " ".join(accounted([row]).outcomes)
+    return str(row.get("request_id"))
