@@ -292,6 +292,8 @@ def index_requests(service, admin):
     for at in (service.clock.now(), late, late - timedelta(minutes=10)):
         line = request_line(f"at-{to_milliseconds(at)}", at, subject=subject)
         service.invoke("record_requests", log_event([json.dumps(line)]))
+    refused = request_line("refused", late, subject=subject, outcome="NOT_FOUND", status=404)
+    service.invoke("record_requests", log_event([json.dumps(refused)]))
     query = {"user_id": admin.id, "kind": "requests"}
     assert admin.get("/api/v1/audit", query=query).data["rows"]
     service.clock.advance(minutes=15)
