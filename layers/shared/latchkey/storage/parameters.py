@@ -26,8 +26,9 @@ from latchkey.domain.limits import (
 )
 from latchkey.observability import logger
 from latchkey.storage.aws import AwsError
-from latchkey.storage.lean_client import LeanClient
 
+if TYPE_CHECKING or uses_lean_client():
+    from latchkey.storage.lean_client import LeanClient
 if TYPE_CHECKING or not uses_lean_client():
     from latchkey.storage.boto_client import ONE_ATTEMPT, BotoClient, aws_client
 
