@@ -26,7 +26,6 @@ from tools.template import load
 if TYPE_CHECKING:
     from latchkey.storage.table import Item
 
-AUTHORIZER_LINE = '"message":"authorization"'
 BLOCKS = audit_chain_partition(0)[:-1]
 REQUESTS = 10_000
 BATCH = 100
@@ -36,6 +35,8 @@ BATCH = 100
 WRITE_UNIT = 0.625e-6
 READ_UNIT = 0.125e-6
 LOG_BYTE = 0.50 / 1e9
+LOG_EVENT = 26
+"""Bytes that CloudWatch Logs adds to each line (CloudWatch Logs API Reference, PutLogEvents)."""
 STORED_BYTE_MONTH = 0.25 / 1e9
 LAMBDA_GB_SECOND = 13.3334e-6  # arm64
 LAMBDA_SECOND = 0.25 * LAMBDA_GB_SECOND
@@ -44,9 +45,6 @@ S3_PUT = 5e-6
 S3_BYTE_MONTH = 0.023 / 1e9
 KMS_SIGNATURE = 15e-6
 ALARM_MONTH = 0.10
-METRIC_MONTH = 0.30
-METRICS_OF_AN_OPERATION = 2
-"""Requests and Latency; CloudWatch asks for the hours in which there were any."""
 ANCHOR_SECONDS = 0.1
 SECONDS_A_BATCH = {"record_requests": 0.5, "chain_audit": 0.2}
 """On Lambda: 100 PutItem of 5 ms one after the other; an object, a signature and a block."""
@@ -70,12 +68,10 @@ def row_dollars(rows: list[Item], *, transacted: bool) -> float:
 def main() -> None:
     """Send the requests, record and chain them, and print the table."""
     service = InProcessService()
-    with redirect_stdout(io.StringIO()) as metrics, captured_log() as log:
+    with redirect_stdout(io.StringIO()), captured_log() as log:
         mixed_requests(service, REQUESTS, seed=7)
     logged = log.getvalue().splitlines()
     lines = [line for line in logged if REQUEST_LINE in line]
-    authorizer = [line for line in logged if AUTHORIZER_LINE in line]
-    embedded = metrics.getvalue().splitlines()
     changes = audit_rows(service.table)
     with captured_log() as chain_log:
         for batch in batched(lines, BATCH, strict=False):
@@ -121,10 +117,8 @@ def main() -> None:
     stored = 3 * STORED_BYTE_MONTH * sum(map(item_bytes, [*refusals, *changes]))
     stored /= len(refusals) + len(changes)
     logs = {
-        "the requests' log lines": LOG_BYTE * sum(map(len, lines)) / len(lines),
-        "the access log": LOG_BYTE * access_line,
-        "the authorizer's line": LOG_BYTE * sum(map(len, authorizer)) / len(lines),
-        "embedded metrics": LOG_BYTE * sum(map(len, embedded)) / len(lines),
+        "the requests' log lines": LOG_BYTE * (LOG_EVENT + sum(map(len, lines)) / len(lines)),
+        "the access log": LOG_BYTE * (LOG_EVENT + access_line),
     }
     runs = 30 * 24 * 12
     monthly = {
@@ -132,7 +126,6 @@ def main() -> None:
         * (S3_PUT + LAMBDA_CALL + LAMBDA_SECOND * ANCHOR_SECONDS),
         "comparing rows with their blocks, at most": READ_UNIT * COMPARED_ROWS * 30 * 24,
         "five alarms": 5 * ALARM_MONTH,
-        "metrics of an operation that is used": METRICS_OF_AN_OPERATION * METRIC_MONTH,
     }
     row = sum(each.values()) + stored
     mix = {f"{share:.0%} {kind}": share * (kinds[kind] + row) for kind, share in MIX.items()}

@@ -141,12 +141,13 @@ def _subject(service: InProcessService, person: Person) -> SubjectId:
 
 
 def main(arguments: list[str]) -> int:
-    """Print both tables."""
-    with redirect_stdout(io.StringIO()), captured_log():
-        rows = int(arguments[0]) if arguments else 950_000
-        # The last one makes this process large, which would count for its children.
-        lines = [*sessions(), "", *verification(rows), "", *history(rows)]
-    print("\n".join(lines))
+    """Print the tables."""
+    rows = int(arguments[0]) if arguments else 950_000
+    # The last one makes this process large, which would count for its children.
+    for section in (sessions(), verification(rows), history(rows)):
+        with redirect_stdout(io.StringIO()), captured_log():
+            lines = list(section)
+        print("\n".join([*lines, ""]), flush=True)
     return 0
 
 
