@@ -53,8 +53,8 @@ def test_the_page_is_up_to_date():
 # The simulation -----------------------------------------------------------------------------------
 
 
-LITTLE = Traffic(reads=475, refusals=16, changes=208, anonymous=24)
-"""A tenth of the mix."""
+LITTLE = Traffic(reads=160, refusals=8, changes=72, anonymous=8)
+"""A thirtieth of the mix."""
 
 
 def test_a_shard_keeps_up():
