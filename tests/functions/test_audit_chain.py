@@ -29,6 +29,7 @@ from tests.support.audit import (
     audited,
     captured_log,
     copy_of,
+    log_event,
     stream_event,
     verified,
 )
@@ -279,11 +280,32 @@ def edit(lines, chance):
         case int():
             row[name] += chance.choice([-1, 1])
         case str(text):
-            place = chance.randrange(len(text))
-            row[name] = text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
+            row[name] = edited_text(text, chance)
+        case list(parts) if parts:
+            edit_part(parts, chance)
         case _:
             del row[name]
     return [("changed", row["sk"])]
+
+
+def edited_text(text, chance):
+    """Replace one character."""
+    place = chance.randrange(len(text))
+    return text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
+
+
+def edit_part(parts, chance):
+    """Change one value in a list: a column of a pack, or a number of a row of counts."""
+    number = chance.randrange(len(parts))
+    match parts[number]:
+        case {"$bytes": content}:
+            raw = bytearray(base64.b64decode(content))
+            raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+            parts[number] = {"$bytes": base64.b64encode(raw).decode()}
+        case {"count": count}:
+            parts[number]["count"] = count + chance.choice([-1, 1])
+        case _:
+            del parts[number]
 
 
 def remove(lines, chance):
@@ -378,13 +400,22 @@ ATTACKS = [*ON_ROWS, reorder, rehash]
 
 @pytest.fixture(scope="module", params=["table", "bucket"])
 def trail(request):
-    """A trail in many blocks, anchored at its end: its rows in the table, or in the bucket."""
+    """A trail in many blocks, anchored at its end: its rows in the table, or in the bucket.
+
+    It has rows of changes and refusals, packs and counts.
+    """
     service = InProcessService()
     for number in range(15):
         email = f"p{number}@example.com"
-        token = service.register(email).data["access_token"]
-        service.login(email, user_agent=IPHONE)
-        service.request("POST", "/api/v1/auth/logout", token=token)
+        with captured_log() as log:
+            token = service.register(email).data["access_token"]
+            service.login(email, user_agent=IPHONE)
+            for _ in range(3):
+                service.request("GET", "/api/v1/users/me", token=token)
+            service.request("GET", "/api/v1/users/me")
+            service.request("PATCH", "/api/v1/users/me", token=token, json_body={"age": "old"})
+            service.request("POST", "/api/v1/auth/logout", token=token)
+        service._handler("record_requests")(log_event(log.getvalue().splitlines()), None)
         service.clock.advance(seconds=30)
         for shard, part in enumerate(by_shard(audit_rows(service.table))):
             event = stream_event(part, shard=f"shardId-{shard}")
@@ -418,6 +449,27 @@ def unnoticed(trail, attack, seed):
     ]
     alone = attack not in ON_ROWS or len(reported) == len(expected)
     return not (expected and all(named) and alone)
+
+
+def test_the_attacked_trail_has_every_kind_of_row(trail):
+    rows = [line["row"] for line in trail[0] if "row" in line]
+    assert sum("columns" in row for row in rows) >= 15
+    assert sum("counts" in row for row in rows) >= 15
+    assert {row["action"] for row in rows} >= {"session.started", "request.refused"}
+
+
+@pytest.mark.parametrize("name", ["columns", "counts"])
+def test_every_edit_of_a_pack_or_count_is_detected(trail, name):
+    """Each bit of a column matters, and each number."""
+    lines, anchors, jwks = trail
+    packed = [line["row"] for line in lines if name in line.get("row", {})]
+    for seed, original in enumerate(packed):
+        kept = copy.deepcopy(original)
+        edit_part(original[name], random.Random(seed))
+        (finding,) = verified(lines, anchors, jwks).findings
+        original.clear()
+        original.update(kept)
+        assert finding.line().startswith(f"changed: {kept['sk']}")
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
