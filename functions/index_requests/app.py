@@ -10,16 +10,18 @@ from latchkey.observability import logger, record_task, units
 from latchkey.wiring.audit import request_indexer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from latchkey.events import Event
     from latchkey.flows.request_indexing import RequestIndexer
 
 
-@event_handler(needs=request_indexer)
-def handler(event: Event, flow: RequestIndexer) -> dict[str, int]:
+@event_handler(needs=request_indexer, timed=True)
+def handler(event: Event, flow: RequestIndexer, remaining: Callable[[], float]) -> dict[str, int]:
     """Index what is complete, and merge files of the index."""
     del event
     units.reset()
-    done = flow.run()
+    done = flow.run(remaining)
     logger.info(
         "indexed",
         operation="index_requests",

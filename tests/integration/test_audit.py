@@ -467,7 +467,7 @@ def test_reads_of_a_person_are_found_before_and_after_they_are_indexed(stack, ap
         packs=RequestPackStore(table), index=index, files=files, clock=later, file_lines=3
     )
     try:
-        assert indexer.run().slices > 0
+        assert indexer.run(lambda: 900).slices > 0
         assert sent <= found()
     finally:
         # Other tests' requests would be before the progress, and so not be read from their packs.

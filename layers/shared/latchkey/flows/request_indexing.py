@@ -23,16 +23,16 @@ from latchkey.domain.limits import (
     AUDIT_INDEX_DAYS_BACK,
     AUDIT_INDEX_DELAY_SECONDS,
     AUDIT_INDEX_FILE_LINES,
-    AUDIT_INDEX_RUN_SECONDS,
     AUDIT_INDEX_SETTLE_SECONDS,
     AUDIT_INDEX_SLICE_SECONDS,
+    AUDIT_INDEX_STOP_SECONDS,
     AUDIT_PACK_DAYS,
 )
 from latchkey.domain.packed_requests import key_of_line, time_of_line, unpack
 from latchkey.observability import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from latchkey.domain.clock import Clock
     from latchkey.domain.index_files import IndexFiles
@@ -63,13 +63,15 @@ class RequestIndexer:
     clock: Clock
     file_lines: int = AUDIT_INDEX_FILE_LINES
 
-    def run(self) -> Indexed:
-        """Index new packs, then merge files, until nothing is left or the time is over."""
-        end = self.clock.now() + timedelta(seconds=AUDIT_INDEX_RUN_SECONDS)
+    def run(self, remaining: Callable[[], float]) -> Indexed:
+        """Index new packs, then merge files, until nothing is left or the time is over.
+
+        remaining  returns the seconds that are left for the run
+        """
         slices = merges = 0
-        while self.clock.now() < end and self._index_slice():
+        while remaining() > AUDIT_INDEX_STOP_SECONDS and self._index_slice():
             slices += 1
-        while self.clock.now() < end and self._merge_once():
+        while remaining() > AUDIT_INDEX_STOP_SECONDS and self._merge_once():
             merges += 1
         until = self.index.progress()
         delay = 0 if until is None else to_milliseconds(self.clock.now()) - until
