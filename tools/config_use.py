@@ -101,7 +101,9 @@ def _wired(module: Path) -> frozenset[str]:
 def _imported(module: Path) -> dict[Path, set[str]]:
     """Return the names that a module imports of the entry points."""
     found: dict[Path, set[str]] = {}
-    for node in _parse(module).body:  # those under TYPE_CHECKING are deeper
+    body = _parse(module).body  # those under TYPE_CHECKING are deeper
+    later = [node for each in body if isinstance(each, ast.FunctionDef) for node in each.body]
+    for node in (*body, *later):
         if not isinstance(node, ast.ImportFrom):
             continue
         for name in (alias.asname or alias.name for alias in node.names):

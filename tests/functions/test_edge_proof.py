@@ -52,6 +52,7 @@ def test_requests_through_the_edge_are_accepted(closed):
 
 def authorize(token: str) -> Any:
     event = {
+        "version": "2.0",
         "headers": {"authorization": f"Bearer {token}"},
         "requestContext": {"requestId": "r", "http": {"sourceIp": "203.0.113.7"}},
     }

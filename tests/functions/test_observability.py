@@ -103,6 +103,7 @@ def test_authorizer_writes_a_line_only_if_nothing_else_answers(watched, typed):
     watched.service.configure(authorizer_passes_reasons=typed)
     for header, allowed in [(f"Bearer {token}", True), ("Bearer x", False)]:
         event = {
+            "version": "2.0",
             "headers": {"authorization": header},
             "requestContext": {"requestId": "r-1", "http": {"sourceIp": "203.0.113.7"}},
         }

@@ -115,7 +115,8 @@ def test_only_denials_of_the_service_authorizer_are_recorded():
     with captured_log() as log:
         for number, header in enumerate(("Bearer forged", f"Bearer {token}")):
             context = {"requestId": f"orders-{number}", "http": http}
-            event = {"headers": {"authorization": header}, "requestContext": context}
+            headers = {"authorization": header}
+            event = {"version": "2.0", "headers": headers, "requestContext": context}
             service._handler("authorizer")(event, None)
     record(service, log.getvalue().splitlines())
     (row,) = counts(service)

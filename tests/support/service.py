@@ -72,6 +72,7 @@ ENVIRONMENT = {
     "QUEUE_URL_PURGE": "https://queues.test/purge",
     "QUEUE_URL_MAIL": "https://queues.test/mail",
     "LINK_BASE": "https://accounts.test",
+    "WEB_SOCKET_TOKEN": "header",
     "SERVICE_NAME": "Latchkey",
     "MAIL_SENDER": "accounts@accounts.test",
 }

@@ -1,4 +1,4 @@
-"""The example service asks Latchkey on every request, and serves one account."""
+"""The examples ask Latchkey on every request, and show its reasons where the door can."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import pytest
 import yaml
 from moto import mock_aws
 
+from latchkey.domain.errors import TemporarilyUnavailable, TokenInvalid, TokenMissing
+from latchkey.http.errors import render_error
+from tests.support import doors
 from tests.support.person import ME, Person
 from tests.support.service import InProcessService
 from tools.resolved import Stack, resolved
@@ -167,3 +170,122 @@ def test_a_bad_body_is_refused_and_changes_nothing(service, notes, ada, body):
     call(service, notes, "PUT", ada.token, '{"text":"Buy milk"}')
     assert call(service, notes, "PUT", ada.token, body)[0] == 400
     assert call(service, notes, "GET", ada.token) == (200, {"text": "Buy milk"})
+
+
+# The other front doors ---------------------------------------------------------------------------
+
+DOORS = ROOT / "examples/doors"
+
+
+@pytest.fixture(scope="module")
+def stacks():
+    """The transformed and resolved resources of every example, by its name."""
+    parameters = {"LatchkeyAuthorizerArn": ARN}
+    found = {}
+    for path in sorted(DOORS.glob("*.yaml")):
+        template = yaml.load(path.read_text(), Loader=Loader)  # noqa: S506
+        [(template, _)] = transformed_all([parameters], template)
+        found[path.stem] = resolved(template, Stack(name="door", parameters=parameters))
+    return found
+
+
+def scheme_of(body, name="Latchkey"):
+    schemes = body.get("securityDefinitions") or body["components"]["securitySchemes"]
+    return schemes[name]["x-amazon-apigateway-authorizer"]
+
+
+def test_no_door_caches_a_verdict(stacks):
+    (http,) = of_type(stacks["http-1.0"], "AWS::ApiGatewayV2::Api").values()
+    (rest,) = of_type(stacks["rest"], "AWS::ApiGateway::RestApi").values()
+    for authorizer in (
+        scheme_of(http["Body"]),
+        scheme_of(rest["Body"]),
+        scheme_of(rest["Body"], "LatchkeyToken"),
+    ):
+        assert authorizer["authorizerResultTtlInSeconds"] == 0
+        assert f"/functions/{ARN}/invocations" in str(authorizer["authorizerUri"])
+    (graphql,) = of_type(stacks["appsync"], "AWS::AppSync::GraphQLApi").values()
+    settings = graphql["LambdaAuthorizerConfig"]
+    assert settings == {"AuthorizerUri": ARN, "AuthorizerResultTtlInSeconds": 0}
+    # API Gateway never caches the answers of a WebSocket API's authorizer.
+    (socket,) = of_type(stacks["websocket"], "AWS::ApiGatewayV2::Authorizer").values()
+    assert "AuthorizerResultTtlInSeconds" not in socket
+
+
+def test_every_route_of_every_door_asks_the_authorizer(stacks):
+    (http,) = of_type(stacks["http-1.0"], "AWS::ApiGatewayV2::Api").values()
+    (rest,) = of_type(stacks["rest"], "AWS::ApiGateway::RestApi").values()
+    asked = [
+        operation.get("security")
+        for body in (http["Body"], rest["Body"])
+        for path in body["paths"].values()
+        for operation in path.values()
+    ]
+    names = sorted(name for (requirement,) in asked for name in requirement)
+    assert names == ["Latchkey", "Latchkey", "LatchkeyToken"]
+    connect = [
+        route
+        for route in of_type(stacks["websocket"], "AWS::ApiGatewayV2::Route").values()
+        if route["RouteKey"] == "$connect"
+    ]
+    assert [route["AuthorizationType"] for route in connect] == ["CUSTOM"]
+    (graphql,) = of_type(stacks["appsync"], "AWS::AppSync::GraphQLApi").values()
+    assert graphql["AuthenticationType"] == "AWS_LAMBDA"
+    assert "AdditionalAuthenticationProviders" not in graphql
+
+
+def test_every_door_may_call_the_authorizer_and_nothing_else_may(stacks):
+    principals = {
+        name: {
+            permission["Principal"]
+            for permission in of_type(resources, "AWS::Lambda::Permission").values()
+            if permission["FunctionName"] == ARN
+        }
+        for name, resources in stacks.items()
+    }
+    gateway = {"apigateway.amazonaws.com"}
+    assert principals == {
+        "appsync": {"appsync.amazonaws.com"},
+        "http-1.0": gateway,
+        "rest": gateway,
+        "websocket": gateway,
+    }
+    for resources in stacks.values():
+        for permission in of_type(resources, "AWS::Lambda::Permission").values():
+            assert permission.get("SourceArn"), permission
+
+
+def answered(response, context):
+    """Return the body of a gateway response, as API Gateway inserts the context."""
+    (template,) = response["responseTemplates"].values()
+    return json.loads(
+        re.sub(r"\$context\.([A-Za-z_.]+)", lambda name: str(context.get(name[1], "")), template)
+    )
+
+
+def test_a_rest_api_answers_with_the_reason_of_the_authorizer(stacks, service):
+    (api,) = of_type(stacks["rest"], "AWS::ApiGateway::RestApi").values()
+    responses = api["Body"]["x-amazon-apigateway-gateway-responses"]
+    service.configure(authorizer_passes_reasons=False)
+    verdict = service._handler("authorizer")(doors.rest_request("Bearer a.b.c"))
+    context = {f"authorizer.{name}": text for name, text in verdict["context"].items()}
+    context["requestId"] = "r-1"
+    service.configure(authorizer_passes_reasons=True)
+
+    for kind, error in [
+        ("ACCESS_DENIED", TokenInvalid()),
+        ("UNAUTHORIZED", TokenMissing()),
+        ("AUTHORIZER_FAILURE", TemporarilyUnavailable(retry_after_seconds=2)),
+        ("AUTHORIZER_CONFIGURATION_ERROR", TemporarilyUnavailable(retry_after_seconds=2)),
+    ]:
+        ours = render_error(error, "r-1")
+        response = responses[kind]
+        assert answered(response, context) == json.loads(ours["body"]), kind
+        assert int(response["statusCode"]) == ours["statusCode"]
+        headers = {
+            name.removeprefix("gatewayresponse.header.").lower(): value.strip("'")
+            for name, value in response["responseParameters"].items()
+        }
+        for name, value in headers.items():
+            assert ours["headers"][name].startswith(value), kind
+        assert headers

@@ -107,6 +107,22 @@ def deploy_service(
     return describe(emulator, name)
 
 
+def deploy_text(
+    emulator: Emulator, template: str, name: str, given: Mapping[str, str]
+) -> Deployment:
+    """Deploy a template that has its code in itself, so that nothing is built or uploaded."""
+    cloudformation = emulator.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=template,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+    )
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    return describe(emulator, name)
+
+
 def make_change_set(emulator: Emulator, given: Mapping[str, str]) -> None:
     """Make a change set for the same and do not execute it, as `make changeset` does."""
     _sam_deploy(emulator, _with_release(emulator, given), "--no-execute-changeset")

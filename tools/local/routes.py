@@ -70,7 +70,7 @@ def _create_authorizer(
         AuthorizerUri=_invoked_function(settings["authorizerUri"], function_arns),
         AuthorizerPayloadFormatVersion=settings["authorizerPayloadFormatVersion"],
         AuthorizerResultTtlInSeconds=settings["authorizerResultTtlInSeconds"],
-        EnableSimpleResponses=settings["enableSimpleResponses"],
+        EnableSimpleResponses=settings.get("enableSimpleResponses", False),
         IdentitySource=_identity_sources(settings),
     )
     return str(created["AuthorizerId"])

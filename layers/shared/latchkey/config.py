@@ -35,6 +35,14 @@ class EmailVerification(StrEnum):
     OPTIONAL = "optional"
 
 
+class WebSocketToken(StrEnum):
+    """Where a WebSocket connection may have its token, beside the header `Authorization`."""
+
+    HEADER = "header"
+    PROTOCOL = "protocol"
+    QUERY = "query"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The configuration of one deployment.
@@ -56,6 +64,7 @@ class Config:
     authorizer_passes_reasons  True for this API, whose endpoints return the 401; else it denies
     deletion_grace   how long a deleted account can be restored before it is erased
     self_service_restore  whether the deletion email has a link to restore the account
+    web_socket_token   where a WebSocket connection to another API may have its token
     service_name     the name of the service in emails
     support_contact  an email address or a page for support, in emails; empty: none
     mail_sender      the sender address of emails
@@ -99,6 +108,7 @@ class Config:
     audit_default_shard: str
     deletion_grace: timedelta
     self_service_restore: bool
+    web_socket_token: WebSocketToken
     service_name: str = ""
     support_contact: str = ""
     mail_sender: str = ""
@@ -147,6 +157,7 @@ class Config:
             audit_default_shard=env.get("AUDIT_DEFAULT_SHARD", ""),
             deletion_grace=timedelta(days=int(env["DELETION_GRACE_DAYS"])),
             self_service_restore=env["SELF_SERVICE_RESTORE"] == "on",
+            web_socket_token=WebSocketToken(env["WEB_SOCKET_TOKEN"]),
             service_name=env.get("SERVICE_NAME", ""),
             support_contact=env.get("SUPPORT_CONTACT", ""),
             mail_sender=env.get("MAIL_SENDER", ""),

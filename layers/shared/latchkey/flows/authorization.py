@@ -38,7 +38,7 @@ class Authorization:
     idle_timeout: timedelta
 
     def authorize(
-        self, header: str | None, now: datetime, use: Use, *, request_id: str = ""
+        self, header: str | None, now: datetime, use: Use | None, *, request_id: str = ""
     ) -> Caller:
         """Return the caller, with one strongly consistent read, and a second for administrators.
 
@@ -46,12 +46,14 @@ class Authorization:
         is still read, because an outdated role would give access to all accounts.
 
         header      the complete `Authorization` header, or None
-        use         the origin of the request, for the device list and the audit trail
+        use         the origin of the request, for the device list and the audit trail; None if the
+                    gateway does not tell it
         request_id  binds sealed data of this request to its row
 
         Raises a NotAuthenticated with the reason, or TemporarilyUnavailable if storage does not
         respond.
         """
+        ip_address = use.ip_address if use else ""
         claims = self.verifier.verify(_bearer_token(header), now)
         session = self.sessions.find(claims.account_id, claims.session_id)
         if session is None:
@@ -60,14 +62,14 @@ class Authorization:
         try:
             session.require_active(now, self.idle_timeout)
         except NotAuthenticated as refusal:
-            refusal.data["caller"] = _caller(session, claims, use.ip_address, request_id)
+            refusal.data["caller"] = _caller(session, claims, ip_address, request_id)
             raise
         if claims.generation > session.generation:
             raise TokenInvalid(reason="generation")
         self._touch(session, now, claims.generation, use)
         if session.role is Role.ADMIN:
             session = replace(session, role=self._present_role(session.account_id))
-        return _caller(session, claims, use.ip_address, request_id)
+        return _caller(session, claims, ip_address, request_id)
 
     def _present_role(self, account_id: AccountId) -> Role:
         try:
@@ -75,11 +77,11 @@ class Authorization:
         except AccountNotFound:
             return Role.USER
 
-    def _touch(self, session: Session, now: datetime, generation: int, use: Use) -> None:
+    def _touch(self, session: Session, now: datetime, generation: int, use: Use | None) -> None:
         if not session.is_touch_due(now, generation):
             return
         try:
-            self.sessions.touch(session, now, generation, use)
+            self.sessions.touch(session, now, generation, use or session.present_use)
         except TemporarilyUnavailable:
             # Recording the use must not fail the request. The next one tries again.
             logger.warning("last activity not written", session_id=session.id)

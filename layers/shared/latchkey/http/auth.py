@@ -193,12 +193,19 @@ def authenticate(event: Event, rule: CallerRule) -> Caller:
         raise errors.TokenMissing from None
 
 
-def _context(caller: Caller) -> dict[str, str]:
+def caller_context(caller: Caller) -> dict[str, str]:
+    """Return what other APIs learn of the caller."""
     return {
         "account_id": caller.account_id,
         "session_id": caller.session_id,
         "auth_time": str(int(caller.authenticated_at.timestamp())),
         "role": caller.role.value,
+    }
+
+
+def _context(caller: Caller) -> dict[str, str]:
+    return {
+        **caller_context(caller),
         "audit_subject": caller.audit_subject,
         "device_name": caller.device_name,
         "origin": caller.origin,
