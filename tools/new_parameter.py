@@ -1,7 +1,8 @@
 """`make parameter NAME=AdminSessionLimit …`: writes a new parameter in every place it belongs in.
 
 These are the template (parameter, group in the console, variable of all functions), `Config`, the
-environment of the tests, and a line of the CHANGELOG. It prints the steps that need a decision.
+environment of the tests, a test that fails until it is written, and a line of the CHANGELOG. It
+prints the steps that need a decision.
 """
 
 from __future__ import annotations
@@ -34,6 +35,26 @@ USAGE = (
 _LINE_CHARACTERS_MAX = 112
 _ARGUMENTS = ("NAME", "GROUP", "DEFAULT", "DESCRIPTION")
 
+_TEST = '''\
+"""The parameter `{name}`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.person import Person
+from tests.support.service import InProcessService
+
+OTHER = {other}  # the default is {default}
+
+
+def test_{field}_decides():
+    ada = Person(InProcessService({variable}=OTHER))
+    answer = ada.request("GET", "/api/v1/users/me")
+    assert answer.status == 200
+    pytest.fail("assert what OTHER changes, in the request that it is about")
+'''
+
 _STEPS = """\
 Written:
 {written}
@@ -41,14 +62,15 @@ Written:
 What needs you, in this order:
 
  1. what uses it: a field of a flow in flows/, given by its part in wiring/ as config.{field}
- 2. a test of that, with InProcessService({variable}="…")
+ 2. tests/functions/test_{field}.py: what another value changes
  3. CHANGELOG.md: what deployers can choose
  4. template/parameters.yaml: MinValue, MaxValue or AllowedPattern, if not every value works.
     Then `make template`. Another type than {type} is made in Config.from_env
 
-Red until 1 and 3 are done:
+Red until 1, 2 and 3 are done:
 
-  .venv/bin/python -m pytest tests/contract/test_parameters.py tests/contract/test_changelog.py
+  .venv/bin/python -m pytest tests/functions/test_{field}.py tests/contract/test_parameters.py \\
+    tests/contract/test_changelog.py
 """
 
 
@@ -75,7 +97,10 @@ class NewParameter:
             raise GeneratorError(f"{group!r} is no group: use {', '.join(sorted(_groups()))}.")
         if "\n" in description or '"' in description + default:
             raise GeneratorError("DEFAULT and DESCRIPTION are one line, without quotation marks.")
-        return cls(name, group, default, description.rstrip("."))
+        new = cls(name, group, default, description.rstrip("."))
+        if new.test.exists():
+            raise GeneratorError(f"{new.test.relative_to(ROOT)} exists already.")
+        return new
 
     @property
     def is_number(self) -> bool:
@@ -92,6 +117,11 @@ class NewParameter:
         """The environment variable: `ADMIN_SESSION_LIMIT`."""
         return self.field.upper()
 
+    @property
+    def test(self) -> Path:
+        """The file of the test of what it changes."""
+        return ROOT / "tests/functions" / f"test_{self.field}.py"
+
     def texts(self) -> dict[Path, str]:
         """Return the new text of each file. Raises GeneratorError."""
         changed = {
@@ -99,7 +129,8 @@ class NewParameter:
             for area, edit in (("parameters", self._parameters), ("shared", self._variables))
         }
         sources = {source(area): text for area, text in changed.items()}
-        return {**sources, TARGET: as_yaml(assembled(changed))} | {
+        new = {TARGET: as_yaml(assembled(changed)), self.test: self._test()}
+        return {**sources, **new} | {
             path: edit(path.read_text(encoding="utf-8"))
             for path, edit in (
                 (ROOT / "layers/shared/latchkey/config.py", self._config),
@@ -115,6 +146,16 @@ class NewParameter:
             field=self.field,
             variable=self.variable,
             type="a whole number" if self.is_number else "a text",
+        )
+
+    def _test(self) -> str:
+        other = str(int(self.default) + 1) if self.is_number else f"not {self.default}".strip()
+        return _TEST.format(
+            name=self.name,
+            other=json.dumps(other),
+            default=json.dumps(self.default),
+            field=self.field,
+            variable=self.variable,
         )
 
     def _parameters(self, text: str) -> str:

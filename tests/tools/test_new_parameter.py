@@ -70,6 +70,15 @@ def test_config_reads_it_and_the_tests_set_it(changed_config, number, value):
 
 
 @pytest.mark.parametrize("new", PARAMETERS, ids=by_name)
+def test_its_test_sets_another_value_and_fails_until_it_is_written(new):
+    written = {"__name__": "generated"}
+    exec(new.texts()[ROOT / f"tests/functions/test_{new.field}.py"], written)  # noqa: S102
+    assert written["OTHER"] != new.default
+    with pytest.raises(pytest.fail.Exception, match="assert what OTHER changes"):
+        written[f"test_{new.field}_decides"]()
+
+
+@pytest.mark.parametrize("new", PARAMETERS, ids=by_name)
 def test_the_changelog_has_a_line_that_is_not_written_yet(new):
     assert f"- `{new.name}`: {UNWRITTEN}\n" in new.texts()[ROOT / "CHANGELOG.md"]
     assert f"config.{new.field}" in new.steps([])
