@@ -6,8 +6,9 @@ from typing import override
 
 import pytest
 
+from latchkey.flows import export_worker as export_worker_module
 from latchkey.storage.export_files import archive_key
-from latchkey.wiring.exports import export_store
+from latchkey.wiring.exports import export_store, export_worker
 from tests.support.archives import read_archive
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.service import IPHONE, PASSWORD, InProcessService
@@ -270,6 +271,18 @@ def test_long_export_continues_in_further_messages(service, token):
         "security-history.ndjson"
     )
     assert len({row["id"] for row in rows}) == len(rows) == 8
+
+
+def test_export_with_too_many_segments_fails_with_a_reason(service, token, monkeypatch):
+    for _ in range(5):
+        service.login(user_agent=IPHONE)
+    monkeypatch.setattr(export_worker_module, "EXPORT_MAX_SEGMENTS", 1)
+    object.__setattr__(service.services[export_worker], "segment_bytes", 1)
+    export_id = request_export(service, token).data["id"]
+    service.work()
+    seen = look(service, token, export_id).data
+    assert (seen["status"], seen["failure"]["code"]) == ("failed", "TOO_LARGE")
+    assert messages(service) == []
 
 
 # Dead letters ------------------------------------------------------------------------------------

@@ -10,14 +10,16 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from latchkey.domain import mail
 from latchkey.domain.effects import Effects, Queue
+from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import (
     MAIL_QUOTA_DELAY_SECONDS,
     MAIL_RATE_DELAY_SECONDS,
     POSTPONED_MAX_SECONDS,
 )
 from latchkey.storage import mailer as mailers
+from latchkey.storage.outbox import OutboxStore
 from latchkey.wiring.mail import outbox_relay
-from latchkey.wiring.storage import account_store
+from latchkey.wiring.storage import account_store, outbox_store
 from tests.support.builders import a_context
 from tests.support.outbox import sqs_record
 from tests.support.service import InProcessService
@@ -165,6 +167,33 @@ def test_message_that_cannot_be_delayed_is_redelivered(service, monkeypatch):
     scripted(service, monkeypatch, RATE)
     (only,) = ask_for(service, 1)
     service.queues.refuses = {Queue.MAIL}
+    assert deliver(service, [only]) == [only]
+
+
+def test_email_that_was_sent_meanwhile_is_not_postponed(service, monkeypatch):
+    """Another delivery has sent it, and its row is gone."""
+    scripted(service, monkeypatch, RATE)
+    (only,) = ask_for(service, 1)
+    outbox = service.services[outbox_store]
+    postpone = type(outbox).postpone
+
+    def after_another_delivery(self, queue, message_id, *arguments, **options):
+        self.settle(queue, message_id)
+        return postpone(self, queue, message_id, *arguments, **options)
+
+    monkeypatch.setattr(type(outbox), "postpone", after_another_delivery)
+    assert deliver(service, [only]) == []
+    assert service.queues.delayed[Queue.MAIL] == []
+
+
+def test_email_that_can_not_be_postponed_is_delivered_again(service, monkeypatch):
+    scripted(service, monkeypatch, RATE)
+    (only,) = ask_for(service, 1)
+
+    def unavailable(*_arguments, **_options):
+        raise TemporarilyUnavailable(retry_after_seconds=1)
+
+    monkeypatch.setattr(OutboxStore, "postpone", unavailable)
     assert deliver(service, [only]) == [only]
 
 

@@ -75,6 +75,21 @@ def test_whole_batch_is_retried_if_nothing_can_be_sent(service):
         relay(service)
 
 
+def test_message_for_a_queue_that_is_not_configured_does_not_block_others(service, monkeypatch):
+    send = service.queues.send
+
+    def without_exports(queue, message_ids, **options):
+        if queue is Queue.EXPORT:
+            raise KeyError(queue.value)
+        return send(queue, message_ids, **options)
+
+    monkeypatch.setattr(service.queues, "send", without_exports)
+    put(service, Queue.EXPORT)
+    sent = put(service)
+    assert relay(service)[0] == {"batchItemFailures": []}
+    assert service.queues.sent[Queue.MAIL] == [sent]
+
+
 def test_sweep_sends_lost_messages(service):
     lost = put(service)
     service.clock.advance(hours=1)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from latchkey import wiring
+from latchkey.storage import lean_client, peppers
 from latchkey.storage.audit_keys import AuditKeyStore, KmsAuditKey
 from latchkey.storage.audit_vault import S3AuditVault
 from latchkey.wiring.audit import audit_key, audit_vault
 from latchkey.wiring.sessions import sessions
+from latchkey.wiring.storage import table
+from latchkey.wiring.tokens import link_peppers, refresh_peppers
 from tests.support.service import ENVIRONMENT
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234"
@@ -45,3 +48,33 @@ def test_audit_vault_is_the_bucket_of_the_deployment(environment):
     vault = wiring.services()[audit_vault]
     assert isinstance(vault, S3AuditVault)
     assert vault._bucket == ENVIRONMENT["AUDIT_BUCKET"]
+
+
+class Prepared:
+    """Notes what a part does when it is made."""
+
+    def __init__(self, *_arguments) -> None:
+        self.calls: list[str] = []
+
+    def connect(self):
+        self.calls.append("connect")
+
+    def preload(self):
+        self.calls.append("preload")
+
+
+@pytest.mark.parametrize("in_lambda", [True, False])
+def test_hot_function_connects_and_reads_its_peppers_while_lambda_initializes_it(
+    environment, in_lambda
+):
+    environment.setenv("OPERATION", "refresh")
+    environment.setattr(lean_client, "LeanClient", Prepared)
+    environment.setattr(peppers, "PepperStore", Prepared)
+    if in_lambda:
+        environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "refresh")
+    else:
+        environment.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    services = wiring.services()
+    assert services[table]._client.calls == (["connect"] if in_lambda else [])
+    assert services[refresh_peppers].calls == (["preload"] if in_lambda else [])
+    assert services[link_peppers].calls == []

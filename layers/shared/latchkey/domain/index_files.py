@@ -85,7 +85,7 @@ class IndexDay:
 
 
 def build_file(lines: Iterable[bytes]) -> tuple[bytes, int]:
-    """Return the content of a file of sorted lines, and the offset of its directory."""
+    """Return the content of a file of sorted lines, at least one, and its directory's offset."""
     parts: list[bytes] = []
     directory: list[tuple[str, int]] = []
     member: list[bytes] = []
@@ -99,9 +99,8 @@ def build_file(lines: Iterable[bytes]) -> tuple[bytes, int]:
             directory.append((key_of_line(line).decode(), offset))
         member.append(line)
         size += len(line) + 1
-    if member:
-        parts.append(_member(member))
-        offset += len(parts[-1])
+    parts.append(_member(member))
+    offset += len(parts[-1])
     parts.append(gzip.compress(json.dumps(directory, separators=(",", ":")).encode(), mtime=0))
     return b"".join(parts), offset
 
