@@ -17,7 +17,6 @@ NODE      := web/node_modules/.stamp
 PAGE      := web/dist/index.html
 PASSWORDS := .tools/passwords/.stamp
 DOCS      := .tools/docs/.stamp
-MUTANTS   := .tools/mutants/.stamp
 LAMBDA    := .tools/benchmarks/.stamp
 READER    := docs/node_modules/.stamp
 CLIENT    := clients/typescript/node_modules/.stamp
@@ -86,8 +85,8 @@ coverage: $(VENV) $(SAM) $(PAGE) ## Measure branch coverage; each package of lat
 	$(BIN)/python -m tools.coverage_floor .coverage.json
 
 .PHONY: mutate
-mutate: $(VENV) $(MUTANTS) ## Change the code of tools/mutants.toml, and list what no test notices (FILES TESTS)
-	$(BIN)/python -m tools.mutate $(FILES) $(if $(TESTS),--tests $(TESTS))
+mutate: $(VENV) $(PAGE) ## Change the code at hundreds of places, and list what no test notices (FILES TESTS LINES SEED)
+	$(BIN)/python -m tools.mutate $(FILES) $(if $(TESTS),--tests $(TESTS)) $(if $(LINES),--lines $(LINES)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: cold-start
 cold-start: $(VENV) $(LAMBDA) ## Count the instructions of cold starts and calls with Valgrind (FUNCTIONS="authorizer get_me")
@@ -245,7 +244,7 @@ measure-passwords: $(PASSWORDS) ## Measure accepted passwords of public lists an
 
 .PHONY: lock
 lock: $(UV) ## Compile requirements/*.txt from requirements/*.in (UPGRADE=1: newest versions)
-	for name in runtime media dev benchmarks docs ministack mutants sam passwords; do \
+	for name in runtime media dev benchmarks docs ministack sam passwords; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) \
 	    --output-file requirements/$$name.txt requirements/$$name.in; \
@@ -266,7 +265,7 @@ page: $(PAGE) ## Build the page and the element into web/dist
 
 .PHONY: clean
 clean: ## Remove all build outputs and environments
-	rm -rf .aws-sam .coverage* .docs .mutants .venv .tools docs/node_modules web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .aws-sam .coverage* .docs .venv .tools docs/node_modules web/dist web/node_modules clients/typescript/dist clients/typescript/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -287,9 +286,8 @@ $(MINISTACK): requirements/ministack.txt
 $(SAM): requirements/sam.txt
 $(PASSWORDS): requirements/passwords.txt
 $(DOCS): requirements/docs.txt
-$(MUTANTS): requirements/mutants.txt
 $(LAMBDA): requirements/benchmarks.txt
-$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS) $(DOCS) $(MUTANTS) $(LAMBDA): | $(UV)
+$(VENV) $(MINISTACK) $(SAM) $(PASSWORDS) $(DOCS) $(LAMBDA): | $(UV)
 	@echo "$(@D) <- $<"
 	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
