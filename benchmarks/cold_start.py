@@ -317,7 +317,6 @@ class Bench:
                     str(path)
                     for path in (
                         function.directory,
-                        *RUNTIME.glob("lib/python*/site-packages"),
                         *function.packages,
                         LAMBDAS,
                     )
@@ -328,7 +327,9 @@ class Bench:
                 "--tool=cachegrind",
                 "--cache-sim=no",
                 f"--cachegrind-out-file={out}",
-                os.path.realpath(sys.executable),
+                # Its site-packages have the runtime client only. Those of the machine's interpreter
+                # may have .pth files, which Lambda does not.
+                str(RUNTIME / "bin/python"),
                 "-m",
                 "awslambdaric",
                 "entry.handler",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

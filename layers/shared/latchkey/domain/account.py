@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import PasswordResetRequired
+from latchkey.domain.values import dataclass, field_names
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,7 +49,7 @@ class ProfileFields:
     location: str | None = None
 
 
-PROFILE_FIELDS = tuple(field.name for field in fields(ProfileFields))
+PROFILE_FIELDS = field_names(ProfileFields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

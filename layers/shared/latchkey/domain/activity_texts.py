@@ -5,10 +5,10 @@ A text describes the action. The actor is added from the row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR, Action, AuditRecord
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,11 +5,11 @@ A new action needs a text for the person's history in `activity_texts.TEXTS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from latchkey.domain.ids import RowId, new_ordered_id
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,9 +6,10 @@ Source: GDPR articles 7(1) and 7(3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

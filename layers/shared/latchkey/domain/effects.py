@@ -6,9 +6,10 @@ impossible, and its emails and jobs can't be lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import dataclass, field
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -11,11 +11,11 @@ counted in the transaction that erases them, so the receipt is exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.clock import to_milliseconds
+from latchkey.domain.values import dataclass, field
 
 if TYPE_CHECKING:
     from latchkey.domain.account import Account

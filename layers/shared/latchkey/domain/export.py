@@ -11,12 +11,12 @@ write (`storage/exports.py`), so only one of two parallel transitions succeeds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from latchkey.domain.effects import OutboxMessage, Queue
 from latchkey.domain.ids import MessageId, new_id
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

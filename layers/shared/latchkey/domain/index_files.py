@@ -12,11 +12,11 @@ import gzip
 import heapq
 import json
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from latchkey.domain.limits import AUDIT_INDEX_MEMBER_BYTES
 from latchkey.domain.packed_requests import key_of_line
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,13 +6,13 @@ code and exceeds each of their limits. The numbers and their reasons are in `dom
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from latchkey.domain import limits
 from latchkey.domain.limits import LOGIN_CODE_MAIL, NEW_DEVICE_MAIL, NOTICE_MAIL, REQUESTED_MAIL
 from latchkey.domain.mail import MailKind
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from latchkey.domain.throttle import Allowance, Backoff, Quota

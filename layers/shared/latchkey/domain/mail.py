@@ -7,12 +7,13 @@ of links. So the outbox has almost no personal data, and an email costs a change
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.effects import OutboxMessage, Postponed, Queue
 from latchkey.domain.ids import MessageId
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.ids import DeviceId, new_id
+from latchkey.domain.values import dataclass, replace
 
 if TYPE_CHECKING:
     from datetime import datetime

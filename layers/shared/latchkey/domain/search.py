@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from latchkey.domain.errors import (
     SessionRevoked,
 )
 from latchkey.domain.limits import LAST_ACTIVITY_INTERVAL_SECONDS
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,9 +5,10 @@ The numbers are in `domain.limits`. `flows.throttling` counts attempts before ex
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import UNKNOWN_ACTOR
 from latchkey.domain.paging import Slice
+from latchkey.domain.values import dataclass
 from latchkey.observability import logger
 from latchkey.security.origins import read_personal
 from latchkey.security.sealing import SealBrokenError

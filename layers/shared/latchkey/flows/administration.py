@@ -6,9 +6,7 @@ accounts is in the administrator's own, with the names of the filters and never 
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, Role, email_key
@@ -30,6 +28,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.search import SessionFilter, SessionState, UserFilter
 from latchkey.domain.session import EndReason, Session
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.acting import row_by
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.flows.ending import Ending
@@ -244,7 +243,7 @@ class Administration:
             active = [s for s in sessions if s.is_active(context.now, self.idle_timeout)]
             if before.role is role and all(s.role is role for s in active):
                 return before
-            after = dataclasses.replace(before, role=role, updated_at=context.now)
+            after = replace(before, role=role, updated_at=context.now)
             leaves = before.is_working_admin and not after.is_working_admin
             if leaves and self.administrators.count() <= 1:
                 # The condition of the write decides. This check gives the error.
@@ -289,7 +288,7 @@ class Administration:
     def _find_all(
         self, criteria: SessionFilter, caller: Caller, context: RequestContext
     ) -> tuple[list[Session], bool]:
-        criteria = dataclasses.replace(criteria, state=SessionState.ACTIVE)
+        criteria = replace(criteria, state=SessionState.ACTIVE)
         found: list[Session] = []
         cursor: str | None = None
         for _ in range(REVOCATION_PAGES):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
 from secrets import SystemRandom
@@ -28,6 +26,7 @@ from latchkey.domain.limits import (
     AUDIT_COMPARED_ROWS,
     AUDIT_ROW_MIN_SECONDS,
 )
+from latchkey.domain.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,7 +68,7 @@ class AuditAnchors:
             return None, foreign
         heads = tuple(ChainHead(b.chain, b.number, b.last, b.head) for b in blocks)
         anchor = Anchor(at=to_milliseconds(now), heads=heads)
-        signed = dataclasses.replace(anchor, signature=self.signer.sign(anchor.statement()))
+        signed = replace(anchor, signature=self.signer.sign(anchor.statement()))
         self.vault.put_anchor(now, signed.document())
         return signed, foreign
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import hashlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from latchkey.domain.audit_chain import START, Block, Cursor, Entry, canonical, verified
@@ -16,6 +14,7 @@ from latchkey.domain.limits import (
     AUDIT_CHAIN_ATTEMPTS,
     AUDIT_CURSOR_SECONDS,
 )
+from latchkey.domain.values import dataclass, field, replace
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
@@ -133,9 +132,11 @@ class AuditChain:
             previous=START if newest is None else newest.head,
             at=at,
             entries=tuple(row.entry for row in rows),
-            cursors=tuple(sorted([*cursors, Cursor(shard, rows[-1].sequence, at)])),
+            cursors=tuple(
+                sorted([*cursors, Cursor(shard, rows[-1].sequence, at)], key=lambda c: c.shard)
+            ),
         )
-        return dataclasses.replace(block, signature=self.signer.sign(block.statement()))
+        return replace(block, signature=self.signer.sign(block.statement()))
 
 
 def _prepare(shard: str, row: StreamRow) -> _Prepared:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.search import Period
+from latchkey.domain.values import dataclass
 from latchkey.observability import logger
 from latchkey.security.origins import read_personal
 from latchkey.security.sealing import SealBrokenError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import Role
@@ -15,6 +14,7 @@ from latchkey.domain.errors import (
     TokenMissing,
 )
 from latchkey.domain.request import Caller
+from latchkey.domain.values import dataclass, replace
 from latchkey.observability import logger
 from latchkey.security.origins import seal_origin
 

@@ -17,7 +17,6 @@ bucket deletes uploads that step 6 missed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,6 +37,7 @@ from latchkey.domain.limits import (
     AVATAR_ORPHAN_GRACE_SECONDS,
     AVATAR_UPLOAD_FINISH_SECONDS,
 )
+from latchkey.domain.values import dataclass
 from latchkey.observability import logger
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.limits import CLEANUP_LEASE_SECONDS
+from latchkey.domain.values import dataclass
 from latchkey.observability import logger, record_task
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ them the account, with a new password and without sessions.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, email_key
@@ -25,6 +24,7 @@ from latchkey.domain.limits import (
 from latchkey.domain.mail import ConfirmNewEmail, EmailChanged, ResetPassword, VerifyEmail
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.ending import Ending
 from latchkey.flows.links import hide_erased_account, invalid_link
 from latchkey.observability import request_subject

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.changes import AccountChange, SessionRequired
 from latchkey.domain.errors import AccountNotFound, SessionRevoked
+from latchkey.domain.values import dataclass
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ Referring items go last: an export's item after its file, the account at the end
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +19,7 @@ from latchkey.domain.ids import new_id
 from latchkey.domain.limits import ERASURE_LOOK_AGAIN_SECONDS, ERASURE_PAGE_ITEMS
 from latchkey.domain.mail import AccountErased
 from latchkey.domain.request import RequestContext
+from latchkey.domain.values import dataclass
 from latchkey.flows.life_cycle import erasure_message
 from latchkey.flows.steps import Step, run_steps
 from latchkey.observability import logger

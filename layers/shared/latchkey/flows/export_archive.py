@@ -19,10 +19,10 @@ import html
 import io
 import json
 import zipfile
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from latchkey.domain.values import dataclass
 from latchkey.flows.export_parts import PARTS, Form
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ that no secret is exported and no field is forgotten.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +16,7 @@ from latchkey.domain.account import PROFILE_FIELDS
 from latchkey.domain.activity_texts import describe_row
 from latchkey.domain.audit import SYSTEM_ACTOR, UNKNOWN_ACTOR
 from latchkey.domain.language import Language
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, audit_row
@@ -11,6 +10,7 @@ from latchkey.domain.errors import AccountNotFound
 from latchkey.domain.export import WAITING_STEP, Export, ExportStatus, FailureReason, export_message
 from latchkey.domain.ids import new_id
 from latchkey.domain.request import RequestContext
+from latchkey.domain.values import dataclass, replace
 
 if TYPE_CHECKING:
     from datetime import datetime

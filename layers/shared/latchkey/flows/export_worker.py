@@ -11,7 +11,6 @@ A crash costs at most the work of one segment, and no effect happens twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -40,6 +39,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.mail import ExportReady
 from latchkey.domain.request import RequestContext
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.export_archive import encode_row, pack
 from latchkey.flows.export_parts import PARTS, Form
 from latchkey.flows.steps import Step, run_steps

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from latchkey.domain.limits import (
     RECENT_AUTHENTICATION_SECONDS,
 )
 from latchkey.domain.throttle import RateLimitStatus
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
 if TYPE_CHECKING:
@@ -189,7 +188,7 @@ class Exports:
         if len(recent) >= self.daily_limit:
             wait = sorted(recent)[-self.daily_limit] + _DAY - now
             seconds = max(1, math.ceil(wait.total_seconds()))
-            quota = dataclasses.replace(EXPORTS_PER_ACCOUNT, amount=self.daily_limit)
+            quota = replace(EXPORTS_PER_ACCOUNT, amount=self.daily_limit)
             raise TooManyAttempts(
                 retry_after_seconds=seconds,
                 limit_status=RateLimitStatus(limit=quota, remaining=0, reset_seconds=seconds),

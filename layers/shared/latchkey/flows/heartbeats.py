@@ -7,13 +7,13 @@ the template's alarms for missing invocations do not start on an idle stack.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import SYSTEM_ACTOR, Action, AuditRow
 from latchkey.domain.effects import Effects
 from latchkey.domain.ids import RowId, new_id, new_ordered_id
 from latchkey.domain.limits import CLEANUP_INTERVAL_MINUTES
+from latchkey.domain.values import dataclass
 from latchkey.observability import log_heartbeat
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import email_key, username_key
 from latchkey.domain.errors import InvalidInput
 from latchkey.domain.ids import AccountId
+from latchkey.domain.values import dataclass
 from latchkey.security.addresses import normalise_email
 from latchkey.security.peppers import Use, derive_key
 

@@ -6,8 +6,6 @@ messages. A concurrent sign-in cancels the transaction, and it is tried again.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
@@ -29,6 +27,7 @@ from latchkey.domain.ids import MessageId, ReceiptId
 from latchkey.domain.limits import ERASURE_LOOK_AGAIN_SECONDS
 from latchkey.domain.mail import AccountDeleted
 from latchkey.domain.session import EndReason
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.acting import row_by
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.flows.ending import Ending
@@ -178,7 +177,7 @@ class LifeCycle:
             if before.suspended_at is not None:
                 raise _UnchangedError(before)
             deleted = before.status is AccountStatus.DELETED
-            return dataclasses.replace(
+            return replace(
                 before,
                 status=before.status if deleted else AccountStatus.SUSPENDED,
                 suspended_at=context.now,
@@ -210,7 +209,7 @@ class LifeCycle:
 
         def after(before: Account) -> Account:
             suspended = before.status is AccountStatus.SUSPENDED
-            return dataclasses.replace(
+            return replace(
                 before,
                 status=AccountStatus.ACTIVE if suspended else before.status,
                 suspended_at=None,
@@ -232,7 +231,7 @@ class LifeCycle:
     ) -> Account:
         def attempt() -> Account | Conflict:
             before = self._not_erasing(account_id)
-            changed = dataclasses.replace(after(before), updated_at=context.now)
+            changed = replace(after(before), updated_at=context.now)
             if not _is_deactivated(before, status):
                 return before
             cancelled = status is AccountStatus.DELETED
@@ -286,7 +285,7 @@ def _deleted(before: Account, now: datetime, purge_at: datetime, *, hard: bool) 
         raise AccountNotFound
     if before.status is AccountStatus.DELETED and not hard:
         raise _UnchangedError(before)
-    return dataclasses.replace(
+    return replace(
         before,
         status=AccountStatus.ERASING if hard else AccountStatus.DELETED,
         deleted_at=before.deleted_at or now,
@@ -297,7 +296,7 @@ def _deleted(before: Account, now: datetime, purge_at: datetime, *, hard: bool) 
 
 def _restored(before: Account) -> Account:
     suspended = before.suspended_at is not None
-    return dataclasses.replace(
+    return replace(
         before,
         status=AccountStatus.SUSPENDED if suspended else AccountStatus.ACTIVE,
         deleted_at=None,

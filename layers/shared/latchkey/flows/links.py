@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, Problem, ProblemCode, SingleUseTokenInvalid
 from latchkey.domain.limits import PASSWORDS_PER_LINK
+from latchkey.domain.values import dataclass
 from latchkey.security.single_use_tokens import is_genuine, parse
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ to be verified, under a separate limit that others can't use up (ADR 17).
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.changes import AccountKept
@@ -16,6 +15,7 @@ from latchkey.domain.errors import AccountNotFound, CodeInvalid
 from latchkey.domain.ids import AccountId
 from latchkey.domain.mail import LoginCode
 from latchkey.domain.mailed_code import CodePurpose
+from latchkey.domain.values import dataclass
 from latchkey.security.mailed_codes import digest_of
 from latchkey.security.single_use_tokens import state_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, email_key
@@ -10,6 +9,7 @@ from latchkey.domain.audit import SYSTEM_ACTOR, Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import AccountNotFound, InvalidInput
 from latchkey.domain.mail_health import MailSuppression, SuppressionReason
+from latchkey.domain.values import dataclass
 from latchkey.observability import logger
 from latchkey.security.addresses import normalise_email
 

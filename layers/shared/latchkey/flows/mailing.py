@@ -6,7 +6,6 @@ Referer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +23,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.mailed_code import CodePurpose, MailedCode
 from latchkey.domain.single_use import Purpose, SingleUseToken
+from latchkey.domain.values import dataclass
 from latchkey.mail import rendering
 from latchkey.observability import logger, record_postponed_mail
 from latchkey.security import mailed_codes, single_use_tokens

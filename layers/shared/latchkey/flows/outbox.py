@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
+from latchkey.domain.values import dataclass
 from latchkey.observability import logger
 
 if TYPE_CHECKING:

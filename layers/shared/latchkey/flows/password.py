@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
@@ -15,6 +14,7 @@ from latchkey.domain.ids import DeviceId
 from latchkey.domain.mail import PasswordChanged, ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.ending import Ending
 from latchkey.flows.links import hide_erased_account, invalid_link
 from latchkey.security.addresses import normalise_email

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import PreconditionFailed
 from latchkey.domain.preferences import Preferences
+from latchkey.domain.values import dataclass
 from latchkey.flows.acting import row_by
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 

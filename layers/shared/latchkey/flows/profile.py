@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.account import AccountStatus
@@ -16,6 +14,7 @@ from latchkey.domain.errors import (
     PreconditionFailed,
 )
 from latchkey.domain.ids import ConsentId
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.acting import row_by
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 
@@ -84,9 +83,7 @@ class Profile:
             changed = {n: value for n, value in changes.items() if getattr(account, n) != value}
             if not changed and not also:
                 return self.read(account_id, caller, context)
-            new = dataclasses.replace(
-                account, **changed, version=account.version + 1, updated_at=context.now
-            )
+            new = replace(account, **changed, version=account.version + 1, updated_at=context.now)
             names = tuple(sorted(_SHOWN_AS.get(name, name) for name in changed))
             row = row_by(
                 caller,

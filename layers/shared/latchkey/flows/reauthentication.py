@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
 from latchkey.domain.effects import Effects
 from latchkey.domain.errors import InvalidCredentials, SessionRevoked
+from latchkey.domain.values import dataclass, replace
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -66,7 +65,7 @@ class Reauthentication:
         )
         if not self.sessions.reauthenticate(session, context.now, Effects(audit=(row,))):
             raise SessionRevoked
-        fresh = dataclasses.replace(session, authenticated_at=context.now)
+        fresh = replace(session, authenticated_at=context.now)
         return Reauthenticated(
             access_token=self.signer.sign(fresh, context.now),
             access_token_lifetime=self.signer.lifetime,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from latchkey.domain.effects import Effects
 from latchkey.domain.errors import RefreshTokenInvalid, RefreshTokenReused, SessionRevoked
 from latchkey.domain.limits import REFRESH_GRACE_SECONDS, USED_ELSEWHERE_REPEAT_HOURS
 from latchkey.domain.session import EndReason, Use
+from latchkey.domain.values import dataclass
 from latchkey.observability import request_subject
 from latchkey.security import refresh_tokens
 from latchkey.security.origins import seal_origin

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.config import EmailVerification
@@ -21,6 +20,7 @@ from latchkey.domain.errors import (
 from latchkey.domain.idempotency import CreatedAccount
 from latchkey.domain.ids import AccountId, DeviceId, SubjectId
 from latchkey.domain.mail import AddressTaken, VerifyEmail
+from latchkey.domain.values import dataclass, replace
 from latchkey.security.addresses import normalise_email
 from latchkey.security.sealing import KEY_BYTES
 

@@ -9,10 +9,8 @@ the digest of their content in their name, so a repeated step writes the same fi
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -29,6 +27,7 @@ from latchkey.domain.limits import (
     AUDIT_PACK_DAYS,
 )
 from latchkey.domain.packed_requests import key_of_line, time_of_line, unpack
+from latchkey.domain.values import dataclass, replace
 from latchkey.observability import logger
 
 if TYPE_CHECKING:
@@ -97,9 +96,7 @@ class RequestIndexer:
             file = self._write(sorted(lines), _LEVEL_OF_SLICE, hour)
             added[from_milliseconds(hour).date()].append(file)
         days = [self.index.day(day) for day in added]
-        changed = [
-            dataclasses.replace(day, files=_joined(day.files, added[day.day])) for day in days
-        ]
+        changed = [replace(day, files=_joined(day.files, added[day.day])) for day in days]
         # If another indexer was faster, the next slice is read again.
         self.index.commit(changed, progress=(start, end))
         return True
@@ -165,10 +162,10 @@ class RequestIndexer:
             outputs = (*outputs, self._write(lines, merge.level, merge.hour))
         if is_done:
             rest = [file for file in day.files if file.name not in merge.inputs]
-            changed = dataclasses.replace(day, files=_joined(rest, outputs), merge=None)
+            changed = replace(day, files=_joined(rest, outputs), merge=None)
         else:
-            pending = dataclasses.replace(merge, outputs=outputs, after=lines[-1].decode())
-            changed = dataclasses.replace(day, merge=pending)
+            pending = replace(merge, outputs=outputs, after=lines[-1].decode())
+            changed = replace(day, merge=pending)
         # If the day has changed meanwhile, the next run writes the same file again.
         self.index.commit([changed])
 

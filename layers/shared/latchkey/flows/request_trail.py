@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from latchkey.domain.errors import InvalidCredentials
 from latchkey.domain.ids import RowId, SessionId, SubjectId, compose_id
 from latchkey.domain.limits import AUDIT_COUNTS_MAX
 from latchkey.domain.packed_requests import line_of, request_row_id
+from latchkey.domain.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import AccountNotFound, ErasureStarted
 from latchkey.domain.single_use import Purpose
+from latchkey.domain.values import dataclass
 from latchkey.flows.links import invalid_link
 
 if TYPE_CHECKING:

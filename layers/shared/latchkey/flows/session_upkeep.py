@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.limits import ENDED_SESSION_RETENTION_DAYS, TTL_GRACE_DAYS
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

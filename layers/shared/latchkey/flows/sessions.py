@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
@@ -10,6 +9,7 @@ from latchkey.domain.effects import Effects
 from latchkey.domain.errors import CurrentSessionUnknown, Problem, ProblemCode, SessionNotFound
 from latchkey.domain.ids import SessionId, is_id
 from latchkey.domain.session import EndReason, Session
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.ending import Ending
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.mail import NewDevice
 from latchkey.domain.session import EndReason, LoginMethod, Session
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.observability import logger, request_subject
 from latchkey.security import refresh_tokens

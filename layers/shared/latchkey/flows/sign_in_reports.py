@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, audit_row
@@ -12,6 +11,7 @@ from latchkey.domain.ids import SessionId
 from latchkey.domain.mail import ResetPassword
 from latchkey.domain.session import EndReason
 from latchkey.domain.single_use import Purpose
+from latchkey.domain.values import dataclass, replace
 from latchkey.flows.ending import Ending
 from latchkey.flows.links import hide_erased_account, invalid_link
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.peppers import UNNAMED, Pepper, PepperRing
 from latchkey.domain.signing import KeyRing
+from latchkey.domain.values import dataclass
 from latchkey.security.key_pairs import new_signing_key
 from latchkey.security.peppers import new_pepper
 

@@ -7,8 +7,9 @@ name (`tests/support/export_process.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

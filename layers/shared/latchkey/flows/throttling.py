@@ -6,10 +6,8 @@ owner: known devices have their own counter, and so have attempts with an emaile
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import Problem, ProblemCode, TooManyAttempts
@@ -23,6 +21,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.mailbox import mailbox_of
 from latchkey.domain.throttle import Attempts, Backoff, Quota, RateLimitStatus
+from latchkey.domain.values import dataclass, replace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,7 +93,7 @@ class Throttling:
 
     def count(self, quota: Quota, subject: str, now: datetime) -> RateLimitStatus:
         """Count a request of a subject. Raises TooManyAttempts."""
-        quota = dataclasses.replace(quota, amount=quota.amount * self.factor)
+        quota = replace(quota, amount=quota.amount * self.factor)
         counted = self.store.count(quota, subject, now)
         reset = quota.window_seconds - int(now.timestamp()) % quota.window_seconds
         limit_status = RateLimitStatus(
@@ -236,7 +235,7 @@ class Throttling:
         self.store.forget_attempts(counter.backoff, counter.subject)
 
     def _scale(self, backoff: Backoff) -> Backoff:
-        return dataclasses.replace(backoff, free=backoff.free * self.factor)
+        return replace(backoff, free=backoff.free * self.factor)
 
 
 def network_of(ip_address: str) -> str:

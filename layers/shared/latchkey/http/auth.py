@@ -7,7 +7,6 @@ context counts as unauthenticated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from latchkey.domain.limits import (
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.domain.request import Caller
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

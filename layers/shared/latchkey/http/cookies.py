@@ -6,8 +6,9 @@ Nothing else sets, clears or reads a cookie. `__Host-` binds them to this host, 
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,4 +53,4 @@ def set_device_id(response: Response, device_id: DeviceId) -> Response:
 
 
 def _with_cookie(response: Response, cookie: str) -> Response:
-    return dataclasses.replace(response, cookies=(*response.cookies, cookie))
+    return replace(response, cookies=(*response.cookies, cookie))

@@ -7,7 +7,6 @@ errors through the catalogue, one log line
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DirectAccessRefused, DomainError, TooManyAttempts
 from latchkey.domain.language import Language, choose_language
+from latchkey.domain.values import dataclass
 from latchkey.http.auth import CallerRule, authenticate, authorizer_figures
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key

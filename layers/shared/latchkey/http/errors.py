@@ -5,13 +5,13 @@ It is the policy, including where a response reveals less than the service knows
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain import errors as domain
 from latchkey.domain.errors import ProblemCode
 from latchkey.domain.language import Language
 from latchkey.domain.text import escape_unprintable
+from latchkey.domain.values import dataclass
 from latchkey.http.response import export_path, render_json
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import ipaddress
 import json
 import math
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
@@ -24,6 +23,7 @@ from latchkey.domain.limits import (
 from latchkey.domain.request import Caller, RequestContext
 from latchkey.domain.session import Use
 from latchkey.domain.text import REPLACEMENT_CHARACTER
+from latchkey.domain.values import dataclass, replace
 from latchkey.http.cookies import device_id_of
 from latchkey.http.viewer import viewer_location
 

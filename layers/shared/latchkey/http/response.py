@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.throttle import Quota
+from latchkey.domain.values import dataclass, field, field_names, is_dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,6 +136,6 @@ def to_json(value: Any) -> Any:
             return {name: to_json(part) for name, part in value.items()}
         case list() | tuple():
             return [to_json(part) for part in value]
-    if dataclasses.is_dataclass(value):
-        return {name.name: to_json(getattr(value, name.name)) for name in dataclasses.fields(value)}
+    if is_dataclass(value):
+        return {name: to_json(getattr(value, name)) for name in field_names(value)}
     return value

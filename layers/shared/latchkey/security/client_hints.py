@@ -7,8 +7,9 @@ malformed hint counts as not sent.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

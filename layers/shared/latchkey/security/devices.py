@@ -8,7 +8,6 @@ the real one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from user_agents import parse
@@ -16,6 +15,7 @@ from user_agents import parse
 from latchkey.domain.limits import DEVICE_NAME_MAX_CHARACTERS, USER_AGENT_MAX_CHARACTERS
 from latchkey.domain.session import Device
 from latchkey.domain.text import is_readable, readable_part
+from latchkey.domain.values import dataclass
 from latchkey.security.client_hints import ClientHints, read_client_hints
 
 if TYPE_CHECKING:

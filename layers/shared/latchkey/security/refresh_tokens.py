@@ -13,11 +13,11 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.ids import AccountId, SessionId, is_id
 from latchkey.domain.peppers import UNNAMED
+from latchkey.domain.values import dataclass
 from latchkey.security.peppers import Use, derive_key
 
 if TYPE_CHECKING:

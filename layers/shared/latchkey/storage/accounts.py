@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.ids import AccountId
 from latchkey.domain.limits import OBJECTION_DAYS
+from latchkey.domain.values import replace
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, begin, index_attributes, redeem, writes_of
 from latchkey.storage.reads import AccountReader
@@ -350,7 +350,7 @@ def _replace_address(account: Account, address: str, at: datetime) -> list[Write
         "email": address,
         "is_verified": True,
         "updated_at": to_milliseconds(at),
-        **index_attributes(dataclasses.replace(account, email=address)),
+        **index_attributes(replace(account, email=address)),
     }
     if account.has_former_email(at):
         claim_write: Write = Delete(current_claim, own)

@@ -11,13 +11,13 @@ import base64
 import contextlib
 import hashlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.errors import InvalidCursor, Problem, ProblemCode
 from latchkey.domain.ids import is_id
 from latchkey.domain.limits import CURSOR_MAX_CHARACTERS
 from latchkey.domain.paging import Slice
+from latchkey.domain.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

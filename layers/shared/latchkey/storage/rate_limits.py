@@ -7,12 +7,12 @@ request that can't be counted is refused.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.clock import from_milliseconds, to_milliseconds
 from latchkey.domain.throttle import Attempts
+from latchkey.domain.values import replace
 from latchkey.storage import keys
 from latchkey.storage.table import (
     ABSENT,

@@ -6,7 +6,6 @@ version of a function can share the table during a deploy.
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from latchkey.domain import account, audit, ids, request, session
 from latchkey.domain.clock import from_milliseconds, to_milliseconds
+from latchkey.domain.values import field_names, is_dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,7 @@ _NAMES |= {name: str for name, kind in vars(ids).items() if isinstance(kind, typ
 
 def to_item(record: Any) -> Item:
     """Encode a dataclass as attributes."""
-    names = (field.name for field in dataclasses.fields(record))
-    values = ((name, getattr(record, name)) for name in names)
+    values = ((name, getattr(record, name)) for name in field_names(record))
     return {name: to_value(value) for name, value in values if value is not None}
 
 
@@ -54,7 +53,7 @@ def to_value(value: Any) -> Value:
             return [to_value(part) for part in value]
         case dict():
             return {name: to_value(part) for name, part in value.items()}
-        case _ if dataclasses.is_dataclass(value):
+        case _ if is_dataclass(value):
             return to_item(value)
     return value  # type: ignore[no-any-return]
 
@@ -73,10 +72,7 @@ def from_item[Record](kind: type[Record], item: Item) -> Record:
 def _decoders(kind: Any) -> list[tuple[str, Decode | None]]:
     """Return the fields of a dataclass, and how to decode their attributes. None: as they are."""
     hints = typing.get_type_hints(kind, localns=_NAMES)
-    return [
-        (field.name, _decoder(_without_none(hints[field.name])))
-        for field in dataclasses.fields(kind)
-    ]
+    return [(name, _decoder(_without_none(hints[name]))) for name in field_names(kind)]
 
 
 def _without_none(hint: Any) -> Any:
@@ -93,7 +89,7 @@ def _decoder(hint: Any) -> Decode | None:
     if isinstance(hint, type):
         if issubclass(hint, StrEnum):
             return lambda value: hint(str(value))
-        if dataclasses.is_dataclass(hint):
+        if is_dataclass(hint):
             return partial(_record, hint)
     return None
 

@@ -7,7 +7,6 @@ they are read from the index, which is minutes old, and from the packs after it.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from latchkey.domain.limits import (
 )
 from latchkey.domain.packed_requests import line_key, lines_of_subject, record_of_line
 from latchkey.domain.paging import Slice
+from latchkey.domain.values import dataclass
 from latchkey.observability import logger
 from latchkey.storage.cursors import read_position, write_position
 

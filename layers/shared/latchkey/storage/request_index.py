@@ -6,12 +6,12 @@ every change of an item of the audit table is reported as an attack.
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.index_files import IndexDay, IndexFile, Merge
+from latchkey.domain.values import replace
 from latchkey.storage import keys
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import ABSENT, ConditionFailed, Put, Query, equals, read_all
@@ -92,7 +92,7 @@ class RequestIndexStore:
 
     def _put(self, day: IndexDay) -> Put:
         unchanged: Condition = ABSENT if day.version == 0 else equals("version", day.version)
-        changed = dataclasses.replace(day, version=day.version + 1)
+        changed = replace(day, version=day.version + 1)
         attributes = to_item(changed) | {"day": f"{day.day:%Y-%m-%d}"}
         end = datetime.combine(day.day, time(), UTC) + timedelta(days=2) + self._retention
         attributes["ttl"] = to_milliseconds(end) // 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from latchkey.domain.limits import (
     AUDIT_RECENT_PACKS,
 )
 from latchkey.domain.packed_requests import pack, pack_id, split_lines, time_of_line
+from latchkey.domain.values import dataclass, replace
 from latchkey.storage import keys
 from latchkey.storage.table import ABSENT, ConditionFailed, Put, Query, read_all
 

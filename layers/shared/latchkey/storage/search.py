@@ -7,7 +7,6 @@ ended items are not returned.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.limits import SEARCH_ROUNDS
 from latchkey.domain.paging import Slice
 from latchkey.domain.session import Session
+from latchkey.domain.values import replace
 from latchkey.storage import keys
 from latchkey.storage.cursors import read_merged_page, read_page
 from latchkey.storage.networks import address_place, network_range

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import OVERDUE_SESSIONS_A_RUN
 from latchkey.domain.session import Session
+from latchkey.domain.values import replace
 from latchkey.storage import keys
 from latchkey.storage.changes import account_changed, begin, session_ttl, writes_of
 from latchkey.storage.reads import SessionReader

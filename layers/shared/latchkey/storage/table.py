@@ -9,8 +9,9 @@ Values are str, int, bool, bytes, None, lists and string-keyed maps of these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from latchkey.domain.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from latchkey.domain.activity_texts import describe_row
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from latchkey.domain.language import Language

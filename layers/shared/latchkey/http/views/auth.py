@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from latchkey.domain.values import dataclass
 from latchkey.http.views.accounts import AccountView
 from latchkey.http.views.sessions import SessionView
 

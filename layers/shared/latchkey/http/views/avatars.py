@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from latchkey.domain.limits import AVATAR_MAX_BYTES
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from latchkey.flows.avatars import StartedUpload

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from latchkey.domain.errors import ReauthenticationRequired
 from latchkey.domain.export import FailureReason
 from latchkey.domain.limits import EXPORT_POLL_SECONDS
+from latchkey.domain.values import dataclass
 from latchkey.http.response import export_path
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from latchkey.domain.values import dataclass
 from latchkey.http.response import ok
 
 if TYPE_CHECKING:
