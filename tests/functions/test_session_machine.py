@@ -50,7 +50,7 @@ class CrashingTable(MemoryTable):
     def _commit(self, writes: Sequence[Write], *, factor: int) -> None:
         super()._commit(writes, factor=factor)
         # What is counted before anything is looked at is another matter (test_brute_force.py).
-        if not any(write.key.pk.startswith(LIMIT_PREFIX) for write in writes):
+        if not all(write.key.pk.startswith(LIMIT_PREFIX) for write in writes):
             self._crash()
 
     def _crash(self) -> None:

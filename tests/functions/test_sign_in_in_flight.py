@@ -6,9 +6,12 @@ from typing import override
 
 import pytest
 
+from latchkey.domain.limits import LOGIN_PER_ACCOUNT
+from latchkey.domain.throttle import Counter
 from latchkey.storage import keys
 from latchkey.storage.table import Change, Update
 from latchkey.wiring import sign_in
+from latchkey.wiring.storage import rate_limit_store
 from tests.support.passwords import QuickPasswords
 from tests.support.person import ME, Person
 from tests.support.service import IPHONE, PASSWORD, InProcessService
@@ -167,3 +170,38 @@ def test_two_sign_ins_that_rehash_at_once_both_succeed(service):
     newer.then = lambda: others.append(service.login(user_agent=IPHONE).status)
     assert service.login().status == 200
     assert others == [200]
+
+
+# Attempts of others ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("guesses", [1, 4])
+def test_attempts_of_others_during_a_sign_in_stay_counted(passwords, guesses):
+    """They refuse the sign-in's transaction once, because it was to forget its own attempt only."""
+    service = InProcessService(RATE_LIMIT_FACTOR="1")
+    service.put_in_place({sign_in.passwords: passwords})
+    ada = Person(service)
+
+    def guess():
+        for number in range(guesses):
+            wrong = {"password": "not the right password"}
+            answer = service.login(ada.email, source_ip=f"198.51.100.{number}", fields=wrong)
+            assert answer.code == "INVALID_CREDENTIALS"
+
+    passwords.then = guess
+    assert service.login(ada.email).status == 200
+    counter = Counter(LOGIN_PER_ACCOUNT, ada.id)
+    attempts = service.services[rate_limit_store].read_attempts(counter, service.clock.now())
+    assert attempts.count == guesses
+
+
+def test_parallel_sign_ins_of_a_device_forget_their_attempts(service, passwords, ada):
+    """The first one removes the counter of both."""
+    device_id = service.login(ada.email).data["device_id"]
+    fields = {"device_id": device_id}
+    others = []
+    passwords.then = lambda: others.append(service.login(ada.email, fields=fields).status)
+    assert service.login(ada.email, fields=fields).status == 200
+    assert others == [200]
+    stored = [i["pk"] for i in service.table.all_items() if "LIMIT#login-device" in str(i["pk"])]
+    assert stored == []

@@ -28,14 +28,19 @@ from latchkey.domain.errors import AccountNotFound, IdempotencyKeyReused, TooMan
 from latchkey.domain.export import Export, FailureReason, export_message
 from latchkey.domain.idempotency import IdempotencyKey
 from latchkey.domain.ids import new_id
-from latchkey.domain.limits import AVATAR_UPLOADS_MAX, LOGIN_PER_ACCOUNT, LOGIN_PER_ADDRESS
+from latchkey.domain.limits import (
+    AVATAR_UPLOADS_MAX,
+    LOGIN_PER_ACCOUNT,
+    LOGIN_PER_ADDRESS,
+    LOGIN_PER_IDENTIFIER,
+)
 from latchkey.domain.mail import EmailChanged
 from latchkey.domain.mail_health import MailSuppression, SuppressionReason
 from latchkey.domain.mailed_code import CodePurpose, MailedCode
 from latchkey.domain.preferences import Preferences
 from latchkey.domain.session import EndReason, Use
 from latchkey.domain.single_use import Purpose, SingleUseToken
-from latchkey.domain.throttle import Attempts
+from latchkey.domain.throttle import Attempts, Counter
 from latchkey.observability import units
 from latchkey.security.sealing import seal
 from latchkey.storage.accounts import AccountStore
@@ -54,11 +59,13 @@ from latchkey.storage.preferences import PreferenceStore
 from latchkey.storage.rate_limits import RateLimitStore
 from latchkey.storage.reads import AccountReader, SessionReader
 from latchkey.storage.sessions import SessionStore
+from latchkey.storage.sign_ins import SignInReader
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from latchkey.storage.task_leases import TaskLeases
 from tests.support.builders import NOW, a_context, a_session, an_account, some_effects
 
 USE = Use.at("192.0.2.1", "Test/1", None)
+OF_ACCOUNT = Counter(LOGIN_PER_ACCOUNT, "usr_1")
 
 FIELD = re.compile(r"^ *(Pattern|Request|Cost)\s{2,}(.+)$", re.MULTILINE)
 COST = re.compile(r"^([\d.]+) (RRU|WRU)")
@@ -132,6 +139,9 @@ def test_accounts(measured, accounts):
     measured(accounts.get, new.id)
     assert measured(accounts.find_by_email, new.email) == new
     assert measured(accounts.find_by_username, "ada") == new
+    assert measured(accounts.owner_of_email, new.email) == new.id
+    assert measured(accounts.owner_of_username, "ada") == new.id
+    assert measured(accounts.owner_of_username, "grace") is None
 
 
 def test_a_session_comes_back_as_it_was_stored(measured, sessions, session):
@@ -287,38 +297,42 @@ def test_the_outbox(measured, accounts, table, account):
 def test_counting(measured, table):
     limits = RateLimitStore(table)
     assert measured(limits.count, LOGIN_PER_ADDRESS, "203.0.113.7", NOW) == 1
-    assert measured(limits.read_attempts, LOGIN_PER_ACCOUNT, "usr_1", NOW) == Attempts()
-    assert measured(limits.add_attempt, LOGIN_PER_ACCOUNT, "usr_1", Attempts(), NOW)
-    assert limits.read_attempts(LOGIN_PER_ACCOUNT, "usr_1", NOW).count == 1
-    assert not limits.add_attempt(LOGIN_PER_ACCOUNT, "usr_1", Attempts(), NOW)
-    measured(limits.forget_attempts, LOGIN_PER_ACCOUNT, "usr_1")
-    assert limits.read_attempts(LOGIN_PER_ACCOUNT, "usr_1", NOW) == Attempts()
+    assert measured(limits.read_attempts, OF_ACCOUNT, NOW) == Attempts()
+    assert measured(limits.add_attempts, [(OF_ACCOUNT, Attempts())], NOW)
+    assert limits.read_attempts(OF_ACCOUNT, NOW).count == 1
+    assert not limits.add_attempts([(OF_ACCOUNT, Attempts())], NOW)
+    other = Counter(LOGIN_PER_IDENTIFIER, "typed")
+    both = [(OF_ACCOUNT, Attempts(count=1)), (other, Attempts())]
+    assert limits.add_attempts(both, NOW)
+    measured(limits.forget_attempts, OF_ACCOUNT)
+    assert limits.read_attempts(OF_ACCOUNT, NOW) == Attempts()
 
 
 @pytest.mark.parametrize(("tried", "taken_back"), [(3, 1), (3, 2), (3, 3), (3, 5)])
 def test_returning_attempts(measured, table, tried, taken_back):
-    limits, subject = RateLimitStore(table), f"{tried}-{taken_back}"
+    limits = RateLimitStore(table)
+    counter = Counter(LOGIN_PER_ACCOUNT, f"{tried}-{taken_back}")
     for number in range(tried):
-        assert limits.add_attempt(LOGIN_PER_ACCOUNT, subject, Attempts(count=number), NOW)
+        assert limits.add_attempts([(counter, Attempts(count=number))], NOW)
     if taken_back < tried:
-        measured(limits.take_back, LOGIN_PER_ACCOUNT, subject, tried, taken_back, NOW)
+        measured(limits.take_back, counter, tried, taken_back, NOW)
     else:
-        limits.take_back(LOGIN_PER_ACCOUNT, subject, tried, taken_back, NOW)
-    left = limits.read_attempts(LOGIN_PER_ACCOUNT, subject, NOW)
+        limits.take_back(counter, tried, taken_back, NOW)
+    left = limits.read_attempts(counter, NOW)
     assert left.count == max(0, tried - taken_back)
-    assert limits.add_attempt(LOGIN_PER_ACCOUNT, subject, left, NOW)
+    assert limits.add_attempts([(counter, left)], NOW)
 
 
 def test_attempts_of_others_are_not_returned(table):
-    limits = RateLimitStore(table)
+    limits, crowded = RateLimitStore(table), Counter(LOGIN_PER_ACCOUNT, "crowded")
     for number in range(5):
-        limits.add_attempt(LOGIN_PER_ACCOUNT, "crowded", Attempts(count=number), NOW)
-    closed = limits.read_attempts(LOGIN_PER_ACCOUNT, "crowded", NOW)
-    limits.take_back(LOGIN_PER_ACCOUNT, "crowded", 2, 2, NOW)
-    left = limits.read_attempts(LOGIN_PER_ACCOUNT, "crowded", NOW)
+        limits.add_attempts([(crowded, Attempts(count=number))], NOW)
+    closed = limits.read_attempts(crowded, NOW)
+    limits.take_back(crowded, 2, 2, NOW)
+    left = limits.read_attempts(crowded, NOW)
     assert (left.count, left.opens_at) == (3, closed.opens_at)
-    limits.take_back(LOGIN_PER_ACCOUNT, "crowded", 9, 9, NOW)
-    assert limits.read_attempts(LOGIN_PER_ACCOUNT, "crowded", NOW) == left
+    limits.take_back(crowded, 9, 9, NOW)
+    assert limits.read_attempts(crowded, NOW) == left
 
 
 def test_mailed_codes(measured, table, account):
@@ -366,6 +380,24 @@ def test_known_devices(measured, table):
     assert devices.last_seen("usr_1", "dev_1", NOW + timedelta(days=400)) is None
 
 
+def test_what_a_sign_in_reads(measured, table, accounts, account):
+    limits, reader = RateLimitStore(table), SignInReader(table)
+    counter = Counter(LOGIN_PER_ACCOUNT, account.id)
+    table.transact(writes_of([DeviceSeen(account.id, "dev_1", NOW)]))
+    assert limits.add_attempts([(counter, Attempts())], NOW)
+    read = measured(reader.read, account.id, "dev_1", [counter, OF_ACCOUNT], NOW, cost=4)
+    assert read.account == account
+    assert read.device_seen_at == NOW
+    assert read.attempts == {counter: limits.read_attempts(counter, NOW), OF_ACCOUNT: Attempts()}
+    # An unknown person, device and counter cost the same.
+    nobody = measured(reader.read, "usr_0", "dev_0", [OF_ACCOUNT, counter], NOW, cost=4)
+    assert (nobody.account, nobody.device_seen_at) == (None, None)
+    later = NOW + timedelta(days=400)
+    forgotten = reader.read(account.id, "dev_1", [counter], later)
+    assert (forgotten.device_seen_at, forgotten.attempts) == (None, {counter: Attempts()})
+    assert reader.read(account.id, None, [], NOW).device_seen_at is None
+
+
 def test_every_method_of_a_store_documents_its_access_pattern():
     for store in (
         AccountReader,
@@ -382,6 +414,7 @@ def test_every_method_of_a_store_documents_its_access_pattern():
         RateLimitStore,
         SessionReader,
         SessionStore,
+        SignInReader,
         SingleUseTokenStore,
         TaskLeases,
     ):

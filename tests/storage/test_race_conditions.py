@@ -29,7 +29,7 @@ from latchkey.domain.ids import new_id
 from latchkey.domain.limits import AVATAR_UPLOADS_MAX
 from latchkey.domain.session import EndReason, Use
 from latchkey.domain.single_use import Purpose, SingleUseToken
-from latchkey.domain.throttle import Attempts, Backoff
+from latchkey.domain.throttle import Attempts, Backoff, Counter
 from latchkey.security.sealing import seal
 from latchkey.storage import keys
 from latchkey.storage.accounts import AccountStore
@@ -49,6 +49,7 @@ USE = Use.at("203.0.113.7", "curl", None)
 BACKOFF = Backoff(
     name="b", free=3, first_wait_seconds=60, longest_wait_seconds=600, remembered_seconds=3600
 )
+COUNTER = Counter(BACKOFF, "s")
 
 
 @pytest.fixture
@@ -415,19 +416,19 @@ def test_an_attempt_counted_from_what_was_seen_before_never_overruns(table, seen
     store = RateLimitStore(table)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(BACKOFF.free):
-        assert store.add_attempt(BACKOFF, "s", Attempts(count=number), now)
-    assert not store.add_attempt(BACKOFF, "s", Attempts(count=seen), now)
-    assert store.read_attempts(BACKOFF, "s", now).count == BACKOFF.free
+        assert store.add_attempts([(COUNTER, Attempts(count=number))], now)
+    assert not store.add_attempts([(COUNTER, Attempts(count=seen))], now)
+    assert store.read_attempts(COUNTER, now).count == BACKOFF.free
 
 
 def test_free_attempts_at_once_all_count_while_there_are_any(table):
     store = RateLimitStore(table)
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert store.add_attempt(BACKOFF, "s", Attempts(), now)
-    one = store.read_attempts(BACKOFF, "s", now)
-    assert store.add_attempt(BACKOFF, "s", one, now)
+    assert store.add_attempts([(COUNTER, Attempts())], now)
+    one = store.read_attempts(COUNTER, now)
+    assert store.add_attempts([(COUNTER, one)], now)
     # The last free one decides when the next may be: it needs to have seen all before it.
-    assert not store.add_attempt(BACKOFF, "s", one, now)
-    two = store.read_attempts(BACKOFF, "s", now)
-    assert store.add_attempt(BACKOFF, "s", two, now)
-    assert not store.add_attempt(BACKOFF, "s", two, now)
+    assert not store.add_attempts([(COUNTER, one)], now)
+    two = store.read_attempts(COUNTER, now)
+    assert store.add_attempts([(COUNTER, two)], now)
+    assert not store.add_attempts([(COUNTER, two)], now)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
+    from latchkey.domain.throttle import Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,40 @@ class DeviceForgotten:
 
     account_id: AccountId
     device_id: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsForgotten:
+    """The failed attempts of a counter are forgotten."""
+
+    counter: Counter
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsTakenBack:
+    """Attempts that a success has shown to be the owner's are removed, and the wait after them.
+
+    Refused if there was another attempt since.
+
+    counted  the number that the successful attempt got
+    amount   the number to remove, including that one
+    """
+
+    counter: Counter
+    counted: int
+    amount: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsReduced:
+    """Attempts of the owner are removed, and others' are kept, with the wait after them.
+
+    Refused if there are not more.
+    """
+
+    counter: Counter
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +171,9 @@ type Change = (
     | CodeUsed
     | DeviceSeen
     | DeviceForgotten
+    | AttemptsForgotten
+    | AttemptsTakenBack
+    | AttemptsReduced
     | UploadUsed
     | KeyUsed
     | ConsentDecided

@@ -67,6 +67,14 @@ class Backoff:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """The attempts of one subject under one rule."""
+
+    backoff: Backoff
+    subject: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
     """The stored attempts of one subject that did not succeed, or not yet."""

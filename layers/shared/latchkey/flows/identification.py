@@ -25,20 +25,19 @@ _EMAIL, _USERNAME = "email", "username"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """A typed identifier, and its account if there is one.
+    """A typed identifier, and the id of its account if there is one.
 
-    typed       a digest of the identifier. The identifier is never stored, because it may be a
-                password that was typed into the wrong field
-    account_id  the account's id; `typed` for an unknown identifier
+    typed  a digest of the identifier. The identifier is never stored, because it may be a password
+           that was typed into the wrong field
     """
 
-    account: Account | None
+    owner: AccountId | None
     typed: str
 
     @property
     def account_id(self) -> AccountId:
         """The id for counters and reads. That of an unknown identifier finds nothing."""
-        return AccountId(self.typed) if self.account is None else self.account.id
+        return AccountId(self.typed) if self.owner is None else self.owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +55,15 @@ class Identification:
         return self._find(*_fold(identifier))
 
     def identify(self, identifier: str, now: datetime) -> Identified:
-        """Find an account, and return a pseudonym that all spellings of the identifier share.
+        """Find an account's id, and return a pseudonym that all spellings of the identifier share.
 
         A new pepper changes the pseudonyms, so counters restart.
         """
         kind, key = _fold(identifier)
         secret = derive_key(self.peppers.current(now), Use.IDENTIFIER)
         typed = hmac.digest(secret, f"{kind}|{key}".encode(), hashlib.sha256).hex()[:32]
-        return Identified(account=self._find(kind, key), typed=typed)
+        find = self.accounts.owner_of_email if kind == _EMAIL else self.accounts.owner_of_username
+        return Identified(owner=find(key), typed=typed)
 
     def _find(self, kind: str, key: str) -> Account | None:
         if kind == _EMAIL:

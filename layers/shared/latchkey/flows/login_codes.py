@@ -22,6 +22,7 @@ from latchkey.security.single_use_tokens import state_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from latchkey.domain.account import Account
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.request import RequestContext
     from latchkey.flows.identification import Identification, Identified
@@ -55,11 +56,13 @@ class LoginCodes:
                 Effects(outbox=(mail.message(context),)), also=(AccountKept(account_id),)
             )
 
-    def require(self, text: str, found: Identified, now: datetime) -> MailedCode:
+    def require(
+        self, text: str, found: Identified, account: Account | None, now: datetime
+    ) -> MailedCode:
         """Return the code for a typed text. Raises CodeInvalid."""
         digest = digest_of(text, purpose=CodePurpose.SIGN_IN, account_id=found.account_id)
         code = self.codes.find(digest, now)
-        if code is None or found.account is None or code.state != state_of(found.account):
+        if code is None or account is None or code.state != state_of(account):
             raise CodeInvalid
         return code
 

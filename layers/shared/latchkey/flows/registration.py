@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from latchkey.security.password_policy import PasswordPolicy
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
+    from latchkey.storage.devices import DeviceStore
     from latchkey.storage.idempotency import IdempotencyStore
 
 
@@ -61,6 +62,7 @@ class Registration:
     sign_in: SignIn
     email_verification: EmailVerification
     throttling: Throttling
+    devices: DeviceStore
     keys: IdempotencyStore
 
     def register(
@@ -144,7 +146,12 @@ class Registration:
         self.throttling.after_own_password(counted)
         account.require_good_password()
         same_device = context.from_device(created.device_id)
-        return self.sign_in.start_session(account, same_device, device_name=new.device_name)
+        return self.sign_in.start_session(
+            account,
+            same_device,
+            device_name=new.device_name,
+            device_seen_at=self.devices.last_seen(account.id, created.device_id, context.now),
+        )
 
     def _put_quietly(
         self,

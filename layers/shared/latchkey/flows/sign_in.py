@@ -17,6 +17,7 @@ from latchkey.domain.errors import (
     AccountSuspended,
     EmailNotVerified,
     InvalidCredentials,
+    PasswordResetRequired,
     TemporarilyUnavailable,
 )
 from latchkey.domain.ids import DeviceId, SessionId, SubjectId
@@ -44,18 +45,19 @@ if TYPE_CHECKING:
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.request import Location, RequestContext
     from latchkey.domain.session import Device
-    from latchkey.flows.identification import Identification, Identified
+    from latchkey.flows.identification import Identification
     from latchkey.flows.login_codes import LoginCodes
     from latchkey.flows.throttling import LoginAttempt, Throttling
     from latchkey.security.access_tokens import AccessTokenSigner
     from latchkey.security.geoip import GeoIpDatabase
     from latchkey.security.passwords import Passwords
     from latchkey.storage.accounts import AccountStore
-    from latchkey.storage.devices import DeviceStore
     from latchkey.storage.peppers import PepperStore
     from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.sign_ins import SignInReader
 
 _SECRET_BYTES = 32
+_REFUSED_ACCOUNTS = (AccountSuspended, AccountDeleted, PasswordResetRequired, EmailNotVerified)
 _NOBODY = AuditSubject(SubjectId(""), os.urandom(KEY_BYTES))
 
 
@@ -93,8 +95,8 @@ class SignIn:
     accounts: AccountStore
     identification: Identification
     codes: Callable[[], LoginCodes]
+    reader: SignInReader
     sessions: SessionStore
-    devices: DeviceStore
     throttling: Throttling
     passwords: Passwords
     signer: AccessTokenSigner
@@ -127,7 +129,10 @@ class SignIn:
         PasswordResetRequired, EmailNotVerified.
         """
         found = self.identification.identify(identifier, context.now)
-        account = found.account
+        counters = self.throttling.login_counters(found.typed, found.account_id, context)
+        needed = counters.of_password() if code is None else (counters.code_holder,)
+        read = self.reader.read(found.account_id, context.device_id, needed, context.now)
+        account, seen_at = read.account, read.device_seen_at
         # Also without an account, because the time would reveal that there is none.
         device = _device(context, device_name)
         subject = _NOBODY if account is None else account.audit
@@ -139,32 +144,34 @@ class SignIn:
         )
         if account is not None:
             request_subject.bind(account.audit.id, origin=origin)
-        mailed = None if code is None else self.codes().require(code, found, context.now)
-        attempt = self._count(found, mailed, context)
+        mailed = None
+        if code is not None:
+            mailed = self.codes().require(code, found, account, context.now)
+            attempt = self.throttling.before_login_with_code(counters, read.attempts, context.now)
+        else:
+            attempt = self.throttling.before_login(
+                counters, read.attempts, context.now, device_is_known=seen_at is not None
+            )
         stored_hash = account.password_hash if account and attempt.may_verify else None
         if not self.passwords.verify(stored_hash, password) or account is None:
             raise InvalidCredentials
-        self.throttling.after_login(attempt, context.now)
-        self._require_usable(account)
-        rehashed = None
-        if self.passwords.needs_rehash(account.password_hash):
-            rehashed = self.passwords.hash(password)
-        return self.start_session(
-            account, context, device_name=device_name, password_hash=rehashed, mailed=mailed
-        )
-
-    def _count(
-        self, found: Identified, mailed: MailedCode | None, context: RequestContext
-    ) -> LoginAttempt:
-        """Count the attempt before the password is verified. Raises TooManyAttempts."""
-        if mailed is not None:
-            return self.throttling.before_login_with_code(mailed.account_id, context.now)
-        device_id = context.device_id
-        if device_id and self.devices.last_seen(found.account_id, device_id, context.now) is None:
-            device_id = None
-        return self.throttling.before_login(
-            found.typed, found.account_id, context, known_device_id=device_id
-        )
+        try:
+            self._require_usable(account)
+            rehashed = None
+            if self.passwords.needs_rehash(account.password_hash):
+                rehashed = self.passwords.hash(password)
+            return self.start_session(
+                account,
+                context,
+                device_name=device_name,
+                device_seen_at=seen_at,
+                password_hash=rehashed,
+                mailed=mailed,
+                attempt=attempt,
+            )
+        except _REFUSED_ACCOUNTS:
+            self.throttling.after_refused_login(attempt, context.now)
+            raise
 
     def first_session(
         self, account: Account, context: RequestContext, *, device_name: str | None
@@ -190,8 +197,10 @@ class SignIn:
         context: RequestContext,
         *,
         device_name: str | None,
+        device_seen_at: datetime | None,
         password_hash: str | None = None,
         mailed: MailedCode | None = None,
+        attempt: LoginAttempt | None = None,
     ) -> SignedIn:
         """Start a session for an authenticated person.
 
@@ -199,8 +208,10 @@ class SignIn:
 
         account  as it was when the person authenticated. A session starts only if the password, the
                  status and the sign-in epoch are unchanged, and with the current role
+        device_seen_at  the last sign-in of the account on this device; None: it is unknown
         password_hash  of the same password with current parameters, to be stored; None: unchanged
         mailed   a code that the sign-in redeems
+        attempt  the counted attempt. The failures before it are forgotten with the sign-in
 
         Raises InvalidCredentials, AccountSuspended, AccountDeleted or PasswordResetRequired if the
         account has changed in the meantime, CodeInvalid if the code was used in the meantime, and
@@ -208,14 +219,14 @@ class SignIn:
         """
         authenticated = account
         session = self._new_session(account, context, device_name)
-        seen_at = self.devices.last_seen(session.account_id, session.device_id, context.now)
-        also = _remember_device(session, seen_at)
+        also = _remember_device(session, device_seen_at)
         if mailed is not None:
             also.append(CodeUsed(mailed))
+        forgiven = [] if attempt is None else self.throttling.forgiven(attempt, context.now)
         notice = NewDevice(account_id=account.id, session_id=session.id).message(context)
 
-        def attempt() -> SignedIn | Conflict:
-            nonlocal account, session
+        def start() -> SignedIn | Conflict:
+            nonlocal account, session, forgiven
             existing = self.sessions.list_by_account(account.id)
             ending = self._superseded_by(session, existing)
             rows = [self._started(session, account, context)]
@@ -237,9 +248,9 @@ class SignIn:
                 # session_version 0: the first sign-in, which needs no notice.
                 effects=Effects(
                     audit=tuple(rows),
-                    outbox=(notice,) if seen_at is None and account.session_version else (),
+                    outbox=(notice,) if device_seen_at is None and account.session_version else (),
                 ),
-                also=also,
+                also=[*also, *forgiven],
                 password_hash=password_hash,
             )
             if started:
@@ -248,10 +259,12 @@ class SignIn:
             account = self._read_again(authenticated)
             if mailed is not None:
                 self.codes().require_unused(mailed, context.now)
+            if attempt is not None:
+                forgiven = self.throttling.forgiven(attempt, context.now, read_again=True)
             session = replace(session, role=account.role)
             return CONFLICT
 
-        return retry_on_conflict(attempt, reason="sign-in contention")
+        return retry_on_conflict(start, reason="sign-in contention")
 
     def _started(self, session: Session, account: Account, context: RequestContext) -> AuditRow:
         return audit_row(

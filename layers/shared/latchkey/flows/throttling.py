@@ -10,6 +10,7 @@ import ipaddress
 import math
 from typing import TYPE_CHECKING
 
+from latchkey.domain.changes import AttemptsForgotten, AttemptsReduced, AttemptsTakenBack
 from latchkey.domain.errors import Problem, ProblemCode, TooManyAttempts
 from latchkey.domain.limits import (
     LOGIN_PER_ACCOUNT,
@@ -20,16 +21,20 @@ from latchkey.domain.limits import (
     PASSWORD_PER_SESSION_HOLDER,
 )
 from latchkey.domain.mailbox import mailbox_of
-from latchkey.domain.throttle import Attempts, Backoff, Quota, RateLimitStatus
+from latchkey.domain.throttle import Counter, Quota, RateLimitStatus
 from latchkey.domain.values import dataclass, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from latchkey.domain.ids import AccountId, DeviceId
+    from latchkey.domain.changes import Change
+    from latchkey.domain.ids import AccountId
     from latchkey.domain.request import RequestContext
-    from latchkey.domain.throttle import Allowance
+    from latchkey.domain.throttle import Allowance, Attempts, Backoff
     from latchkey.storage.rate_limits import RateLimitStore
+
+    type Seen = Mapping[Counter, Attempts]
 
 CODE_REQUIRED = Problem(
     "code", ProblemCode.REQUIRED, "Request a code by email, and send it with the password."
@@ -45,19 +50,27 @@ _HOUR_SECONDS, _DAY_SECONDS = 3600, 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
-    """The attempts of one subject under one rule."""
-
-    backoff: Backoff
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
 class Counted:
     """A counted attempt: the counter, and the attempt's number."""
 
     counter: Counter
     number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginCounters:
+    """The counters that an attempt to sign in may need. They are read before it is counted."""
+
+    on_network: Counter
+    everywhere: Counter
+    account: Counter
+    device: Counter | None
+    code_holder: Counter
+
+    def of_password(self) -> tuple[Counter, ...]:
+        """Those of an attempt without an emailed code."""
+        device = () if self.device is None else (self.device,)
+        return (self.on_network, self.everywhere, self.account, *device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,19 +142,37 @@ class Throttling:
 
     # Passwords -------------------------------------------------------------------------------
 
+    def login_counters(
+        self, typed: str, account_id: AccountId, context: RequestContext
+    ) -> LoginCounters:
+        """Return the counters of an attempt to sign in.
+
+        typed       a digest of the typed address or username
+        account_id  the account's id, or `typed` for an unknown identifier
+        """
+        network, device_id = network_of(context.ip_address), context.device_id
+        device = None
+        if device_id is not None:
+            device = self._counter(LOGIN_PER_KNOWN_DEVICE, f"{account_id}|{device_id}")
+        return LoginCounters(
+            on_network=self._counter(LOGIN_PER_IDENTIFIER_AND_ADDRESS, f"{typed}|{network}"),
+            everywhere=self._counter(LOGIN_PER_IDENTIFIER, typed),
+            account=self._counter(LOGIN_PER_ACCOUNT, account_id),
+            device=device,
+            code_holder=self._counter(LOGIN_PER_CODE_HOLDER, account_id),
+        )
+
     def before_login(
         self,
-        typed: str,
-        account_id: AccountId,
-        context: RequestContext,
+        counters: LoginCounters,
+        seen: Seen,
+        now: datetime,
         *,
-        known_device_id: DeviceId | None,
+        device_is_known: bool,
     ) -> LoginAttempt:
         """Count an attempt to sign in before the password is verified.
 
-        typed            a digest of the typed address or username
-        account_id       the account's id, or `typed` for an unknown identifier
-        known_device_id  a known device of this account
+        seen  the attempts that were just read, of `counters.of_password()`
 
         Only counters of the typed identifier refuse. If the account's counter is closed because of
         its other identifier, the attempt continues without verifying the password: a refusal would
@@ -149,93 +180,105 @@ class Throttling:
 
         Raises TooManyAttempts. The owner can still sign in with an emailed code.
         """
-        now, network = context.now, network_of(context.ip_address)
         try:
-            if known_device_id is not None:
-                device = Counter(LOGIN_PER_KNOWN_DEVICE, f"{account_id}|{known_device_id}")
-                return LoginAttempt(own=self._attempt(now, device)[0])
-            on_network, everywhere = self._attempt(
-                now,
-                Counter(LOGIN_PER_IDENTIFIER_AND_ADDRESS, f"{typed}|{network}"),
-                Counter(LOGIN_PER_IDENTIFIER, typed),
-            )
+            if device_is_known and counters.device is not None:
+                return LoginAttempt(own=self._attempt(now, counters.device, seen=seen))
+            return self._on_unknown_device(counters, seen, now)
         except TooManyAttempts as refused:
             refused.problems = (CODE_REQUIRED,)
             raise
-        try:
-            (account,) = self._attempt(now, Counter(LOGIN_PER_ACCOUNT, account_id))
-        except TooManyAttempts:
+
+    def _on_unknown_device(
+        self, counters: LoginCounters, seen: Seen, now: datetime
+    ) -> LoginAttempt:
+        network, everywhere, account = counters.on_network, counters.everywhere, counters.account
+        for attempts in self._looks(now, (network, everywhere, account), seen):
+            _require_open(network.backoff, attempts[network], now)
+            _require_open(everywhere.backoff, attempts[everywhere], now)
+            may_verify = _is_open(account.backoff, attempts[account], now)
             # The same write as for a counted attempt, to a counter without effect.
-            self._add(Counter(LOGIN_PER_ACCOUNT, f"closed|{typed}"), Attempts(), now)
-            return LoginAttempt(own=on_network, others=(everywhere,), may_verify=False)
-        return LoginAttempt(own=on_network, others=(everywhere, account))
+            closed = (Counter(account.backoff, f"closed|{everywhere.subject}"), None)
+            third = (account, attempts[account]) if may_verify else closed
+            both = ((network, attempts[network]), (everywhere, attempts[everywhere]))
+            if self.store.add_attempts([*both, third], now):
+                own, other, of_account = (Counted(c, n.count + 1) for c, n in attempts.items())
+                others = (other, of_account) if may_verify else (other,)
+                return LoginAttempt(own=own, others=others, may_verify=may_verify)
+        raise _crowded(network)
 
-    def before_login_with_code(self, account_id: AccountId, now: datetime) -> LoginAttempt:
+    def before_login_with_code(
+        self, counters: LoginCounters, seen: Seen, now: datetime
+    ) -> LoginAttempt:
         """Count an attempt to sign in with a valid emailed code. Raises TooManyAttempts."""
-        (counted,) = self._attempt(now, Counter(LOGIN_PER_CODE_HOLDER, account_id))
-        return LoginAttempt(own=counted)
+        return LoginAttempt(own=self._attempt(now, counters.code_holder, seen=seen))
 
-    def after_login(self, attempt: LoginAttempt, now: datetime) -> None:
-        """Remove the failures before a sign-in, except those of other networks.
+    def forgiven(
+        self, attempt: LoginAttempt, now: datetime, *, read_again: bool = False
+    ) -> list[Change]:
+        """Return the changes that remove the failures before a sign-in, for its transaction.
 
         The attempts of this network were the owner's. Those of other networks stay counted:
         otherwise each sign-in of the owner would give attackers new attempts.
+
+        read_again  after the transaction was refused, perhaps because of another attempt
         """
-        forgiven = attempt.own.number
-        self._forget(attempt.own.counter)
+        amount = attempt.own.number
+        changes: list[Change] = [AttemptsForgotten(attempt.own.counter)]
         for counted in attempt.others:
-            backoff, subject = counted.counter.backoff, counted.counter.subject
-            self.store.take_back(backoff, subject, counted.number, forgiven, now)
+            number = counted.number
+            if read_again:
+                number = self.store.read_attempts(counted.counter, now).count
+            if number == counted.number:
+                changes.append(AttemptsTakenBack(counted.counter, number, amount, now))
+            elif number > amount:
+                changes.append(AttemptsReduced(counted.counter, amount))
+        return changes
+
+    def after_refused_login(self, attempt: LoginAttempt, now: datetime) -> None:
+        """Remove the failures before the right password of a person who may not sign in."""
+        self.store.forget_attempts(attempt.own.counter)
+        for counted in attempt.others:
+            self.store.take_back(counted.counter, counted.number, attempt.own.number, now)
 
     def before_own_password(self, account_id: AccountId, now: datetime) -> Counted:
         """Count a caller's attempt at their own password. Raises TooManyAttempts."""
-        (counted,) = self._attempt(now, Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
-        return counted
+        return self._attempt(now, self._counter(PASSWORD_PER_SESSION_HOLDER, account_id))
 
     def after_own_password(self, counted: Counted) -> None:
         """Remove the failures before a success."""
-        self._forget(counted.counter)
+        self.store.forget_attempts(counted.counter)
 
     def after_password_reset(self, account_id: AccountId) -> None:
         """Remove the failures of the old password after a reset.
 
         Counters of the identifiers stay. They do not block the owner, whose device is known now.
         """
-        self._forget(Counter(LOGIN_PER_ACCOUNT, account_id))
-        self._forget(Counter(PASSWORD_PER_SESSION_HOLDER, account_id))
-        self._forget(Counter(LOGIN_PER_CODE_HOLDER, account_id))
+        for backoff in (LOGIN_PER_ACCOUNT, PASSWORD_PER_SESSION_HOLDER, LOGIN_PER_CODE_HOLDER):
+            self.store.forget_attempts(Counter(backoff, account_id))
 
-    def _attempt(self, now: datetime, *counters: Counter) -> tuple[Counted, ...]:
-        """Count an attempt under every rule, or under none if one refuses it.
+    def _attempt(self, now: datetime, counter: Counter, seen: Seen | None = None) -> Counted:
+        """Count an attempt. A refused one is not counted, so retries do not extend the wait.
 
-        All are read first. A refused attempt is not counted, so retries do not extend the wait, and
-        an attack on a closed account costs only reads.
+        An attack on a closed account therefore costs only reads.
         """
-        numbers: dict[Counter, int] = {}
-        pending = tuple(Counter(self._scale(c.backoff), c.subject) for c in counters)
-        scaled = pending
-        for _ in range(_ROUNDS):
-            seen = [(c, self.store.read_attempts(c.backoff, c.subject, now)) for c in pending]
-            for counter, attempts in seen:
-                _require_open(counter.backoff, attempts, now)
-            for counter, attempts in seen:
-                if self._add(counter, attempts, now):
-                    numbers[counter] = attempts.count + 1
-            pending = tuple(counter for counter in pending if counter not in numbers)
-            if not pending:
-                return tuple(Counted(counter, numbers[counter]) for counter in scaled)
-        raise TooManyAttempts(
-            retry_after_seconds=_CROWDED_RETRY_AFTER_SECONDS, reason=pending[0].backoff.name
-        )
+        for attempts in self._looks(now, (counter,), seen):
+            _require_open(counter.backoff, attempts[counter], now)
+            if self.store.add_attempts([(counter, attempts[counter])], now):
+                return Counted(counter, attempts[counter].count + 1)
+        raise _crowded(counter)
 
-    def _add(self, counter: Counter, seen: Attempts, now: datetime) -> bool:
-        return self.store.add_attempt(counter.backoff, counter.subject, seen, now)
+    def _looks(
+        self, now: datetime, counters: tuple[Counter, ...], seen: Seen | None
+    ) -> Iterator[Seen]:
+        """Yield the attempts of the counters as they were read, again after each lost race."""
+        for round_number in range(_ROUNDS):
+            if seen is None or round_number:
+                seen = {counter: self.store.read_attempts(counter, now) for counter in counters}
+            yield {counter: seen[counter] for counter in counters}
 
-    def _forget(self, counter: Counter) -> None:
-        self.store.forget_attempts(counter.backoff, counter.subject)
-
-    def _scale(self, backoff: Backoff) -> Backoff:
-        return replace(backoff, free=backoff.free * self.factor)
+    def _counter(self, backoff: Backoff, subject: str) -> Counter:
+        free = backoff.free * self.factor
+        return Counter(replace(backoff, free=free), subject)
 
 
 def network_of(ip_address: str) -> str:
@@ -254,13 +297,22 @@ def network_of(ip_address: str) -> str:
     return ipaddress.ip_network((address, _IPV6_SITE_PREFIX), strict=False).compressed
 
 
-def _require_open(backoff: Backoff, attempts: Attempts, now: datetime) -> None:
+def _crowded(counter: Counter) -> TooManyAttempts:
+    return TooManyAttempts(
+        retry_after_seconds=_CROWDED_RETRY_AFTER_SECONDS, reason=counter.backoff.name
+    )
+
+
+def _is_open(backoff: Backoff, attempts: Attempts, now: datetime) -> bool:
     # A free attempt sets no wait. Its time may be after `now`: it was made while this request was
     # under way, or by a function whose clock is ahead.
-    wait = attempts.wait(now)
-    if attempts.count < backoff.free or not wait:
+    return attempts.count < backoff.free or not attempts.wait(now)
+
+
+def _require_open(backoff: Backoff, attempts: Attempts, now: datetime) -> None:
+    if _is_open(backoff, attempts, now):
         return
-    seconds = math.ceil(wait.total_seconds())
+    seconds = math.ceil(attempts.wait(now).total_seconds())
     limit_status = RateLimitStatus(limit=backoff, remaining=0, reset_seconds=seconds)
     raise TooManyAttempts(
         retry_after_seconds=seconds, limit_status=limit_status, reason=backoff.name

@@ -72,9 +72,9 @@ class AccountStore(AccountReader):
     def find_by_email(self, address_key: str) -> Account | None:
         """Find the account of an address.
 
-        Pattern      A2, sign-in by email
+        Pattern      A2, an emailed link or code
         Request      GetItem, GetItem
-        Consistency  strong: a new account can sign in immediately
+        Consistency  strong: a new account can get a link immediately
         Cost         2 RRU, also if there is none: the time must not reveal it
         """
         return self._owner(keys.email_claim(address_key))
@@ -82,7 +82,7 @@ class AccountStore(AccountReader):
     def find_by_username(self, name_key: str) -> Account | None:
         """Find the account of a username.
 
-        Pattern      A3, sign-in by username
+        Pattern      A3, an emailed code
         Request      GetItem, GetItem
         Consistency  strong
         Cost         2 RRU, also if there is none: the time must not reveal it
@@ -90,16 +90,30 @@ class AccountStore(AccountReader):
         return self._owner(keys.username_claim(name_key))
 
     def _owner(self, claim: Key) -> Account | None:
-        owner = self._table.get(claim)
-        if owner is not None and RESERVED_UNTIL in owner:
-            owner = None
+        owner = _owner_of(self._table.get(claim))
         # Timing: a second read, even if there is no claim.
-        item = self._table.get(
-            keys.account(AccountId(str(owner["account_id"]) if owner else "nobody"))
-        )
-        # Timing: decoding takes measurable time, too.
-        account = from_item(Account, item or _NOBODY)
-        return None if owner is None or item is None else account
+        account = decode_account(self._table.get(keys.account(owner or AccountId("nobody"))))
+        return None if owner is None else account
+
+    def owner_of_email(self, address_key: str) -> AccountId | None:
+        """Return the id of the account with an address.
+
+        Pattern      A11, sign-in by email
+        Request      GetItem
+        Consistency  strong: a new account can sign in immediately
+        Cost         1 RRU
+        """
+        return _owner_of(self._table.get(keys.email_claim(address_key)))
+
+    def owner_of_username(self, name_key: str) -> AccountId | None:
+        """Return the id of the account with a username.
+
+        Pattern      A12, sign-in by username
+        Request      GetItem
+        Consistency  strong
+        Cost         1 RRU
+        """
+        return _owner_of(self._table.get(keys.username_claim(name_key)))
 
     def find_owners(
         self, address_key: str, name_key: str | None
@@ -115,8 +129,7 @@ class AccountStore(AccountReader):
         claims = [address] if name_key is None else [address, keys.username_claim(name_key)]
         owners: dict[object, AccountId | None] = {address.pk: None}
         for item in self._table.get_many(claims):
-            owner = None if RESERVED_UNTIL in item else AccountId(str(item["account_id"]))
-            owners[item["pk"]] = owner
+            owners[item["pk"]] = _owner_of(item)
         return owners.pop(address.pk), next(iter(owners.values()), None)
 
     def put_new(
@@ -305,6 +318,18 @@ class AccountStore(AccountReader):
                 raise EmailAlreadyRegistered from failed
             return False
         return True
+
+
+def _owner_of(claim: Item | None) -> AccountId | None:
+    if claim is None or RESERVED_UNTIL in claim:
+        return None
+    return AccountId(str(claim["account_id"]))
+
+
+def decode_account(item: Item | None) -> Account | None:
+    """Return a stored account. A missing one takes the same time to decode."""
+    account = from_item(Account, item or _NOBODY)
+    return None if item is None else account
 
 
 def _account_update(old: Account, new: Account) -> Update:

@@ -59,6 +59,8 @@ def _write_of(change: changes.Change) -> Write:  # noqa: C901 - one case for eac
             return _device_seen(account_id, device_id, at)
         case changes.DeviceForgotten(account_id, device_id):
             return Delete(keys.device(account_id, device_id))
+        case changes.AttemptsForgotten() | changes.AttemptsTakenBack() | changes.AttemptsReduced():
+            return attempts_removed(change)
         case changes.UploadUsed(upload, slot):
             return upload_used(upload, slot)
         case changes.KeyUsed():
@@ -95,6 +97,24 @@ def _device_seen(account_id: AccountId, device_id: DeviceId, at: datetime) -> Pu
     forgotten_at = at + timedelta(days=KNOWN_DEVICE_DAYS)
     attributes = {"seen_at": to_milliseconds(at), "ttl": int(forgotten_at.timestamp())}
     return Put(keys.device(account_id, device_id), attributes)
+
+
+def attempts_removed(
+    change: changes.AttemptsForgotten | changes.AttemptsTakenBack | changes.AttemptsReduced,
+) -> Delete | Update:
+    """Return the write that removes attempts from a counter."""
+    key = keys.attempts(change.counter.backoff.name, change.counter.subject)
+    match change:
+        case changes.AttemptsForgotten():
+            return Delete(key)
+        case changes.AttemptsReduced(_, amount):
+            return Update(key, Change(add={"attempts": -amount}), Compare("attempts", ">", amount))
+        case changes.AttemptsTakenBack(_, counted, amount, at):
+            last = equals("attempts", counted)
+            if amount >= counted:
+                return Delete(key, last)
+            opens_now = {"opens_at": to_milliseconds(at)}
+            return Update(key, Change(assign=opens_now, add={"attempts": -amount}), last)
 
 
 def _key_used(used: changes.KeyUsed) -> Put:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from latchkey.domain.ids import AccountId, DeviceId
-    from latchkey.storage.table import Table
+    from latchkey.storage.table import Item, Table
 
 
 class DeviceStore:
@@ -26,12 +26,16 @@ class DeviceStore:
     ) -> datetime | None:
         """Return the last sign-in of the account on this device, or None.
 
-        Pattern      D1, sign-in: which limit applies, and whether the owner gets an email
+        Pattern      D1, repeated registration, link of a new address: whether the device is known
         Request      GetItem
         Consistency  strong
         Cost         1 RRU
         """
-        item = self._table.get(keys.device(account_id, device_id))
-        if item is None or int(str(item["ttl"])) <= now.timestamp():
-            return None
-        return from_milliseconds(int(str(item["seen_at"])))
+        return decode_last_seen(self._table.get(keys.device(account_id, device_id)), now)
+
+
+def decode_last_seen(item: Item | None, now: datetime) -> datetime | None:
+    """Return the last sign-in on a stored device, or None if it is forgotten."""
+    if item is None or int(str(item["ttl"])) <= now.timestamp():
+        return None
+    return from_milliseconds(int(str(item["seen_at"])))

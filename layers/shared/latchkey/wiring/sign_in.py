@@ -11,6 +11,7 @@ from latchkey.wiring.storage import (
     idempotency_store,
     mailed_code_store,
     session_store,
+    sign_in_reader,
     throttling,
 )
 from latchkey.wiring.tokens import refresh_peppers, signer
@@ -97,7 +98,7 @@ def sign_in(services: Services) -> SignIn:
         # Few sign-ins have a code.
         codes=lambda: services[login_codes],
         sessions=services[session_store],
-        devices=services[device_store],
+        reader=services[sign_in_reader],
         throttling=services[throttling],
         passwords=services[passwords],
         signer=services[signer],
@@ -119,6 +120,7 @@ def registration(services: Services) -> Registration:
         passwords=services[passwords],
         policy=services[password_policy],
         throttling=services[throttling],
+        devices=services[device_store],
         sign_in=services[sign_in],
         email_verification=services.config.email_verification,
         keys=services[idempotency_store],

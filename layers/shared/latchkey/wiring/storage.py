@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from latchkey.storage.rate_limits import RateLimitStore
     from latchkey.storage.reads import AccountReader, SessionReader
     from latchkey.storage.sessions import SessionStore
+    from latchkey.storage.sign_ins import SignInReader
     from latchkey.storage.table import Table
     from latchkey.storage.task_leases import TaskLeases
     from latchkey.wiring import Services
@@ -126,6 +127,13 @@ def device_store(services: Services) -> DeviceStore:
     from latchkey.storage.devices import DeviceStore
 
     return DeviceStore(services[table])
+
+
+@part
+def sign_in_reader(services: Services) -> SignInReader:
+    from latchkey.storage.sign_ins import SignInReader
+
+    return SignInReader(services[table])
 
 
 @part
