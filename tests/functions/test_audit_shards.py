@@ -472,7 +472,7 @@ def next_block(trail, **changes):
 
 
 def foreign_items(trail):
-    block = next_block(trail)
+    newest, block = trail.blocks()[-1], next_block(trail)
     key = keys.audit_block(block.chain, block.number)
     document = block.document()
     unsigned = {name: value for name, value in document.items() if name != "signature"}
@@ -488,10 +488,13 @@ def foreign_items(trail):
         Put(key, {**document, "kid": "audit-of-mine"}),
         Put(dataclasses.replace(key, sk="zzz"), document),
         Put(keys.audit_block(block.chain, 10**12 - 1), document),
+        # A signed block again, under a key that sorts last and is read as the same number.
+        Put(dataclasses.replace(key, sk="1"), newest.document()),
+        Put(dataclasses.replace(key, sk="\N{ARABIC-INDIC DIGIT ONE}"), newest.document()),
     ]
 
 
-@pytest.mark.parametrize("number", range(11))
+@pytest.mark.parametrize("number", range(13))
 @pytest.mark.parametrize("warm", [False, True])
 def test_a_foreign_item_stops_its_chain_and_nothing_is_lost(trail, number, warm, capsys):
     flow = trail.flow()

@@ -114,7 +114,7 @@ def _read_block(chain: int, item: Item) -> Block:
         signature = Signature(str(item["kid"]), _read_bytes(item["signature"]))
         return Block(
             chain=chain,
-            number=int(str(item["sk"])),
+            number=_read_number(chain, str(item["sk"])),
             first=int(str(item["first"])),
             previous=_read_bytes(item["previous"]),
             at=int(str(item["at"])),
@@ -124,6 +124,18 @@ def _read_block(chain: int, item: Item) -> Block:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ForeignItem(str(item["pk"]), item["sk"]) from error
+
+
+def _read_number(chain: int, name: str) -> int:
+    """Return the number of a block from its sort key.
+
+    A block is valid under one key only. A copy under another spelling of its number, such as "5",
+    would sort after every block and count as the newest one.
+    """
+    number = int(name)
+    if name != keys.audit_block(chain, number).sk:
+        raise ValueError(name)
+    return number
 
 
 def _read_entry(partition: object, row_id: object, digest: object) -> Entry:
