@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import pytest
 
+from latchkey.domain.clock import parse_time
+from latchkey.domain.ids import floor_of
+from latchkey.storage import keys
+from latchkey.storage.cursors import write_position
 from tests.support.audit import captured_log, log_event
 from tests.support.person import Person, audit_rows
 from tests.support.service import IPHONE, InProcessService
@@ -142,6 +147,26 @@ def test_cursor_works_only_for_its_administrator_and_search(service, admin):
             AUDIT, query={"cursor": cursor, "since": "2026-01-01T00:00:00Z", **query}
         )
         assert (refused.status, refused.code) == (400, "INVALID_CURSOR")
+
+
+@pytest.mark.parametrize("kind", ["changes", "requests"])
+def test_forged_cursor_reaches_nothing_after_the_period(service, admin, ada, kind):
+    """A cursor has no signature. Its position may be years ahead, or beyond the calendar."""
+    since, until = service.clock.now(), service.clock.now() + timedelta(minutes=1)
+    service.clock.advance(minutes=5)
+    service.login(user_agent=IPHONE)
+    ada.get("/api/v1/users/me")
+    binding = f"time|{admin.id}|None|{since}"
+    query = {"since": since.isoformat(), "until": until.isoformat()}
+    if kind == "requests":
+        subject = service.table.get(keys.account(ada.id))["audit"]["id"]
+        binding = f"requests|{admin.id}|{subject}|{since}"
+        query |= {"kind": "requests", "user_id": ada.id}
+    for at in (service.clock.now() + timedelta(days=1), None):
+        position = "7" + "z" * 25 if at is None else floor_of(at)
+        found = search(admin, **query, cursor=write_position(position, binding))
+        assert all(parse_time(row["at"]) < until for row in found["rows"])
+        assert len(found["rows"]) == (5 if kind == "changes" else 0)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,9 @@ class AuditStore:
         Raises       InvalidCursor
         """
         binding = f"time|{bound_to}|{action}|{period.since}"
-        before = floor_of(period.until) if cursor is None else read_position(cursor, binding)
+        before = floor_of(period.until)
+        if cursor is not None:
+            before = min(before, read_position(cursor, binding))
         since = floor_of(period.since)
         found: list[Item] = []
         day = minted_at(f"_{before}").date()

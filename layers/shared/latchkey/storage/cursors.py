@@ -106,6 +106,8 @@ def read_position(
 ) -> str:
     """Parse such a cursor.
 
+    Cursors are not signed, so the caller must keep the position within the bounds of its list.
+
     is_position  whether a text has the form of this listing's positions
 
     Raises InvalidCursor.

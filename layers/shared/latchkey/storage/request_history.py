@@ -80,7 +80,9 @@ class RequestHistory:
         Raises InvalidCursor.
         """
         binding = f"requests|{bound_to}|{subject_id}|{period.since}"
-        before = floor_of(period.until) if cursor is None else read_position(cursor, binding)
+        before = floor_of(period.until)
+        if cursor is not None:
+            before = min(before, read_position(cursor, binding))
         until = from_milliseconds(minted_at_milliseconds(f"_{before}"))
         if before == floor_of(until):
             until -= timedelta(milliseconds=1)  # the end is not included
