@@ -151,6 +151,9 @@ def test_server_error_is_a_row(service, subject):
         {},
         {"at": "now"},
         {"at": 10**30},
+        {"at": 253_402_300_000_000},
+        {"reason": "\ud800"},
+        {"origin": "A" * 9000},
         {"status": "x"},
         {"origin": "ä"},
         {"subject": 7},
@@ -176,6 +179,40 @@ def test_unreadable_line_waits_and_others_are_recorded(service, odd):
     trail = accounted(audit_rows(service.table))
     assert trail.outcomes == {"known": "OK", "refused": "NOT_FOUND"}
     assert trail.counts == {"OK": 1}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"request_id": None},
+        {"request_id": 7},
+        {"status": 404, "error": 7},
+        {"route": {}},
+    ],
+)
+def test_unreadable_line_of_the_gateway_waits_and_others_are_recorded(service, odd):
+    line = json.loads(gateway_line(404, error="ROUTE_NOT_FOUND"))
+    with pytest.raises(UnreadableLines):
+        record(service, [json.dumps({**line, **odd}), json.dumps(line)])
+    assert accounted(audit_rows(service.table)).counts == {"ROUTE_NOT_FOUND": 1}
+
+
+@pytest.mark.parametrize(
+    "status", [None, 404, "9" * 5000, "4\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT FOUR}04"]
+)
+def test_odd_status_of_the_gateway_is_recorded(service, status):
+    line = json.loads(gateway_line(404, error="ROUTE_NOT_FOUND"))
+    assert record(service, [json.dumps({**line, "status": status})]) == 1
+    assert accounted(audit_rows(service.table)).counts == {"ROUTE_NOT_FOUND": 1}
+
+
+def test_line_without_fields_or_too_deep_does_not_stop_the_others(service):
+    line = gateway_line(404, error="ROUTE_NOT_FOUND")
+    empty = '{"message": "gateway answer", "function_status": "-"}'
+    deep = '{"a":' * 100_000 + "1" + "}" * 100_000
+    with pytest.raises(UnreadableLines):
+        record(service, [deep, empty, line])
+    assert accounted(audit_rows(service.table)).counts == {"ROUTE_NOT_FOUND": 1}
 
 
 def test_repeated_delivery_adds_nothing_in_any_order(service, traffic):

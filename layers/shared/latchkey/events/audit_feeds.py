@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import OK
@@ -32,6 +33,7 @@ _ROWS = ("SUBJECT#", "REQUESTS#")
 _NOTHING = "-"
 """API Gateway writes it for a variable without a value."""
 _ERROR = 400
+_STATUS = re.compile(r"[0-9]{3}")
 
 
 class NoShard(Exception):
@@ -114,7 +116,7 @@ def _line(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     """Parse a log line of a function, or of API Gateway without a function. None for others."""
     try:
         line = json.loads(entry["message"])
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     match line:
         case {"message": message} if message == REQUEST_LINE:
@@ -126,15 +128,16 @@ def _line(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _gateway_line(line: Mapping[str, str], at: int) -> dict[str, Any]:
-    # The line of an aborted request may lack it.
-    status = int(line["status"]) if line["status"].isdecimal() else 0
-    error = line["error"] if line["error"] != _NOTHING else f"HTTP_{status}"
+def _gateway_line(line: Mapping[str, Any], at: int) -> dict[str, Any]:
+    """Return such a line in the form of a function's line. The flow checks every field."""
+    # The line of an aborted request may have no status.
+    sent, error = str(line.get("status")), line.get("error", _NOTHING)
+    status = int(sent) if _STATUS.fullmatch(sent) else 0
     return {
         "at": at,
         "operation": "gateway",
         "route": line.get("route") if line.get("route") != _NOTHING else None,
-        "request_id": line["request_id"],
+        "request_id": line.get("request_id"),
         "status": status,
-        "outcome": OK if 0 < status < _ERROR else error,
+        "outcome": OK if 0 < status < _ERROR else error if error != _NOTHING else f"HTTP_{status}",
     }

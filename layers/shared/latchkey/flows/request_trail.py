@@ -19,6 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import OK, OTHER, UNKNOWN_ACTOR, Action, AuditRecord, RequestCount
+from latchkey.domain.clock import LAST_YEAR
 from latchkey.domain.errors import InvalidCredentials
 from latchkey.domain.ids import RowId, SessionId, SubjectId, compose_id
 from latchkey.domain.limits import AUDIT_COUNTS_MAX
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _SERVER_ERROR = 500
 _TEXT_MAX_CHARACTERS = 200
 """More than any id, code, operation or route of ours has."""
+_ORIGIN_MAX_CHARACTERS = 4096
+"""A sealed origin has 90 to 1,000."""
 
 GATEWAY = "gateway"
 """The operation of a response of API Gateway itself."""
@@ -100,6 +103,8 @@ def record_of(line: Mapping[str, Any]) -> AuditRecord:
     """Return the row of a request. The same line gives the same row."""
     action = _action(line)
     at = datetime.fromtimestamp(line["at"] / 1000, UTC)
+    if at.year > LAST_YEAR:
+        raise ValueError(at)
     subject_id, session_id = _text(line, "subject"), _text(line, "session_id")
     operation, request_id = _required(line, "operation"), _required(line, "request_id")
     origin = line.get("origin")
@@ -118,15 +123,24 @@ def record_of(line: Mapping[str, Any]) -> AuditRecord:
         reason=_text(line, "reason"),
         operation=operation,
         session_id=None if session_id is None else SessionId(session_id),
-        sealed=None if origin is None else base64.b64decode(origin),
+        sealed=None if origin is None else _sealed(origin),
     )
 
 
 def _text(line: Mapping[str, Any], name: str) -> str | None:
     text = line.get(name)
-    if text is None or (isinstance(text, str) and len(text) <= _TEXT_MAX_CHARACTERS):
+    if text is None:
+        return None
+    if isinstance(text, str) and len(text) <= _TEXT_MAX_CHARACTERS:
+        text.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
         return text
     raise ValueError(name)
+
+
+def _sealed(origin: str) -> bytes:
+    if len(origin) > _ORIGIN_MAX_CHARACTERS:
+        raise ValueError(len(origin))
+    return base64.b64decode(origin)
 
 
 def _required(line: Mapping[str, Any], name: str) -> str:
