@@ -98,16 +98,44 @@ def test_logout_can_be_repeated(service):
         assert answer.cookies[0].startswith("__Host-latchkey_refresh=; Max-Age=0")
 
 
-def test_a_touch_is_written_at_most_once_a_minute(service):
+@pytest.mark.parametrize("seconds", [60, 300])
+def test_last_activity_is_recorded_once_per_interval(seconds):
+    service = InProcessService(LAST_ACTIVITY_SECONDS=str(seconds))
     tokens = service.register().data
     path = SESSIONS
     start = service.request("GET", path, token=tokens["access_token"]).data["sessions"][0]
-    service.clock.advance(seconds=59)
+    service.clock.advance(seconds=seconds - 1)
     same = service.request("GET", path, token=tokens["access_token"]).data["sessions"][0]
     service.clock.advance(seconds=1)
     later = service.request("GET", path, token=tokens["access_token"]).data["sessions"][0]
     assert same["last_activity"] == start["last_activity"]
     assert later["last_activity"] > start["last_activity"]
+
+
+@pytest.mark.parametrize("interval", ["60", "900", "3600"])
+@pytest.mark.parametrize("idle", [300, 900, 7200])
+def test_idle_timeout_is_right_for_every_interval(interval, idle):
+    """A used session stays; an unused one ends after the timeout, and at most a fifth earlier."""
+    settings = {"SESSION_IDLE_SECONDS": str(idle), "ACCESS_TOKEN_SECONDS": "86400"}
+    service = InProcessService(LAST_ACTIVITY_SECONDS=interval, **settings)
+    token = service.register().data["access_token"]
+    step = idle // 7
+    for _ in range(15):
+        service.clock.advance(seconds=step)
+        assert service.request("GET", SESSIONS, token=token).status == 200
+    service.clock.advance(seconds=idle * 4 // 5 - 1)
+    assert service.request("GET", SESSIONS, token=token).status == 200
+    service.clock.advance(seconds=idle)
+    assert service.request("GET", SESSIONS, token=token).code == "SESSION_IDLE_TIMEOUT"
+
+
+def test_revocation_does_not_wait_for_the_interval():
+    service = InProcessService(LAST_ACTIVITY_SECONDS="3600")
+    token = service.register().data["access_token"]
+    phone = service.login(user_agent=IPHONE).data
+    assert service.request("GET", SESSIONS, token=phone["access_token"]).status == 200
+    service.request("DELETE", f"{SESSIONS}/{phone['session']['id']}", token=token)
+    assert service.request("GET", SESSIONS, token=phone["access_token"]).code == "SESSION_REVOKED"
 
 
 def test_every_change_leaves_its_audit_row(service):

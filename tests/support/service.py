@@ -73,6 +73,7 @@ ENVIRONMENT = {
     "QUEUE_URL_MAIL": "https://queues.test/mail",
     "LINK_BASE": "https://accounts.test",
     "WEB_SOCKET_TOKEN": "header",
+    "LAST_ACTIVITY_SECONDS": "60",
     "SERVICE_NAME": "Latchkey",
     "MAIL_SENDER": "accounts@accounts.test",
 }

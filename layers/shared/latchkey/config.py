@@ -110,6 +110,7 @@ class Config:
     deletion_grace: timedelta
     self_service_restore: bool
     web_socket_token: WebSocketToken
+    last_activity_interval: timedelta
     service_name: str = ""
     support_contact: str = ""
     mail_sender: str = ""
@@ -159,6 +160,7 @@ class Config:
             deletion_grace=timedelta(days=int(env["DELETION_GRACE_DAYS"])),
             self_service_restore=env["SELF_SERVICE_RESTORE"] == "on",
             web_socket_token=WebSocketToken(env["WEB_SOCKET_TOKEN"]),
+            last_activity_interval=timedelta(seconds=int(env["LAST_ACTIVITY_SECONDS"])),
             service_name=env.get("SERVICE_NAME", ""),
             support_contact=env.get("SUPPORT_CONTACT", ""),
             mail_sender=env.get("MAIL_SENDER", ""),

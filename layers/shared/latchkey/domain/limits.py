@@ -21,8 +21,9 @@ USED_ELSEWHERE_REPEAT_HOURS = 24
 REFRESH_GRACE_SECONDS = 30
 """Covers two tabs, a lost response and an SDK's retry. SuperTokens' default."""
 
-LAST_ACTIVITY_INTERVAL_SECONDS = 60
-"""One write a minute and session: at 20 requests a minute, 1/20 of a write unit each."""
+LAST_ACTIVITY_IDLE_PARTS = 5
+"""A session in use is recorded at least this often in an idle timeout, for any LastActivitySeconds.
+The timeout counts from the last record, so a session can end a fifth earlier. Our choice."""
 
 SESSION_LIMIT_MAX = 90
 """Ending them all is one transaction of 100 actions: sessions, the account, audit, mail."""

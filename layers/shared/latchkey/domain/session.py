@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,11 @@ from latchkey.domain.errors import (
     SessionOfSuspendedAccount,
     SessionRevoked,
 )
-from latchkey.domain.limits import LAST_ACTIVITY_INTERVAL_SECONDS
+from latchkey.domain.limits import LAST_ACTIVITY_IDLE_PARTS
 from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from latchkey.domain.account import Role
     from latchkey.domain.audit import AuditSubject
@@ -188,7 +187,11 @@ class Session:
         """The time of the last authentication: the sign-in or a step-up."""
         return self.reauthenticated_at or self.authenticated_at
 
-    def is_touch_due(self, now: datetime, generation: int) -> bool:
-        """Return whether to store this use: a minute has passed, or the generation is new."""
-        interval = timedelta(seconds=LAST_ACTIVITY_INTERVAL_SECONDS)
+    def is_touch_due(self, now: datetime, generation: int, interval: timedelta) -> bool:
+        """Return whether to store this use: the last one is older, or the generation is new."""
         return now - self.last_activity_at >= interval or generation > self.used_generation
+
+
+def touch_interval(configured: timedelta, idle_timeout: timedelta) -> timedelta:
+    """Return how often to store the use of a session, so that no session in use times out."""
+    return min(configured, idle_timeout / LAST_ACTIVITY_IDLE_PARTS)

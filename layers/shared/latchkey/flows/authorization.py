@@ -14,6 +14,7 @@ from latchkey.domain.errors import (
     TokenMissing,
 )
 from latchkey.domain.request import Caller
+from latchkey.domain.session import touch_interval
 from latchkey.domain.values import dataclass, replace
 from latchkey.observability import logger
 from latchkey.security.origins import seal_origin
@@ -36,6 +37,7 @@ class Authorization:
     accounts: AccountReader
     sessions: SessionReader
     idle_timeout: timedelta
+    last_activity_interval: timedelta
 
     def authorize(
         self, header: str | None, now: datetime, use: Use | None, *, request_id: str = ""
@@ -78,7 +80,8 @@ class Authorization:
             return Role.USER
 
     def _touch(self, session: Session, now: datetime, generation: int, use: Use | None) -> None:
-        if not session.is_touch_due(now, generation):
+        interval = touch_interval(self.last_activity_interval, self.idle_timeout)
+        if not session.is_touch_due(now, generation, interval):
             return
         try:
             self.sessions.touch(session, now, generation, use or session.present_use)

@@ -81,6 +81,7 @@ def authorization(services: Services) -> Authorization:
         accounts=services[account_reader],
         sessions=services[session_reader],
         idle_timeout=services.config.idle_timeout,
+        last_activity_interval=services.config.last_activity_interval,
     )
 
 
