@@ -92,6 +92,11 @@ mutate: $(VENV) $(PAGE) ## Change the code at hundreds of places, and list what 
 cold-start: $(VENV) $(LAMBDA) ## Count the instructions of cold starts and calls with Valgrind (FUNCTIONS="authorizer get_me")
 	PYTHONPATH=.:layers/shared $(BIN)/python -m benchmarks.cold_start $(FUNCTIONS)
 
+.PHONY: beside-better-auth
+beside-better-auth: $(VENV) $(LAMBDA) ## Measure the processor time of an authorized list beside Better Auth on SQLite
+	npm ci --prefix benchmarks/better_auth --no-audit --no-fund --silent
+	PYTHONPATH=.:layers/shared $(BIN)/python -m benchmarks.beside_better_auth
+
 .PHONY: check
 check: $(VENV) $(SAM) $(CLIENT) ## Check format, lint, types, imports, template, and freshness of generated files
 	$(BIN)/ruff format --check .

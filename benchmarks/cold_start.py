@@ -68,6 +68,10 @@ SETTINGS = {"ACCESS_TOKEN_SECONDS": "43200"}
 
 LIKE_AUTHORIZER = {"authorizer_refusing", "empty", "usual_authorizer"}
 
+# Its site-packages have the runtime client only. Those of the machine's interpreter may have .pth
+# files, which Lambda does not.
+COMMAND = (str(RUNTIME / "bin/python"), "-m", "awslambdaric", "entry.handler")
+
 type Event = dict[str, Any]
 
 
@@ -154,6 +158,18 @@ class Person:
 # The doubles --------------------------------------------------------------------------------------
 
 
+def runtime_headers() -> dict[str, str]:
+    """Return the headers of an event in Lambda's runtime API."""
+    return {
+        "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+        "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 600_000),
+        "Lambda-Runtime-Invoked-Function-Arn": (
+            f"arn:aws:lambda:{REGION}:123456789012:function:measured"
+        ),
+        "Content-Type": "application/json",
+    }
+
+
 class RuntimeApi(BaseHTTPRequestHandler):
     """Lambda's runtime API: gives out the events, and then the end."""
 
@@ -166,18 +182,7 @@ class RuntimeApi(BaseHTTPRequestHandler):
         event = RuntimeApi.pending.pop(0) if RuntimeApi.pending else {"end": True}
         if MotoServer.closing:
             time.sleep(0.05)  # until the connection is closed
-        self._send(
-            200,
-            json.dumps(event).encode(),
-            {
-                "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-                "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 600_000),
-                "Lambda-Runtime-Invoked-Function-Arn": (
-                    f"arn:aws:lambda:{REGION}:123456789012:function:measured"
-                ),
-                "Content-Type": "application/json",
-            },
-        )
+        self._send(200, json.dumps(event).encode(), runtime_headers())
 
     def do_POST(self) -> None:
         """Take an answer, or an error."""
@@ -285,57 +290,60 @@ class Bench:
         folder = "authorizer" if name in LIKE_AUTHORIZER else name
         return Function(name, ROOT / "functions" / folder, self._layer, bundle)
 
-    def count(self, function: Function, events: list[Event]) -> int:
-        """Return the instructions of a process that handles these events."""
-        RuntimeApi.pending, RuntimeApi.answers = list(events), []
+    def environment(self, function: Function, port: int) -> dict[str, str]:
+        """Return the variables of the function's process.
+
+        port  of the runtime API
+        """
         bundle = self._directory / f"{function.name}.pem"
         bundle.write_bytes(
             function.bundle.read_bytes() + (self._directory / "root.pem").read_bytes()
         )
+        imports = (
+            function.directory,
+            *function.packages,
+            LAMBDAS,
+        )
+        return {
+            **ENVIRONMENT,
+            **SETTINGS,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_CA_BUNDLE": str(bundle),
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": f"https://localhost:{self._aws_port}",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+            "AWS_REGION": REGION,
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_SESSION_TOKEN": "testing",
+            "LAMBDA_TASK_ROOT": str(function.directory),
+            "OPERATION": function.directory.name,
+            "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "1",
+            "PYTHONPATH": os.pathsep.join(str(path) for path in imports),
+        }
+
+    def count(self, function: Function, events: list[Event]) -> int:
+        """Return the instructions of a process that handles these events."""
+        RuntimeApi.pending, RuntimeApi.answers = list(events), []
         out = self._directory / "cachegrind.out"
         with serving(RuntimeApi) as port:
-            environment = {
-                **ENVIRONMENT,
-                **SETTINGS,
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_CA_BUNDLE": str(bundle),
-                "AWS_DEFAULT_REGION": REGION,
-                "AWS_ENDPOINT_URL": f"https://localhost:{self._aws_port}",
-                "AWS_LAMBDA_FUNCTION_NAME": function.name,
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-                "AWS_LAMBDA_FUNCTION_VERSION": "1",
-                "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-                "AWS_REGION": REGION,
-                "AWS_SECRET_ACCESS_KEY": "testing",
-                "AWS_SESSION_TOKEN": "testing",
-                "LAMBDA_TASK_ROOT": str(function.directory),
-                "OPERATION": function.directory.name,
-                "PATH": os.environ["PATH"],
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONHASHSEED": "1",
-                "PYTHONPATH": os.pathsep.join(
-                    str(path)
-                    for path in (
-                        function.directory,
-                        *function.packages,
-                        LAMBDAS,
-                    )
-                ),
-            }
             command = [
                 "valgrind",
                 "--tool=cachegrind",
                 "--cache-sim=no",
                 f"--cachegrind-out-file={out}",
-                # Its site-packages have the runtime client only. Those of the machine's interpreter
-                # may have .pth files, which Lambda does not.
-                str(RUNTIME / "bin/python"),
-                "-m",
-                "awslambdaric",
-                "entry.handler",
+                *COMMAND,
             ]
             finished = subprocess.run(
-                command, env=environment, cwd=function.directory, capture_output=True, check=False
+                command,
+                env=self.environment(function, port),
+                cwd=function.directory,
+                capture_output=True,
+                check=False,
             )
         answers = RuntimeApi.answers
         if len(answers) != len(events) or not all(_is_good(function.name, a) for a in answers):

@@ -27,20 +27,25 @@ class MotoServer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        service = "ssm" if self.headers["X-Amz-Target"].startswith("AmazonSSM") else "dynamodb"
+        status, content = self.answer(self.headers["X-Amz-Target"], body)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("x-amzn-RequestId", "A" * 52)
+        if not self.headers["X-Amz-Target"].startswith("AmazonSSM"):
+            self.send_header("x-amz-crc32", str(zlib.crc32(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        self.close_connection = self.closing
+
+    def answer(self, target: str, body: bytes) -> tuple[int, bytes]:
+        """Return moto's status and answer."""
+        service = "ssm" if target.startswith("AmazonSSM") else "dynamodb"
         headers = {name: value for name, value in self.headers.items() if name != "Host"}
         answer = requests.post(
             f"https://{service}.{REGION}.amazonaws.com/", body, headers=headers, timeout=60
         )
-        self.send_response(answer.status_code)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(answer.content)))
-        self.send_header("x-amzn-RequestId", "A" * 52)
-        if service == "dynamodb":
-            self.send_header("x-amz-crc32", str(zlib.crc32(answer.content)))
-        self.end_headers()
-        self.wfile.write(answer.content)
-        self.close_connection = self.closing
+        return answer.status_code, answer.content
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
