@@ -195,6 +195,10 @@ def _statement(statement: Section) -> Section:
     return given
 
 
+_ROUTES = {"PublicRoute": "NONE", "SignedRoute": "AWS_IAM"}
+"""Short forms of routes that do not have the default authorizer, and what they have."""
+
+
 def _function(name: str, short: Section, shapes: Section, grants: Section) -> Section:
     """Return a function and its role."""
     given = dict(short)
@@ -209,12 +213,14 @@ def _function(name: str, short: Section, shapes: Section, grants: Section) -> Se
     statements = [
         _grant(grant, grants, name) for grant in [*shapes["Grants"], *given.pop("Grants", [])]
     ]
-    public = "PublicRoute" in given
+    kind = next((name for name in _ROUTES if name in given), "Route")
     events = given.pop("Events", {})
-    if route := given.pop("PublicRoute" if public else "Route", None):
+    if route := given.pop(kind, None):
         events = {"Route": route, **events}
     if events:
-        properties["Events"] = {key: _event(event, public) for key, event in events.items()}
+        properties["Events"] = {
+            key: _event(event, _ROUTES.get(kind)) for key, event in events.items()
+        }
     properties |= given
     document = {"Version": "2012-10-17", "Statement": statements}
     policies = [{"PolicyName": "Grants", "PolicyDocument": document}]
@@ -245,7 +251,7 @@ def _granted(functions: Section) -> set[str]:
     return found
 
 
-def _event(event: Any, public: bool) -> Section:
+def _event(event: Any, authorizer: str | None) -> Section:
     """Return an event of SAM. A text is the short form of a route or a rate."""
     if isinstance(event, dict):
         return event
@@ -253,8 +259,8 @@ def _event(event: Any, public: bool) -> Section:
         return {"Type": "Schedule", "Properties": {"Schedule": event}}
     method, path = event.split(" ")
     route = {"ApiId": {"Ref": "Api"}, "Method": method, "Path": path}
-    if public:
-        route["Auth"] = {"Authorizer": "NONE"}
+    if authorizer:
+        route["Auth"] = {"Authorizer": authorizer}
     return {"Type": "HttpApi", "Properties": route}
 
 

@@ -35,6 +35,8 @@ ADVICE = {
     "REFRESH_TOKEN_INVALID": "Forget all tokens and sign in.",
     "REFRESH_TOKEN_REUSED": "Forget all tokens, sign in, and warn the person: a copy was used.",
     "DIRECT_ACCESS_REFUSED": "Call the service's public address, not the API behind it.",
+    "SIGNATURE_REQUIRED": "Sign the request with the credentials of a role of AWS.",
+    "METADATA_UNAVAILABLE": "Configure the issuer and its keys by hand, or set `PageDomain`.",
     "ORIGIN_NOT_ALLOWED": "Call from an allowed origin, or send the token in the body.",
     "PASSWORD_RESET_REQUIRED": "Offer to send the link to choose a new password.",
     "EMAIL_NOT_VERIFIED": "Ask the person to open the emailed link, or offer to send it again.",

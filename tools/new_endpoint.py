@@ -19,7 +19,7 @@ from tools.generators import ADDED, UNWRITTEN, GeneratorError, generate, insert_
 from tools.openapi import path_parameter, tag_of
 from tools.operations import API_PREFIX, camel_case
 from tools.sample_events import ACCOUNT_ID as SAMPLE_ACCOUNT_ID
-from tools.sample_events import EXPORT_ID, OTHER_SESSION_ID, http_event, render
+from tools.sample_events import EXPORT_ID, IAM, OTHER_SESSION_ID, http_event, render
 from tools.template import ROOT, routes, shape
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROUTE = re.compile(rf"(GET|POST|PUT|PATCH|DELETE) ({API_PREFIX}(?:/(?:[a-z0-9.-]+|{{[a-z_]+}}))+)")
 USAGE = (
     'usage: make endpoint NAME=verb_noun ROUTE="GET /api/v1/users/me/things/{session_id}" '
-    "CALLER=public|signed_in|recently|self_or_admin|admin"
+    "CALLER=public|signed_in|recently|signed|self_or_admin|admin"
 )
 
 
@@ -50,6 +50,7 @@ CALLERS = {
     "public": CallerKind("PUBLIC", "public", "public()"),
     "signed_in": CallerKind("SIGNED_IN", "signed_in", "signed_in()"),
     "recently": CallerKind("SIGNED_IN", "signed_in", "signed_in(recently=True)"),
+    "signed": CallerKind("SIGNED", "signed", "signed()"),
     "self_or_admin": CallerKind("OWNER", "self_or_admin", 'self_or_admin("user_id")'),
     "admin": CallerKind("ADMIN", "admin", "admin()"),
 }
@@ -287,14 +288,15 @@ class NewEndpoint:
         return "".join(f"    {line}\n" for line in lines)
 
     def _person(self) -> str:
-        if self.caller == "public" and not self.parameters:
+        if self.caller in {"public", "signed"} and not self.parameters:
             return ""
         return f'    ada = Person(service, "{self.name.replace("_", "-")}@example.com")\n'
 
     def _call(self) -> str:
         path = f'{"f" if self.parameters else ""}"{self.path}"'
-        client = "service" if self.caller == "public" else "ada"
-        return f'{client}.request("{self.method}", {path})'
+        client = "service" if self.caller in {"public", "signed"} else "ada"
+        signature = ", signed=True" if self.caller == "signed" else ""
+        return f'{client}.request("{self.method}", {path}{signature})'
 
     def _event(self) -> str:
         values = {name: SAMPLES[name] for name in self.parameters}
@@ -302,6 +304,9 @@ class NewEndpoint:
         if self.caller == "public":
             del event["requestContext"]["authorizer"]
             del event["headers"]["authorization"]
+        elif self.caller == "signed":
+            event["requestContext"]["authorizer"] = {"iam": IAM}
+            event["headers"]["authorization"] = "AWS4-HMAC-SHA256 Credential=…"
         elif self.caller == "admin":
             event["requestContext"]["authorizer"]["lambda"]["role"] = "admin"
         return render(event)
@@ -316,7 +321,7 @@ class NewEndpoint:
             text = changed.get(area) or source(area).read_text(encoding="utf-8")
             block = re.search(rf"^  {neighbour}:.*\n(?:    .*\n)*", text, re.MULTILINE)
             if block is not None and neighbour in read(area, text).get("Functions", {}):
-                key = "PublicRoute" if self.caller == "public" else "Route"
+                key = {"public": "PublicRoute", "signed": "SignedRoute"}.get(self.caller, "Route")
                 written = self._fill(_FUNCTION, key=key)
                 return area, text[: block.end()] + written + text[block.end() :]
         raise GeneratorError(f"No file of template/ has the function {neighbour}.")

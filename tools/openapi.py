@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from latchkey.domain.errors import DomainError
+    from latchkey.http.auth import CallerRule
     from tools.schemas import Shape
 
 CONTRACT_VERSION = "0.1.0"
@@ -75,6 +76,7 @@ _TAG = '(W/)?"[!#-~]*"'
 """An entity tag. Source: RFC 9110 8.8.3."""
 
 _SECURITY_SCHEME = "accessToken"
+_SIGNATURE_SCHEME = "awsSignature"
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-Id": {
@@ -128,7 +130,16 @@ def document() -> Schema:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "The `access_token` of a sign-in or a refresh.",
-                }
+                },
+                _SIGNATURE_SCHEME: {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "description": "A signature (SigV4, service `execute-api`) of a role that may "
+                    "invoke the route. Send it to the API itself: `introspection_endpoint` of the "
+                    "metadata.",
+                    "x-amazon-apigateway-authtype": "awsSigv4",
+                },
             },
         },
     }
@@ -140,7 +151,7 @@ def possible_errors(operation: Operation) -> list[type[DomainError]]:
     possible: set[type[DomainError]] = {
         # Every operation refuses undeclared query parameters.
         errors.InvalidInput,
-        errors.DirectAccessRefused,
+        *(() if spec.caller.signed else (errors.DirectAccessRefused,)),
         errors.TemporarilyUnavailable,
         *spec.caller.refusals,
         *spec.errors,
@@ -169,7 +180,7 @@ def _operation(operation: Operation) -> Schema:
         described["description"] = description
     if operation.alias_of:
         described["x-alias-of"] = operation.alias_of
-    described["security"] = [{_SECURITY_SCHEME: []}] if spec.caller.authorizer else []
+    described["security"] = _security(spec.caller)
     if parameters := [
         *_path_parameters(operation),
         *_query_parameters(operation),
@@ -184,12 +195,18 @@ def _operation(operation: Operation) -> Schema:
         }
         if spec.form is not None:
             schema = reference(spec.form.model.__name__)
-            described["requestBody"]["content"]["multipart/form-data"] = {"schema": schema}
+            described["requestBody"]["content"][spec.form.media_type] = {"schema": schema}
     described["responses"] = {
         str(status): answer
         for status, answer in sorted({**_successes(operation), **_failures(operation)}.items())
     }
     return described
+
+
+def _security(caller: CallerRule) -> list[Schema]:
+    if caller.signed:
+        return [{_SIGNATURE_SCHEME: []}]
+    return [{_SECURITY_SCHEME: []}] if caller.authorizer else []
 
 
 def tag_of(path: str) -> str | None:

@@ -15,6 +15,17 @@ EXPORT_ID = "exp_01kdx2w3wne4ns8ppdxwvxxxx3"
 UPLOAD_ID = "upl_01kdx2w3wne4ns8ppdxwvxxxx4"
 """The ids in `events/`. Tests replace them with those of a real account."""
 
+IAM = {
+    "accessKey": "ASIAIOSFODNN7EXAMPLE",
+    "accountId": "123456789012",
+    "callerId": "AROAIOSFODNN7EXAMPLE:backend",
+    "cognitoIdentity": None,
+    "principalOrgId": None,
+    "userArn": "arn:aws:sts::123456789012:assumed-role/backend/backend",
+    "userId": "AROAIOSFODNN7EXAMPLE:backend",
+}
+"""What API Gateway says of a role whose signature it has verified."""
+
 _USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"

@@ -12,16 +12,22 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 NO_AUTHORIZER = "NONE"
+SIGNATURE = "AWS_IAM"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route of the HTTP API and the function behind it (its folder's name)."""
+    """One route of the HTTP API and the function behind it (its folder's name).
+
+    authorized  it has the authorizer
+    signed      API Gateway requires the signature of a role of AWS
+    """
 
     method: str
     path: str
     function: str
     authorized: bool
+    signed: bool = False
 
     @property
     def shape(self) -> tuple[str, str]:
@@ -92,7 +98,8 @@ def routes() -> tuple[Route, ...]:
                     method=route["Method"],
                     path=route["Path"],
                     function=folder(properties),
-                    authorized=authorizer != NO_AUTHORIZER,
+                    authorized=authorizer not in {NO_AUTHORIZER, SIGNATURE},
+                    signed=authorizer == SIGNATURE,
                 )
             )
     return tuple(found)

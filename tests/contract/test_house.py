@@ -74,7 +74,8 @@ def test_an_event_is_a_request_for_its_own_function(name):
     route = own[event["routeKey"]]
     parameters = event.get("pathParameters", {})
     assert (http["method"], http["path"]) == (route.method, route.path.format(**parameters))
-    assert ("authorizer" in event["requestContext"]) is route.authorized
+    found = event["requestContext"].get("authorizer", {})
+    assert ("lambda" in found, "iam" in found) == (route.authorized, route.signed)
 
 
 def test_operations_and_routes_are_the_same():
@@ -110,7 +111,11 @@ def test_background_functions_have_an_event(name):
 
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
 def test_the_route_has_the_authorizer_exactly_if_the_handler_asks_for_a_caller(operation):
-    assert operation.route.authorized is operation.endpoint.spec.caller.authorizer
+    caller = operation.endpoint.spec.caller
+    assert (operation.route.authorized, operation.route.signed) == (
+        caller.authorizer,
+        caller.signed,
+    )
 
 
 def test_authorizer_is_not_cached_and_has_no_identity_source():

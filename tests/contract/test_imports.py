@@ -56,6 +56,8 @@ PASSWORDS = {"argon2", "email_validator"}
 NEW_PASSWORDS = PASSWORDS | {"zxcvbn"}
 
 BUDGET = {
+    "introspect_token": (AWS | SEALING | BODY, 640),
+    "get_metadata": (set(), 240),
     "anchor_audit": (set(), 230),
     "archive_audit": (set(), 230),
     "authorizer": (SEALING, 216),

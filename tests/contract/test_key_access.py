@@ -25,7 +25,7 @@ MAY_READ = {
     "signing-keys": {*ISSUERS, "reauthenticate", "purge_worker", "rotate_signing_keys"},
     "refresh-peppers": {*ISSUERS, "rotate_signing_keys"},
     "link-peppers": {*LINKS, "rotate_signing_keys"},
-    "public-keys": {"authorizer", "get_jwks"},
+    "public-keys": {"authorizer", "get_jwks", "introspect_token"},
 }
 
 

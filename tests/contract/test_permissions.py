@@ -64,6 +64,7 @@ def performed():
         administration(service)
         audit(service)
         mails(service)
+        introspect_token(service)
         addresses_and_passwords(service)
         overdue_sessions(service)
         yield {name: service.performed[name] for name in folders()}
@@ -141,6 +142,7 @@ def keys(service):
     """Rotate the keys and publish them."""
     service.invoke("rotate_signing_keys", {"force": True})
     assert service.request("GET", "/.well-known/jwks.json").status == 200
+    assert service.request("GET", "/.well-known/openid-configuration").status == 200
 
 
 def profiles(service):
@@ -386,6 +388,16 @@ def life_cycles(service):
                 event = {"Records": [sqs_record(message_id)]}
                 assert service.invoke("purge_worker", event) == {"batchItemFailures": []}
     assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
+
+
+def introspect_token(service):
+    """POST /api/v1/auth/introspect."""
+    ada = Person(service, "introspect-token@example.com")
+    for token in (ada.token, "x"):
+        body = {"token": token}
+        path = "/api/v1/auth/introspect"
+        answer = service.request("POST", path, json_body=body, signed=True)
+        assert answer.status == 200, answer.body
 
 
 def overdue_sessions(service):

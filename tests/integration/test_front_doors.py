@@ -9,11 +9,14 @@ import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import pytest
 import yaml
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.support.api import Api, a_fresh_address
 from tools.local import deployment, routes
@@ -168,3 +171,75 @@ def test_a_device_is_refused_on_the_request_after_its_revocation(doors, api, ada
             assert body["error"]["code"] == expected.code
             assert headers["www-authenticate"].startswith("Bearer")
     assert call(doors, token)[0] == 200
+
+
+# Introspection -----------------------------------------------------------------------------------
+
+
+class Backend:
+    """A backend elsewhere with a role of AWS, which signs its requests."""
+
+    def __init__(self, stack: Any, name: str, *, allowed: bool) -> None:
+        self._stack = stack
+        iam = stack.client("iam")
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]
+        if allowed:
+            api = f"arn:aws:execute-api:*:*:{stack.deployment.outputs['ApiId']}"
+            resource = f"{api}/*/POST/api/v1/auth/introspect"
+            statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
+            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=_policy(statement))
+        found = stack.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="backend")
+        given = found["Credentials"]
+        self._credentials = Credentials(
+            given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+        )
+
+    def introspect(self, token: str, *, signed: bool = True) -> Any:
+        """Send the token, and return the answer."""
+        request = AWSRequest(
+            "POST",
+            f"{self._stack.api_url}/api/v1/auth/introspect",
+            headers={"content-type": "application/x-www-form-urlencoded"},
+            data=urlencode({"token": token}),
+        )
+        if signed:
+            SigV4Auth(self._credentials, "execute-api", "eu-west-1").add_auth(request)
+        api = Api(self._stack.emulator_url, host=urlsplit(self._stack.api_url).netloc)
+        headers = dict(request.headers.items())
+        return api.call("POST", "/api/v1/auth/introspect", headers=headers, content=request.data)
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_backend_with_a_role_sees_the_revocation(stack, api, ada):
+    email, account_id, token = ada
+    backend = Backend(stack, "introspects", allowed=True)
+    phone = api.login(email).json()["data"]
+    active = backend.introspect(phone["access_token"])
+    assert active.status_code == 200, active.text
+    assert active.headers["cache-control"] == "no-store"
+    found = active.json()
+    assert (found["active"], found["sub"]) == (True, account_id)
+    assert found["sid"] == phone["session"]["id"]
+
+    assert backend.introspect(phone["access_token"], signed=False).status_code == 403
+    stranger = Backend(stack, "may-not-introspect", allowed=False)
+    assert stranger.introspect(phone["access_token"]).status_code == 403
+
+    api.call("DELETE", f"{SESSIONS}/{phone['session']['id']}", token=token)
+    assert backend.introspect(phone["access_token"]).json() == {"active": False}
+
+
+def test_the_metadata_leads_to_the_keys(stack, api):
+    found = api.call("GET", "/.well-known/openid-configuration")
+    assert found.headers["cache-control"] == "public, max-age=300"
+    metadata = found.json()
+    assert metadata["issuer"] == stack.base_url
+    keys = Api(metadata["jwks_uri"]).call("GET", "")
+    assert keys.json()["keys"]
+    assert metadata["introspection_endpoint"].endswith("/api/v1/auth/introspect")
+    also = api.call("GET", "/.well-known/oauth-authorization-server")
+    assert also.json() == metadata

@@ -22,7 +22,7 @@ OUT = {
 CALLERS = ("anonymous", "a", "b", "admin", *OUT)
 PUBLIC = """register login requestLoginCode refresh verifyEmail resendVerification undoEmailChange
     forgotPassword resetPassword getReportedSession disownSession restoreAccount getJwks
-    getHealth"""
+    getHealth getMetadata getMetadataAtWellKnownOauthAuthorizationServer"""
 SIGNED_IN = """reauthenticate logout getMe updateMe deleteMe getMeAtAuthMe changePassword
     changeEmail createAvatarUpload replaceAvatar deleteAvatar listConsents getPreferences
     replacePreferences resetPreferences listSessions revokeSessions revokeSession renameSession
@@ -31,6 +31,7 @@ OWNER = """getUser replaceUser deleteUser getPreferencesAtUsersUserIdPreferences
     replacePreferencesAtUsersUserIdPreferences resetPreferencesAtUsersUserIdPreferences"""
 ADMIN = """restoreUser suspendUser unsuspendUser listUsers searchSessions revokeFoundSessions
     listUserSessions revokeUserSessions changeRole listAudit"""
+SIGNED = "introspectToken"
 RULES = {
     operation_id: rule
     for rule, operation_ids in {
@@ -38,10 +39,12 @@ RULES = {
         "signed in": SIGNED_IN,
         "owner": OWNER,
         "admin": ADMIN,
+        "signed": SIGNED,
     }.items()
     for operation_id in operation_ids.split()
 }
-"""Who may call what: anybody; who is signed in; the account's owner or an administrator; those."""
+"""Who may call what: anybody; who is signed in; the account's owner or an administrator; those;
+roles of AWS."""
 
 NOT_FOUND = {
     "user_id": "ACCOUNT_NOT_FOUND",
@@ -91,6 +94,8 @@ def kind_of_contract(operation_id: str) -> str:
     _, path, operation = OPERATIONS[operation_id]
     if not operation.get("security", CONTRACT.get("security")):
         return "public"
+    if {"awsSignature": []} in operation["security"]:
+        return "signed"
     if "ADMINISTRATORS_ONLY" in codes(operation):
         return "admin"
     return "owner" if "{user_id}" in path else "signed in"
@@ -100,8 +105,8 @@ def expected_refusal(operation_id: str, caller: str, owner: str) -> tuple[int, s
     """Return the status and the code of the expected refusal, or None."""
     _, path, _ = OPERATIONS[operation_id]
     rule = RULES[operation_id]
-    if rule == "public":
-        return None
+    if rule in {"public", "signed"}:
+        return (403, "SIGNATURE_REQUIRED") if rule == "signed" else None
     if caller == "anonymous":
         return 401, "TOKEN_MISSING"
     if caller in OUT:

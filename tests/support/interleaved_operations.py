@@ -436,6 +436,7 @@ ELSEWHERE = {
     "archive_audit": "copies blocks of the audit trail; test_audit_chain.py",
     "chain_audit": "appends to the audit chains from the stream; test_audit_campaigns.py",
     "index_requests": "sorts packs of requests into files; test_request_index.py",
+    "introspectToken": "notes a use, as the authorizer does; test_introspect_token.py",
     "record_mail_events": "notes which addresses bounce; test_mail_events.py",
     "record_requests": "adds requests to the audit trail from the log; test_request_trail.py",
     "relay_outbox": "sends ids to queues and writes nothing; test_outbox.py",

@@ -33,6 +33,7 @@ from tests.support.mail import MemoryMailbox
 from tests.support.media import MemoryMedia
 from tests.support.outbox import MemoryQueues, OutboxPump
 from tests.support.passwords import QuickPasswords
+from tools.sample_events import IAM
 from tools.template import routes
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ ENVIRONMENT = {
     "MAIL_SENDER": "accounts@accounts.test",
 }
 PASSWORD = "plum kettle orbits a quiet lake"
+API_HOST = "api.execute-api.eu-west-1.amazonaws.com"
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
@@ -151,8 +153,12 @@ class InProcessService:
         query: dict[str, str] | None = None,
         source_ip: str = "203.0.113.7",
         user_agent: str = CHROME,
+        signed: bool = False,
     ) -> Answer:
-        """Send one request through the authorizer, if its route has it, to its handler."""
+        """Send one request through the authorizer, if its route has it, to its handler.
+
+        signed  with the signature of a role of AWS that may invoke the route
+        """
         self._requests += 1
         route, parameters = find_route(method, path)
         all_headers = {"user-agent": user_agent, **(headers or {})}
@@ -173,6 +179,7 @@ class InProcessService:
             "pathParameters": parameters,
             "requestContext": {
                 "requestId": f"request-{self._requests}",
+                "domainName": API_HOST,
                 "http": {"method": method, "path": path, "sourceIp": source_ip},
             },
             # What is no text comes as base 64, as API Gateway has it.
@@ -183,6 +190,8 @@ class InProcessService:
             verdict = self._handler("authorizer")({**event, "type": "REQUEST"}, None)
             assert verdict["isAuthorized"] is True
             event["requestContext"]["authorizer"] = {"lambda": verdict["context"]}
+        elif route.signed and signed:
+            event["requestContext"]["authorizer"] = {"iam": IAM}
         answer = self._handler(route.function)(event, None)
         return Answer(
             answer["statusCode"],

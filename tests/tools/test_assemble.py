@@ -117,7 +117,7 @@ def test_a_function_has_a_role_of_its_own_with_its_grants(template):
     }
 
 
-def test_only_a_public_route_has_no_authorizer(template):
+def test_only_public_and_signed_routes_have_no_authorizer(template):
     resources = template["Resources"]
     public = {
         name
@@ -129,7 +129,7 @@ def test_only_a_public_route_has_no_authorizer(template):
         f"{''.join(word.title() for word in name.split('_'))}Function"
         for area in AREAS
         for name, function in read(area).get("Functions", {}).items()
-        if "PublicRoute" in function
+        if {"PublicRoute", "SignedRoute"} & function.keys()
     }
     assert written
     assert public == written

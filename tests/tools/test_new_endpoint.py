@@ -23,6 +23,7 @@ CASES = {
     "public": ("get_sign_in_methods", "GET /api/v1/auth/methods"),
     "signed_in": ("show_session_use", "GET /api/v1/users/me/sessions/{session_id}/use"),
     "recently": ("confirm_export", "POST /api/v1/users/me/exports/{export_id}/confirmation"),
+    "signed": ("check_device", "POST /api/v1/auth/devices/check"),
     "self_or_admin": ("replace_badge", "PUT /api/v1/users/{user_id}/badge"),
     "admin": ("delete_badge", "DELETE /api/v1/users/{user_id}/badge"),
 }
@@ -78,7 +79,7 @@ def test_the_template_gets_function_and_route(new, template):
     assert properties["Environment"]["Variables"] == {"OPERATION": new.name}
     route = properties["Events"]["Route"]["Properties"]
     assert (route["Method"], route["Path"]) == (new.method, new.path)
-    assert ("Auth" in route) is (new.caller == "public")
+    assert ("Auth" in route) is (new.caller in {"public", "signed"})
 
 
 @pytest.mark.parametrize(
@@ -159,13 +160,13 @@ def test_what_does_not_fit_is_refused_in_a_sentence(name, route, caller, sentenc
 
 # From end to end, in a copy ----------------------------------------------------------------------
 
-COPIED = ("events", "functions", "layers", "template", "tests", "tools", "docs")
+COPIED = ("benchmarks", "events", "functions", "layers", "template", "tests", "tools", "docs")
 FILES = ("template.yaml", "openapi.json", "CHANGELOG.md", "pyproject.toml", "samconfig.toml")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """All five endpoints in one copy of the tree, and how to run something in it."""
+    """All six endpoints in one copy of the tree, and how to run something in it."""
     root = tmp_path_factory.mktemp("tree")
     ignored = shutil.ignore_patterns("__pycache__", "node_modules", "*.pyc")
     for name in COPIED:

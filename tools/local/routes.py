@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -49,7 +49,7 @@ def import_routes(emulator: Emulator, deployment: Deployment) -> int:
             ApiId=api_id,
             RouteKey=route_key,
             Target=f"integrations/{integration_id}",
-            AuthorizationType="CUSTOM" if authorizer_id else "NONE",
+            AuthorizationType="CUSTOM" if authorizer_id else _signature_or_none(operation),
             AuthorizerId=authorizer_id or "",
         )
     return len(routes)
@@ -85,6 +85,11 @@ def _authorizer_of(operation: dict[str, Any], authorizers: dict[str, str]) -> st
     # SAM writes `NONE` for a route without the default authorizer. No scheme has that name.
     names = [name for requirement in operation.get("security", []) for name in requirement]
     return next((authorizers[name] for name in names if name in authorizers), None)
+
+
+def _signature_or_none(operation: dict[str, Any]) -> Literal["AWS_IAM", "NONE"]:
+    names = {name for requirement in operation.get("security", []) for name in requirement}
+    return "AWS_IAM" if "AWS_IAM" in names else "NONE"
 
 
 def _function_arns(emulator: Emulator, deployment: Deployment) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, Options as Options2, TDataShape } from './client/index.js';
-import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, DisownSessionData, DisownSessionResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetReportedSessionData, GetReportedSessionResponses, GetUserData, GetUserResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, RequestLoginCodeData, RequestLoginCodeResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreAccountData, RestoreAccountResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
+import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, DisownSessionData, DisownSessionResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetMetadataAtWellKnownOauthAuthorizationServerData, GetMetadataAtWellKnownOauthAuthorizationServerResponses, GetMetadataData, GetMetadataResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetReportedSessionData, GetReportedSessionResponses, GetUserData, GetUserResponses, IntrospectTokenData, IntrospectTokenResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, RequestLoginCodeData, RequestLoginCodeResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreAccountData, RestoreAccountResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -17,6 +17,24 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
      */
     meta?: Record<string, unknown>;
 };
+
+/**
+ * Tell a backend whether an access token is accepted now (RFC 7662)
+ *
+ * It reads the session, so a token of a session that was signed out is inactive on the next
+ * request. Send the request, signed by a role that may invoke this route, to the API itself:
+ * `introspection_endpoint` of the metadata. The answer must not be cached.
+ */
+export const introspectToken = <ThrowOnError extends boolean = true>(options: Options<IntrospectTokenData, ThrowOnError>) => (options.client ?? client).post<IntrospectTokenResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ name: 'Authorization', type: 'apiKey' }],
+    url: '/api/v1/auth/introspect',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
 
 /**
  * Create an account
@@ -717,6 +735,24 @@ export const getExport = <ThrowOnError extends boolean = true>(options: Options<
 export const getJwks = <ThrowOnError extends boolean = true>(options?: Options<GetJwksData, ThrowOnError>) => (options?.client ?? client).get<GetJwksResponses, unknown, ThrowOnError, 'data'>({
     responseStyle: 'data',
     url: '/.well-known/jwks.json',
+    ...options
+});
+
+/**
+ * Return the issuer, the address of its keys, and how to introspect its tokens (RFC 8414)
+ */
+export const getMetadata = <ThrowOnError extends boolean = true>(options?: Options<GetMetadataData, ThrowOnError>) => (options?.client ?? client).get<GetMetadataResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/.well-known/openid-configuration',
+    ...options
+});
+
+/**
+ * Return the issuer, the address of its keys, and how to introspect its tokens (RFC 8414)
+ */
+export const getMetadataAtWellKnownOauthAuthorizationServer = <ThrowOnError extends boolean = true>(options?: Options<GetMetadataAtWellKnownOauthAuthorizationServerData, ThrowOnError>) => (options?.client ?? client).get<GetMetadataAtWellKnownOauthAuthorizationServerResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/.well-known/oauth-authorization-server',
     ...options
 });
 

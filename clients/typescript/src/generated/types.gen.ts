@@ -303,7 +303,7 @@ export type ErrorAnswer = {
 /**
  * Never renamed. docs/errors.md explains each code.
  */
-export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'ACCOUNT_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
+export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'SIGNATURE_REQUIRED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'METADATA_UNAVAILABLE' | 'ACCOUNT_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
 
 /**
  * One problem of the request.
@@ -438,6 +438,31 @@ export type IdentifierBody = ({
     username?: string | null;
 };
 
+/**
+ * An access token, as a client sent it (RFC 7662).
+ *
+ * `token_type_hint` is accepted and has no effect: only access tokens can be active.
+ */
+export type IntrospectionBody = {
+    token: string;
+    token_type_hint?: string | null;
+};
+
+/**
+ * Whether a token is accepted now (RFC 7662). An inactive token has only `active`.
+ */
+export type IntrospectionView = {
+    active: boolean;
+    iss?: string | null;
+    sub?: string | null;
+    aud?: string | null;
+    exp?: number | null;
+    iat?: number | null;
+    sid?: string | null;
+    auth_time?: number | null;
+    role?: string | null;
+};
+
 export type JsonValue = unknown;
 
 /**
@@ -471,6 +496,19 @@ export type LoginBody = ({
     device_name?: string | null;
     device_id?: string | null;
     token_transport?: 'cookie' | 'body';
+};
+
+/**
+ * The metadata of the issuer of access tokens (RFC 8414).
+ */
+export type MetadataView = {
+    issuer: string;
+    jwks_uri: string;
+    introspection_endpoint: string;
+    id_token_signing_alg_values_supported: Array<string>;
+    subject_types_supported: Array<string>;
+    response_types_supported: Array<string>;
+    grant_types_supported: Array<string>;
 };
 
 /**
@@ -876,6 +914,22 @@ export type UserView = {
 };
 
 export type Wish = boolean | number | string;
+
+export type IntrospectTokenData = {
+    body: IntrospectionBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/auth/introspect';
+};
+
+export type IntrospectTokenResponses = {
+    /**
+     * Whether a token is accepted now (RFC 7662). An inactive token has only `active`
+     */
+    200: IntrospectionView;
+};
+
+export type IntrospectTokenResponse = IntrospectTokenResponses[keyof IntrospectTokenResponses];
 
 export type RegisterData = {
     body: RegisterBody;
@@ -2037,6 +2091,38 @@ export type GetJwksResponses = {
 };
 
 export type GetJwksResponse = GetJwksResponses[keyof GetJwksResponses];
+
+export type GetMetadataData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/.well-known/openid-configuration';
+};
+
+export type GetMetadataResponses = {
+    /**
+     * The metadata of the issuer of access tokens (RFC 8414)
+     */
+    200: MetadataView;
+};
+
+export type GetMetadataResponse = GetMetadataResponses[keyof GetMetadataResponses];
+
+export type GetMetadataAtWellKnownOauthAuthorizationServerData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/.well-known/oauth-authorization-server';
+};
+
+export type GetMetadataAtWellKnownOauthAuthorizationServerResponses = {
+    /**
+     * The metadata of the issuer of access tokens (RFC 8414)
+     */
+    200: MetadataView;
+};
+
+export type GetMetadataAtWellKnownOauthAuthorizationServerResponse = GetMetadataAtWellKnownOauthAuthorizationServerResponses[keyof GetMetadataAtWellKnownOauthAuthorizationServerResponses];
 
 export type GetHealthData = {
     body?: never;

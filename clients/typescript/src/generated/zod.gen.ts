@@ -169,10 +169,12 @@ export const zErrorCode = z.enum([
     'SESSION_IDLE_TIMEOUT',
     'ORIGIN_NOT_ALLOWED',
     'DIRECT_ACCESS_REFUSED',
+    'SIGNATURE_REQUIRED',
     'EMAIL_NOT_VERIFIED',
     'PASSWORD_RESET_REQUIRED',
     'REAUTHENTICATION_REQUIRED',
     'ADMINISTRATORS_ONLY',
+    'METADATA_UNAVAILABLE',
     'ACCOUNT_NOT_FOUND',
     'SESSION_NOT_FOUND',
     'EXPORT_NOT_FOUND',
@@ -276,6 +278,31 @@ export const zIdentifierBody = z.intersection(z.union([
     username: z.string().min(1).max(320).nullish().default(null)
 }));
 
+/**
+ * An access token, as a client sent it (RFC 7662).
+ *
+ * `token_type_hint` is accepted and has no effect: only access tokens can be active.
+ */
+export const zIntrospectionBody = z.object({
+    token: z.string().min(1).max(4096),
+    token_type_hint: z.string().min(1).max(4096).nullish().default(null)
+});
+
+/**
+ * Whether a token is accepted now (RFC 7662). An inactive token has only `active`.
+ */
+export const zIntrospectionView = z.object({
+    active: z.boolean(),
+    iss: z.string().nullish().default(null),
+    sub: z.string().nullish().default(null),
+    aud: z.string().nullish().default(null),
+    exp: z.int().nullish().default(null),
+    iat: z.int().nullish().default(null),
+    sid: z.string().nullish().default(null),
+    auth_time: z.int().nullish().default(null),
+    role: z.string().nullish().default(null)
+});
+
 export const zJsonValue = z.unknown();
 
 /**
@@ -308,6 +335,19 @@ export const zLoginBody = z.intersection(z.union([
     device_id: z.string().max(30).regex(/^dev_[0-7][0-9a-hjkmnp-tv-z]{25}$/).nullish().default(null),
     token_transport: z.enum(['cookie', 'body']).optional()
 }));
+
+/**
+ * The metadata of the issuer of access tokens (RFC 8414).
+ */
+export const zMetadataView = z.object({
+    issuer: z.string(),
+    jwks_uri: z.string(),
+    introspection_endpoint: z.string(),
+    id_token_signing_alg_values_supported: z.array(z.string()),
+    subject_types_supported: z.array(z.string()),
+    response_types_supported: z.array(z.string()),
+    grant_types_supported: z.array(z.string())
+});
 
 /**
  * Accepted formats of uploads. Avatars are always served as WebP.
@@ -730,6 +770,13 @@ export const zPreferencesView = z.object({
     seating: zWish.nullish().default(null),
     other_preferences: zJsonValue.optional().default(null)
 });
+
+export const zIntrospectTokenBody = zIntrospectionBody;
+
+/**
+ * Whether a token is accepted now (RFC 7662). An inactive token has only `active`
+ */
+export const zIntrospectTokenResponse = zIntrospectionView;
 
 export const zRegisterBody2 = zRegisterBody;
 
@@ -1304,6 +1351,16 @@ export const zGetExportResponse = zExportView;
  * A JSON Web Key Set (RFC 7517)
  */
 export const zGetJwksResponse = zJwksView;
+
+/**
+ * The metadata of the issuer of access tokens (RFC 8414)
+ */
+export const zGetMetadataResponse = zMetadataView;
+
+/**
+ * The metadata of the issuer of access tokens (RFC 8414)
+ */
+export const zGetMetadataAtWellKnownOauthAuthorizationServerResponse = zMetadataView;
 
 /**
  * The health of the service

@@ -230,6 +230,18 @@ class DirectAccessRefused(DomainError):
 # Authorization ----------------------------------------------------------------------------
 
 
+class SignatureRequired(DomainError):
+    """The request is not signed by a role of AWS that may invoke this route."""
+
+    code = "SIGNATURE_REQUIRED"
+
+
+class MetadataUnavailable(DomainError):
+    """The issuer of this deployment is not a URL, so that nobody can look its metadata up."""
+
+    code = "METADATA_UNAVAILABLE"
+
+
 class EmailNotVerified(DomainError):
     """The password is right, but the email address is not confirmed, which is required."""
 

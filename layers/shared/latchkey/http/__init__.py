@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latchkey.http.auth import admin, public, self_or_admin, signed_in
+    from latchkey.http.auth import admin, public, self_or_admin, signed, signed_in
     from latchkey.http.endpoints import endpoint
     from latchkey.http.preconditions import etag
     from latchkey.http.request import Request
@@ -26,6 +26,7 @@ __all__ = [
     "ok",
     "public",
     "self_or_admin",
+    "signed",
     "signed_in",
 ]
 
@@ -40,6 +41,7 @@ MODULES = {
     "ok": "response",
     "public": "auth",
     "self_or_admin": "auth",
+    "signed": "auth",
     "signed_in": "auth",
 }
 """Where each name is defined."""

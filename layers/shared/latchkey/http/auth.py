@@ -43,6 +43,7 @@ class CallerRule:
     """Who may call an endpoint.
 
     authorizer   whether the route has the authorizer; the template must agree
+    signed       API Gateway verifies the signature of a role of AWS; the template must agree
     ended_allowed  a session that has ended is accepted, for operations that may be repeated
     recently     the caller must have authenticated within RECENT_AUTHENTICATION_SECONDS
     recently_for_others  the same, only for administrators who change another account
@@ -52,6 +53,7 @@ class CallerRule:
     """
 
     authorizer: bool
+    signed: bool = False
     ended_allowed: bool = False
     recently: bool = False
     recently_for_others: bool = False
@@ -61,6 +63,8 @@ class CallerRule:
     @property
     def refusals(self) -> tuple[type[errors.DomainError], ...]:
         """Every error that this rule can raise."""
+        if self.signed:
+            return (errors.SignatureRequired,)
         if not self.authorizer:
             return ()
         # SessionRevoked stays: without a stored session there is no caller to pass.
@@ -99,6 +103,21 @@ class CallerRule:
 def public() -> CallerRule:
     """Anybody. The request has no caller."""
     return CallerRule(authorizer=False)
+
+
+def signed() -> CallerRule:
+    """A role of AWS whose policies allow it to invoke the route. API Gateway checks both.
+
+    Such a request can't come through the edge, which would change what was signed.
+    """
+    return CallerRule(authorizer=False, signed=True)
+
+
+def require_signature(event: Event) -> None:
+    """Raise SignatureRequired if API Gateway did not verify a signature: the route is wrong."""
+    iam = event["requestContext"].get("authorizer", {}).get("iam") or {}
+    if not iam.get("userArn"):
+        raise errors.SignatureRequired
 
 
 def signed_in(*, recently: bool = False, ended_allowed: bool = False) -> CallerRule:

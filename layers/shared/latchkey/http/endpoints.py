@@ -15,7 +15,7 @@ from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DirectAccessRefused, DomainError, TooManyAttempts
 from latchkey.domain.language import Language, choose_language
 from latchkey.domain.values import dataclass
-from latchkey.http.auth import CallerRule, authenticate, authorizer_figures
+from latchkey.http.auth import CallerRule, authenticate, authorizer_figures, require_signature
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.preconditions import read_if_match
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from latchkey.http.queries import Query
     from latchkey.http.request import Event, Request
     from latchkey.http.response import Response
+    from latchkey.http.url_encoded import UrlEncodedForm
     from latchkey.wiring import Needs
 
 _SERVER_ERROR = 500
@@ -54,7 +55,7 @@ class EndpointSpec:
     limits   the rate limits per network address
     bare     the view is the whole body
     if_match the request may have If-Match
-    form     the body may also be a form, which can have a file
+    form     the body may also be a form
     idempotency_key  the request may have an Idempotency-Key
     link_token  the request has the token of an emailed link in a header
     reason      an administrator may give a reason: in the body, or in the query if the body has
@@ -69,7 +70,7 @@ class EndpointSpec:
     limits: tuple[Quota, ...] = ()
     bare: bool = False
     if_match: bool = False
-    form: Form | None = None
+    form: Form | UrlEncodedForm | None = None
     idempotency_key: bool = False
     link_token: bool = False
     reason: bool = False
@@ -119,7 +120,8 @@ class Endpoint:
             ip_address = request.context.ip_address
             problem_json = request.wants_problem_json
             language = choose_language(request.languages)
-            _require_edge(request, direct_access=config.direct_access)
+            if not self.spec.caller.signed:
+                _require_edge(request, direct_access=config.direct_access)
             response = render(self._respond(request, limit_statuses), request_id)
         except Exception as error:  # noqa: BLE001 - every response has the envelope
             outcome, reason = _outcome(error)
@@ -135,10 +137,7 @@ class Endpoint:
     def _respond(
         self, request: Request[Any, Any], limit_statuses: list[RateLimitStatus]
     ) -> Response:
-        if self.spec.caller.authorizer:
-            caller = authenticate(request.event, self.spec.caller)
-            self.spec.caller.require(caller, request.context.now, request.path)
-            request.accept_caller(caller, owner=self.spec.caller.owner)
+        self._authenticate(request)
         if self.spec.if_match:
             request.expected_versions = read_if_match(request.headers.get("if-match"))
         self._read_query(request)
@@ -158,6 +157,14 @@ class Endpoint:
             for quota in self.spec.limits
         ]
         return self._function(request, *resolve(self._needs))
+
+    def _authenticate(self, request: Request[Any, Any]) -> None:
+        if self.spec.caller.authorizer:
+            caller = authenticate(request.event, self.spec.caller)
+            self.spec.caller.require(caller, request.context.now, request.path)
+            request.accept_caller(caller, owner=self.spec.caller.owner)
+        elif self.spec.caller.signed:
+            require_signature(request.event)
 
     def _read_query(self, request: Request[Any, Any]) -> None:
         if self.spec.query is None:
@@ -217,7 +224,7 @@ def endpoint(
     limits: tuple[Quota, ...] = (),
     bare: bool = False,
     if_match: bool = False,
-    form: Form | None = None,
+    form: Form | UrlEncodedForm | None = None,
     idempotency_key: bool = False,
     link_token: bool = False,
     reason: bool = False,

@@ -135,6 +135,11 @@ CATALOGUE: dict[type[DomainError], Row] = {
         "The API cannot be called directly. Use the service's public address.",
         "Die API ist nicht direkt erreichbar. Benutze die öffentliche Adresse des Dienstes.",
     ),
+    domain.SignatureRequired: Row(
+        403,
+        "Sign the request with SigV4 as a role that may invoke this route.",
+        "Signiere die Anfrage mit SigV4 als Rolle, die diese Route aufrufen darf.",
+    ),
     domain.EmailNotVerified: Row(
         403, "Confirm your email address first.", "Bestätige zuerst deine E-Mail-Adresse."
     ),
@@ -152,6 +157,11 @@ CATALOGUE: dict[type[DomainError], Row] = {
     ),
     domain.AdministratorsOnly: Row(
         403, "Only administrators may do this.", "Das dürfen nur Administratoren."
+    ),
+    domain.MetadataUnavailable: Row(
+        404,
+        "This deployment has no address that could be an issuer.",
+        "Diese Installation hat keine Adresse, die ein Aussteller sein kann.",
     ),
     domain.AccountNotFound: Row(404, "Account not found.", "Konto nicht gefunden."),
     # Enumeration: another person's session and an unknown one get one response.

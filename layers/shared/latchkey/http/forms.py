@@ -28,6 +28,8 @@ MEDIA_TYPE = "multipart/form-data"
 class Form:
     """How a form becomes a body."""
 
+    media_type = MEDIA_TYPE
+
     def __init__(self, model: type[Body], *, file: str, file_max_bytes: int) -> None:
         """Parse text parts as fields of `model`, and the part `file` as bytes."""
         self.model = model

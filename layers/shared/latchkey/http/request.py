@@ -135,6 +135,12 @@ class Request[Body, Query = None]:
         return method
 
     @property
+    def api_host(self) -> str:
+        """The name of the API itself, as API Gateway says it."""
+        host: str = self.event["requestContext"]["domainName"]
+        return host
+
+    @property
     def edge_origin(self) -> str | None:
         """The origin of our edge, or None for a request that bypassed it.
 

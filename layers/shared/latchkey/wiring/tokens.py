@@ -10,6 +10,8 @@ from latchkey.wiring.storage import account_reader, audit_log, session_reader, t
 
 if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
+    from latchkey.flows.introspection import Introspection
+    from latchkey.flows.metadata import Metadata
     from latchkey.flows.signing_keys import SigningKeys
     from latchkey.security.access_tokens import AccessTokenSigner
     from latchkey.security.token_verification import AccessTokenVerifier
@@ -83,6 +85,24 @@ def authorization(services: Services) -> Authorization:
         idle_timeout=services.config.idle_timeout,
         last_activity_interval=services.config.last_activity_interval,
     )
+
+
+@part
+def introspection(services: Services) -> Introspection:
+    from latchkey.flows.introspection import Introspection
+
+    return Introspection(
+        authorization=services[authorization],
+        issuer=services.config.issuer,
+        audience=services.config.audience,
+    )
+
+
+@part
+def metadata(services: Services) -> Metadata:
+    from latchkey.flows.metadata import Metadata
+
+    return Metadata(issuer=services.config.issuer, public_url=services.config.public_url)
 
 
 @part
