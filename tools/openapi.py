@@ -160,7 +160,7 @@ def possible_errors(operation: Operation) -> list[type[DomainError]]:
         possible.add(errors.PreconditionFailed)
     if spec.idempotency_key:
         possible.add(errors.IdempotencyKeyReused)
-    if spec.body is not None and uses_format(spec.body, LANGUAGE_FORMAT):
+    if spec.body_model is not None and uses_format(spec.body_model, LANGUAGE_FORMAT):
         possible.add(errors.InvalidLanguageCode)
     if strangers := [kind.__name__ for kind in possible if kind not in CATALOGUE]:
         msg = f"{operation.id}: {', '.join(strangers)} is not in http/errors.py's CATALOGUE."
@@ -187,8 +187,8 @@ def _operation(operation: Operation) -> Schema:
         *_header_parameters(operation),
     ]:
         described["parameters"] = parameters
-    if spec.body is not None:
-        schema = reference(spec.body.__name__)
+    if spec.body_model is not None:
+        schema = reference(spec.body_model.__name__)
         described["requestBody"] = {
             "required": not may_omit_body(spec, operation.route.method),
             "content": {"application/json": {"schema": schema}},
@@ -342,8 +342,8 @@ def _headers(status: int) -> Schema:
 def _shapes() -> Iterator[Shape]:
     for operation in operations():
         spec = operation.endpoint.spec
-        if spec.body is not None:
-            yield spec.body, "validation"
+        if spec.body_model is not None:
+            yield spec.body_model, "validation"
         if spec.form is not None:
             yield spec.form.model, "validation"
         for view in spec.returns.values():

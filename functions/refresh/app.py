@@ -16,7 +16,7 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.limits import REFRESH_PER_ADDRESS
 from latchkey.http import Request, Response, endpoint, public
-from latchkey.http.bodies.auth import RefreshBody
+from latchkey.http.bodies.plain import REFRESH_BODY
 from latchkey.http.token_transport import presented_refresh_token, refreshed
 from latchkey.http.views.auth import RefreshedView
 from latchkey.wiring.sessions import refreshing
@@ -25,12 +25,13 @@ from latchkey.wiring.storage import public_urls
 if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls
     from latchkey.flows.refreshing import Refreshing
+    from latchkey.http.bodies.plain import PresentedToken
 
 
 @endpoint(
     caller=public(),
     needs=(refreshing, public_urls),
-    body=RefreshBody,
+    body=REFRESH_BODY,
     returns=RefreshedView,
     errors=(
         RefreshTokenInvalid,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     ),
     limits=(REFRESH_PER_ADDRESS,),
 )
-def handler(request: Request[RefreshBody], flow: Refreshing, urls: PublicUrls) -> Response:
+def handler(request: Request[PresentedToken], flow: Refreshing, urls: PublicUrls) -> Response:
     """Exchange a refresh token, from the body or the cookie, for the next token pair.
 
     For 30 seconds the same token gets the same response, so parallel tabs and retries do not sign

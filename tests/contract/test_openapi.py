@@ -71,9 +71,9 @@ def test_responses_use_views_and_requests_use_bodies():
         for view in views:
             assert view.__module__.startswith("latchkey.http.views."), operation.id
             assert view.__name__.endswith("View"), operation.id
-        if spec.body is not None:
-            assert spec.body.__module__.startswith("latchkey.http.bodies."), operation.id
-            assert spec.body.__name__.endswith("Body"), operation.id
+        if spec.body_model is not None:
+            assert spec.body_model.__module__.startswith("latchkey.http.bodies."), operation.id
+            assert spec.body_model.__name__.endswith("Body"), operation.id
 
 
 def test_check_names_stale_files_and_writes_nothing(monkeypatch, capsys):

@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latchkey.config import HOT_OPERATIONS, uses_lean_client
+from latchkey.config import LEAN_CLIENT_OPERATIONS, uses_lean_client
 from latchkey.domain.errors import TemporarilyUnavailable
 from latchkey.domain.limits import AWS_ATTEMPTS, AWS_CONNECT_SECONDS, AWS_READ_SECONDS
 from latchkey.storage import lean_client
@@ -402,10 +402,10 @@ def test_configured_endpoints_are_used(monkeypatch, variables, dynamodb, ssm):
     ["HTTPS_PROXY", "https_proxy", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"],
 )
 def test_environment_beyond_the_client_gets_botocore(name):
-    for operation in HOT_OPERATIONS:
+    for operation in LEAN_CLIENT_OPERATIONS:
         assert uses_lean_client({"OPERATION": operation, name: "false"})
         assert not uses_lean_client({"OPERATION": operation, name: "true"})
-    assert not uses_lean_client({"OPERATION": "login"})
+    assert not uses_lean_client({"OPERATION": "change_email"})
 
 
 # Connections ------------------------------------------------------------------------------------

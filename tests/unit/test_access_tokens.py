@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
 )
@@ -21,9 +23,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm
 
+from latchkey.domain.account import Role
 from latchkey.domain.errors import TokenExpired, TokenInvalid
 from latchkey.domain.limits import ACCESS_TOKEN_CLOCK_SKEW_SECONDS
 from latchkey.domain.signing import KeyRing
+from latchkey.domain.values import replace
+from latchkey.security import jwt_encoding, lean_jwt_encoding
 from latchkey.security.access_tokens import AccessTokenSigner
 from latchkey.security.token_verification import AccessTokenVerifier
 from tests.support.builders import NOW, a_session, an_account
@@ -36,8 +41,11 @@ KEYS = MemorySigningKeyStore()
 KEY = KEYS.key_ring().keys[0]
 PUBLIC = load_pem_private_key(KEY.private_pem.encode(), None).public_key()
 SESSION = a_session(an_account())
-SIGNER = AccessTokenSigner(
-    KEYS.key_ring, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
+SIGNER, LEAN_SIGNER = (
+    AccessTokenSigner(
+        KEYS.key_ring, encode, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
+    )
+    for encode in (jwt_encoding.encode, lean_jwt_encoding.encode)
 )
 VERIFIER = AccessTokenVerifier(
     KEYS.find_public, issuer=ISSUER, audience=AUDIENCE, lifetime=timedelta(minutes=10)
@@ -75,6 +83,38 @@ def test_valid_token_names_its_account_and_session():
     assert (claims.account_id, claims.session_id) == (SESSION.account_id, SESSION.id)
     assert claims.generation == 1
     assert claims.authenticated_at == NOW.replace(microsecond=0)
+
+
+def test_lean_token_is_that_of_pyjwt(monkeypatch):
+    monkeypatch.setattr("os.urandom", lambda count: bytes(range(count)))
+    for session in (SESSION, replace(SESSION, role=Role.ADMIN, generation=7)):
+        token, lean = SIGNER.sign(session, NOW), LEAN_SIGNER.sign(session, NOW)
+        assert lean.rpartition(".")[0] == token.rpartition(".")[0]
+        assert VERIFIER.verify(lean, NOW) == VERIFIER.verify(token, NOW)
+        public = ES256.from_jwk(KEY.public_jwk)
+        options = {"verify_exp": False, "verify_iat": False}
+        claims = jwt.decode(lean, public, ["ES256"], options=options, audience=AUDIENCE)
+        assert claims["gen"] == session.generation
+
+
+@settings(max_examples=25)
+@given(text=st.text(max_size=50), number=st.integers())
+def test_lean_encoding_of_any_claims_is_that_of_pyjwt(text, number):
+    claims, headers = {"text": text, "number": number}, {"typ": "at+jwt", "kid": KEY.kid}
+    lean = lean_jwt_encoding.encode(claims, KEY, headers)
+    assert lean.rpartition(".")[0] == signed(claims).rpartition(".")[0]
+    raw = base64.urlsafe_b64decode(lean.rpartition(".")[2] + "==")
+    signing_input = lean.rpartition(".")[0].encode()
+    assert len(raw) == 64
+    assert ES256.verify(signing_input, ES256.from_jwk(KEY.public_jwk), raw)
+
+
+@pytest.mark.parametrize("curve", [ec.SECP384R1(), None])
+def test_lean_encoding_refuses_a_key_of_another_kind(curve):
+    other = ec.generate_private_key(curve) if curve else rsa.generate_private_key(65537, 2048)
+    pem = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    with pytest.raises(TypeError):
+        lean_jwt_encoding.encode({}, replace(KEY, private_pem=pem), {})
 
 
 def test_token_has_no_personal_data():

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 _QUEUE_URL = "QUEUE_URL_"
 
 HOT_OPERATIONS = frozenset({"authorizer", "get_me", "list_sessions", "refresh"})
-"""The operations of most invocations. Only these use the lean client of AWS."""
+"""The operations of most invocations. Only these load less than usual."""
+
+LEAN_CLIENT_OPERATIONS = HOT_OPERATIONS | {"login", "register"}
+"""These use the lean client of AWS. Sign-in and registration wait for it in a cold start."""
 
 _BEYOND_LEAN_CLIENT = (
     "AWS_PROFILE",
@@ -187,10 +190,11 @@ def is_hot() -> bool:
 def uses_lean_client(env: Mapping[str, str] = os.environ) -> bool:
     """Return whether this process uses `lean_client` for DynamoDB and SSM.
 
-    It is a hot function, and the environment asks for nothing that the client does not have.
+    It is one of LEAN_CLIENT_OPERATIONS, and the environment asks for nothing that the client does
+    not have.
     """
     asked = any(env.get(name, "").lower() not in {"", "false"} for name in _BEYOND_LEAN_CLIENT)
-    return env.get("OPERATION") in HOT_OPERATIONS and not asked
+    return env.get("OPERATION") in LEAN_CLIENT_OPERATIONS and not asked
 
 
 def prepares() -> bool:

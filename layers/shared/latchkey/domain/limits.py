@@ -121,6 +121,9 @@ AVATAR_ORPHAN_GRACE_SECONDS = 3600
 IDEMPOTENCY_RETENTION_HOURS = 24
 """As Stripe: longer than any client retries."""
 
+REFRESH_TOKEN_MAX_CHARACTERS = 512
+"""A refresh token has under 200."""
+
 LINK_TOKEN_MAX_CHARACTERS = 128
 """A token in an email has 74."""
 

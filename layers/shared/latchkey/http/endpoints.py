@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from latchkey.domain.throttle import Quota, RateLimitStatus
+    from latchkey.http.bodies.plain import PlainBody
     from latchkey.http.bodies.validation import Body
     from latchkey.http.forms import Form
     from latchkey.http.queries import Query
@@ -64,7 +65,7 @@ class EndpointSpec:
 
     caller: CallerRule
     returns: Mapping[int, type | None]
-    body: type[Body] | None = None
+    body: type[Body] | PlainBody[Any] | None = None
     query: type[Query] | None = None
     errors: tuple[type[DomainError], ...] = ()
     limits: tuple[Quota, ...] = ()
@@ -74,6 +75,11 @@ class EndpointSpec:
     idempotency_key: bool = False
     link_token: bool = False
     reason: bool = False
+
+    @property
+    def body_model(self) -> type[Body] | None:
+        """The pydantic model of the body, for the contract."""
+        return self.body if self.body is None or isinstance(self.body, type) else self.body.model()
 
 
 def may_omit_body(spec: EndpointSpec, method: str) -> bool:
@@ -218,7 +224,7 @@ def endpoint(
     caller: CallerRule,
     returns: type | Mapping[int, type | None] | None = None,
     needs: Needs | None = None,
-    body: type[Body] | None = None,
+    body: type[Body] | PlainBody[Any] | None = None,
     query: type[Query] | None = None,
     errors: tuple[type[DomainError], ...] = (),
     limits: tuple[Quota, ...] = (),
@@ -234,7 +240,7 @@ def endpoint(
     caller   the allowed callers; no default, so that it can't be forgotten
     returns  the view of the response; by status if there are several
     needs    parts of `latchkey.wiring`: the function's arguments after the request
-    body     the pydantic model of the body; it is the only way to reach the body
+    body     the pydantic model of the body, or a PlainBody; it is the only way to reach the body
     query    the pydantic model of the query parameters; others are refused
     errors   the domain errors that it can return
     if_match whether it supports If-Match, with 412
@@ -244,7 +250,9 @@ def endpoint(
     reason   whether an administrator may give a reason, for the audit row
     limits   the rate limits per network address; above them nothing is processed
     """
-    if reason and not any(model and "reason" in model.model_fields for model in (body, query)):
+    if reason and not any(
+        "reason" in getattr(model, "model_fields", ()) for model in (body, query)
+    ):
         msg = "an endpoint with a reason needs it in its body, or ReasonQuery"
         raise TypeError(msg)
     spec = EndpointSpec(

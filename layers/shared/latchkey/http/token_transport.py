@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from latchkey.domain.request import PublicUrls, RequestContext
     from latchkey.flows.refreshing import Refreshed
     from latchkey.flows.sign_in import SignedIn
-    from latchkey.http.bodies.auth import LoginBody, RefreshBody
+    from latchkey.http.bodies.auth import LoginBody
+    from latchkey.http.bodies.plain import PresentedToken
     from latchkey.http.bodies.registration import RegisterBody
     from latchkey.http.request import Request
 
@@ -22,7 +23,7 @@ COOKIE = "cookie"
 """Puts the refresh token into an HttpOnly cookie, which scripts can't read."""
 
 
-def presented_refresh_token(request: Request[RefreshBody], urls: PublicUrls) -> tuple[str, str]:
+def presented_refresh_token(request: Request[PresentedToken], urls: PublicUrls) -> tuple[str, str]:
     """Return the refresh token and its transport, "body" or "cookie".
 
     Raises RefreshTokenInvalid without a token, and OriginNotAllowed for a cookie from another

@@ -6,26 +6,37 @@ import base64
 import os
 from typing import TYPE_CHECKING
 
-import jwt
-
-from latchkey.security.token_verification import ALGORITHM, TYPE
+from latchkey.security.token_verification import TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from latchkey.domain.session import Session
-    from latchkey.domain.signing import KeyRing
+    from latchkey.domain.signing import KeyRing, SigningKey
+
+    type Claims = dict[str, str | int]
+    type Encode = Callable[[Claims, SigningKey, dict[str, str]], str]
 
 
 class AccessTokenSigner:
     """Issues access tokens."""
 
     def __init__(
-        self, key_ring: Callable[[], KeyRing], *, issuer: str, audience: str, lifetime: timedelta
+        self,
+        key_ring: Callable[[], KeyRing],
+        encode: Encode,
+        *,
+        issuer: str,
+        audience: str,
+        lifetime: timedelta,
     ) -> None:
-        """Sign with the active key of the key ring."""
+        """Sign with the active key of the key ring.
+
+        encode  `jwt_encoding.encode`, or `lean_jwt_encoding.encode` in a hot function
+        """
         self._ring = key_ring
+        self._encode = encode
         self._issuer = issuer
         self._audience = audience
         self.lifetime = lifetime
@@ -33,7 +44,7 @@ class AccessTokenSigner:
     def sign(self, session: Session, now: datetime) -> str:
         """Issue a token for the current generation of the session."""
         key = self._ring().signing_key(now)
-        claims = {
+        claims: Claims = {
             "iss": self._issuer,
             "aud": self._audience,
             "sub": session.account_id,
@@ -45,5 +56,4 @@ class AccessTokenSigner:
             "role": session.role.value,
             "gen": session.generation,
         }
-        headers = {"typ": TYPE, "kid": key.kid}
-        return jwt.encode(claims, key.private_pem, algorithm=ALGORITHM, headers=headers)
+        return self._encode(claims, key, {"typ": TYPE, "kid": key.kid})

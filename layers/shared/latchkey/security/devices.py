@@ -8,9 +8,8 @@ the real one.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
-
-from user_agents import parse
 
 from latchkey.domain.limits import DEVICE_NAME_MAX_CHARACTERS, USER_AGENT_MAX_CHARACTERS
 from latchkey.domain.session import Device
@@ -20,6 +19,8 @@ from latchkey.security.client_hints import ClientHints, read_client_hints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from user_agents.parsers import UserAgent
 
 _FROZEN_OS_VERSIONS = {
     ("Windows", "10"),
@@ -64,6 +65,9 @@ _WINDOWS_11_PLATFORM_VERSION = 13
 
 _OLD_WINDOWS = {"0.1": "7", "0.2": "8", "0.3": "8.1"}
 _TEXT_MAX_CHARACTERS = 64
+_PARSED_KEPT = 256
+"""User agents whose parts are kept. A parse tries up to a thousand regular expressions."""
+
 _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}")
 
 
@@ -77,7 +81,7 @@ def describe(
 
     The caller cuts user_agent to USER_AGENT_MAX_CHARACTERS. Unknown parts are None.
     """
-    parsed = parse(user_agent)
+    parsed = _parse(user_agent)
     hints = read_client_hints(client_hints)
     browser = hints.browser or _plain(parsed.browser.family)
     system, version = _system(parsed, hints, user_agent)
@@ -94,6 +98,14 @@ def describe(
         model=(app and app.model) or _model(parsed, hints, user_agent) or _desktop(kind, system),
         type=kind,
     )
+
+
+@lru_cache(_PARSED_KEPT)
+def _parse(user_agent: str) -> UserAgent:
+    # It compiles a thousand regular expressions. Only the first sign-in of a process needs them.
+    from user_agents import parse  # noqa: PLC0415 - see above
+
+    return parse(user_agent)
 
 
 def clean_device_name(text: str) -> str:

@@ -42,7 +42,7 @@ _REQUIRED = ("iss", "aud", "sub", "sid", "jti", "iat", "exp", "auth_time", "role
 _EXTENSIONS = {"b64", "crit"}
 """Headers that change what the others mean. Our tokens have none. Source: RFC 7515 4.1.11, 7797."""
 
-_COORDINATE_BYTES = 32
+COORDINATE_BYTES = 32
 _FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 """The end of the calendar, minus the skew."""
@@ -160,11 +160,11 @@ def _read_signature(text: str) -> bytes:
     token many forms, so only the canonical one is accepted.
     """
     raw = _decode(text)
-    if len(raw) != 2 * _COORDINATE_BYTES:
+    if len(raw) != 2 * COORDINATE_BYTES:
         raise ValueError(len(raw))
     if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != text:
         raise ValueError(text[-1])
-    r, s = raw[:_COORDINATE_BYTES], raw[_COORDINATE_BYTES:]
+    r, s = raw[:COORDINATE_BYTES], raw[COORDINATE_BYTES:]
     return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
 
 

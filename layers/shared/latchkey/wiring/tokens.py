@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.config import prepares
+from latchkey.config import is_hot, prepares
 from latchkey.wiring import part
 from latchkey.wiring.storage import account_reader, audit_log, session_reader, task_leases
 
@@ -48,11 +48,16 @@ def link_peppers(services: Services) -> PepperStore:
 def signer(services: Services) -> AccessTokenSigner:
     from latchkey.security.access_tokens import AccessTokenSigner
 
+    if is_hot():
+        from latchkey.security.lean_jwt_encoding import encode
+    else:
+        from latchkey.security.jwt_encoding import encode
     keys = services[signing_key_store]
     if prepares():
         keys.preload(private=True)
     return AccessTokenSigner(
         keys.key_ring,
+        encode,
         issuer=services.config.issuer,
         audience=services.config.audience,
         lifetime=services.config.access_token_lifetime,

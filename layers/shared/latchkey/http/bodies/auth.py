@@ -8,7 +8,11 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.errors import ProblemCode
-from latchkey.domain.limits import LINK_TOKEN_MAX_CHARACTERS, LOGIN_CODE_TEXT_MAX_CHARACTERS
+from latchkey.domain.limits import (
+    LINK_TOKEN_MAX_CHARACTERS,
+    LOGIN_CODE_TEXT_MAX_CHARACTERS,
+    REFRESH_TOKEN_MAX_CHARACTERS,
+)
 from latchkey.http.bodies.fields import (
     DeviceIdText,
     DeviceName,
@@ -36,7 +40,10 @@ CodeText = Annotated[
 class RefreshBody(Body):
     """The refresh token. Browsers leave it out, because it is in a cookie."""
 
-    refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    refresh_token: (
+        Annotated[str, StringConstraints(min_length=1, max_length=REFRESH_TOKEN_MAX_CHARACTERS)]
+        | None
+    ) = None
 
 
 class ReauthenticateBody(Body):
