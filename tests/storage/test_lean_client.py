@@ -479,6 +479,8 @@ def test_timeouts_are_those_of_botocore(server, client):
 # Retries ----------------------------------------------------------------------------------------
 
 CUT = response(body={"Item": {}})
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+DEEP = b'{"a":' * 20_000 + b"1" + b"}" * 20_000
 PASSING = {
     "closed without an answer": Close(),
     "cut in the status": Close(b"HTTP/1."),
@@ -487,6 +489,14 @@ PASSING = {
     "wrong checksum": response(x_amz_crc32="1"),
     "no JSON": response(body=b"<html>"),
     "no object": response(body=b"[]"),
+    "too deep": response(body=DEEP),
+    "an error too deep": response(500, DEEP),
+    "a length beyond any memory": Close(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1%s\r\n\r\n" % (b"0" * 30)
+    ),
+    "a chunk beyond any memory": Close(CHUNKED + b"f" * 30 + b"\r\n{}\r\n0\r\n\r\n"),
+    "a chunk of a negative length": Close(CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n"),
+    "a chunk that is cut": Close(CHUNKED + b"20\r\n{}"),
     "not HTTP": Close(b"\x15\x03\x01\r\n\r\n"),
     "internal error": refusal("InternalServerError", 500),
     "unavailable": refusal("ServiceUnavailable", 503),
@@ -555,6 +565,12 @@ def test_other_error_is_raised_at_once(server, client, code):
     assert len(server.requests) == 1
 
 
+def test_error_with_a_status_of_success_is_an_error(server, client, pauses):
+    server.play(refusal("ValidationException", 200))
+    with pytest.raises(AwsError, match="ValidationException"):
+        get_item(client)
+
+
 def test_error_without_a_code_has_its_status(server, client):
     server.play(response(404, b"not here"))
     with pytest.raises(AwsError) as caught:
@@ -578,6 +594,9 @@ def test_retries_end_while_nothing_succeeds(server, client):
 # The clock --------------------------------------------------------------------------------------
 
 
+ENDLESS = "Mon, 01 Jan 2026 00:00:00 +" + "9" * 30
+
+
 def at_aws(minutes):
     return format_datetime(
         datetime.fromtimestamp(NOW, UTC) + timedelta(minutes=minutes), usegmt=True
@@ -597,7 +616,7 @@ def test_wrong_clock_is_corrected(server, pauses, minutes):
     assert pauses == []
 
 
-@pytest.mark.parametrize("date", [at_aws(1), "yesterday", None])
+@pytest.mark.parametrize("date", [at_aws(1), "yesterday", None, ENDLESS])
 def test_refused_signature_with_a_right_clock_is_an_error(server, pauses, date):
     client = LeanClient(sleep=pauses.append, now=lambda: NOW)
     server.play(response(400, {"__type": "x#InvalidSignatureException"}, Date=date))
@@ -801,6 +820,28 @@ def test_failed_renewal_uses_the_credentials_until_they_expire(server):
     now += 60
     with pytest.raises(TemporarilyUnavailable):
         source.get()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        DEEP,
+        {},
+        {"Expiration": 1},
+        {"Expiration": None},
+        {"Token": None},
+        {"Token": "t\r\nX-Other: y"},
+        {"AccessKeyId": 7},
+    ],
+)
+def test_broken_answer_of_the_endpoint_is_unavailable(server, body):
+    valid = {"AccessKeyId": "a", "SecretAccessKey": "s", "Token": "t", "Expiration": "2999-01-01"}
+    server.play(response(body={**valid, **body} if body and isinstance(body, dict) else body))
+    with pytest.raises(TemporarilyUnavailable) as caught:
+        CredentialsSource(container(server)).get()
+    assert caught.value.data["reason"] == "credentials"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,18 @@ _RETRY_SECONDS = 10
 """The pause after a failed renewal while there are valid credentials."""
 
 
+_BROKEN = (
+    HTTPException,
+    KeyError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What an answer can raise that is late, cut or of another form."""
+
+
 class CredentialsSource:
     """Returns valid credentials for each request."""
 
@@ -59,7 +71,7 @@ class CredentialsSource:
         if self._renewed is None or now >= self._renew_at:
             try:
                 self._renew()
-            except (HTTPException, KeyError, OSError, ValueError) as error:
+            except _BROKEN as error:
                 if self._renewed is None or now >= self._expires_at:
                     raise TemporarilyUnavailable(
                         retry_after_seconds=UNAVAILABLE_RETRY_AFTER_SECONDS, reason="credentials"
@@ -89,9 +101,10 @@ class CredentialsSource:
             raise ValueError(answer.status)
         document = json.loads(body)
         expires_at = datetime.fromisoformat(document["Expiration"]).timestamp()
-        self._renewed = Credentials(
-            document["AccessKeyId"], document["SecretAccessKey"], document["Token"]
-        )
+        parts = document["AccessKeyId"], document["SecretAccessKey"], document["Token"]
+        if not all(isinstance(part, str) and part.isprintable() for part in parts):
+            raise ValueError(_ENDPOINT)
+        self._renewed = Credentials(*parts)
         self._expires_at = expires_at
         self._renew_at = expires_at - _RENEW_SECONDS
 

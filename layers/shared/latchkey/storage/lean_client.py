@@ -187,8 +187,9 @@ class LeanClient:
             connection.request("POST", self._path, body, signed)
             response = connection.getresponse()
             content = response.read()
-        except (OSError, HTTPException) as error:
-            # Also a response that ended early or came too late. Nothing else may read the rest.
+        except (HTTPException, OSError, OverflowError, ValueError) as error:
+            # Also a response that ended early or came too late, and one with a broken length, for
+            # which http.client has no exception of its own. Nothing else may read the rest.
             if connection is not None:
                 connection.close()
             raise _Failure(type(error).__name__) from error
@@ -198,7 +199,10 @@ class LeanClient:
         if checksum is not None and checksum != str(zlib.crc32(content)):
             raise _Failure("checksum")
         if response.status == 200:  # noqa: PLR2004 - OK
-            return _parse(content)
+            answer = _parse(content)
+            # An error must not count as "there is no such item", or as a successful write.
+            if "__type" not in answer:
+                return answer
         return self._refused(response, content)
 
     def _refused(self, response: HTTPResponse, content: bytes) -> Wire:
@@ -221,7 +225,7 @@ class LeanClient:
 
         try:
             there = parsedate_to_datetime(date or "").timestamp()
-        except ValueError:
+        except (OverflowError, ValueError):
             return False
         here = self._now()
         if abs(there - (here + self._offset)) < _SKEW_SECONDS:
@@ -311,7 +315,7 @@ def _is_closed(connection: HTTPConnection) -> bool:
 def _parse(content: bytes) -> Wire:
     try:
         body = json.loads(content)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise _Failure("answer") from error
     if not isinstance(body, dict):
         raise _Failure("answer")
