@@ -223,6 +223,11 @@ verify-audit: $(VENV) ## Verify such a copy, offline (COPY=folder KEYS=public-ke
 redrive-audit: $(VENV) ## Record the log lines that record_requests could not (STACK=latchkey)
 	@PYTHONPATH=layers/shared $(BIN)/python -m tools.audit redrive --stack $(or $(STACK),latchkey)
 
+.PHONY: rebuild-index
+rebuild-index: $(VENV) ## Rebuild the index of requests from a verified copy (STACK=latchkey COPY=folder SINCE=day UNTIL=day)
+	@test -n "$(COPY)" -a -n "$(SINCE)" -a -n "$(UNTIL)" || { echo "usage: make rebuild-index STACK=latchkey COPY=folder SINCE=2026-01-01 UNTIL=2026-01-09" >&2; exit 2; }
+	@PYTHONPATH=layers/shared $(BIN)/python -m tools.audit rebuild $(COPY) --stack $(or $(STACK),latchkey) --since $(SINCE) --until $(UNTIL)
+
 .PHONY: admin
 admin: $(VENV) ## Make an account an administrator (EMAIL=ada@example.com, STACK=latchkey)
 	@$(BIN)/python -m tools.invoke $(or $(STACK),latchkey) GrantAdminFunction '{"email": "$(EMAIL)"}'

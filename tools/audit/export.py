@@ -10,6 +10,7 @@ import time
 import zlib
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -39,6 +40,9 @@ OURS = re.compile(
 )
 """Expected object names. An attacker could write a name such as `../../anything`."""
 
+FETCHED = "fetched"
+"""The file with the time of the copy."""
+
 PARALLEL_REQUESTS = 32
 """A busy year has millions of small objects: about 1,000 a second are fetched."""
 
@@ -52,6 +56,7 @@ def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> list
 
     Returns the names of foreign objects and items, which are not fetched.
     """
+    began = datetime.now(UTC)
     s3 = s3 or aws_client("s3", Config(max_pool_connections=PARALLEL_REQUESTS))
     archived: dict[int, set[int]] = defaultdict(set)
     strange = []
@@ -65,7 +70,14 @@ def fetch(directory: Path, *, table: Table, bucket: str, s3: Any = None) -> list
                 if segment := SEGMENT.fullmatch(version["Key"]):
                     archived[int(segment[1])] |= _blocks_in(path)
     # After the bucket: so the copy has no row without its block, if the block was in the table.
-    return strange + _write_live(directory / "live.ndjson", AuditChainStore(table), archived)
+    strange += _write_live(directory / "live.ndjson", AuditChainStore(table), archived)
+    (directory / FETCHED).write_text(began.isoformat())
+    return strange
+
+
+def fetched_at(directory: Path) -> datetime:
+    """Return when the last complete fetch of a copy began. Raises FileNotFoundError."""
+    return datetime.fromisoformat((directory / FETCHED).read_text())
 
 
 def _fetch_version(directory: Path, bucket: str, version: dict[str, str], s3: Any) -> Path:

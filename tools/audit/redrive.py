@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 PATIENT = Config(read_timeout=130, retries={"total_max_attempts": 1})
 """The timeout of the function is two minutes."""
+
+PARALLEL_BATCHES = 10
+"""As many as SQS returns at once."""
 
 
 def redrive(
@@ -27,14 +31,19 @@ def redrive(
     """
     sqs, functions = sqs or aws_client("sqs"), functions or aws_client("lambda", PATIENT)
     done = failed = 0
-    while letters := _receive(sqs, queue_url):
-        for letter in letters:
-            event = json.loads(letter["Body"])["requestPayload"]
-            if _records(functions, function, event):
-                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=letter["ReceiptHandle"])
-                done += 1
-            else:
-                failed += 1
+
+    def again(letter: Mapping[str, Any]) -> bool:
+        event = json.loads(letter["Body"])["requestPayload"]
+        if not _records(functions, function, event):
+            return False
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=letter["ReceiptHandle"])
+        return True
+
+    with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
+        while letters := _receive(sqs, queue_url):
+            results = list(pool.map(again, letters))
+            done += sum(results)
+            failed += len(results) - sum(results)
     return done, failed
 
 

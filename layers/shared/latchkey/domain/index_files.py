@@ -9,18 +9,22 @@ Two ranged reads find a subject: the directory, then the members that may have i
 from __future__ import annotations
 
 import gzip
+import hashlib
 import heapq
 import json
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Protocol
 
+from latchkey.domain.clock import from_milliseconds
 from latchkey.domain.limits import AUDIT_INDEX_MEMBER_BYTES
 from latchkey.domain.packed_requests import key_of_line
 from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
+
+LEVEL_OF_SLICE, LEVEL_OF_HOUR, LEVEL_OF_DAY = 1, 2, 3
 
 _LEVEL = 6
 _SEVERAL = 2_000_000
@@ -103,6 +107,26 @@ def build_file(lines: Iterable[bytes]) -> tuple[bytes, int]:
     offset += len(parts[-1])
     parts.append(gzip.compress(json.dumps(directory, separators=(",", ":")).encode(), mtime=0))
     return b"".join(parts), offset
+
+
+def index_file(
+    lines: Sequence[bytes], level: int, hour: int, *, added_at: int
+) -> tuple[IndexFile, bytes]:
+    """Return a file of sorted lines and its content. The same lines have the same name."""
+    content, directory = build_file(lines)
+    digest = hashlib.sha256(content).hexdigest()[:32]
+    file = IndexFile(
+        name=f"{level}/{from_milliseconds(hour):%Y-%m-%d/%H}-{digest}.gz",
+        level=level,
+        hour=hour,
+        first=key_of_line(lines[0]).decode(),
+        last=key_of_line(lines[-1]).decode(),
+        lines=len(lines),
+        directory=directory,
+        size=len(content),
+        added_at=added_at,
+    )
+    return file, content
 
 
 def _member(lines: list[bytes]) -> bytes:

@@ -9,14 +9,22 @@ the digest of their content in their name, so a repeated step writes the same fi
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from latchkey.domain.clock import from_milliseconds, to_milliseconds
-from latchkey.domain.index_files import IndexDay, IndexFile, Merge, build_file, merge_files
+from latchkey.domain.index_files import (
+    LEVEL_OF_DAY,
+    LEVEL_OF_HOUR,
+    LEVEL_OF_SLICE,
+    IndexDay,
+    IndexFile,
+    Merge,
+    index_file,
+    merge_files,
+)
 from latchkey.domain.limits import (
     AUDIT_INDEX_DAYS_BACK,
     AUDIT_INDEX_DELAY_SECONDS,
@@ -26,7 +34,7 @@ from latchkey.domain.limits import (
     AUDIT_INDEX_STOP_SECONDS,
     AUDIT_PACK_DAYS,
 )
-from latchkey.domain.packed_requests import key_of_line, time_of_line, unpack
+from latchkey.domain.packed_requests import time_of_line, unpack
 from latchkey.domain.values import dataclass, replace
 from latchkey.observability import logger
 
@@ -40,7 +48,6 @@ if TYPE_CHECKING:
 
 _SLICE = AUDIT_INDEX_SLICE_SECONDS * 1000
 _HOUR = 3_600_000
-_LEVEL_OF_SLICE, _LEVEL_OF_HOUR, _LEVEL_OF_DAY = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +100,7 @@ class RequestIndexer:
         hours, end = self._read(start, end)
         added: dict[date, list[IndexFile]] = defaultdict(list)
         for hour, lines in sorted(hours.items()):
-            file = self._write(sorted(lines), _LEVEL_OF_SLICE, hour)
+            file = self._write(sorted(lines), LEVEL_OF_SLICE, hour)
             added[from_milliseconds(hour).date()].append(file)
         days = [self.index.day(day) for day in added]
         changed = [replace(day, files=_joined(day.files, added[day.day])) for day in days]
@@ -124,21 +131,10 @@ class RequestIndexer:
         return hours, end
 
     def _write(self, lines: Sequence[bytes], level: int, hour: int) -> IndexFile:
-        content, directory = build_file(lines)
-        digest = hashlib.sha256(content).hexdigest()[:32]
-        name = f"{level}/{from_milliseconds(hour):%Y-%m-%d/%H}-{digest}.gz"
-        self.files.put(name, content)
-        return IndexFile(
-            name=name,
-            level=level,
-            hour=hour,
-            first=key_of_line(lines[0]).decode(),
-            last=key_of_line(lines[-1]).decode(),
-            lines=len(lines),
-            directory=directory,
-            size=len(content),
-            added_at=to_milliseconds(self.clock.now()),
-        )
+        at = to_milliseconds(self.clock.now())
+        file, content = index_file(lines, level, hour, added_at=at)
+        self.files.put(file.name, content)
+        return file
 
     def _merge_once(self) -> bool:
         """Write one file of a merge. Returns whether there was one to write."""
@@ -178,17 +174,17 @@ def _joined(files: Sequence[IndexFile], added: Sequence[IndexFile]) -> tuple[Ind
 def _plan(day: IndexDay, progress: int, now: int) -> Merge | None:
     """Return the next merge of a day, if there is one."""
     start = to_milliseconds(datetime.combine(day.day, time(), UTC))
-    unmerged = [file for file in day.files if file.level < _LEVEL_OF_DAY]
+    unmerged = [file for file in day.files if file.level < LEVEL_OF_DAY]
     if unmerged and start + 24 * _HOUR <= progress:
         settled = min(file.added_at for file in unmerged) + AUDIT_INDEX_SETTLE_SECONDS * 1000
         if len(unmerged) == len(day.files) or settled <= now:
             inputs = tuple(file.name for file in day.files)
-            return Merge(level=_LEVEL_OF_DAY, hour=start, inputs=inputs)
+            return Merge(level=LEVEL_OF_DAY, hour=start, inputs=inputs)
     by_hour: dict[int, list[str]] = defaultdict(list)
     for file in unmerged:
-        if file.level == _LEVEL_OF_SLICE and file.hour + _HOUR <= progress:
+        if file.level == LEVEL_OF_SLICE and file.hour + _HOUR <= progress:
             by_hour[file.hour].append(file.name)
     for hour, names in sorted(by_hour.items()):
         if len(names) > 1:
-            return Merge(level=_LEVEL_OF_HOUR, hour=hour, inputs=tuple(names))
+            return Merge(level=LEVEL_OF_HOUR, hour=hour, inputs=tuple(names))
     return None
