@@ -45,6 +45,7 @@ ADVICE = {
     "REAUTHENTICATION_REQUIRED": "Ask for the password, reauthenticate, then repeat the request.",
     "ADMINISTRATORS_ONLY": "Do not offer this to people who are not administrators.",
     "ACCOUNT_NOT_FOUND": "Treat it as deleted, and read the list again.",
+    "PROFILES_NOT_PUBLIC": "The operator can turn profiles on: `PublicProfiles`.",
     "SESSION_NOT_FOUND": "Treat it as ended, and read the list again.",
     "EXPORT_NOT_FOUND": "Treat it as deleted, and read the list again.",
     "EXPORT_ALREADY_RUNNING": "Watch the export at `Location`.",

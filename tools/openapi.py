@@ -60,6 +60,7 @@ _TAGS = {
     "exports": ("Exports of the caller's data.", r".*/exports?(/.*)?"),
     "account": ("The caller's account.", rf"{API_PREFIX}/users/me(/.*)?"),
     "users": ("Accounts, for administrators.", rf"{API_PREFIX}/users(/.*)?"),
+    "profiles": ("People, as others see them.", rf"{API_PREFIX}/profiles(/.*)?"),
     "audit": ("The audit trail, for administrators.", rf"{API_PREFIX}/audit"),
     "service": ("The service itself.", rf"{API_PREFIX}/health|/\.well-known/.*"),
 }
@@ -248,7 +249,7 @@ def _query_parameters(operation: Operation) -> Iterator[Schema]:
         yield {
             "name": name,
             "in": "query",
-            "required": False,
+            "required": model is not None and model.model_fields[name].is_required(),
             "description": schema.pop("description"),
             "schema": schema,
         }

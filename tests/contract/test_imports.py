@@ -58,6 +58,8 @@ NEW_PASSWORDS = PASSWORDS | {"zxcvbn"}
 BUDGET = {
     "introspect_token": (AWS | SEALING | BODY, 640),
     "get_metadata": (set(), 240),
+    "get_profile": (AWS, 520),
+    "list_profiles": (AWS | QUERY, 590),
     "anchor_audit": (set(), 230),
     "archive_audit": (set(), 230),
     "authorizer": (SEALING, 203),

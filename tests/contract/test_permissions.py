@@ -57,6 +57,7 @@ def performed():
         refreshing(service)
         keys(service)
         profiles(service)
+        others_profiles(service)
         exports(service)
         avatars(service)
         outbox(service)
@@ -397,6 +398,16 @@ def introspect_token(service):
         body = {"token": token}
         path = "/api/v1/auth/introspect"
         answer = service.request("POST", path, json_body=body, signed=True)
+        assert answer.status == 200, answer.body
+
+
+def others_profiles(service):
+    """GET /api/v1/profiles and /api/v1/profiles/{user_id}."""
+    ada = Person(service, "others-profiles@example.com")
+    for answer in (
+        ada.request("GET", f"/api/v1/profiles/{ada.id}"),
+        ada.request("GET", "/api/v1/profiles", query={"ids": ada.id}),
+    ):
         assert answer.status == 200, answer.body
 
 

@@ -145,6 +145,22 @@ def test_static_routes_take_precedence_and_other_accounts_are_not_found(api, ada
     assert set(reset.json()["data"].values()) == {None}
 
 
+def test_others_see_the_name_and_the_avatar(api, ada):
+    bob = api.register().json()["data"]
+    changed = api.call("PATCH", ME, token=bob["access_token"], json={"display_name": "Bob"})
+    assert changed.status_code == 200
+    shown = {"id": bob["user"]["id"], "display_name": "Bob", "avatar_url": None}
+    one = api.call("GET", f"/api/v1/profiles/{shown['id']}", token=ada)
+    assert one.json()["data"] == shown
+    several = api.call(
+        "GET", f"/api/v1/profiles?ids={new_id('usr', datetime.now(UTC))},{shown['id']}", token=ada
+    )
+    assert several.json()["data"] == {"profiles": [shown]}
+    missing = api.call("GET", "/api/v1/profiles", token=ada)
+    assert (missing.status_code, error_code(missing)) == (400, "VALIDATION_ERROR")
+    assert api.call("GET", f"/api/v1/profiles/{shown['id']}").status_code == 401
+
+
 def test_consent_is_stored_with_time_device_and_wording(api, stack):
     registered = api.register().json()["data"]
     own, elsewhere = (

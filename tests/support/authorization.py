@@ -26,7 +26,8 @@ PUBLIC = """register login requestLoginCode refresh verifyEmail resendVerificati
 SIGNED_IN = """reauthenticate logout getMe updateMe deleteMe getMeAtAuthMe changePassword
     changeEmail createAvatarUpload replaceAvatar deleteAvatar listConsents getPreferences
     replacePreferences resetPreferences listSessions revokeSessions revokeSession renameSession
-    revokeAllSessions listActivity requestExport listExports getExport"""
+    revokeAllSessions listActivity requestExport listExports getExport
+    getProfile listProfiles"""
 OWNER = """getUser replaceUser deleteUser getPreferencesAtUsersUserIdPreferences
     replacePreferencesAtUsersUserIdPreferences resetPreferencesAtUsersUserIdPreferences"""
 ADMIN = """restoreUser suspendUser unsuspendUser listUsers searchSessions revokeFoundSessions
@@ -98,7 +99,7 @@ def kind_of_contract(operation_id: str) -> str:
         return "signed"
     if "ADMINISTRATORS_ONLY" in codes(operation):
         return "admin"
-    return "owner" if "{user_id}" in path else "signed in"
+    return "owner" if "/users/{user_id}" in path else "signed in"
 
 
 def expected_refusal(operation_id: str, caller: str, owner: str) -> tuple[int, str] | None:

@@ -70,6 +70,7 @@ ENVIRONMENT = {
     "EXPORTS_PER_DAY": "3",
     "DELETION_GRACE_DAYS": "30",
     "SELF_SERVICE_RESTORE": "off",
+    "PUBLIC_PROFILES": "on",
     "QUEUE_URL_PURGE": "https://queues.test/purge",
     "QUEUE_URL_MAIL": "https://queues.test/mail",
     "LINK_BASE": "https://accounts.test",

@@ -66,6 +66,7 @@ class Config:
     request_retention  how long rows of requests stay in the table
     audit_kms_key      ARN of the key that signs the trail; empty: a key in Parameter Store
     authorizer_passes_reasons  True for this API, whose endpoints return the 401; else it denies
+    public_profiles  whether signed-in people can read the profiles of others
     deletion_grace   how long a deleted account can be restored before it is erased
     self_service_restore  whether the deletion email has a link to restore the account
     web_socket_token   where a WebSocket connection to another API may have its token
@@ -114,6 +115,7 @@ class Config:
     self_service_restore: bool
     web_socket_token: WebSocketToken
     last_activity_interval: timedelta
+    public_profiles: bool = False
     service_name: str = ""
     support_contact: str = ""
     mail_sender: str = ""
@@ -164,6 +166,7 @@ class Config:
             self_service_restore=env["SELF_SERVICE_RESTORE"] == "on",
             web_socket_token=WebSocketToken(env["WEB_SOCKET_TOKEN"]),
             last_activity_interval=timedelta(seconds=int(env["LAST_ACTIVITY_SECONDS"])),
+            public_profiles=env.get("PUBLIC_PROFILES") == "on",
             service_name=env.get("SERVICE_NAME", ""),
             support_contact=env.get("SUPPORT_CONTACT", ""),
             mail_sender=env.get("MAIL_SENDER", ""),

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, Options as Options2, TDataShape } from './client/index.js';
-import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, DisownSessionData, DisownSessionResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetMetadataAtWellKnownOauthAuthorizationServerData, GetMetadataAtWellKnownOauthAuthorizationServerResponses, GetMetadataData, GetMetadataResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetReportedSessionData, GetReportedSessionResponses, GetUserData, GetUserResponses, IntrospectTokenData, IntrospectTokenResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, RequestLoginCodeData, RequestLoginCodeResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreAccountData, RestoreAccountResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
+import type { ChangeEmailData, ChangeEmailResponses, ChangePasswordData, ChangePasswordResponses, ChangeRoleData, ChangeRoleResponses, CreateAvatarUploadData, CreateAvatarUploadResponses, DeleteAvatarData, DeleteAvatarResponses, DeleteMeData, DeleteMeResponses, DeleteUserData, DeleteUserResponses, DisownSessionData, DisownSessionResponses, ForgotPasswordData, ForgotPasswordResponses, GetExportData, GetExportResponses, GetHealthData, GetHealthResponses, GetJwksData, GetJwksResponses, GetMeAtAuthMeData, GetMeAtAuthMeResponses, GetMeData, GetMeResponses, GetMetadataAtWellKnownOauthAuthorizationServerData, GetMetadataAtWellKnownOauthAuthorizationServerResponses, GetMetadataData, GetMetadataResponses, GetPreferencesAtUsersUserIdPreferencesData, GetPreferencesAtUsersUserIdPreferencesResponses, GetPreferencesData, GetPreferencesResponses, GetProfileData, GetProfileResponses, GetReportedSessionData, GetReportedSessionResponses, GetUserData, GetUserResponses, IntrospectTokenData, IntrospectTokenResponses, ListActivityData, ListActivityResponses, ListAuditData, ListAuditResponses, ListConsentsData, ListConsentsResponses, ListExportsData, ListExportsResponses, ListProfilesData, ListProfilesResponses, ListSessionsData, ListSessionsResponses, ListUsersData, ListUserSessionsData, ListUserSessionsResponses, ListUsersResponses, LoginData, LoginResponses, LogoutData, LogoutResponses, ReauthenticateData, ReauthenticateResponses, RefreshData, RefreshResponses, RegisterData, RegisterResponses, RenameSessionData, RenameSessionResponses, ReplaceAvatarData, ReplaceAvatarResponses, ReplacePreferencesAtUsersUserIdPreferencesData, ReplacePreferencesAtUsersUserIdPreferencesResponses, ReplacePreferencesData, ReplacePreferencesResponses, ReplaceUserData, ReplaceUserResponses, RequestExportData, RequestExportResponses, RequestLoginCodeData, RequestLoginCodeResponses, ResendVerificationData, ResendVerificationResponses, ResetPasswordData, ResetPasswordResponses, ResetPreferencesAtUsersUserIdPreferencesData, ResetPreferencesAtUsersUserIdPreferencesResponses, ResetPreferencesData, ResetPreferencesResponses, RestoreAccountData, RestoreAccountResponses, RestoreUserData, RestoreUserResponses, RevokeAllSessionsData, RevokeAllSessionsResponses, RevokeFoundSessionsData, RevokeFoundSessionsResponses, RevokeSessionData, RevokeSessionResponses, RevokeSessionsData, RevokeSessionsResponses, RevokeUserSessionsData, RevokeUserSessionsResponses, SearchSessionsData, SearchSessionsResponses, SuspendUserData, SuspendUserResponses, UndoEmailChangeData, UndoEmailChangeResponses, UnsuspendUserData, UnsuspendUserResponses, UpdateMeData, UpdateMeResponses, VerifyEmailData, VerifyEmailResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -608,6 +608,26 @@ export const changeRole = <ThrowOnError extends boolean = true>(options: Options
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Read the display name and the avatar of a person whose account is active
+ */
+export const getProfile = <ThrowOnError extends boolean = true>(options: Options<GetProfileData, ThrowOnError>) => (options.client ?? client).get<GetProfileResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/profiles/{user_id}',
+    ...options
+});
+
+/**
+ * Read the display names and the avatars of people whose accounts are active
+ */
+export const listProfiles = <ThrowOnError extends boolean = true>(options: Options<ListProfilesData, ThrowOnError>) => (options.client ?? client).get<ListProfilesResponses, unknown, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/profiles',
+    ...options
 });
 
 /**

@@ -303,7 +303,7 @@ export type ErrorAnswer = {
 /**
  * Never renamed. docs/errors.md explains each code.
  */
-export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'SIGNATURE_REQUIRED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'METADATA_UNAVAILABLE' | 'ACCOUNT_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
+export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'SIGNATURE_REQUIRED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'METADATA_UNAVAILABLE' | 'ACCOUNT_NOT_FOUND' | 'PROFILES_NOT_PUBLIC' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
 
 /**
  * One problem of the request.
@@ -546,6 +546,25 @@ export type PreferencesView = {
  * Never renamed. docs/errors.md explains each code.
  */
 export type ProblemCode = 'UNSUPPORTED_MEDIA_TYPE' | 'MALFORMED_BODY' | 'MALFORMED_JSON' | 'MALFORMED_FORM' | 'TOO_DEEP' | 'TOO_LARGE' | 'REQUIRED' | 'UNKNOWN_FIELD' | 'UNKNOWN_PARAMETER' | 'WRONG_TYPE' | 'TOO_SHORT' | 'TOO_LONG' | 'OUT_OF_RANGE' | 'NOT_AN_OPTION' | 'NOT_AN_ID' | 'NOT_A_TIME' | 'FORBIDDEN_CHARACTER' | 'INVALID' | 'INVALID_EMAIL' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'TOO_COMMON' | 'UNCHANGED' | 'SINGLE_USE_TOKEN_INVALID' | 'CURRENT_SESSION_UNKNOWN' | 'ONE_FILTER_ONLY' | 'USER_REQUIRED' | 'EMPTY_PERIOD';
+
+/**
+ * The profiles that were found.
+ */
+export type ProfileListView = {
+    profiles: Array<ProfileView>;
+};
+
+/**
+ * What others see of a person.
+ */
+export type ProfileView = {
+    id: string;
+    /**
+     * The full name if no display name was set.
+     */
+    display_name: string | null;
+    avatar_url: string | null;
+};
 
 /**
  * Why the administrator does this. The audit row stores it, and the person can read it.
@@ -1847,6 +1866,48 @@ export type ChangeRoleResponses = {
 };
 
 export type ChangeRoleResponse = ChangeRoleResponses[keyof ChangeRoleResponses];
+
+export type GetProfileData = {
+    body?: never;
+    path: {
+        /**
+         * An account.
+         */
+        user_id: string;
+    };
+    query?: never;
+    url: '/api/v1/profiles/{user_id}';
+};
+
+export type GetProfileResponses = {
+    /**
+     * What others see of a person
+     */
+    200: ProfileView;
+};
+
+export type GetProfileResponse = GetProfileResponses[keyof GetProfileResponses];
+
+export type ListProfilesData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Up to 100 ids of accounts, separated by commas. Those of nobody, or of accounts that are suspended or deleted, are not in the answer.
+         */
+        ids: string;
+    };
+    url: '/api/v1/profiles';
+};
+
+export type ListProfilesResponses = {
+    /**
+     * The profiles that were found
+     */
+    200: ProfileListView;
+};
+
+export type ListProfilesResponse = ListProfilesResponses[keyof ListProfilesResponses];
 
 export type RevokeSessionsData = {
     body?: never;

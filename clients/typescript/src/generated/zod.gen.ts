@@ -176,6 +176,7 @@ export const zErrorCode = z.enum([
     'ADMINISTRATORS_ONLY',
     'METADATA_UNAVAILABLE',
     'ACCOUNT_NOT_FOUND',
+    'PROFILES_NOT_PUBLIC',
     'SESSION_NOT_FOUND',
     'EXPORT_NOT_FOUND',
     'EXPORT_ALREADY_RUNNING',
@@ -419,6 +420,22 @@ export const zErrorAnswer = z.object({
         request_id: z.string(),
         details: z.array(zErrorDetail).optional()
     })
+});
+
+/**
+ * What others see of a person.
+ */
+export const zProfileView = z.object({
+    id: z.string(),
+    display_name: z.string().nullable(),
+    avatar_url: z.string().nullable()
+});
+
+/**
+ * The profiles that were found.
+ */
+export const zProfileListView = z.object({
+    profiles: z.array(zProfileView)
 });
 
 /**
@@ -1194,6 +1211,24 @@ export const zChangeRolePath = z.object({
  * The status of an account
  */
 export const zChangeRoleResponse = zStandingView;
+
+export const zGetProfilePath = z.object({
+    user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)
+});
+
+/**
+ * What others see of a person
+ */
+export const zGetProfileResponse = zProfileView;
+
+export const zListProfilesQuery = z.object({
+    ids: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}(,usr_[0-7][0-9a-hjkmnp-tv-z]{25}){0,99}$/)
+});
+
+/**
+ * The profiles that were found
+ */
+export const zListProfilesResponse = zProfileListView;
 
 export const zRevokeSessionsQuery = z.object({
     scope: z.enum(['others', 'all']).optional()

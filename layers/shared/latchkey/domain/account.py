@@ -100,6 +100,11 @@ class Account(ProfileFields):
     purge_at: datetime | None = None
 
     @property
+    def shown_name(self) -> str | None:
+        """The name that others see."""
+        return self.display_name or self.full_name
+
+    @property
     def is_working_admin(self) -> bool:
         """Whether this account counts as an administrator. There must always be one."""
         return self.role is Role.ADMIN and self.status is AccountStatus.ACTIVE

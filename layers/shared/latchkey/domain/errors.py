@@ -361,6 +361,12 @@ class AccountNotFound(DomainError):
     code = "ACCOUNT_NOT_FOUND"
 
 
+class ProfilesNotPublic(DomainError):
+    """The deployment does not show people's profiles to others: parameter PublicProfiles."""
+
+    code = "PROFILES_NOT_PUBLIC"
+
+
 class PreconditionFailed(DomainError):
     """The resource was changed after the client read it."""
 

@@ -140,6 +140,9 @@ PAGE_DEFAULT_ITEMS = 50
 PAGE_MAX_ITEMS = 100
 """A page of our largest rows, 1 KiB each, is 25 read units and 100 KB of JSON. Our choice."""
 
+PROFILES_MAX = 100
+"""Ids in one request: a query of 3 KB and one BatchGetItem. Source: DynamoDB, BatchGetItem."""
+
 CURSOR_MAX_CHARACTERS = 2048
 """Ours have under 300. Limits untrusted input that is decoded."""
 

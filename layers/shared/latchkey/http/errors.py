@@ -164,6 +164,11 @@ CATALOGUE: dict[type[DomainError], Row] = {
         "Diese Installation hat keine Adresse, die ein Aussteller sein kann.",
     ),
     domain.AccountNotFound: Row(404, "Account not found.", "Konto nicht gefunden."),
+    domain.ProfilesNotPublic: Row(
+        404,
+        "Profiles of other people are not available.",
+        "Profile anderer Personen sind nicht verfügbar.",
+    ),
     # Enumeration: another person's session and an unknown one get one response.
     domain.SessionNotFound: Row(
         404,

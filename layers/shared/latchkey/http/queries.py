@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from latchkey.domain.audit import Action
@@ -14,6 +22,7 @@ from latchkey.domain.limits import (
     CURSOR_MAX_CHARACTERS,
     PAGE_DEFAULT_ITEMS,
     PAGE_MAX_ITEMS,
+    PROFILES_MAX,
     REASON_MAX_CHARACTERS,
 )
 from latchkey.domain.search import SessionState
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Query(BaseModel):
-    """Base class. Each field is an optional parameter, and others are refused."""
+    """Base class. Each field is a parameter, and others are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -45,6 +54,10 @@ class Query(BaseModel):
             return cls.model_validate(sent)
         except ValidationError as error:
             raise InvalidInput(*problems_of(error)) from None
+
+
+_ID = id_pattern("usr").strip("^$")
+_ACCOUNT_IDS = f"^{_ID}(,{_ID}){{0,{PROFILES_MAX - 1}}}$"
 
 
 # Types of parameters, from the text of a URL -------------------------------------------------
@@ -93,6 +106,13 @@ def _reason(text: str) -> str:
     return _kept(text, REASON_MAX_CHARACTERS)
 
 
+def _account_ids(text: str) -> list[str]:
+    ids = text.split(",")
+    if len(ids) > PROFILES_MAX:
+        raise PydanticCustomError(ProblemCode.TOO_LONG, f"Send at most {PROFILES_MAX} ids.")
+    return ids
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 PageSize = Annotated[
     int,
@@ -101,6 +121,11 @@ PageSize = Annotated[
 ]
 SessionIdText = Annotated[
     SessionId, AfterValidator(_session_id), Field(json_schema_extra={"pattern": id_pattern("ses")})
+]
+AccountIds = Annotated[
+    list[UserId],
+    BeforeValidator(_account_ids),
+    WithJsonSchema({"type": "string", "pattern": _ACCOUNT_IDS}),
 ]
 Cursor = Annotated[str, Field(json_schema_extra={"maxLength": CURSOR_MAX_CHARACTERS})]
 """The start of a page. Only the list that issued a cursor can read it (`storage.cursors`)."""
@@ -167,6 +192,15 @@ class UserQuery(PageQuery):
     )
     created_from: Moment | None = Field(None, description="Created at this time or later.")
     created_to: Moment | None = Field(None, description="Created at this time or earlier.")
+
+
+class ProfilesQuery(Query):
+    """The people to look up."""
+
+    ids: AccountIds = Field(
+        description=f"Up to {PROFILES_MAX} ids of accounts, separated by commas. Those of nobody, "
+        "or of accounts that are suspended or deleted, are not in the answer."
+    )
 
 
 class SessionQuery(PageQuery):

@@ -26,6 +26,7 @@ from latchkey.storage.table import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from latchkey.domain.ids import AccountId, SessionId
@@ -53,6 +54,17 @@ class AccountReader:
         if item is None:
             raise AccountNotFound
         return from_item(Account, item)
+
+    def get_many(self, account_ids: Sequence[AccountId]) -> list[Account]:
+        """Read up to 100 accounts. Unknown ones are omitted.
+
+        Pattern      A10, the profiles that others see
+        Request      BatchGetItem
+        Consistency  strong
+        Cost         1 RRU for each account
+        """
+        wanted = [keys.account(account_id) for account_id in dict.fromkeys(account_ids)]
+        return [from_item(Account, item) for item in self._table.get_many(wanted)]
 
 
 class SessionReader:

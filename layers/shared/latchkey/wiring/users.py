@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from latchkey.flows.life_cycle import LifeCycle
     from latchkey.flows.preferences import PreferenceFlows
     from latchkey.flows.profile import Profile
+    from latchkey.flows.public_profiles import PublicProfiles
     from latchkey.storage.avatars import AvatarStore
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.preferences import PreferenceStore
@@ -39,6 +40,16 @@ def profile(services: Services) -> Profile:
         accounts=services[account_store],
         consents=services[consent_store],
         consent_text_version=services.config.consent_text_version,
+    )
+
+
+@part
+def public_profiles(services: Services) -> PublicProfiles:
+    from latchkey.flows.public_profiles import PublicProfiles
+    from latchkey.storage.reads import AccountReader
+
+    return PublicProfiles(
+        accounts=AccountReader(services[table]), is_enabled=services.config.public_profiles
     )
 
 

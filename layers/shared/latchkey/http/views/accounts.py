@@ -45,7 +45,7 @@ class AccountView:
     def of(cls, account: Account, urls: PublicUrls) -> AccountView:
         """Return the view of an account. Fields that are not listed here are never sent."""
         profile = {name: getattr(account, name) for name in PROFILE_FIELDS}
-        profile["display_name"] = account.display_name or account.full_name
+        profile["display_name"] = account.shown_name
         return cls(
             **profile,
             id=account.id,
