@@ -71,14 +71,16 @@ test-full: $(VENV) $(MINISTACK) $(SAM) $(PAGE) $(CLIENT) browser ## Run the slow
 	$(BIN)/python -m pytest -m integration --ignore=$(TWO_STACKS)
 	$(BIN)/python -m pytest -n 2 -m integration $(TWO_STACKS)
 
+QUICK := -m "not integration and not slow and not heavy" tests/unit tests/storage tests/functions tests/contract
+
 .PHONY: test-fast
 test-fast: $(VENV) ## Run the quick tests only, in less than two minutes: for every save
-	$(CODE_TESTS) -m "not integration and not slow and not heavy" tests/unit tests/storage tests/functions tests/contract
+	$(CODE_TESTS) $(QUICK)
 
 .PHONY: coverage
-coverage: $(VENV) $(SAM) $(PAGE) ## Measure branch coverage; each package of latchkey has at least 95 %
+coverage: $(VENV) $(SAM) $(PAGE) ## Measure branch coverage by the quick tests; each package of latchkey has at least 95 %
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m $(SPREAD) -m "not integration and not slow"
+	$(BIN)/coverage run -m $(SPREAD) $(QUICK)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o .coverage.json
 	$(BIN)/coverage report --skip-covered --skip-empty
