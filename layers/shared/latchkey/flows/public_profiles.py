@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus
 from latchkey.domain.errors import AccountNotFound, ProfilesNotPublic
+from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
