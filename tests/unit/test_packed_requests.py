@@ -57,6 +57,19 @@ def replaced(number, content):
         replaced(5, zlib.compress(b"\n".join([b"3"] * 8))),
         replaced(6, pack(LINES)[6][:-1]),
         replaced(6, pack(LINES)[6] + b"more"),
+        # What was written by somebody else: values that no line may have, and a bomb.
+        replaced(0, zlib.compress(b"\n".join([b"x" * 26] * 9))),
+        replaced(0, zlib.compress(b"\n".join([b'","' + b"0" * 23] * 9))),
+        replaced(1, zlib.compress(b"\n".join([b"-1"] * 9))),
+        replaced(1, zlib.compress(b"\n".join([b"1"] * 9))),
+        replaced(1, zlib.compress(b"\n".join([b"1767323045000", b"3600000", *[b"0"] * 7]))),
+        replaced(1, zlib.compress(b"\n".join([b"1767323045000", b"-1", *[b"0"] * 7]))),
+        replaced(2, zlib.compress(b"\n".join([b'a"b'] * 9))),
+        replaced(2, zlib.compress("\n".join(["ä"] * 9).encode())),
+        replaced(3, zlib.compress(b"\n".join([b"a\\u000a"] * 9))),
+        replaced(4, zlib.compress(b"\n".join([b'"'] * 9))),
+        replaced(5, zlib.compress(b"\n".join([b"-1", b"10", *[b"0"] * 7]))),
+        replaced(2, zlib.compress(b"a" * 50_000_000)),
     ],
 )
 def test_damaged_pack_is_refused(columns):

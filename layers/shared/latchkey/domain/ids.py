@@ -36,8 +36,9 @@ UploadId = NewType("UploadId", str)
 
 _ORDER = itertools.count()
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_SUFFIX_PATTERN = "[0-7][0-9a-hjkmnp-tv-z]{25}"
-_SUFFIX = re.compile(_SUFFIX_PATTERN)
+ID_SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+"""The regular expression of an id without its prefix."""
+_SUFFIX = re.compile(ID_SUFFIX)
 
 
 def new_ordered_id(prefix: str, now: datetime) -> str:
@@ -78,7 +79,7 @@ def is_id(prefix: str, text: str) -> bool:
 
 def id_pattern(prefix: str) -> str:
     """Return the regular expression of an id, for the contract."""
-    return f"^{prefix}_{_SUFFIX_PATTERN}$"
+    return f"^{prefix}_{ID_SUFFIX}$"
 
 
 def minted_at(identifier: str) -> datetime:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from latchkey.domain.audit import Action, AuditRecord
 from latchkey.domain.clock import from_milliseconds, to_milliseconds
-from latchkey.domain.ids import RowId, SessionId, SubjectId, compose_id, is_id
+from latchkey.domain.ids import ID_SUFFIX, RowId, SessionId, SubjectId, compose_id, is_id
 from latchkey.domain.limits import AUDIT_PACK_MAX_BYTES
 
 if TYPE_CHECKING:
@@ -32,6 +32,25 @@ _FIELD_MAX_CHARACTERS = 4096
 _TIME_DIGITS = 13
 _KEY_CHARACTERS = len(f'["sub_{"0" * 26}",') + _TIME_DIGITS
 _SUBJECT, _SESSION = "sub_", "ses_"
+_HOUR = 3_600_000
+
+_COLUMN_MAX_BYTES = 400 * 1024
+"""Decompressed: more than the lines of a pack have, and as much as an item may have."""
+
+
+def _each(value: str) -> re.Pattern[str]:
+    return re.compile(rf"{value}(?:\n{value})*+")
+
+
+_COLUMNS = (
+    _each(ID_SUFFIX),
+    _each("[0-9]+"),
+    _each(_FIELD.pattern),
+    _each(_FIELD.pattern),
+    _each(f"(?:{ID_SUFFIX})?"),
+    _each("[0-9]+"),
+)
+"""The forms of the compressed columns, as `pack` lists them."""
 
 
 def request_row_id(prefix: str, at: datetime, operation: str, request_id: str) -> RowId:
@@ -140,29 +159,42 @@ def pack(lines: Sequence[bytes]) -> list[bytes]:
 
 
 def unpack(columns: Sequence[bytes]) -> Iterator[bytes]:
-    """Return the lines of a pack. Raises ValueError if it is not one."""
+    """Return the lines of a pack. Raises ValueError if it is not one.
+
+    An attacker with the table can write any columns, so every value is checked as in `line_of`.
+    """
     try:
         *compressed, joined = columns
-        texts = [zlib.decompress(column).decode().split("\n") for column in compressed]
-        subjects, since, request_ids, operations, sessions, lengths = texts
-        ends = list(accumulate(map(int, lengths)))
-        starts = [0, *ends[:-1]]
-        origins = [
-            base64.b64encode(joined[start:end]).decode()
-            for start, end in zip(starts, ends, strict=True)
-        ]
-        times = accumulate(map(int, since))
-        with_prefix = [_SESSION + session if session else "" for session in sessions]
-        rows = list(
-            zip(subjects, times, request_ids, operations, with_prefix, origins, strict=True)
-        )
+        texts = [_column(*column) for column in zip(_COLUMNS, compressed, strict=True)]
     except (TypeError, zlib.error) as error:
         raise ValueError(str(error)) from error
+    subjects, since, request_ids, operations, sessions, lengths = texts
+    times = list(accumulate(map(int, since)))
+    ends = list(accumulate(map(int, lengths)))
     if ends[-1] != len(joined):
         msg = "the columns of a pack have different lengths"
         raise ValueError(msg)
+    if len(str(times[0])) != _TIME_DIGITS or times[0] // _HOUR != times[-1] // _HOUR:
+        msg = "the requests of a pack are of several hours"
+        raise ValueError(msg)
+    origins = [
+        base64.b64encode(joined[start:end]).decode()
+        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+    with_prefix = [_SESSION + session if session else "" for session in sessions]
+    rows = list(zip(subjects, times, request_ids, operations, with_prefix, origins, strict=True))
     template = '["sub_%s",%s,"%s","%s","%s","%s"]'
     return (line.encode() for line in map(str.__mod__, repeat(template), rows))
+
+
+def _column(form: re.Pattern[str], compressed: bytes) -> list[str]:
+    inflated = zlib.decompressobj()
+    # ASCII only: UnicodeDecodeError is a ValueError.
+    text = inflated.decompress(compressed, _COLUMN_MAX_BYTES).decode("ascii")
+    if not inflated.eof or form.fullmatch(text) is None:
+        msg = "a column of a pack has an unknown form"
+        raise ValueError(msg)
+    return text.split("\n")
 
 
 def lines_of_subject(columns: Sequence[bytes], subject_id: str) -> list[bytes]:
