@@ -89,6 +89,27 @@ def test_requests_become_rows_lines_of_packs_or_counts(service):
     assert history[0]["ip_address"] == "203.0.113.7"
 
 
+def test_refused_requests_of_strangers_have_no_actor():
+    """Anybody can send an address and wrong passwords. The owner has not acted."""
+    service = InProcessService(RATE_LIMIT_FACTOR="1")
+    with captured_log() as log:
+        token = service.register().data["access_token"]
+        wrong = {"email": "ada@example.com", "password": "not the password at all"}
+        code = {"email": "ada@example.com", "password": "not the password", "code": "12345678"}
+        sent = [service.request("POST", "/api/v1/auth/login", json_body=code)]
+        for _ in range(7):
+            sent.append(service.request("POST", "/api/v1/auth/login", json_body=wrong))
+        codes = {"CODE_INVALID", "INVALID_CREDENTIALS", "TOO_MANY_ATTEMPTS"}
+        assert {answer.code for answer in sent} == codes
+        assert service.request("GET", "/api/v1/audit", token=token).status == 403
+    record(service, log.getvalue().splitlines())
+    rows = [row for row in audit_rows(service.table) if row["pk"].startswith("SUBJECT#")]
+    actors = {row["outcome"]: row["actor"] for row in rows if row.get("operation") == "login"}
+    assert actors == dict.fromkeys(codes, "unknown")
+    (own,) = [row for row in rows if row.get("operation") == "list_audit"]
+    assert own["actor"] == own["pk"].removeprefix("SUBJECT#")
+
+
 def test_packs_and_counts_are_chained_and_archived_like_rows(service, traffic):
     now = service.clock.now()
     deliver(service, [traffic.line(now), request_line("nobodys", now)])

@@ -193,7 +193,7 @@ def request_place(subject_id: SubjectId | None, request_id: str) -> str:
 
 SYSTEM_ACTOR = "system"
 UNKNOWN_ACTOR = "unknown"
-"""The actor of a request without a known account."""
+"""The actor of a request without a known account, and of a refused one without a session."""
 
 
 def audit_row(

@@ -108,8 +108,11 @@ def record_of(line: Mapping[str, Any]) -> AuditRecord:
     subject_id, session_id = _text(line, "subject"), _text(line, "session_id")
     operation, request_id = _required(line, "operation"), _required(line, "request_id")
     origin = line.get("origin")
-    # A failed sign-in may be by anybody, so it has no actor.
-    known = action is not Action.SIGN_IN_REFUSED
+    # A refused request without a session may be by anybody, such as a sign-in with a wrong password
+    # or too many attempts. So it has no actor.
+    known = action is Action.REQUEST_SERVED or (
+        action is not Action.SIGN_IN_REFUSED and session_id is not None
+    )
     # A person's history has the key prefix of changes.
     prefix = "aud" if action is Action.SIGN_IN_REFUSED else "req"
     return AuditRecord(
