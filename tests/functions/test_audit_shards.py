@@ -857,6 +857,15 @@ def line_of(row, shard=SHARD):
     return {"row": row.row, "sequence": str(row.sequence), "shard": shard}
 
 
+def test_an_archived_row_of_the_future_does_not_wait(trail):
+    trail.append(trail.flow(), trail.write(1))
+    for name in ({}, {"operation": "get_me"}):
+        row = {"at": to_milliseconds(trail.clock.now()) + 10**13, "action": "a", **name}
+        forged = StreamRow(10**6, {"pk": "SUBJECT#x", "sk": "aud_x", **row})
+        report = verified([*lines_of(trail), line_of(forged)], [], KEY.jwks)
+        assert ([f.kind for f in report.findings], report.waiting) == (["inserted"], 0)
+
+
 def test_an_archived_row_may_wait_for_its_block_for_two_days(trail):
     trail.append(trail.flow(), trail.write(5))
     waiting = trail.write(1)

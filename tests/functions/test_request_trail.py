@@ -96,9 +96,10 @@ def test_refused_requests_of_strangers_have_no_actor():
         token = service.register().data["access_token"]
         wrong = {"email": "ada@example.com", "password": "not the password at all"}
         code = {"email": "ada@example.com", "password": "not the password", "code": "12345678"}
-        sent = [service.request("POST", "/api/v1/auth/login", json_body=code)]
-        for _ in range(7):
-            sent.append(service.request("POST", "/api/v1/auth/login", json_body=wrong))
+        sent = [
+            service.request("POST", "/api/v1/auth/login", json_body=body)
+            for body in (code, *[wrong] * 7)
+        ]
         codes = {"CODE_INVALID", "INVALID_CREDENTIALS", "TOO_MANY_ATTEMPTS"}
         assert {answer.code for answer in sent} == codes
         assert service.request("GET", "/api/v1/audit", token=token).status == 403

@@ -18,6 +18,7 @@ import hashlib
 import json
 import re
 import sys
+import time
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -393,6 +394,7 @@ def _is_placed(row: Row, block: Block, reached: dict[str, int]) -> bool:
 
 def _verify_unchained(copy: Copy, heads: list[Head], report: Report) -> None:
     """Report rows that no block has, except those that were archived and wait for their block."""
+    now = int(time.time() * 1000)
     blocks = [block for chain in copy.chains.values() for block in chain.values()]
     latest = max(
         (at for at in [b.at for b in blocks if b.is_signed] + [h.at for h in heads]), default=0
@@ -408,6 +410,8 @@ def _verify_unchained(copy: Copy, heads: list[Head], report: Report) -> None:
             and version.sequence > reached.get(version.shard, -1)
             and version.at is not None
             and latest - version.at <= version.latest
+            # Otherwise a row of next century would wait until then.
+            and version.at <= max(latest, now) + EARLY_MILLISECONDS
             for version in versions
         )
         if waits:
