@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import itertools
 import json
@@ -885,6 +886,32 @@ def test_a_row_changed_in_the_table_only_is_found(trail):
     trail.table._items[keys.Key(rows[2].row["pk"], edited, "audit")]["outcome"] = "NO"
     (finding,) = trail.report().findings
     assert finding.line().startswith(f"changed: {edited} (chain ")
+
+
+@pytest.mark.parametrize("name", ["sealed", "columns"])
+def test_bytes_replaced_by_a_map_that_looks_like_them_are_found(trail, name):
+    """JSON has no bytes, so a row of the archive has a map with one name, which a row may have."""
+    key = keys.Key("SUBJECT#x", "aud_x", "audit")
+    value = b"sealed" if name == "sealed" else [b"sealed"]
+    row = {"at": to_milliseconds(trail.clock.now()), "action": "a", name: value}
+    trail.table.put(Put(key, row))
+    trail.append(trail.flow(), [StreamRow(1, {"pk": key.pk, "sk": key.sk, **row})])
+    assert trail.report().findings == []
+    forged = {"$bytes": base64.b64encode(b"sealed").decode()}
+    trail.table._items[key][name] = forged if name == "sealed" else [forged]
+    assert [f.kind for f in trail.report().findings] == ["changed"]
+    trail.clock.advance(hours=2)
+    assert archive(trail).archive(trail.clock.now(), lambda: 900).changed == ["aud_x"]
+
+
+def test_a_row_with_a_map_that_looks_like_bytes_is_chained(trail):
+    key = keys.Key("SUBJECT#x", "aud_x", "audit")
+    row = {"at": to_milliseconds(trail.clock.now()), "a": {"$$bytes": [{"$bytes": 1}]}}
+    trail.table.put(Put(key, row))
+    trail.append(trail.flow(), [StreamRow(1, {"pk": key.pk, "sk": key.sk, **row})])
+    assert trail.report().findings == []
+    trail.clock.advance(hours=2)
+    assert archive(trail).archive(trail.clock.now(), lambda: 900).changed == []
 
 
 def test_a_row_removed_from_the_table_only_is_found_before_it_expires(trail):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from latchkey.domain.values import dataclass
@@ -229,10 +230,22 @@ def verified(block: Block, verifier: Verifier) -> Block:
     return block
 
 
+_CONTAINERS = (dict, list)
+_LIKE_BYTES = re.compile(r"\$+bytes")
+
+
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """Serialize a document canonically: sorted names, no spaces, UTF-8."""
+    """Serialize a document canonically: sorted names, no spaces, UTF-8.
+
+    Different documents have different forms. Bytes are a map with the only name `$bytes`, so a map
+    that looks like them gets another `$`.
+    """
     text = json.dumps(
-        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_bytes
+        _escaped(document),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        default=_bytes,
     )
     return text.encode()
 
@@ -247,6 +260,17 @@ def extend(head: bytes, digests: Iterable[bytes]) -> bytes:
     for digest in digests:
         head = hashlib.sha256(head + digest).digest()
     return head
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_escaped(part) if isinstance(part, _CONTAINERS) else part for part in value]
+    if len(value) == 1:
+        ((name, part),) = value.items()
+        if _LIKE_BYTES.fullmatch(name):
+            return {f"${name}": _escaped(part) if isinstance(part, _CONTAINERS) else part}
+    inner = {n: _escaped(part) for n, part in value.items() if isinstance(part, _CONTAINERS)}
+    return {**value, **inner} if inner else value
 
 
 def _bytes(value: object) -> dict[str, str]:
