@@ -134,7 +134,7 @@ template: $(VENV) ## Generate template.yaml from template/
 	$(BIN)/python -m tools.assemble
 
 .PHONY: openapi
-openapi: $(VENV) $(CLIENT) ## Generate openapi.json from the handlers and the template, and the client from it
+openapi: $(VENV) $(CLIENT) ## Generate openapi.json from the handlers and the template, and the clients from it
 	$(BIN)/python -m tools.openapi
 	cd clients/typescript && npm run generate --silent
 

@@ -1,6 +1,7 @@
 """Generates openapi.json from the handlers' declarations and the routes of the template.
 
-    python -m tools.openapi          write openapi.json, docs/errors.md and docs/limits.md
+    python -m tools.openapi          write openapi.json, docs/errors.md, docs/limits.md, and the
+                                     generated part of clients/python
     python -m tools.openapi --check  fail if a file is out of date
 
 An endpoint's `EndpointSpec` is the contract. Its docstring is the description.
@@ -22,6 +23,7 @@ from latchkey.domain.limits import IDEMPOTENCY_KEY_MAX_CHARACTERS, LINK_TOKEN_MA
 from latchkey.http.bodies.languages import LANGUAGE_FORMAT
 from latchkey.http.endpoints import may_omit_body
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR
+from tools import python_client
 from tools.error_docs import INTERNAL_ERROR_MEANING, render_error_page
 from tools.limit_docs import render_limits_page
 from tools.operations import API_PREFIX, Operation, operations
@@ -363,7 +365,7 @@ def generated() -> dict[Path, str]:
     for operation in operations():
         for kind in possible_errors(operation):
             answered_by.setdefault(kind, []).append(operation.id)
-    return {
+    return python_client.generated(document()) | {
         ROOT / "openapi.json": render(),
         ROOT / "docs" / "errors.md": render_error_page(answered_by, total=len(operations())),
         ROOT / "docs" / "limits.md": render_limits_page(

@@ -160,7 +160,17 @@ def test_what_does_not_fit_is_refused_in_a_sentence(name, route, caller, sentenc
 
 # From end to end, in a copy ----------------------------------------------------------------------
 
-COPIED = ("benchmarks", "events", "functions", "layers", "template", "tests", "tools", "docs")
+COPIED = (
+    "benchmarks",
+    "clients/python",
+    "events",
+    "functions",
+    "layers",
+    "template",
+    "tests",
+    "tools",
+    "docs",
+)
 FILES = ("template.yaml", "openapi.json", "CHANGELOG.md", "pyproject.toml", "samconfig.toml")
 
 
