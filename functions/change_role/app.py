@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import ErasureStarted, LastAdministrator
 from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.bodies.administration import RoleBody
-from latchkey.http.views.life_cycle import StandingView
+from latchkey.http.views.life_cycle import AccountStatusView
 from latchkey.wiring.sessions import administration
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     needs=administration,
     body=RoleBody,
     reason=True,
-    returns=StandingView,
+    returns=AccountStatusView,
     errors=(ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[RoleBody], flow: Administration) -> Response:
@@ -27,4 +27,4 @@ def handler(request: Request[RoleBody], flow: Administration) -> Response:
     account = flow.change_role(
         request.account_id, request.body.value, request.caller, request.context
     )
-    return ok(StandingView.of(account))
+    return ok(AccountStatusView.of(account))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import ErasureStarted, LastAdministrator
 from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.bodies.administration import ReasonBody
-from latchkey.http.views.life_cycle import StandingView
+from latchkey.http.views.life_cycle import AccountStatusView
 from latchkey.wiring.users import life_cycle
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     needs=life_cycle,
     body=ReasonBody,
     reason=True,
-    returns=StandingView,
+    returns=AccountStatusView,
     errors=(ErasureStarted, LastAdministrator),
 )
 def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
@@ -28,4 +28,4 @@ def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
     No data is deleted. Suspending an account twice changes nothing.
     """
     account = flow.suspend(request.account_id, request.caller, request.context)
-    return ok(StandingView.of(account))
+    return ok(AccountStatusView.of(account))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import ErasureStarted
 from latchkey.http import Request, Response, admin, endpoint, ok
 from latchkey.http.bodies.administration import ReasonBody
-from latchkey.http.views.life_cycle import StandingView
+from latchkey.http.views.life_cycle import AccountStatusView
 from latchkey.wiring.users import life_cycle
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     needs=life_cycle,
     body=ReasonBody,
     reason=True,
-    returns=StandingView,
+    returns=AccountStatusView,
     errors=(ErasureStarted,),
 )
 def handler(request: Request[ReasonBody], flow: LifeCycle) -> Response:
     """End a suspension. The owner has to sign in again. Doing it twice changes nothing."""
     account = flow.unsuspend(request.account_id, request.caller, request.context)
-    return ok(StandingView.of(account))
+    return ok(AccountStatusView.of(account))

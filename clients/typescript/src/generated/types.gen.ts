@@ -5,6 +5,24 @@ export type ClientOptions = {
 };
 
 /**
+ * The status of an account.
+ */
+export type AccountStatusView = {
+    id: string;
+    /**
+     * `active`, `suspended` or `deleted`.
+     */
+    status: string;
+    role: string;
+    suspended_at: string | null;
+    deleted_at: string | null;
+    /**
+     * When the account is erased.
+     */
+    purge_at: string | null;
+};
+
+/**
  * An account.
  */
 export type AccountView = {
@@ -516,30 +534,32 @@ export type MetadataView = {
  */
 export type PictureType = 'image/jpeg' | 'image/png' | 'image/webp';
 
+export type PreferenceValue = boolean | number | string;
+
 /**
  * Workplace preferences, plus any other key that a client stores.
  */
 export type PreferencesBody = {
-    wifi?: Wish | null;
-    noise_level?: Wish | null;
-    power_outlets?: Wish | null;
-    lighting?: Wish | null;
-    seating?: Wish | null;
+    wifi?: PreferenceValue | null;
+    noise_level?: PreferenceValue | null;
+    power_outlets?: PreferenceValue | null;
+    lighting?: PreferenceValue | null;
+    seating?: PreferenceValue | null;
     other_preferences?: JsonValue;
-    [key: string]: JsonValue | Wish | null | Wish | null | Wish | null | Wish | null | Wish | null | undefined;
+    [key: string]: JsonValue | PreferenceValue | null | PreferenceValue | null | PreferenceValue | null | PreferenceValue | null | PreferenceValue | null | undefined;
 };
 
 /**
  * The preferences of an account. A declared key that was never set is null.
  */
 export type PreferencesView = {
-    wifi?: Wish | null;
-    noise_level?: Wish | null;
-    power_outlets?: Wish | null;
-    lighting?: Wish | null;
-    seating?: Wish | null;
+    wifi?: PreferenceValue | null;
+    noise_level?: PreferenceValue | null;
+    power_outlets?: PreferenceValue | null;
+    lighting?: PreferenceValue | null;
+    seating?: PreferenceValue | null;
     other_preferences?: JsonValue;
-    [key: string]: JsonValue | Wish | null | Wish | null | Wish | null | Wish | null | Wish | null | undefined;
+    [key: string]: JsonValue | PreferenceValue | null | PreferenceValue | null | PreferenceValue | null | PreferenceValue | null | PreferenceValue | null | undefined;
 };
 
 /**
@@ -822,24 +842,6 @@ export type SessionView = {
 };
 
 /**
- * The status of an account.
- */
-export type StandingView = {
-    id: string;
-    /**
-     * `active`, `suspended` or `deleted`.
-     */
-    status: string;
-    role: string;
-    suspended_at: string | null;
-    deleted_at: string | null;
-    /**
-     * When the account is erased.
-     */
-    purge_at: string | null;
-};
-
-/**
  * The token of an emailed link.
  */
 export type TokenBody = {
@@ -931,8 +933,6 @@ export type UserView = {
      */
     purge_at: string | null;
 };
-
-export type Wish = boolean | number | string;
 
 export type IntrospectTokenData = {
     body: IntrospectionBody;
@@ -1487,7 +1487,7 @@ export type RestoreUserResponses = {
     /**
      * The status of an account
      */
-    200: StandingView;
+    200: AccountStatusView;
 };
 
 export type RestoreUserResponse = RestoreUserResponses[keyof RestoreUserResponses];
@@ -1508,7 +1508,7 @@ export type SuspendUserResponses = {
     /**
      * The status of an account
      */
-    200: StandingView;
+    200: AccountStatusView;
 };
 
 export type SuspendUserResponse = SuspendUserResponses[keyof SuspendUserResponses];
@@ -1529,7 +1529,7 @@ export type UnsuspendUserResponses = {
     /**
      * The status of an account
      */
-    200: StandingView;
+    200: AccountStatusView;
 };
 
 export type UnsuspendUserResponse = UnsuspendUserResponses[keyof UnsuspendUserResponses];
@@ -1862,7 +1862,7 @@ export type ChangeRoleResponses = {
     /**
      * The status of an account
      */
-    200: StandingView;
+    200: AccountStatusView;
 };
 
 export type ChangeRoleResponse = ChangeRoleResponses[keyof ChangeRoleResponses];

@@ -3,6 +3,18 @@
 import * as z from 'zod';
 
 /**
+ * The status of an account.
+ */
+export const zAccountStatusView = z.object({
+    id: z.string(),
+    status: z.string(),
+    role: z.string(),
+    suspended_at: z.iso.datetime().nullable(),
+    deleted_at: z.iso.datetime().nullable(),
+    purge_at: z.iso.datetime().nullable()
+});
+
+/**
  * An account.
  */
 export const zAccountView = z.object({
@@ -366,6 +378,36 @@ export const zCreateAvatarUploadBody = z.object({
     content_type: zPictureType
 });
 
+export const zPreferenceValue = z.union([
+    z.boolean(),
+    z.int(),
+    z.string().min(1).max(100)
+]);
+
+/**
+ * Workplace preferences, plus any other key that a client stores.
+ */
+export const zPreferencesBody = z.object({
+    wifi: zPreferenceValue.nullish().default(null),
+    noise_level: zPreferenceValue.nullish().default(null),
+    power_outlets: zPreferenceValue.nullish().default(null),
+    lighting: zPreferenceValue.nullish().default(null),
+    seating: zPreferenceValue.nullish().default(null),
+    other_preferences: zJsonValue.optional().default(null)
+});
+
+/**
+ * The preferences of an account. A declared key that was never set is null.
+ */
+export const zPreferencesView = z.object({
+    wifi: zPreferenceValue.nullish().default(null),
+    noise_level: zPreferenceValue.nullish().default(null),
+    power_outlets: zPreferenceValue.nullish().default(null),
+    lighting: zPreferenceValue.nullish().default(null),
+    seating: zPreferenceValue.nullish().default(null),
+    other_preferences: zJsonValue.optional().default(null)
+});
+
 /**
  * Never renamed. docs/errors.md explains each code.
  */
@@ -670,18 +712,6 @@ export const zSessionListView = z.object({
 });
 
 /**
- * The status of an account.
- */
-export const zStandingView = z.object({
-    id: z.string(),
-    status: z.string(),
-    role: z.string(),
-    suspended_at: z.iso.datetime().nullable(),
-    deleted_at: z.iso.datetime().nullable(),
-    purge_at: z.iso.datetime().nullable()
-});
-
-/**
  * The token of an emailed link.
  */
 export const zTokenBody = z.object({
@@ -756,36 +786,6 @@ export const zUserView = z.object({
 export const zUserListView = z.object({
     users: z.array(zUserView),
     next_cursor: z.string().nullable()
-});
-
-export const zWish = z.union([
-    z.boolean(),
-    z.int(),
-    z.string().min(1).max(100)
-]);
-
-/**
- * Workplace preferences, plus any other key that a client stores.
- */
-export const zPreferencesBody = z.object({
-    wifi: zWish.nullish().default(null),
-    noise_level: zWish.nullish().default(null),
-    power_outlets: zWish.nullish().default(null),
-    lighting: zWish.nullish().default(null),
-    seating: zWish.nullish().default(null),
-    other_preferences: zJsonValue.optional().default(null)
-});
-
-/**
- * The preferences of an account. A declared key that was never set is null.
- */
-export const zPreferencesView = z.object({
-    wifi: zWish.nullish().default(null),
-    noise_level: zWish.nullish().default(null),
-    power_outlets: zWish.nullish().default(null),
-    lighting: zWish.nullish().default(null),
-    seating: zWish.nullish().default(null),
-    other_preferences: zJsonValue.optional().default(null)
 });
 
 export const zIntrospectTokenBody = zIntrospectionBody;
@@ -1030,7 +1030,7 @@ export const zRestoreUserPath = z.object({
 /**
  * The status of an account
  */
-export const zRestoreUserResponse = zStandingView;
+export const zRestoreUserResponse = zAccountStatusView;
 
 export const zSuspendUserBody = zReasonBody;
 
@@ -1041,7 +1041,7 @@ export const zSuspendUserPath = z.object({
 /**
  * The status of an account
  */
-export const zSuspendUserResponse = zStandingView;
+export const zSuspendUserResponse = zAccountStatusView;
 
 export const zUnsuspendUserBody = zReasonBody;
 
@@ -1052,7 +1052,7 @@ export const zUnsuspendUserPath = z.object({
 /**
  * The status of an account
  */
-export const zUnsuspendUserResponse = zStandingView;
+export const zUnsuspendUserResponse = zAccountStatusView;
 
 export const zResetPreferencesHeaders = z.object({
     'If-Match': z.string().regex(/^(\*|(W\/)?"[!#-~]*"( *, *(W\/)?"[!#-~]*")*)$/).optional()
@@ -1210,7 +1210,7 @@ export const zChangeRolePath = z.object({
 /**
  * The status of an account
  */
-export const zChangeRoleResponse = zStandingView;
+export const zChangeRoleResponse = zAccountStatusView;
 
 export const zGetProfilePath = z.object({
     user_id: z.string().regex(/^usr_[0-7][0-9a-hjkmnp-tv-z]{25}$/)

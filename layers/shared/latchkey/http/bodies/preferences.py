@@ -31,7 +31,7 @@ def _preference_value(value: Any) -> Any:
     return value
 
 
-type Wish = Annotated[bool | int | PersonName, BeforeValidator(_preference_value)]
+type PreferenceValue = Annotated[bool | int | PersonName, BeforeValidator(_preference_value)]
 """A boolean, a number such as a level, or a short text."""
 
 _KEY = r"^[a-z][a-z0-9_]{0,63}$"
@@ -45,11 +45,11 @@ class PreferencesBody(Body):
     model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": _KEY}})
     __pydantic_extra__: dict[Key, JsonValue]  # type: ignore[mutable-override] # pydantic's own way
 
-    wifi: Wish | None = None
-    noise_level: Wish | None = None
-    power_outlets: Wish | None = None
-    lighting: Wish | None = None
-    seating: Wish | None = None
+    wifi: PreferenceValue | None = None
+    noise_level: PreferenceValue | None = None
+    power_outlets: PreferenceValue | None = None
+    lighting: PreferenceValue | None = None
+    seating: PreferenceValue | None = None
     other_preferences: JsonValue = None
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ class DeletionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingView:
+class AccountStatusView:
     """The status of an account."""
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
@@ -41,7 +41,7 @@ class StandingView:
     """When the account is erased."""
 
     @classmethod
-    def of(cls, account: Account) -> StandingView:
+    def of(cls, account: Account) -> AccountStatusView:
         """Return the view of an account's status."""
         return cls(
             id=account.id,
