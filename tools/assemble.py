@@ -3,7 +3,9 @@
 The files are CloudFormation and SAM. Sections of the same name are joined. Beyond that:
 
 * `Parameters` are grouped as in CloudFormation's console,
-* `Statements`, `Functions` and `Alarms` are short forms (template/shapes.yaml),
+* `Statements`, `Functions`, `Alarms`, `Buckets` and `Queues` are short forms
+  (template/shapes.yaml),
+* `!Profiled SessionIdleSeconds` is the parameter's value, or without one the profile's,
 * `!Every [Function, !Ref "*Role"]` is a list, or a part of one, with an entry for each function (or
   `GradualFunction`, or `Alarm`), `!Json` writes a value as JSON,
 * a section that begins with `x-` is only for anchors.
@@ -53,7 +55,7 @@ AREAS = (
 )
 """The files, in the order of their routes in openapi.json."""
 
-SHORT_FORMS = ("Shapes", "Statements", "Functions", "Alarms")
+SHORT_FORMS = ("Shapes", "Statements", "Functions", "Alarms", "Buckets", "Queues")
 SECTIONS = (
     "AWSTemplateFormatVersion",
     "Transform",
@@ -71,6 +73,10 @@ HEADER = """\
 # Generated from template/ by `make template`. Edit the files there.
 """
 _LINE_CHARACTERS_MAX = 110
+_PARAMETER = (
+    "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:"
+    "parameter/latchkey/${AWS::StackName}/"
+)
 
 
 class SourceError(Exception):
@@ -144,7 +150,9 @@ def joined(changed: Mapping[str, str]) -> Section:
 def assembled(changed: Mapping[str, str] | None = None) -> Section:
     """Return the template. Raises SourceError."""
     sections = joined(changed or {})
-    shapes, statements, functions, alarms = (sections.pop(name) for name in SHORT_FORMS)
+    shapes, statements, functions, alarms, buckets, queues = (
+        sections.pop(name) for name in SHORT_FORMS
+    )
     sections["Metadata"] = {"AWS::CloudFormation::Interface": _groups(sections["Parameters"])}
     sections["Parameters"] = {
         name: parameter
@@ -158,6 +166,10 @@ def assembled(changed: Mapping[str, str] | None = None) -> Section:
         generated |= _function(name, function, shapes, grants)
     for name, alarm in alarms.items():
         generated[name] = _alarm(alarm, shapes["Alarm"])
+    for name, bucket in buckets.items():
+        generated |= _bucket(name, bucket, shapes)
+    for name, queue in queues.items():
+        generated[name] = _queue(queue, shapes)
     if twice := resources.keys() & generated.keys():
         raise SourceError(f"{', '.join(sorted(twice))} is in Resources and in a short form")
     if unused := grants.keys() - _granted(functions) - set(shapes["Grants"]):
@@ -170,6 +182,7 @@ def assembled(changed: Mapping[str, str] | None = None) -> Section:
         "Alarm": list(alarms),
     }
     sections["Resources"] = _expanded(resources | generated, names)
+    sections["Globals"] = _expanded(sections["Globals"], names)
     return {name: sections[name] for name in SECTIONS}
 
 
@@ -184,8 +197,14 @@ def _groups(parameters: Section) -> Section:
 
 
 def _statement(statement: Section) -> Section:
-    """Return a statement of IAM. `Keys` are the partition keys that it is limited to."""
+    """Return a statement of IAM.
+
+    `Keys` are the partition keys that it is limited to, `Parameters` the names of SSM parameters.
+    """
     given = {"Effect": "Allow", **statement}
+    if parameters := given.pop("Parameters", None):
+        names = [{"Fn::Sub": f"{_PARAMETER}{name}"} for name in parameters]
+        given["Resource"] = names if len(names) > 1 else names[0]
     if keys := given.pop("Keys", None):
         # ForAllValues is also true for a request without keys, so Null refuses those.
         given["Condition"] = {
@@ -264,6 +283,38 @@ def _event(event: Any, authorizer: str | None) -> Section:
     return {"Type": "HttpApi", "Properties": route}
 
 
+def _bucket(name: str, short: Section, shapes: Section) -> Section:
+    """Return a private bucket and its policy: TLS only, and the statements of `Policy`."""
+    given = dict(short)
+    tls_only = shapes["TlsOnly"] | {"Resource": _named(shapes["TlsOnly"]["Resource"], name)}
+    statements = [tls_only, *given.pop("Policy", [])]
+    retained = given.pop("Retained", True)
+    condition = given.pop("Condition", None)
+    document = {"Version": "2012-10-17", "Statement": statements}
+    return {
+        name: {
+            "Type": "AWS::S3::Bucket",
+            **({"Condition": condition} if condition else {}),
+            **(shapes["Retained"] if retained else {}),
+            "Properties": shapes["Bucket"] | given,
+        },
+        f"{name}Policy": {
+            "Type": "AWS::S3::BucketPolicy",
+            "Condition": condition or "IsOnAws",
+            "Properties": {"Bucket": {"Ref": name}, "PolicyDocument": document},
+        },
+    }
+
+
+def _queue(short: Section, shapes: Section) -> Section:
+    """Return a queue. `DeadLetters` is the queue for messages that failed every delivery."""
+    given = dict(short)
+    if dead_letters := given.pop("DeadLetters", None):
+        target = {"Fn::GetAtt": f"{dead_letters}.Arn"}
+        given["RedrivePolicy"] = {"deadLetterTargetArn": target, **shapes["Redrive"]}
+    return {"Type": "AWS::SQS::Queue", "Properties": shapes["Queue"] | given}
+
+
 def _alarm(short: Section, shape: Section) -> Section:
     """Return an alarm."""
     given = _with_dimensions(short)
@@ -297,8 +348,11 @@ def _with_dimensions(short: Section) -> Section:
 
 
 def _expanded(value: Any, names: Mapping[str, list[str]]) -> Any:
-    """Expand `!Every` and `!Json`."""
+    """Expand `!Every`, `!Json` and `!Profiled`."""
     match value:
+        case {"Fn::Profiled": name}:
+            of_profile = {"Fn::FindInMap": ["Profiles", {"Ref": "Profile"}, name]}
+            return {"Fn::If": [f"Gives{name}", {"Ref": name}, of_profile]}
         case {"Fn::Every": [kind, *forms]}:
             return [_named(form, name) for name in names[kind] for form in forms]
         case {"Fn::Json": content}:

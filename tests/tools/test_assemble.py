@@ -145,6 +145,54 @@ def test_a_gradual_function_answers_through_an_alias(template):
     assert "RELEASE" not in logout["Environment"]["Variables"]
 
 
+def test_every_bucket_is_private_and_refuses_plain_http(template):
+    resources = template["Resources"]
+    buckets = {name for name, one in resources.items() if one["Type"] == "AWS::S3::Bucket"}
+    assert buckets == {name for area in AREAS for name in read(area).get("Buckets", {})}
+    for name in buckets:
+        blocked = resources[name]["Properties"]["PublicAccessBlockConfiguration"]
+        assert set(blocked.values()) == {True}
+        first, *_ = resources[f"{name}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+        assert first == {
+            "Sid": "OnlyTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [{"Fn::GetAtt": f"{name}.Arn"}, {"Fn::Sub": f"${{{name}.Arn}}/*"}],
+            "Condition": {"Bool": {"aws:SecureTransport": False}},
+        }
+    assert "DeletionPolicy" not in resources["PageBucket"]
+    assert resources["ExportBucket"]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_every_queue_is_encrypted_and_names_its_dead_letters(template):
+    resources = template["Resources"]
+    queues = {name: one for name, one in resources.items() if one["Type"] == "AWS::SQS::Queue"}
+    assert all(queue["Properties"]["SqsManagedSseEnabled"] for queue in queues.values())
+    assert queues["MailQueue"]["Properties"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": "MailDeadLetters.Arn"},
+        "maxReceiveCount": 5,
+    }
+
+
+def test_value_of_a_profile_can_be_replaced_by_a_parameter(template):
+    assert template["Resources"]["LogGroup"]["Properties"]["RetentionInDays"] == {
+        "Fn::If": [
+            "GivesLogRetentionDays",
+            {"Ref": "LogRetentionDays"},
+            {"Fn::FindInMap": ["Profiles", {"Ref": "Profile"}, "LogRetentionDays"]},
+        ]
+    }
+
+
+def test_parameters_of_a_statement_are_arns(template):
+    (policy,) = template["Resources"]["GetJwksFunctionRole"]["Properties"]["Policies"]
+    (_, statement) = policy["PolicyDocument"]["Statement"]
+    assert statement["Resource"]["Fn::Sub"].endswith(
+        ":parameter/latchkey/${AWS::StackName}/public-keys"
+    )
+
+
 def test_an_alarm_reports_and_measures_its_function(template):
     alarm = template["Resources"]["AnchorAuditAlarm"]["Properties"]
     assert alarm["Dimensions"] == [
@@ -180,7 +228,7 @@ def test_a_name_that_is_there_twice_is_refused():
 
 
 def test_a_resource_with_the_name_of_a_function_is_refused():
-    message = refused("exports", ("Resources:\n", "Resources:\n  LoginFunctionRole: { Type: x }\n"))
+    message = refused("mail", ("Resources:\n", "Resources:\n  LoginFunctionRole: { Type: x }\n"))
     assert message == "LoginFunctionRole is in Resources and in a short form"
 
 
