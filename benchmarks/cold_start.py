@@ -35,20 +35,16 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
 import botocore
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from moto import mock_aws
 
 from latchkey.domain.clock import SystemClock, to_milliseconds
 from latchkey.observability import logger
 from latchkey.storage.boto_client import aws_client
+from tests.support.certificates import self_signed
 from tests.support.moto_server import REGION, MotoServer, serving
 from tests.support.recorded_service import RecordedService
 from tests.support.service import ENVIRONMENT, PASSWORD
@@ -204,32 +200,8 @@ class RuntimeApi(BaseHTTPRequestHandler):
 
 def certificate(directory: Path) -> Path:
     """Write a certificate of the loopback and its key, issued by itself. Returns its file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double of AWS")])
-    now = datetime.now(UTC)
-    names: list[x509.GeneralName] = [
-        x509.DNSName("localhost"),
-        x509.IPAddress(IPv4Address("127.0.0.1")),
-    ]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
     path = directory / "double.pem"
-    pem = serialization.Encoding.PEM
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(pem)
-    )
-    (directory / "root.pem").write_bytes(made.public_bytes(pem))
+    (directory / "root.pem").write_bytes(self_signed(path, "localhost", "127.0.0.1"))
     return path
 
 

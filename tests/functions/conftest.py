@@ -41,3 +41,10 @@ def service(table):
 @pytest.fixture
 def ada(service):
     return Person(service)
+
+
+@pytest.fixture
+def admin(service):
+    person = Person(service, "root@example.com")
+    person.become_admin()
+    return person

@@ -20,18 +20,6 @@ SESSIONS = "/api/v1/sessions"
 REVOCATIONS = "/api/v1/sessions/revocations"
 
 
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def admin(service):
-    boss = Person(service, "boss@example.com")
-    boss.become_admin()
-    return boss
-
-
 def crowd(service, count):
     people = []
     for number in range(count):
@@ -292,7 +280,7 @@ def test_confirmation_expires_after_ten_minutes(service, admin):
     tried = admin.request("POST", REVOCATIONS, json_body={"device": "Chrome"}).data
     service.clock.advance(minutes=9)
     service.clock.advance(minutes=2)
-    token = service.login("boss@example.com").data["access_token"]
+    token = service.login(admin.email).data["access_token"]
     body = {"device": "Chrome", "dry_run": False, "confirmation": tried["confirmation"]}
     answer = service.request("POST", REVOCATIONS, json_body=body, token=token)
     assert answer.code == "REVOCATION_NOT_CONFIRMED"

@@ -13,26 +13,9 @@ from latchkey.storage import keys
 from latchkey.storage.cursors import write_position
 from tests.support.audit import captured_log, log_event
 from tests.support.person import Person, audit_rows
-from tests.support.service import IPHONE, InProcessService
+from tests.support.service import IPHONE
 
 AUDIT = "/api/v1/audit"
-
-
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def admin(service):
-    person = Person(service, "root@example.com")
-    person.become_admin()
-    return person
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
 
 
 def search(admin, **query):

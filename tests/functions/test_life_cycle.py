@@ -14,13 +14,6 @@ from tests.support.service import PASSWORD, InProcessService
 DAY = 24 * 3600
 
 
-@pytest.fixture
-def admin(service):
-    boss = Person(service, "boss@example.com")
-    boss.become_admin()
-    return boss
-
-
 def user(person, action=""):
     return f"/api/v1/users/{person.id}{action}"
 
@@ -172,7 +165,7 @@ def test_hard_deletion_cannot_be_restored(service, ada, admin):
 def test_administrator_restores_until_the_erasure_begins(service, ada, admin):
     ada.request("DELETE", ME)
     service.clock.advance(days=29)
-    boss = service.login("boss@example.com").data["access_token"]
+    boss = service.login(admin.email).data["access_token"]
     answer = service.request("POST", user(ada, "/restore"), token=boss)
     assert answer.data["status"] == "active"
     assert answer.data["purge_at"] is None

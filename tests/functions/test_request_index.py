@@ -10,10 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from latchkey.domain import index_files as index_files_module
-from latchkey.domain.index_files import IndexFile, build_file, merge_files
 from latchkey.domain.limits import AUDIT_INDEX_PAGE_FILES
-from latchkey.domain.packed_requests import key_of_line
 from latchkey.flows.request_trail import record_of
 from latchkey.storage import request_history as history_module
 from latchkey.storage import request_packs
@@ -25,29 +22,10 @@ from latchkey.wiring.audit import (
 )
 from latchkey.wiring.storage import account_store
 from tests.support.audit import captured_log, log_event
-from tests.support.person import Person
 from tests.support.request_lines import Traffic, deliver
-from tests.support.service import InProcessService
 
 AUDIT = "/api/v1/audit"
 SINCE = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def service():
-    return InProcessService()
-
-
-@pytest.fixture
-def admin(service):
-    person = Person(service, "root@example.com")
-    person.become_admin()
-    return person
-
-
-@pytest.fixture
-def ada(service):
-    return Person(service)
 
 
 @pytest.fixture
@@ -292,54 +270,6 @@ def test_search_of_ninety_days_reads_two_ranges_a_day(service, admin, ada, traff
     assert len(search_all(admin, ada, limit="100")) == len(requests_of(lines, traffic.subjects[-1]))
     assert service.index_files.reads <= 2 * 89
     assert AUDIT_INDEX_PAGE_FILES >= 31 + 24 + 3
-
-
-def test_file_is_read_by_member(monkeypatch):
-    monkeypatch.setattr(index_files_module, "AUDIT_INDEX_MEMBER_BYTES", 200)
-    chance = random.Random(3)
-    lines = sorted(
-        f'["sub_{chance.randrange(9):026}",{1767323045000 + chance.randrange(500)},"{n}"]'.encode()
-        for n in range(2000)
-    )
-    content, directory = build_file(lines)
-    reads = []
-
-    class Files:
-        def read(self, name, start, end):
-            reads.append((name, start, end))
-            return content[start:end]
-
-    file = IndexFile(
-        name="x",
-        level=1,
-        hour=0,
-        first=key_of_line(lines[0]).decode(),
-        last=key_of_line(lines[-1]).decode(),
-        lines=len(lines),
-        directory=directory,
-        size=len(content),
-        added_at=0,
-    )
-    keys = sorted({key_of_line(line) for line in lines})
-    for _ in range(200):
-        low, high = sorted((chance.choice(keys), chance.choice(keys)))
-        expected = [line for line in lines if low <= key_of_line(line) <= high]
-        reader = index_files_module.IndexReader(Files(), file)
-        assert list(reader.between(low, high)) == expected
-        assert list(reader.between(low, high, newest_first=True)) == expected[::-1]
-        after = chance.choice(lines)
-        assert list(index_files_module.IndexReader(Files(), file).after(after)) == [
-            line for line in lines if line > after
-        ]
-        assert list(merge_files(Files(), [file, replace(file)], after)) == [
-            line for line in lines if line > after
-        ]
-    reads.clear()
-    newest = index_files_module.IndexReader(Files(), file).between(
-        keys[0], keys[-1], newest_first=True
-    )
-    assert next(newest) == lines[-1]
-    assert len(reads) == 2
 
 
 # Faults ------------------------------------------------------------------------------------------

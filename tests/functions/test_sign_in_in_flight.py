@@ -46,13 +46,6 @@ def service(passwords):
 
 
 @pytest.fixture
-def admin(service):
-    root = Person(service, "root@example.com")
-    root.become_admin()
-    return root
-
-
-@pytest.fixture
 def ada(service, admin):
     return Person(service)
 

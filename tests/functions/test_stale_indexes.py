@@ -54,13 +54,6 @@ def service():
     return InProcessService(table=LaggingTable())
 
 
-@pytest.fixture
-def admin(service):
-    boss = Person(service, "boss@example.com")
-    boss.become_admin()
-    return boss
-
-
 def emails(admin, **query):
     return [user["email"] for user in admin.get(USERS, query=query).data["users"]]
 

@@ -8,10 +8,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from latchkey.security.sealing import seal
 from latchkey.storage import lean_client
+from latchkey.storage.accounts import AccountStore
 from latchkey.storage.boto_client import BotoClient
 from latchkey.storage.dynamodb import DynamoDBTable
+from latchkey.storage.effects import EffectWriter
 from latchkey.storage.lean_client import LeanClient
+from latchkey.storage.sessions import SessionStore
+from tests.support.builders import a_session, an_account, some_effects
 from tests.support.moto_server import REGION, MotoServer, serving
 from tools.template import load
 
@@ -59,6 +64,38 @@ def client(moto_client):
 @pytest.fixture
 def moto_table(client):
     return DynamoDBTable(client, {name: name for name in TABLES})
+
+
+@pytest.fixture
+def accounts(table):
+    """The accounts of a module's own `table`."""
+    return AccountStore(table, EffectWriter(seal))
+
+
+@pytest.fixture
+def sessions(table):
+    return SessionStore(table, EffectWriter(seal))
+
+
+@pytest.fixture
+def account(accounts):
+    account = an_account()
+    accounts.put_new(account, some_effects(account))
+    return account
+
+
+@pytest.fixture
+def start(accounts, sessions):
+    """Start a session of an account."""
+
+    def start(account, **fields):
+        session = a_session(account, **fields)
+        version = accounts.get(account.id).session_version
+        effects = some_effects(account)
+        assert sessions.start(session, session_version=version, ending=(), effects=effects)
+        return session
+
+    return start
 
 
 @pytest.fixture

@@ -79,28 +79,8 @@ def table(request):
 
 
 @pytest.fixture
-def accounts(table):
-    return AccountStore(table, EffectWriter(seal))
-
-
-@pytest.fixture
-def sessions(table):
-    return SessionStore(table, EffectWriter(seal))
-
-
-@pytest.fixture
-def account(accounts):
-    account = an_account()
-    accounts.put_new(account, some_effects(account))
-    return account
-
-
-@pytest.fixture
-def session(sessions, account):
-    session = a_session(account)
-    effects = some_effects(account)
-    assert sessions.start(session, session_version=0, ending=(), effects=effects)
-    return session
+def session(start, account):
+    return start(account)
 
 
 @pytest.fixture

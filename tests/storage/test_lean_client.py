@@ -13,7 +13,6 @@ import zlib
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import IPv4Address
 from typing import Any
 
 import botocore.auth
@@ -22,10 +21,6 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +35,7 @@ from latchkey.storage.dynamodb import WRITE_ID, DynamoDBTable
 from latchkey.storage.lean_client import LeanClient, endpoint
 from latchkey.storage.sigv4 import Credentials, sign
 from latchkey.storage.table import ABSENT, EXISTS, Change, ConditionFailed, Key, Put, Query, Update
+from tests.support.certificates import self_signed
 
 pytestmark = pytest.mark.enable_socket
 
@@ -690,38 +686,12 @@ def test_transaction_keeps_its_token(server, table):
 # TLS --------------------------------------------------------------------------------------------
 
 
-def issue(directory, name):
-    """Write a certificate for a name, issued by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double")])
-    now = datetime.now(UTC)
-    names = [x509.DNSName(name), x509.IPAddress(IPv4Address("127.0.0.2"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = directory / f"{name}.pem"
-    path.write_bytes(private + made.public_bytes(pem))
-    return path
-
-
 @pytest.fixture
 def secure(monkeypatch, tmp_path):
     def start(name, *, trusted):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        path = issue(tmp_path, name)
+        path = tmp_path / f"{name}.pem"
+        self_signed(path, name, "127.0.0.2")
         context.load_cert_chain(path)
         if trusted:
             monkeypatch.setenv("AWS_CA_BUNDLE", str(path))

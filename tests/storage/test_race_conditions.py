@@ -38,7 +38,6 @@ from latchkey.storage.changes import still_active
 from latchkey.storage.effects import EffectWriter
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.rate_limits import RateLimitStore
-from latchkey.storage.sessions import SessionStore
 from latchkey.storage.single_use_tokens import SingleUseTokenStore
 from latchkey.storage.table import Change, ConditionFailed, Update
 from tests.support.builders import NOW, a_session, an_account, some_effects
@@ -55,35 +54,6 @@ COUNTER = Counter(BACKOFF, "s")
 @pytest.fixture
 def table():
     return MemoryTable()
-
-
-@pytest.fixture
-def sessions(table):
-    return SessionStore(table, EffectWriter(seal))
-
-
-@pytest.fixture
-def accounts(table):
-    return AccountStore(table, EffectWriter(seal))
-
-
-@pytest.fixture
-def account(accounts):
-    account = an_account()
-    accounts.put_new(account, some_effects(account))
-    return account
-
-
-@pytest.fixture
-def start(sessions, accounts):
-    def start(account, **fields):
-        session = a_session(account, **fields)
-        version = accounts.get(account.id).session_version
-        effects = some_effects(account)
-        assert sessions.start(session, session_version=version, ending=(), effects=effects)
-        return session
-
-    return start
 
 
 def change(table, account, **attributes):

@@ -11,15 +11,11 @@ from latchkey.domain.errors import InvalidInput
 from latchkey.domain.ids import new_id
 from latchkey.domain.limits import SEARCH_ROUNDS
 from latchkey.domain.search import SessionFilter, UserFilter
-from latchkey.security.sealing import seal
 from latchkey.storage import keys
-from latchkey.storage.accounts import AccountStore
-from latchkey.storage.effects import EffectWriter
 from latchkey.storage.memory import MemoryTable
 from latchkey.storage.search import SearchStore
-from latchkey.storage.sessions import SessionStore
 from latchkey.storage.table import Change, Update
-from tests.support.builders import NOW, a_session, an_account, some_effects
+from tests.support.builders import NOW, an_account, some_effects
 
 HOUR = timedelta(hours=1)
 
@@ -35,30 +31,13 @@ def search(table):
 
 
 @pytest.fixture
-def register(table):
-    store = AccountStore(table, EffectWriter(seal))
-
+def register(accounts):
     def register(address, **fields):
         account = an_account(email=address, **fields)
-        store.put_new(account, some_effects(account))
+        accounts.put_new(account, some_effects(account))
         return account
 
     return register
-
-
-@pytest.fixture
-def start(table):
-    accounts = AccountStore(table, EffectWriter(seal))
-    sessions = SessionStore(table, EffectWriter(seal))
-
-    def start(account, **fields):
-        session = a_session(account, **fields)
-        version = accounts.get(account.id).session_version
-        effects = some_effects(account)
-        assert sessions.start(session, session_version=version, ending=(), effects=effects)
-        return session
-
-    return start
 
 
 def find_users(search, *, limit=50, cursor=None, **criteria):

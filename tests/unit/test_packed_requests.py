@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import zlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -148,6 +150,32 @@ def test_whole_file_is_read_in_ranges_of_several_members(monkeypatch):
     assert list(IndexReader(files, file).after(b"")) == lines
     assert len(files.reads) in (1 + 3, 1 + 4)
     assert list(IndexReader(files, file).after(lines[4])) == lines[5:]
+
+
+def test_range_is_read_by_member(monkeypatch):
+    monkeypatch.setattr(index_files, "AUDIT_INDEX_MEMBER_BYTES", 200)
+    chance = random.Random(3)
+    lines = sorted(
+        a_line(n, f"sub_{chance.randrange(9):026}", 1767323045000 + chance.randrange(500))
+        for n in range(2000)
+    )
+    files = Files()
+    file = files.add("x", lines)
+    keys = sorted({key_of_line(line) for line in lines})
+    for _ in range(200):
+        low, high = sorted((chance.choice(keys), chance.choice(keys)))
+        expected = [line for line in lines if low <= key_of_line(line) <= high]
+        reader = IndexReader(files, file)
+        assert list(reader.between(low, high)) == expected
+        assert list(reader.between(low, high, newest_first=True)) == expected[::-1]
+        after = chance.choice(lines)
+        later = [line for line in lines if line > after]
+        assert list(IndexReader(files, file).after(after)) == later
+        assert list(merge_files(files, [file, replace(file)], after)) == later
+    files.reads.clear()
+    newest = IndexReader(files, file).between(keys[0], keys[-1], newest_first=True)
+    assert next(newest) == lines[-1]
+    assert len(files.reads) == 2
 
 
 def test_merge_continues_after_a_line_and_opens_no_file_before_it():
