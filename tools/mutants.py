@@ -81,6 +81,17 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
     return list(dict.fromkeys(mutant for mutant in found if mutant.before != mutant.after))
 
 
+def mutant_by_hand(file: str, source: str, before: str, after: str) -> Mutant:
+    """Return the mutant that replaces a text of a function. Raises ValueError."""
+    changed = source.replace(before, after)
+    pairs = zip(code_of(source), code_of(changed), strict=True)
+    names = [old.co_qualname for old, new in pairs if old != new]
+    if source.count(before) != 1 or not names:
+        raise ValueError(f"{file} has this text {source.count(before)} times: {before}")
+    path = ".".join(PurePath(file).with_suffix("").parts)
+    return Mutant(file, f"{path}.{names[0]}", before, after, changed)
+
+
 def sample(found: list[Mutant], count: int, seed: int) -> list[Mutant]:
     """Draw mutants by a rank of their own, so that a change of a file redraws only its lines."""
 

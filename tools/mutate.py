@@ -16,6 +16,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import re
 import resource
 import sys
 import time
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from tools.mutants import Mutant, code_of, mutants_of, nested, sample
+from tools.mutants import Mutant, code_of, mutant_by_hand, mutants_of, nested, sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,7 +60,9 @@ class Trace:
 
     tests: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """The ids of the tests that execute a function, by `file function`."""
-    seconds: dict[str, float] = field(default_factory=dict)
+    executed: Counter[str] = field(default_factory=Counter)
+    """The number of functions that a test executes, by its id."""
+    seconds: float = 0
     failed: list[str] = field(default_factory=list)
 
 
@@ -91,7 +94,7 @@ class Campaign:
         print(f"{len(self.mutants)} mutants; running {len(session.items)} tests without one")
         trace = self._traced(session.items)
         self.failed = trace.failed
-        print(f"{sum(trace.seconds.values()):.0f} s of processor time, {len(self.failed)} failed")
+        print(f"{trace.seconds:.0f} s of processor time, {len(self.failed)} failed")
         live = _live_functions({mutant.file for mutant in self.mutants})
         shares = [self.mutants[at :: self.jobs] for at in range(self.jobs)]
         for verdicts in _in_children(
@@ -113,7 +116,8 @@ class Campaign:
             if part is None:
                 whole.failed.append("a process ended without a result")
                 continue
-            whole.seconds |= part.seconds
+            whole.seconds += part.seconds
+            whole.executed |= part.executed
             whole.failed += part.failed
             for function, tests in part.tests.items():
                 whole.tests[function] |= tests
@@ -155,13 +159,14 @@ class Tracer:
                 self.shared = defaultdict(set, session=self.shared["session"])
             self.executed.clear()
             sys.monitoring.restart_events()
-            started = time.process_time()
             if failure := _failure(item, following):
                 trace.failed.append(f"{item.nodeid}: {failure}")
                 continue
-            trace.seconds[item.nodeid] = time.process_time() - started
-            for function in self.executed.union(*self.shared.values()):
+            functions = self.executed.union(*self.shared.values())
+            trace.executed[item.nodeid] = len(functions)
+            for function in functions:
                 trace.tests[function].add(item.nodeid)
+        trace.seconds = time.process_time()
         return trace
 
     def _on_start(self, code: CodeType, _: int) -> object:
@@ -171,20 +176,27 @@ class Tracer:
         return sys.monitoring.DISABLE
 
 
-def in_order(items: Iterable[pytest.Item], tests: set[str], trace: Trace) -> list[pytest.Item]:
-    """Return a function's tests: the files first that are quick, and mostly about the function."""
+def in_order(items: Iterable[pytest.Item], function: str, trace: Trace) -> list[pytest.Item]:
+    """Return the tests of a function, those first that are most about it.
+
+    These are in files with a similar name, then those that execute few other functions.
+    """
     files: dict[Path, list[pytest.Item]] = defaultdict(list)
-    sizes: Counter[Path] = Counter()
     for item in items:
-        sizes[item.path] += 1
-        if item.nodeid in tests:
+        if item.nodeid in trace.tests.get(function, ()):
             files[item.path].append(item)
 
-    def rank(path: Path) -> float:
-        seconds = sum(trace.seconds[item.nodeid] for item in files[path])
-        return seconds * sizes[path] / len(files[path])
+    def rank(path: Path) -> tuple[int, float]:
+        others = sum(trace.executed[item.nodeid] for item in files[path])
+        return -len(_words(path.stem) & _words(function)), others / len(files[path])
 
     return [item for path in sorted(files, key=rank) for item in files[path]]
+
+
+def _words(name: str) -> set[str]:
+    """Return the words of a name: test_access_tokens and AccessTokenVerifier share two."""
+    words = re.findall(r"[A-Z]?[a-z]+", name)
+    return {word.lower().rstrip("s") for word in words} - {"test", "py"}
 
 
 def unexplained(found: Iterable[Mutant], settings: str) -> list[Mutant]:
@@ -198,10 +210,16 @@ def unexplained(found: Iterable[Mutant], settings: str) -> list[Mutant]:
 
 
 def drawn(paths: Sequence[str], lines: int | None, seed: int) -> list[Mutant]:
-    """Draw the mutants of the files below `paths`."""
+    """Return the mutants of the files below `paths`: the required ones, and a sample."""
+    files = chosen(paths, lines)
+    by_hand = tomllib.loads(SETTINGS.read_text(encoding="utf-8"))["required"]
     return [
+        mutant_by_hand(name, _source(name), entry["before"], entry["after"])
+        for entry in by_hand
+        if (name := entry["file"]) in dict(files)
+    ] + [
         mutant
-        for name, count in chosen(paths, lines)
+        for name, count in files
         for mutant in sample(mutants_of(name, _source(name)), count, seed)
     ]
 
@@ -279,9 +297,7 @@ def _verdict(
     live: dict[CodeType, list[FunctionType]],
 ) -> Verdict:
     replaced = replacements(mutant, _source(mutant.file))
-    tests = {
-        test for old, _ in replaced[:1] for test in trace.tests.get(_key(mutant.file, old), ())
-    }
+    tests = in_order(items, _key(mutant.file, replaced[0][0]), trace)
     if not tests:
         return "not executed"
 
@@ -292,7 +308,7 @@ def _verdict(
             for function in live.get(old, []):
                 if len(function.__code__.co_freevars) == len(new.co_freevars):
                     function.__code__ = new
-        return all_pass(in_order(items, tests, trace))
+        return all_pass(tests)
 
     (passed,) = _in_children([run], WAITING_SECONDS)
     return "survived" if passed else "killed"
@@ -370,18 +386,24 @@ def _in_children[T](
     results: list[T | None] = []
     for child, receiver in running:
         try:
-            results.append(receiver.recv() if receiver.poll(seconds) else None)
+            result = receiver.recv() if receiver.poll(seconds) else None
         except EOFError:
-            results.append(None)
+            result = None
         child.kill()
         child.join()
+        if isinstance(result, Exception):
+            raise result
+        results.append(result)
     return results
 
 
 def _send(work: Callable[[], object], sender: Any) -> None:
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    sender.send(work())
+    try:
+        sender.send(work())
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        sender.send(error)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from tools.mutants import code_of, mutants_of, sample
+from tools.mutants import code_of, mutant_by_hand, mutants_of, sample
 from tools.mutate import LAYER, ROOT, SETTINGS, chosen, drawn, replacements, unexplained
 
 SOURCE = '''\
@@ -143,6 +143,28 @@ def test_explanation_is_about_a_line_that_exists(entry):
     body = " ".join(" ".join(lines).split())
     assert entry["before"] in body, "the line has changed: remove the entry, or mutate again"
     assert entry["why"].endswith(".")
+
+
+@pytest.mark.parametrize("entry", KNOWN["required"], ids=lambda entry: entry["before"][:40])
+def test_required_mutant_can_be_made(entry):
+    source = (LAYER / entry["file"]).read_text()
+    mutant = mutant_by_hand(entry["file"], source, entry["before"], entry["after"])
+    assert replacements(mutant, source)
+    assert entry["why"].endswith(".")
+
+
+def test_required_mutant_of_another_text_is_refused():
+    with pytest.raises(ValueError, match="0 times"):
+        mutant_by_hand("a/doors.py", SOURCE, "if self.open", "if False")
+    with pytest.raises(ValueError, match="1 times"):
+        mutant_by_hand("a/doors.py", SOURCE, "LIMIT = 3", "LIMIT = 4")
+
+
+def test_required_mutants_of_a_file_are_always_tried():
+    first, second, *_ = drawn(["flows/sessions.py"], None, 1)
+    assert {first.after, second.after} == {
+        entry["after"] for entry in KNOWN["required"] if entry["file"] == "flows/sessions.py"
+    }
 
 
 def test_tests_that_are_left_out_exist():
