@@ -35,3 +35,31 @@ def test_length_counts_after_compatibility_forms_are_folded():
 def test_text_that_is_no_address_is_refused(typed):
     with pytest.raises(InvalidInput):
         normalise_email(typed)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ada@ex\u0430mple.com",  # a Cyrillic a
+        "ada@g\u03bfogle.example",  # a Greek o
+        "ada@example.\u0441om",  # in any label
+        "ada@\u65e5\u672c\u0430.example",  # Japanese and Cyrillic
+    ],
+)
+def test_domain_that_mixes_scripts_is_refused(typed):
+    with pytest.raises(InvalidInput) as caught:
+        normalise_email(typed)
+    assert [problem.code for problem in caught.value.problems] == ["INVALID_EMAIL"]
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "\u043f\u0440\u0438\u043c\u0435\u0440.example",  # Cyrillic only
+        "\u65e5\u672c\u8a9e\u30ab\u30ca.example",  # Japanese is written in several scripts
+        "\u65e5\u672c\u8a9eabc.example",  # and with Latin letters
+        "123-abc.example",
+    ],
+)
+def test_domain_in_the_scripts_of_one_language_is_accepted(domain):
+    assert normalise_email(f"ada@{domain}").startswith("ada@")

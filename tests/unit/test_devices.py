@@ -222,3 +222,9 @@ def test_any_user_agent_gets_a_description(user_agent, sent):
     for text in (device.browser, device.browser_version, device.os, device.os_version):
         assert text is None or (0 < len(text) <= 64 and text == clean_device_name(text))
     assert device.type in {"desktop", "mobile", "tablet", "bot", "unknown"}
+
+
+def test_long_client_hint_is_ignored():
+    longest = "x" * 254
+    assert read_client_hints({"sec-ch-ua-model": f'"{longest}"'}).model == longest
+    assert read_client_hints({"sec-ch-ua-model": f'"{longest}x"'}).model is None
