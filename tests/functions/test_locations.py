@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from latchkey.security.geoip import GeoIpDatabase
 from tests.support.mmdb import build
 from tests.support.service import InProcessService
 
@@ -82,6 +83,15 @@ def test_geoip_database_is_used_without_an_edge_location(tmp_path):
     assert place(service, source_ip="9.9.9.9")[1] is None
     assert place(service, source_ip="2606:4700::1")[1] is None
     assert place(service, headers=EDGE | VIEWER)[1] == "São Paulo, BR"
+
+
+@pytest.mark.parametrize(
+    "regions", [{"names": {"en": "Bavaria"}}, "Bavaria", [], ["Bavaria"], [{}]]
+)
+def test_record_of_another_form_is_no_location(tmp_path, regions):
+    database = tmp_path / "places.mmdb"
+    database.write_bytes(build({"81.2.69.0/24": {"subdivisions": regions}}))
+    assert GeoIpDatabase(str(database)).find("81.2.69.160") is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a database", b"\xab\xcd\xefMaxMind.com"])
