@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from latchkey.domain.erasure import Receipt
-from latchkey.domain.ids import new_id
+from latchkey.domain.ids import ReceiptId, new_id
 from latchkey.domain.signing import KeyRing
 from latchkey.security.key_pairs import new_signing_key
 from latchkey.security.receipts import ReceiptSigner, read_receipt
@@ -16,7 +16,7 @@ from tests.support.builders import NOW
 
 KEY = new_signing_key(created_at=NOW, active_at=NOW)
 RECEIPT = Receipt(
-    id=new_id("rcp", NOW),
+    id=ReceiptId(new_id("rcp", NOW)),
     requested_at=NOW - timedelta(days=30),
     erased_at=NOW,
     erased={"sessions": 2},
