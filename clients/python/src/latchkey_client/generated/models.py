@@ -59,6 +59,8 @@ ErrorCode = Literal[
 
 PictureType = Literal["image/jpeg", "image/png", "image/webp"]
 
+PreferenceValue = bool | int | str
+
 PreferencesBody = dict[str, JsonValue]
 
 PreferencesView = dict[str, JsonValue]
@@ -94,7 +96,16 @@ ProblemCode = Literal[
     "EMPTY_PERIOD",
 ]
 
-Wish = bool | int | str
+
+class AccountStatusView(msgspec.Struct, kw_only=True):
+    """The status of an account."""
+
+    id: str
+    status: str
+    role: str
+    suspended_at: datetime | None
+    deleted_at: datetime | None
+    purge_at: datetime | None
 
 
 class AccountView(msgspec.Struct, kw_only=True):
@@ -599,17 +610,6 @@ class SessionView(msgspec.Struct, kw_only=True):
     created_at: datetime
     last_activity: datetime
     expires_at: datetime
-
-
-class StandingView(msgspec.Struct, kw_only=True):
-    """The status of an account."""
-
-    id: str
-    status: str
-    role: str
-    suspended_at: datetime | None
-    deleted_at: datetime | None
-    purge_at: datetime | None
 
 
 class TokenBody(msgspec.Struct, kw_only=True):

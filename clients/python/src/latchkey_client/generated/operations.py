@@ -435,13 +435,13 @@ class Operations:
 
     def restore_user(
         self, user_id: str, *, reason: str | None | UnsetType = UNSET
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """Restore a deleted account. Its owner has to sign in again."""
-        result: models.StandingView = self._send(
+        result: models.AccountStatusView = self._send(
             Call(
                 "POST",
                 f"/api/v1/users/{user_id}/restore",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason},
             )
@@ -450,13 +450,13 @@ class Operations:
 
     def suspend_user(
         self, user_id: str, *, reason: str | None | UnsetType = UNSET
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """Suspend an account. Every session ends before the response, and sign-in is refused."""
-        result: models.StandingView = self._send(
+        result: models.AccountStatusView = self._send(
             Call(
                 "POST",
                 f"/api/v1/users/{user_id}/suspend",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason},
             )
@@ -465,13 +465,13 @@ class Operations:
 
     def unsuspend_user(
         self, user_id: str, *, reason: str | None | UnsetType = UNSET
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """End a suspension. The owner has to sign in again. Doing it twice changes nothing."""
-        result: models.StandingView = self._send(
+        result: models.AccountStatusView = self._send(
             Call(
                 "POST",
                 f"/api/v1/users/{user_id}/unsuspend",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason},
             )
@@ -705,15 +705,15 @@ class Operations:
         *,
         role: Literal["user", "admin"],
         reason: str | None | UnsetType = UNSET,
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """Change the role of an account from its next request. The last administrator keeps
         theirs.
         """
-        result: models.StandingView = self._send(
+        result: models.AccountStatusView = self._send(
             Call(
                 "PUT",
                 f"/api/v1/users/{user_id}/role",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason, "role": role},
             )
@@ -1405,13 +1405,13 @@ class AsyncOperations:
 
     async def restore_user(
         self, user_id: str, *, reason: str | None | UnsetType = UNSET
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """Restore a deleted account. Its owner has to sign in again."""
-        result: models.StandingView = await self._send(
+        result: models.AccountStatusView = await self._send(
             Call(
                 "POST",
                 f"/api/v1/users/{user_id}/restore",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason},
             )
@@ -1420,13 +1420,13 @@ class AsyncOperations:
 
     async def suspend_user(
         self, user_id: str, *, reason: str | None | UnsetType = UNSET
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """Suspend an account. Every session ends before the response, and sign-in is refused."""
-        result: models.StandingView = await self._send(
+        result: models.AccountStatusView = await self._send(
             Call(
                 "POST",
                 f"/api/v1/users/{user_id}/suspend",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason},
             )
@@ -1435,13 +1435,13 @@ class AsyncOperations:
 
     async def unsuspend_user(
         self, user_id: str, *, reason: str | None | UnsetType = UNSET
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """End a suspension. The owner has to sign in again. Doing it twice changes nothing."""
-        result: models.StandingView = await self._send(
+        result: models.AccountStatusView = await self._send(
             Call(
                 "POST",
                 f"/api/v1/users/{user_id}/unsuspend",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason},
             )
@@ -1677,15 +1677,15 @@ class AsyncOperations:
         *,
         role: Literal["user", "admin"],
         reason: str | None | UnsetType = UNSET,
-    ) -> models.StandingView:
+    ) -> models.AccountStatusView:
         """Change the role of an account from its next request. The last administrator keeps
         theirs.
         """
-        result: models.StandingView = await self._send(
+        result: models.AccountStatusView = await self._send(
             Call(
                 "PUT",
                 f"/api/v1/users/{user_id}/role",
-                models.StandingView,
+                models.AccountStatusView,
                 authorized=True,
                 body={"reason": reason, "role": role},
             )
