@@ -43,6 +43,7 @@ ADVICE = {
     "ACCOUNT_DELETED": "Tell the person. An administrator can still restore the account.",
     "ACCOUNT_SUSPENDED": "Tell the person, and name a contact.",
     "REAUTHENTICATION_REQUIRED": "Ask for the password, reauthenticate, then repeat the request.",
+    "NO_PASSWORD": "Have the person sign in at the identity provider, then repeat the request.",
     "ADMINISTRATORS_ONLY": "Do not offer this to people who are not administrators.",
     "ACCOUNT_NOT_FOUND": "Treat it as deleted, and read the list again.",
     "PROFILES_NOT_PUBLIC": "The operator can turn profiles on: `PublicProfiles`.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import AccountNotFound, PasswordResetRequired
+from latchkey.domain.errors import AccountNotFound, NoPassword, PasswordResetRequired
 from latchkey.domain.limits import MAIL_PER_ADDRESS
 from latchkey.http import Request, Response, accepted, endpoint, signed_in
 from latchkey.http.bodies.auth import EmailBody
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     needs=email_address,
     body=EmailBody,
     returns={202: None},
-    errors=(AccountNotFound, PasswordResetRequired),
+    errors=(AccountNotFound, NoPassword, PasswordResetRequired),
     limits=(MAIL_PER_ADDRESS,),
 )
 def handler(request: Request[EmailBody], flow: EmailAddress) -> Response:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import (
     AccountNotFound,
     InvalidCredentials,
+    NoPassword,
     PasswordResetRequired,
     TooManyAttempts,
     WeakPassword,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     errors=(
         AccountNotFound,
         InvalidCredentials,
+        NoPassword,
         PasswordResetRequired,
         TooManyAttempts,
         WeakPassword,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from latchkey.domain.errors import (
     AccountNotFound,
     InvalidCredentials,
+    NoPassword,
     PasswordResetRequired,
     TooManyAttempts,
 )
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     needs=reauthentication,
     body=ReauthenticateBody,
     returns=ReauthenticatedView,
-    errors=(InvalidCredentials, PasswordResetRequired, AccountNotFound, TooManyAttempts),
+    errors=(
+        InvalidCredentials,
+        NoPassword,
+        PasswordResetRequired,
+        AccountNotFound,
+        TooManyAttempts,
+    ),
 )
 def handler(request: Request[ReauthenticateBody], flow: Reauthentication) -> Response:
     """Get an access token with a new `auth_time`, for operations that require one."""

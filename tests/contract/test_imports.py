@@ -96,6 +96,7 @@ BUDGET = {
     "purge_worker": (AWS | BATCH | TOKENS, 645),
     "create_avatar_upload": (AWS | SEALING | BODY, 620),
     "delete_avatar": (AWS | SEALING, 530),
+    "fetch_issuer_keys": (set(), 230),
     "get_health": (set(), 210),
     "get_jwks": (AWS, 480),
     "get_me": (SEALING, 213),

@@ -25,6 +25,7 @@ from latchkey.wiring.storage import account_store
 from tests.support.audit import log_event, stream_event
 from tests.support.grants import deployed, role_statements
 from tests.support.iam import allows, as_list
+from tests.support.issuer import ENTRIES, IssuerClient
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.person import Person
 from tests.support.pictures import multipart, png, webp
@@ -68,6 +69,7 @@ def performed():
         introspect_token(service)
         addresses_and_passwords(service)
         overdue_sessions(service)
+        issuers(service)
         yield {name: service.performed[name] for name in folders()}
 
 
@@ -346,6 +348,30 @@ def administration(service):
     assert boss.request("POST", ending, json_body=body).data["count"] == 1
 
 
+def issuers(service):
+    """Trust issuers, see people for the first time, forget their devices, and erase one."""
+    function = "test-FetchIssuerKeysFunction"
+    service.configure(external_issuers=True, fetch_issuer_keys_function=function)
+    for presets in (("keycloak", "cognito"), ("keycloak",)):
+        service.configure(trusted_issuers=json.dumps([ENTRIES[name] for name in presets]))
+        result = service.invoke("fetch_issuer_keys", {"RequestType": "Update"})
+        assert len(result["fetched"]) == len(presets)
+    client = IssuerClient(service, "keycloak")
+    account_id = client.get("/api/v1/users/me").data["id"]
+    session_id = client.get(SESSIONS).data["sessions"][0]["id"]
+    assert client.request("POST", "/api/v1/auth/logout").status == 200
+    ended = service.table.get(storage_keys.session(account_id, session_id))
+    for number in range(ENDED_SESSIONS_KEPT + 1):
+        copy = f"ses_{number:026}"
+        key = storage_keys.session(account_id, copy)
+        service.table.put(Put(key, {**ended, "id": copy, "pk": key.pk, "sk": key.sk}))
+    other = client.device("another")
+    assert other.get("/api/v1/users/me").status == 200
+    assert other.get("/api/v1/users/me", kid="unknown").code == "TOKEN_INVALID"
+    assert other.request("DELETE", "/api/v1/users/me", query={"hard": "true"}).status == 200
+    erase(service)
+
+
 def life_cycles(service):
     """Suspend, delete and restore people; then erase one who has a token, a name and a mail."""
     boss, other = Person(service, "boss@example.com"), Person(service, "next@example.com")
@@ -381,6 +407,12 @@ def life_cycles(service):
     assert service.invoke("cleanup", {})["erase_due_accounts"] == 1
     service.clock.advance(minutes=31)
     assert service.invoke("cleanup", {})["relay_overdue"]
+    erase(service)
+    assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
+
+
+def erase(service):
+    """Let the purge worker work on what waits."""
     since = service.clock.now() - timedelta(hours=1)
     for partition in storage_keys.outbox_partitions(since, service.clock.now()):
         for item in service.table.query(Query(partition=partition)).items:
@@ -388,7 +420,6 @@ def life_cycles(service):
             if queue == "purge":
                 event = {"Records": [sqs_record(message_id)]}
                 assert service.invoke("purge_worker", event) == {"batchItemFailures": []}
-    assert service.login("leaving@example.com").code == "INVALID_CREDENTIALS"
 
 
 def introspect_token(service):

@@ -698,12 +698,12 @@ def secure(monkeypatch, tmp_path):
         started = Server(context)
         servers.append(started)
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://localhost:{started.port}")
-        lean_client._tls_context.cache_clear()
+        lean_client.tls_context.cache_clear()
         return started
 
     servers = []
     yield start
-    lean_client._tls_context.cache_clear()
+    lean_client.tls_context.cache_clear()
     for started in servers:
         started.close()
 

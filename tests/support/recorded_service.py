@@ -32,10 +32,12 @@ from latchkey.storage.table import Key, TableName
 from latchkey.wiring import Services
 from latchkey.wiring.audit import audit_key, audit_public_keys, audit_vault, index_files
 from latchkey.wiring.exports import export_files
+from latchkey.wiring.issuers import invoker, issuer_documents
 from latchkey.wiring.mail import mailer, queues
 from latchkey.wiring.storage import clock, table
 from latchkey.wiring.tokens import link_peppers, refresh_peppers, signing_key_store
 from latchkey.wiring.users import media
+from tests.support.issuer import PublishedKeys
 from tests.support.outbox import Invocation, sqs_record
 from tests.support.service import ENVIRONMENT, InProcessService
 from tools.template import functions, load
@@ -173,6 +175,8 @@ class RecordedService(InProcessService):
                     index_files: self._index_files,
                     media: self._media,
                     mailer: self._mailer,
+                    invoker: self._record_invocation,
+                    issuer_documents: PublishedKeys(),
                 },
             )
         )
@@ -254,6 +258,10 @@ class RecordedService(InProcessService):
 
     def _record(self, action: str, resource: str, *context: tuple[str, tuple[str, ...]]) -> None:
         self.performed[self._running].add(Call(action, resource, context))
+
+    def _record_invocation(self, function: str, event: dict[str, str]) -> None:
+        assert event
+        self._record("lambda:InvokeFunction", _arn("lambda", f"function:{function}"))
 
     def _record_object(self, *, params: Any, model: Any, **_: Any) -> None:
         if model.name == "CreateBucket":

@@ -102,6 +102,7 @@ export const de: Messages = {
   endsAt: "Endet",
   browser: "Browserkennung",
   method_password: "Passwort",
+  method_external: "Identitätsanbieter",
   rename: "Umbenennen",
   renameOf: (name) => `${name} umbenennen`,
   renameTitle: "Dieses Gerät umbenennen",

@@ -110,6 +110,7 @@ const en = {
   endsAt: "Ends",
   browser: "Browser says",
   method_password: "Password",
+  method_external: "Identity provider",
   rename: "Rename",
   renameOf: (name: string) => `Rename ${name}`,
   renameTitle: "Rename this device",

@@ -74,6 +74,10 @@ class Config:
     support_contact  an email address or a page for support, in emails; empty: none
     mail_sender      the sender address of emails
     link_base        the start of emailed links; never from a request
+    external_issuers  whether tokens of other issuers are accepted
+    trusted_issuers   these issuers, for the function that fetches their keys
+    local_issuers     whether issuers may be on this machine without TLS
+    fetch_issuer_keys_function  the name of that function, for the authorizers
     queue_urls       of the queues that this function sends to: QUEUE_URL_MAIL is that of `mail`
     """
 
@@ -121,6 +125,10 @@ class Config:
     mail_sender: str = ""
     mail_configuration_set: str = ""
     link_base: str = ""
+    external_issuers: bool = False
+    trusted_issuers: str = ""
+    local_issuers: bool = False
+    fetch_issuer_keys_function: str = ""
     queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -172,6 +180,10 @@ class Config:
             mail_sender=env.get("MAIL_SENDER", ""),
             mail_configuration_set=env.get("MAIL_CONFIGURATION_SET", ""),
             link_base=env.get("LINK_BASE", "").rstrip("/"),
+            external_issuers=env.get("EXTERNAL_ISSUERS") == "on",
+            trusted_issuers=env.get("TRUSTED_ISSUERS", ""),
+            local_issuers=env.get("LOCAL_ISSUERS") == "allowed",
+            fetch_issuer_keys_function=env.get("FETCH_ISSUER_KEYS_FUNCTION", ""),
             queue_urls={
                 name.removeprefix(_QUEUE_URL).lower(): url
                 for name, url in env.items()

@@ -144,7 +144,9 @@ export class Data implements Section {
 
   private async askDelete(): Promise<void> {
     await this.attempt(async () => {
-      const { email } = await this.account();
+      const account = await this.account();
+      // A person of another issuer has no address here.
+      const confirmation = account.email ?? account.username ?? account.id;
       const { messages } = this.host;
       let typed = "";
       let differs = false;
@@ -162,14 +164,14 @@ export class Data implements Section {
             <li><strong>${messages.deleteLater}</strong><span class="small muted">${messages.deleteLaterText}</span></li>
           </ol>
           <p class="small muted">${messages.deleteUntil}</p>
-          ${field("confirm_email", messages.deleteType(email), typed, {
+          ${field("confirm_email", messages.deleteType(confirmation), typed, {
             required: true,
-            problem: differs ? messages.deleteType(email) : undefined,
+            problem: differs ? messages.deleteType(confirmation) : undefined,
             input: (value) => (typed = value),
           })}
         `,
         submit: async () => {
-          differs = typed.trim().toLowerCase() !== email.toLowerCase();
+          differs = typed.trim().toLowerCase() !== confirmation.toLowerCase();
           if (differs) {
             this.host.focusOn("#confirm_email");
             throw new Cancelled();

@@ -82,7 +82,7 @@ export class Profile implements Section {
     const texts = names.filter((name) => !LANGUAGES.some((other) => other === name));
     return html`
       ${this.picture(account)}
-      ${this.email(account)}
+      ${account.email === null ? nothing : this.email(account, account.email)}
       <form class="content" novalidate @submit=${(event: Event) => void this.save(event, account)}>
         <div class="card" part="card">
           <div class="fields two">
@@ -165,17 +165,18 @@ export class Profile implements Section {
 
   // --- address ---
 
-  private email(account: AccountView): View {
+  /** A person of another issuer has no address here. */
+  private email(account: AccountView, address: string): View {
     const { messages } = this.host;
     return html`<section class="card" part="card" aria-labelledby="email">
       <div class="row apart">
         <div class="field">
           <h3 id="email" tabindex="-1">${messages.email}</h3>
-          <div class="row tight"><span class="anywhere">${breakable(account.email)}</span>
+          <div class="row tight"><span class="anywhere">${breakable(address)}</span>
             <span class="badge ${account.is_verified ? "ok" : "plain"}">${account.is_verified ? messages.verified : messages.unverified}</span></div>
         </div>
         <div class="row tight">
-          ${account.is_verified ? nothing : button(messages.emailResend, () => void this.resend(account))}
+          ${account.is_verified ? nothing : button(messages.emailResend, () => void this.resend(address))}
           ${button(messages.emailChange, () => this.askEmail())}
         </div>
       </div>
@@ -209,10 +210,10 @@ export class Profile implements Section {
     });
   }
 
-  private async resend(account: AccountView): Promise<void> {
+  private async resend(email: string): Promise<void> {
     await this.attempt(async () => {
-      await this.host.latchkey.resendVerification({ body: { email: account.email } });
-      this.sent(account.email);
+      await this.host.latchkey.resendVerification({ body: { email } });
+      this.sent(email);
     });
   }
 
@@ -225,7 +226,7 @@ export class Profile implements Section {
 
   private picture(account: AccountView): View {
     const { messages } = this.host;
-    const name = account.display_name || account.full_name || account.email;
+    const name = account.display_name || account.full_name || account.email || "";
     const initials = name.split(/[\s@.]+/, 2).map((word) => word.charAt(0)).join("").toUpperCase();
     return html`<section class="card" part="card" aria-label=${messages.picture}>
       <div class="row">

@@ -19,7 +19,7 @@ export const zAccountStatusView = z.object({
  */
 export const zAccountView = z.object({
     id: z.string(),
-    email: z.string(),
+    email: z.string().nullable(),
     username: z.string().nullable(),
     full_name: z.string().nullable(),
     display_name: z.string().nullable(),
@@ -185,6 +185,7 @@ export const zErrorCode = z.enum([
     'EMAIL_NOT_VERIFIED',
     'PASSWORD_RESET_REQUIRED',
     'REAUTHENTICATION_REQUIRED',
+    'NO_PASSWORD',
     'ADMINISTRATORS_ONLY',
     'METADATA_UNAVAILABLE',
     'ACCOUNT_NOT_FOUND',
@@ -769,7 +770,7 @@ export const zUpdateMeForm = z.object({
  */
 export const zUserView = z.object({
     id: z.string(),
-    email: z.string(),
+    email: z.string().nullable(),
     username: z.string().nullable(),
     full_name: z.string().nullable(),
     role: z.string(),
@@ -1274,6 +1275,7 @@ export const zListAuditQuery = z.object({
     session_id: z.string().regex(/^ses_[0-7][0-9a-hjkmnp-tv-z]{25}$/).optional(),
     action: z.enum([
         'account.registered',
+        'account.registered.by_issuer',
         'account.deleted',
         'account.deleted.by_admin',
         'account.restored.by_admin',

@@ -6,7 +6,7 @@ import unicodedata
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from latchkey.domain.errors import PasswordResetRequired
+from latchkey.domain.errors import NoPassword, PasswordResetRequired
 from latchkey.domain.values import dataclass, field_names
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ class Account(ProfileFields):
     sign_in_epoch counts the events that end the account's sessions: a new password, a suspension,
     "sign out everywhere". A sign-in that was verified in an earlier epoch starts no session.
 
+    signed_out_at is when they were last ended. A sign-in at another issuer that is older starts no
+    session.
+
     version counts the changes to the rest. It is the account's ETag, so every change that the owner
     can see increments it.
 
@@ -72,6 +75,9 @@ class Account(ProfileFields):
 
     former_email is reserved for its owner until former_email_until, to undo a change of address.
     Nobody else can register it until then.
+
+    email and password_hash are empty for a person who signs in at another issuer. Nothing that
+    needs a password or sends an email is possible.
 
     must_reset_password is set when the owner has reported a sign-in. Somebody else knows the
     password, so it stops working until it is reset by email.
@@ -92,6 +98,7 @@ class Account(ProfileFields):
     must_reset_password: bool = False
     session_version: int = 0
     sign_in_epoch: int = 0
+    signed_out_at: datetime | None = None
     version: int = 0
     former_email: str | None = None
     former_email_until: datetime | None = None
@@ -108,6 +115,11 @@ class Account(ProfileFields):
     def is_working_admin(self) -> bool:
         """Whether this account counts as an administrator. There must always be one."""
         return self.role is Role.ADMIN and self.status is AccountStatus.ACTIVE
+
+    def require_password(self) -> None:
+        """Raise NoPassword if the person signs in at another issuer only."""
+        if not self.password_hash:
+            raise NoPassword
 
     def require_good_password(self) -> None:
         """Raise PasswordResetRequired if the password was voided."""

@@ -30,6 +30,10 @@ class Text:
 
 TEXTS: dict[Action, Text] = {
     Action.ACCOUNT_REGISTERED: Text("Created the account", "Konto eröffnet"),
+    Action.ACCOUNT_REGISTERED_BY_ISSUER: Text(
+        "Created the account with the first sign-in at the identity provider",
+        "Konto mit der ersten Anmeldung beim Identitätsanbieter eröffnet",
+    ),
     Action.ACCOUNT_DELETED: Text("Deleted the account", "Konto gelöscht"),
     Action.ACCOUNT_DELETED_BY_ADMIN: Text("Deleted the account", "Konto gelöscht"),
     Action.ACCOUNT_RESTORED_BY_ADMIN: Text("Restored the account", "Konto wiederhergestellt"),

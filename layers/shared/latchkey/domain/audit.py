@@ -22,6 +22,7 @@ class Action(StrEnum):
     """What happened, as `subject.event[.by_actor]`. Values are stored: add, never rename."""
 
     ACCOUNT_REGISTERED = "account.registered"
+    ACCOUNT_REGISTERED_BY_ISSUER = "account.registered.by_issuer"
     ACCOUNT_DELETED = "account.deleted"
     ACCOUNT_DELETED_BY_ADMIN = "account.deleted.by_admin"
     ACCOUNT_RESTORED_BY_ADMIN = "account.restored.by_admin"

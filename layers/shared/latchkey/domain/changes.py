@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from latchkey.domain.consent import Consent
     from latchkey.domain.erasure import Deletion
     from latchkey.domain.idempotency import IdempotencyKey
-    from latchkey.domain.ids import AccountId, DeviceId
+    from latchkey.domain.identity import Identity
+    from latchkey.domain.ids import AccountId, DeviceId, IdentityId
     from latchkey.domain.mailed_code import MailedCode
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
@@ -166,6 +167,22 @@ class AccountKept:
     account_id: AccountId | None
 
 
+@dataclass(frozen=True, slots=True)
+class IdentitySeen:
+    """An identity of an account has the claims of its newest sign-in."""
+
+    account_id: AccountId
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityNotErased:
+    """The identity is unchanged, but must not have been erased since this sign-in."""
+
+    identity_id: IdentityId
+    authenticated_at: datetime
+
+
 type Change = (
     TokenRedeemed
     | CodeUsed
@@ -181,6 +198,8 @@ type Change = (
     | DeletionCancelled
     | SessionRequired
     | AccountKept
+    | IdentitySeen
+    | IdentityNotErased
 )
 
 

@@ -271,6 +271,12 @@ class AccountSuspended(DomainError):
     code = "ACCOUNT_SUSPENDED"
 
 
+class NoPassword(DomainError):
+    """The account has no password, because the person signs in at another issuer."""
+
+    code = "NO_PASSWORD"
+
+
 class ReauthenticationRequired(DomainError):
     """The operation requires a recent authentication, and the last one is too old."""
 

@@ -33,6 +33,8 @@ SubjectId = NewType("SubjectId", str)
 TokenId = NewType("TokenId", str)
 """A single-use token: not the token itself."""
 UploadId = NewType("UploadId", str)
+IdentityId = NewType("IdentityId", str)
+"""A person at another issuer."""
 
 _ORDER = itertools.count()
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -62,6 +64,15 @@ def compose_id(prefix: str, at: datetime, content: bytes) -> str:
     bits = int.from_bytes(content, "big")
     rand_a, rand_b = bits >> 68, bits & ((1 << 62) - 1)
     number = (milliseconds << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b
+    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def id_of_digest(prefix: str, digest: bytes) -> str:
+    """Return the id of 16 bytes that are the same each time. It has no time, so it does not sort.
+
+    For what another issuer names: the id can be computed, and needs no read.
+    """
+    number = int.from_bytes(digest[:16])
     return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 

@@ -49,6 +49,64 @@ KNOWN_DEVICE_DAYS = 400
 DEVICE_SEEN_INTERVAL_SECONDS = 24 * 3600
 """A known device is written at most once a day. It only has to outlive its cookie."""
 
+# Tokens of other issuers ---------------------------------------------------------------------
+
+TRUSTED_ISSUERS_MAX = 10
+"""They are in one parameter and in one read of the authorizer. Ten of 200 characters fit."""
+
+EXTERNAL_TOKEN_LIFETIME_DEFAULT_SECONDS = 24 * 3600
+"""The default of Auth0 and the maximum of Cognito. Firebase has an hour."""
+
+EXTERNAL_TOKEN_LIFETIME_MAX_SECONDS = 30 * 24 * 3600
+"""The maximum of Auth0."""
+
+EXTERNAL_SIGN_IN_MAX_DAYS = 400
+"""A sign-in at an issuer that is older opens no session. Ended sessions and erased identities are
+remembered as long, so a refresh over there revives neither. The absolute timeout is usually less.
+"""
+
+EXTERNAL_TOKEN_MAX_CHARACTERS = 8192
+"""Tokens with many roles are long. API Gateway forwards 10,240 bytes of headers."""
+
+EXTERNAL_CLAIM_MAX_CHARACTERS = 255
+"""Of the claims that are used. A longer session refuses the token, a longer name is not used."""
+
+EXTERNAL_SUBJECT_MAX_CHARACTERS = 255
+"""Source: OpenID Connect Core 1.0, section 2, `sub`. Firebase has 128."""
+
+FIREBASE_SUBJECT_MAX_CHARACTERS = 128
+"""Source: the Firebase documentation, "Verify ID tokens"."""
+
+EXTERNAL_KEYS_MAX = 20
+"""Of one issuer. Cognito and Google publish two to four."""
+
+EXTERNAL_KEYS_MAX_BYTES = 128 * 1024
+"""A document with 20 keys and their certificates has 80 KB."""
+
+EXTERNAL_FETCH_TIMEOUT_SECONDS = 3
+"""For connecting and for each read. A larger document than the maximum is not read."""
+
+EXTERNAL_FETCH_TOTAL_SECONDS = 5
+"""For one document, also if it arrives byte by byte."""
+
+EXTERNAL_KEYS_STALE_SECONDS = 24 * 3600
+"""How long keys are used that can't be fetched again. As KEY_STALE_SECONDS."""
+
+EXTERNAL_RSA_MIN_BITS = 2048
+"""Source: RFC 7518 section 3.3."""
+
+EXTERNAL_RSA_MAX_BITS = 4096
+"""A longer key makes each verification slow. No known issuer has one."""
+
+EXTERNAL_KEYS_ASK_SECONDS = 60
+"""An unknown key of an issuer is asked for once in this time."""
+
+EXTERNAL_KEYS_WAIT_SECONDS = 1
+"""How long the request that asks for a key waits for it."""
+
+EXTERNAL_LINKS_REMEMBERED = 10_000
+"""Links of sessions to other accounts that one environment remembers: about 2 MB."""
+
 # Input ---------------------------------------------------------------------------------------
 
 BODY_MAX_BYTES = 64 * 1024

@@ -19,11 +19,12 @@ from latchkey.domain.limits import LAST_ACTIVITY_IDLE_PARTS
 from latchkey.domain.values import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime, timedelta
 
     from latchkey.domain.account import Role
     from latchkey.domain.audit import AuditSubject
-    from latchkey.domain.ids import AccountId, DeviceId, SessionId
+    from latchkey.domain.ids import AccountId, DeviceId, IdentityId, SessionId
     from latchkey.domain.request import Location
 
 
@@ -45,6 +46,17 @@ class EndReason(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a reason, not a secret
 
 
+def refusal_of(reason: EndReason | None) -> SessionRevoked:
+    """Return the error for a session that ended for this reason."""
+    return _REFUSALS.get(reason, SessionRevoked)(reason=reason)
+
+
+def least_recently_used(sessions: Iterable[Session], *, keep: int) -> list[Session]:
+    """Return the sessions to end so that only this many remain."""
+    found = sorted(sessions, key=lambda session: session.last_activity_at)
+    return found[: max(0, len(found) - keep)]
+
+
 _REFUSALS: dict[EndReason | None, type[SessionRevoked]] = {
     EndReason.ACCOUNT_DELETED: SessionOfDeletedAccount,
     EndReason.ACCOUNT_SUSPENDED: SessionOfSuspendedAccount,
@@ -56,6 +68,8 @@ class LoginMethod(StrEnum):
     """The method of authentication."""
 
     PASSWORD = "password"  # noqa: S105 - the name of a method, not a secret
+    EXTERNAL = "external"
+    """At another issuer, whose tokens are accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +143,8 @@ class Session:
                         does not pass it on
     last_use            the last use; None until the first use after the sign-in
     told_elsewhere_at   the last email about use of the session elsewhere
+    issuer, identity_id  where the person signed in, if that was at another issuer. Such a session
+                        has no refresh tokens: the issuer's tokens name it
     """
 
     id: SessionId
@@ -154,6 +170,8 @@ class Session:
     end_reason: EndReason | None = None
     last_use: Use | None = None
     told_elsewhere_at: datetime | None = None
+    issuer: str | None = None
+    identity_id: IdentityId | None = None
 
     @property
     def present_use(self) -> Use:
@@ -176,7 +194,7 @@ class Session:
         Only this method decides. The TTL of storage only cleans up.
         """
         if self.ended_at is not None:
-            raise _REFUSALS.get(self.end_reason, SessionRevoked)(reason=self.end_reason)
+            raise refusal_of(self.end_reason)
         if now >= self.expires_at:
             raise SessionExpired
         if now >= self.last_activity_at + idle_timeout:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 5
 
 
+class RejectedError(Exception):
+    """The properties of the resource are wrong. CloudFormation shows the text to the deployer."""
+
+
 def custom_resource(
     function: Callable[..., dict[str, Any]],
 ) -> Callable[..., dict[str, Any]]:
@@ -31,6 +35,10 @@ def custom_resource(
             return function(event, lambda_context)
         try:
             data = function(event, lambda_context)
+        except RejectedError as error:
+            logger.warning("custom resource rejected", reason=str(error))
+            _report(event, "FAILED", {}, reason=str(error))
+            return {}
         except Exception as error:  # noqa: BLE001 - else CloudFormation waits for its timeout
             logger.exception("custom resource failed")
             _report(event, "FAILED", {}, reason=type(error).__name__)

@@ -13,7 +13,7 @@ from latchkey.domain.errors import (
     TokenInvalid,
     TokenMissing,
 )
-from latchkey.domain.request import Caller
+from latchkey.domain.request import Caller, RequestContext
 from latchkey.domain.session import touch_interval
 from latchkey.domain.values import dataclass, replace
 from latchkey.observability import logger
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from latchkey.domain.ids import AccountId
     from latchkey.domain.session import Session, Use
     from latchkey.domain.signing import AccessClaims
+    from latchkey.flows.external_authorization import ExternalAuthorization
     from latchkey.security.token_verification import AccessTokenVerifier
     from latchkey.storage.reads import AccountReader, SessionReader
 
@@ -38,9 +39,16 @@ class Authorization:
     sessions: SessionReader
     idle_timeout: timedelta
     last_activity_interval: timedelta
+    external: ExternalAuthorization | None = None
 
     def authorize(
-        self, header: str | None, now: datetime, use: Use | None, *, request_id: str = ""
+        self,
+        header: str | None,
+        now: datetime,
+        use: Use | None,
+        *,
+        request_id: str = "",
+        user_agent: str = "",
     ) -> Caller:
         """Return the caller, with one strongly consistent read, and a second for administrators.
 
@@ -51,13 +59,26 @@ class Authorization:
         use         the origin of the request, for the device list and the audit trail; None if the
                     gateway does not tell it
         request_id  binds sealed data of this request to its row
+        user_agent  describes the device, at the first request of a session of another issuer
 
         Raises a NotAuthenticated with the reason, or TemporarilyUnavailable if storage does not
         respond.
         """
         ip_address = use.ip_address if use else ""
-        claims = self.verifier.verify(_bearer_token(header), now)
-        session = self.sessions.find(claims.account_id, claims.session_id)
+        token = _bearer_token(header)
+        session: Session | None
+        if self.external is not None and self.external.takes(token):
+            context = RequestContext(
+                request_id=request_id,
+                now=now,
+                ip_address=ip_address,
+                user_agent=user_agent,
+                location=use.location if use else None,
+            )
+            claims, session = self.external.find(token, context)
+        else:
+            claims = self.verifier.verify(token, now)
+            session = self.sessions.find(claims.account_id, claims.session_id)
         if session is None:
             # The token is genuine, so the session existed: it has ended and was removed.
             raise SessionRevoked(caller=_forgotten(claims))

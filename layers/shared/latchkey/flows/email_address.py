@@ -122,11 +122,12 @@ class EmailAddress:
         own address is unconfirmed. It is not zero, because the owner may have mistyped the address
         at the registration.
 
-        Raises PasswordResetRequired, TooManyAttempts, AccountNotFound if the account is erased in
-        the meantime, and InvalidInput for an invalid address and for the caller's own.
+        Raises NoPassword, PasswordResetRequired, TooManyAttempts, AccountNotFound if the account is
+        erased in the meantime, and InvalidInput for an invalid address and for the caller's own.
         """
         new = normalise_email(address)
         account = self.accounts.get(caller.account_id)
+        account.require_password()
         if email_key(new) == email_key(account.email):
             raise InvalidInput(
                 Problem("email", ProblemCode.UNCHANGED, "This is already your address.")

@@ -119,6 +119,8 @@ class _ErasureRun:
             yield Step("remove", partial(self._remove, data))
         if self._is_held_up:
             raise ErasureHeldUp
+        # Before the identities are erased, because they name the markers.
+        yield Step("mark_identities", self._mark_identities)
         yield Step("erase_items", partial(self._flow.deletions.erase_page, self._account_id))
         yield Step("erase_tokens", self._erase_tokens)
         yield Step("erase_messages", partial(self._erase_messages, self._account))
@@ -158,13 +160,17 @@ class _ErasureRun:
         if data.remove_all(self._account_id, self._now) is not None:
             self._is_held_up = True
 
+    def _mark_identities(self) -> None:
+        """Remember that these identities were erased: their tokens may be valid for hours."""
+        self._flow.deletions.mark_identities(self._account_id, self._now)
+
     def _erase_tokens(self) -> bool:
         tokens = self._flow.deletions.list_tokens(self._account_id)
         self._flow.deletions.erase(self._account_id, tokens)
         return bool(tokens)
 
     def _erase_messages(self, account: Account) -> bool:
-        identifiers = frozenset({account.id, email_key(account.email)})
+        identifiers = frozenset(filter(None, (account.id, email_key(account.email))))
         keys = list(self._flow.outbox.list_about(identifiers, self._now))
         messages = [(key, "queued_message") for key in keys[:ERASURE_PAGE_ITEMS]]
         self._flow.deletions.erase(account.id, messages)
@@ -190,7 +196,8 @@ class _ErasureRun:
         mail = AccountErased(
             address=account.email, language=account.speaking_language, receipt=self._signed
         )
-        effects = Effects(audit=(row,), outbox=(mail.message(context),))
+        outbox = (mail.message(context),) if account.email else ()
+        effects = Effects(audit=(row,), outbox=outbox)
         if self._flow.deletions.finish(account, receipt, self._signed, effects):
             logger.info("account erased", receipt_id=receipt.id, erased=receipt.erased)
         elif self._flow.deletions.find(account.id) is not None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from latchkey.flows.avatars import Media
     from latchkey.storage.consents import ConsentStore
     from latchkey.storage.exports import ExportStore
+    from latchkey.storage.identities import IdentityStore
     from latchkey.storage.mail_suppressions import MailSuppressionStore
     from latchkey.storage.preferences import PreferenceStore
     from latchkey.storage.sessions import SessionStore
@@ -54,6 +55,7 @@ class Sources:
     consents: ConsentStore
     exports: ExportStore
     suppressions: MailSuppressionStore
+    identities: IdentityStore
     history: Callable[[], CompleteHistory]
     media: Callable[[], Media]
 
@@ -111,6 +113,7 @@ ACCOUNT_FIELDS = (
     "suspended_at",
     "deleted_at",
     "purge_at",
+    "signed_out_at",
     "former_email",
     "former_email_until",
 )
@@ -159,6 +162,8 @@ SESSION_FIELDS = (
     "expires_at",
     "ended_at",
     "end_reason",
+    "issuer",
+    "identity_id",
 )
 
 DEVICE_FIELDS = ("name", "type", "browser", "browser_version", "os", "os_version", "model")
@@ -316,6 +321,23 @@ def _suppressed_mail(sources: Sources, account: Account, after: str | None) -> I
             )
 
 
+IDENTITY_FIELDS = (
+    "id",
+    "issuer",
+    "subject",
+    "email",
+    "email_verified",
+    "name",
+    "first_seen_at",
+    "signed_in_at",
+)
+
+
+def _identities(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
+    for identity in _after_cursor(after, sources.identities.list_by_account(account.id)):
+        yield Row(cursor=identity.id, content=_fields(identity, IDENTITY_FIELDS))
+
+
 PARTS: tuple[Part, ...] = (
     Part(
         name="profile",
@@ -381,6 +403,15 @@ PARTS: tuple[Part, ...] = (
         rows=_suppressed_mail,
     ),
     Part(
+        name="identities",
+        title="Identity providers",
+        about="Where you sign in, if that is not here, and what your identity provider says.",
+        form=Form.TABLE,
+        item_kinds=("identity",),
+        columns=IDENTITY_FIELDS,
+        rows=_identities,
+    ),
+    Part(
         name="exports",
         title="Exports",
         about="Your data exports, including this one.",
@@ -414,6 +445,12 @@ NOT_EXPORTED = {
     "quota_window": "a number of requests: deleted within a day",
     "attempts": "a number of failed attempts: deleted within a day",
     "heartbeat": "a heartbeat of the service, without personal data",
+    "forgotten_session": "an old device that was signed out, which the history shows",
+    "erased_identity": "of erased accounts: a digest and a time",
+    "trusted_issuers": "the configuration of the service",
+    "external_salt": "a secret of the service",
+    "issuer_keys": "public keys of identity providers",
+    "keys_asked": "a time",
     "task_lease": "of the service's own schedule",
 }
 """Items of `storage/keys.py` that are not exported, with the reason."""

@@ -142,7 +142,8 @@ class Mailing:
             draft = self._draft(mail, minted_at(message.id), now)
         except AccountNotFound:
             draft = None
-        if draft is None:
+        if draft is None or not draft.to:
+            # An account of another issuer has no address here.
             logger.info("no mail", kind=kind.value, message_id=message.id)
             return
         if draft.account_id and self.suppressions.find(draft.account_id, draft.to):

@@ -122,9 +122,10 @@ class Password:
 
         Race: of two parallel changes one finds that the current password is outdated.
 
-        Raises TooManyAttempts, InvalidCredentials, PasswordResetRequired, WeakPassword.
+        Raises NoPassword, TooManyAttempts, InvalidCredentials, PasswordResetRequired, WeakPassword.
         """
         account = self.accounts.get(caller.account_id)
+        account.require_password()
         known_hash, known_epoch = account.password_hash, account.sign_in_epoch
         counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(known_hash, current_password):

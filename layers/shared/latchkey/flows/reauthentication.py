@@ -43,10 +43,11 @@ class Reauthentication:
     ) -> Reauthenticated:
         """Verify the caller's password and issue a new token for the same session.
 
-        Raises TooManyAttempts, InvalidCredentials, PasswordResetRequired, or SessionRevoked if the
-        session ended in the meantime.
+        Raises NoPassword, TooManyAttempts, InvalidCredentials, PasswordResetRequired, or
+        SessionRevoked if the session ended in the meantime.
         """
         account = self.accounts.get(caller.account_id)
+        account.require_password()
         counted = self.throttling.before_own_password(account.id, context.now)
         if not self.passwords.verify(account.password_hash, password):
             raise InvalidCredentials

@@ -27,7 +27,7 @@ from latchkey.domain.limits import (
     UNAVAILABLE_RETRY_AFTER_SECONDS,
 )
 from latchkey.domain.mail import NewDevice
-from latchkey.domain.session import EndReason, LoginMethod, Session
+from latchkey.domain.session import EndReason, LoginMethod, Session, least_recently_used
 from latchkey.domain.values import dataclass, replace
 from latchkey.flows.conflicts import CONFLICT, Conflict, retry_on_conflict
 from latchkey.observability import logger, request_subject
@@ -337,15 +337,17 @@ class SignIn:
         active = [old for old in existing if old.is_active(now, self.idle_timeout)]
         same = [old for old in active if old.device_id == session.device_id]
         others = [old for old in active if old.device_id != session.device_id]
-        others.sort(key=lambda old: old.last_activity_at)
-        surplus = others[: max(0, len(others) + 1 - self.session_limit)]
+        surplus = least_recently_used(others, keep=self.session_limit - 1)
         return [
             *((old, EndReason.SUPERSEDED) for old in same),
             *((old, EndReason.LIMIT) for old in surplus),
         ]
 
     def _forget_oldest(self, existing: list[Session]) -> None:
-        now_inactive = [old for old in existing if old.ended_at is not None]
+        # Ended sessions of other issuers stay: their tokens would start them again.
+        now_inactive = [
+            old for old in existing if old.ended_at is not None and old.identity_id is None
+        ]
         now_inactive.sort(key=lambda old: old.created_at)
         surplus = now_inactive[: max(0, len(now_inactive) - ENDED_SESSIONS_KEPT)]
         if not surplus:

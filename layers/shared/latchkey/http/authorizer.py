@@ -23,7 +23,7 @@ from latchkey.domain.errors import (
 )
 from latchkey.domain.limits import UNAVAILABLE_RETRY_AFTER_SECONDS
 from latchkey.http.auth import allow, caller_context, figures, refuse
-from latchkey.http.request import is_through_edge, request_use
+from latchkey.http.request import is_through_edge, request_use, shown_user_agent
 from latchkey.observability import REQUEST_LINE, logger, record_server_error, units
 from latchkey.wiring import resolve, services
 from latchkey.wiring.storage import clock
@@ -72,6 +72,9 @@ class _HttpApi:
     def use(self, config: Config) -> Use:
         return request_use(self._event, self._headers, config.edge_secret)
 
+    def user_agent(self) -> str:
+        return shown_user_agent(self._headers)
+
     def allow(self, caller: Caller) -> Event:
         if self._typed:
             return allow(caller)
@@ -109,7 +112,11 @@ class Authorizer:
         try:
             authorization = door.authorization(config)
             caller = services()[self._needs].authorize(
-                authorization, now(), door.use(config), request_id=door.request_id or ""
+                authorization,
+                now(),
+                door.use(config),
+                request_id=door.request_id or "",
+                user_agent=door.user_agent(),
             )
             answer = door.allow(caller)
         except DomainError as error:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, override
 
 from latchkey.config import WebSocketToken
 from latchkey.domain.errors import TokenInvalid
-from latchkey.domain.limits import USER_AGENT_MAX_CHARACTERS
 from latchkey.domain.session import Use
 from latchkey.http.auth import caller_context
 from latchkey.http.errors import CATALOGUE
+from latchkey.http.request import shown_user_agent
 
 if TYPE_CHECKING:
     from latchkey.config import Config
@@ -62,6 +62,10 @@ class Door:
         """Return the network and the client of the request; None if the event does not say."""
         del config
         return None
+
+    def user_agent(self) -> str:
+        """Return the user agent; empty if the event does not have it."""
+        return ""
 
     def allow(self, caller: Caller) -> Event:
         """Return the answer to an authenticated request."""
@@ -130,9 +134,12 @@ class _Request(_Gateway):
             address = ipaddress.ip_address(address).compressed
         except ValueError:
             return None
+        return Use.at(address, self.user_agent(), None)
+
+    @override
+    def user_agent(self) -> str:
         agents = self._values("headers", "user-agent")
-        agent = _text(agents[0]) if agents else None
-        return Use.at(address, (agent or "")[:USER_AGENT_MAX_CHARACTERS], None)
+        return shown_user_agent({"user-agent": (_text(agents[0]) if agents else None) or ""})
 
     def _header(self, name: str) -> str | None:
         """Return a header that may be sent once. `headers` has only the last of several."""

@@ -155,6 +155,11 @@ CATALOGUE: dict[type[DomainError], Row] = {
     domain.ReauthenticationRequired: Row(
         403, "Enter your password again first.", "Gib zuerst dein Passwort noch einmal ein."
     ),
+    domain.NoPassword: Row(
+        409,
+        "This account has no password. Sign in again at your identity provider instead.",
+        "Dieses Konto hat kein Passwort. Melde dich stattdessen beim Identitätsanbieter neu an.",
+    ),
     domain.AdministratorsOnly: Row(
         403, "Only administrators may do this.", "Das dürfen nur Administratoren."
     ),

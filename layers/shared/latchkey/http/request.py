@@ -181,7 +181,7 @@ def parse_event(event: Event, *, now: datetime, edge_secret: str) -> Request[Any
         now=now,
         ip_address=ip_address,
         location=viewer_location(ip_address, headers) if came_through_edge else None,
-        user_agent=_printable(headers.get("user-agent", ""))[:USER_AGENT_MAX_CHARACTERS],
+        user_agent=shown_user_agent(headers),
         client_hints={n: v for n, v in headers.items() if n.startswith("sec-ch-ua")},
         device_id=_device_id(cookies),
     )
@@ -268,8 +268,10 @@ def _device_id(cookies: dict[str, str]) -> DeviceId | None:
     return DeviceId(device_id) if is_id("dev", device_id) else None
 
 
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())
+def shown_user_agent(headers: Mapping[str, str]) -> str:
+    """Return the user agent without characters that can't be shown."""
+    text = headers.get("user-agent", "")
+    return "".join(c for c in text if c.isprintable())[:USER_AGENT_MAX_CHARACTERS]
 
 
 def read_link_token(request: Request[Any]) -> str:

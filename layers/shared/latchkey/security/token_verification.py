@@ -43,7 +43,7 @@ _EXTENSIONS = {"b64", "crit"}
 """Headers that change what the others mean. Our tokens have none. Source: RFC 7515 4.1.11, 7797."""
 
 COORDINATE_BYTES = 32
-_FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+TOKEN_FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _LAST_SECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 """The end of the calendar, minus the skew."""
 
@@ -80,13 +80,13 @@ class AccessTokenVerifier:
         """
         if len(token) > AUTHORIZATION_HEADER_MAX_CHARACTERS:
             raise TokenInvalid(reason="size")
-        match = _FORM.fullmatch(token)
+        match = TOKEN_FORM.fullmatch(token)
         if match is None:
             raise TokenInvalid(reason="form")
         try:
             claims = self._verified_claims(*match.groups())
             issued_at, authenticated_at, expires_at = (
-                _second(claims[name]) for name in ("iat", "auth_time", "exp")
+                read_second(claims[name]) for name in ("iat", "auth_time", "exp")
             )
             verified = AccessClaims(
                 account_id=AccountId(_id("usr", claims["sub"])),
@@ -107,7 +107,7 @@ class AccessTokenVerifier:
 
     def _verified_claims(self, header: str, payload: str, signature: str) -> dict[str, Any]:
         """Return the claims of a token that one of our keys has signed for us."""
-        headers = _read_object(header)
+        headers = read_object(header)
         if headers.get("typ") != TYPE:
             raise TokenInvalid(reason="typ")
         if headers.get("alg") != ALGORITHM:
@@ -115,9 +115,9 @@ class AccessTokenVerifier:
         if not _EXTENSIONS.isdisjoint(headers):
             raise TokenInvalid(reason="extension")
         self._key(headers.get("kid")).verify(
-            _read_signature(signature), f"{header}.{payload}".encode(), ECDSA(SHA256())
+            read_es256_signature(signature), f"{header}.{payload}".encode(), ECDSA(SHA256())
         )
-        claims = _read_object(payload)
+        claims = read_object(payload)
         if any(claims.get(name) is None for name in _REQUIRED):
             raise TokenInvalid(reason="claim")
         if claims["iss"] != self._issuer:
@@ -136,30 +136,32 @@ class AccessTokenVerifier:
         if kid not in self._parsed:
             if (jwk["kty"], jwk["crv"]) != ("EC", "P-256"):
                 raise TokenInvalid(reason="key")
-            x, y = (int.from_bytes(_decode(jwk[name])) for name in ("x", "y"))
+            x, y = (int.from_bytes(decode_base64url(jwk[name])) for name in ("x", "y"))
             # Raises ValueError for a point that is not on the curve.
             self._parsed[kid] = EllipticCurvePublicNumbers(x, y, SECP256R1()).public_key()
         return self._parsed[kid]
 
 
-def _decode(text: str) -> bytes:
+def decode_base64url(text: str) -> bytes:
+    """Decode base 64 without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def _read_object(text: str) -> dict[str, Any]:
-    found = json.loads(_decode(text).decode())
+def read_object(text: str) -> dict[str, Any]:
+    """Parse the header or the payload of a token. Raises ValueError or TypeError."""
+    found = json.loads(decode_base64url(text).decode())
     if not isinstance(found, dict):
         raise TypeError(type(found).__name__)
     return found
 
 
-def _read_signature(text: str) -> bytes:
+def read_es256_signature(text: str) -> bytes:
     """Return a signature of two 32-byte numbers in the encoding of `cryptography`.
 
     The signature does not cover its encoding. The unused bits of the last character would give a
     token many forms, so only the canonical one is accepted.
     """
-    raw = _decode(text)
+    raw = decode_base64url(text)
     if len(raw) != 2 * COORDINATE_BYTES:
         raise ValueError(len(raw))
     if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != text:
@@ -180,7 +182,8 @@ def _whole(value: object) -> int:
     return value
 
 
-def _second(value: object) -> int:
+def read_second(value: object) -> int:
+    """Return a time in seconds. Raises ValueError or TypeError for anything else."""
     return _within(value, 0, _LAST_SECOND)
 
 

@@ -10,6 +10,7 @@ from latchkey.domain.account import email_key
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import (
     ENDED_SESSION_RETENTION_DAYS,
+    EXTERNAL_SIGN_IN_MAX_DAYS,
     IDEMPOTENCY_RETENTION_HOURS,
     KNOWN_DEVICE_DAYS,
 )
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from latchkey.domain.ids import AccountId, DeviceId
     from latchkey.domain.session import Session
     from latchkey.domain.single_use import SingleUseToken
-    from latchkey.storage.table import Item, Value, Write
+    from latchkey.storage.table import Condition, Item, Value, Write
 
 
 def writes_of(decided: Iterable[changes.Change]) -> list[Write]:
@@ -49,7 +50,7 @@ def writes_of(decided: Iterable[changes.Change]) -> list[Write]:
     return [_write_of(change) for change in decided]
 
 
-def _write_of(change: changes.Change) -> Write:  # noqa: C901 - one case for each change
+def _write_of(change: changes.Change) -> Write:  # noqa: C901, PLR0912 - one case for each change
     match change:
         case changes.TokenRedeemed(token):
             return redeem(token)
@@ -75,6 +76,10 @@ def _write_of(change: changes.Change) -> Write:  # noqa: C901 - one case for eac
             return still_active(session)
         case changes.AccountKept(account_id):
             return not_erasing(account_id)
+        case changes.IdentitySeen(account_id, identity):
+            return Put(keys.identity(account_id, identity.id), to_item(identity))
+        case changes.IdentityNotErased(identity_id, authenticated_at):
+            return Check(keys.erased_identity(identity_id), signed_in_later(authenticated_at))
 
 
 def redeem(token: SingleUseToken) -> Delete:
@@ -151,10 +156,10 @@ def look_at(at: datetime, account_id: AccountId) -> Item:
 # Accounts ------------------------------------------------------------------------------------
 
 
-def account_changed(change: AccountChange, *, ending: bool = False) -> list[Write]:
+def account_changed(change: AccountChange, *, ended_at: datetime | None = None) -> list[Write]:
     """Return the account's writes of a transaction that changes its status or its sessions.
 
-    ending  whether the transaction ends sessions. Then sign-ins in flight start no session
+    ended_at  when the transaction ends sessions. Then sign-ins in flight start no session
 
     Cost       2 WRU; 2 more for the number of administrators, and 4 for an address that changes
     Condition  the set of the account's sessions is unchanged since the account was read;
@@ -163,24 +168,26 @@ def account_changed(change: AccountChange, *, ending: bool = False) -> list[Writ
     Race       a concurrent sign-in cancels the transaction: read again and decide again
     """
     return [
-        sessions_changing(change.before, _difference(change), ending=ending),
+        sessions_changing(change.before, _difference(change), ended_at=ended_at),
         *admin_count_update(change.before, change.after),
         *_addresses_swapped(change),
     ]
 
 
 def sessions_changing(
-    account: Account, assign: Item | None = None, *, ending: bool = False
+    account: Account, assign: Item | None = None, *, ended_at: datetime | None = None
 ) -> Update:
     """Update an account whose sessions change; see `account_changed`."""
     add = {"session_version": 1}
     if assign:
         add["version"] = 1
-    if ending:
+    changed = dict(assign or {})
+    if ended_at is not None:
         add["sign_in_epoch"] = 1
+        changed["signed_out_at"] = to_milliseconds(ended_at)
     return Update(
         keys.account(account.id),
-        Change(assign=assign or {}, add=add),
+        Change(assign=changed, add=add),
         NOT_ERASING & equals("session_version", account.session_version),
     )
 
@@ -190,13 +197,15 @@ def index_attributes(account: Account) -> dict[str, Value]:
 
     Cost  1 WRU for each index, where it changes
     """
-    address = email_key(account.email)
-    return {
+    attributes: dict[str, Value] = {
         "gsi1pk": keys.accounts_partition(account.status.value, account.id),
         "gsi1sk": keys.due(to_milliseconds(account.created_at), account.id),
-        "gsi2pk": keys.addresses_partition(address),
-        "gsi2sk": f"{address}#{account.id}",
     }
+    if account.email:
+        address = email_key(account.email)
+        attributes["gsi2pk"] = keys.addresses_partition(address)
+        attributes["gsi2sk"] = f"{address}#{account.id}"
+    return attributes
 
 
 def admin_count_update(before: Account, after: Account) -> list[Write]:
@@ -258,6 +267,21 @@ def _session_index(session: Session) -> dict[str, Value]:
     if place is not None:
         attributes |= {"gsi2pk": place[0], "gsi2sk": f"{place[1]}#{session.id}"}
     return attributes
+
+
+def signed_in_later(authenticated_at: datetime) -> Condition:
+    """Return the condition that an identity was not erased after a sign-in."""
+    return ABSENT | Compare("erased_at", "<", to_milliseconds(authenticated_at))
+
+
+def ended_session_ttl(session: Session, at: datetime) -> int:
+    """Return when DynamoDB may remove a session that was ended at this time.
+
+    One of another issuer stays for as long as a token of its sign-in could start it again.
+    """
+    if session.identity_id is None:
+        return session_ttl(at)
+    return int((at + timedelta(days=EXTERNAL_SIGN_IN_MAX_DAYS)).timestamp())
 
 
 def session_ttl(ended_at: datetime) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING
 
 from latchkey.domain.account import AccountStatus, email_key, username_key
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.erasure import Deletion
-from latchkey.domain.limits import ERASURE_PAGE_ITEMS
+from latchkey.domain.ids import IdentityId
+from latchkey.domain.limits import ERASURE_PAGE_ITEMS, EXTERNAL_SIGN_IN_MAX_DAYS
 from latchkey.storage import keys
 from latchkey.storage.changes import look_at as _look_at
 from latchkey.storage.records import from_item, to_item
@@ -162,6 +164,24 @@ class DeletionStore:
         self.erase(account_id, found)
         return bool(found)
 
+    def mark_identities(self, account_id: AccountId, at: datetime) -> None:
+        """Refuse every earlier sign-in of the account's identities at other issuers.
+
+        A token there can be valid, and be refreshed, after the account is erased. The marker has
+        only a keyed digest, and is removed when such a sign-in is too old to be accepted.
+
+        Pattern      R11, the worker
+        Request      Query, PutItem
+        Consistency  strong; the account is being erased, so no identity is added
+        Cost         1 RRU; 1 WRU for each identity
+        """
+        until = at + timedelta(days=EXTERNAL_SIGN_IN_MAX_DAYS)
+        attributes: Item = {"erased_at": to_milliseconds(at), "ttl": int(until.timestamp())}
+        query = Query(partition=keys.account_partition(account_id), prefix=keys.IDENTITY_PREFIX)
+        for item in read_all(self._table, query):
+            identity_id = IdentityId(str(item["id"]))
+            self._table.put(Put(keys.erased_identity(identity_id), attributes))
+
     def erase(self, account_id: AccountId, found: Sequence[tuple[Key, str]]) -> None:
         """Erase these items, and count them by kind.
 
@@ -255,7 +275,7 @@ _KEPT = 2
 
 def claims(account: Account) -> list[Key]:
     """Return the keys of every claim that an account may have."""
-    addresses = {email_key(account.email)}
+    addresses = {email_key(account.email)} - {""}
     if account.former_email is not None:
         addresses.add(email_key(account.former_email))
     found = [keys.email_claim(address) for address in sorted(addresses)]

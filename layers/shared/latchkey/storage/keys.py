@@ -24,6 +24,13 @@
     heartbeat       main   OUTBOX#HEARTBEAT      <when, epoch ms>
     task lease      main   TASK#<task>           LEASE
     administrators  main   ADMINISTRATORS        COUNT
+    identity        main   ACCOUNT#<account id>  IDENTITY#<identity id>, of another issuer
+    forgotten session  main  ACCOUNT#<account id>  ENDED#<session id>, of another issuer
+    erased identity main   ERASED#<identity id>  IDENTITY
+    trusted issuers main   ISSUERS               CONFIG
+    the salt of external ids  main  ISSUERS      SALT
+    keys of an issuer  main  ISSUERS             KEYS#<digest of the issuer>
+    last request for keys  main  ISSUERS         ASKED#<digest of the issuer>
     index of a day  main   REQUEST_INDEX         DAY#<day>: the files with its requests
     index progress  main   REQUEST_INDEX         PROGRESS
     erasure receipt main   RECEIPT#<receipt id>  RECEIPT
@@ -82,6 +89,7 @@ if TYPE_CHECKING:
         ConsentId,
         DeviceId,
         ExportId,
+        IdentityId,
         MessageId,
         ReceiptId,
         RowId,
@@ -91,6 +99,7 @@ if TYPE_CHECKING:
     )
 
 SESSION_PREFIX = "SESSION#"
+IDENTITY_PREFIX = "IDENTITY#"
 CONSENT_PREFIX = "CONSENT#"
 AUDIT_CHANGE_PREFIX = "aud_"
 AUDIT_REQUEST_PREFIX = "req_"
@@ -127,6 +136,21 @@ def account(account_id: AccountId) -> Key:
 def session(account_id: AccountId, session_id: SessionId) -> Key:
     """One session of an account."""
     return Key(account_partition(account_id), f"{SESSION_PREFIX}{session_id}")
+
+
+def identity(account_id: AccountId, identity_id: IdentityId) -> Key:
+    """A person at another issuer, in the account that is theirs."""
+    return Key(account_partition(account_id), f"{IDENTITY_PREFIX}{identity_id}")
+
+
+def forgotten_session(account_id: AccountId, session_id: SessionId) -> Key:
+    """The marker of an ended session of another issuer, after its item was removed."""
+    return Key(account_partition(account_id), f"ENDED#{session_id}")
+
+
+def erased_identity(identity_id: IdentityId) -> Key:
+    """The marker of an identity whose account was erased. The id can't be turned back."""
+    return Key(f"ERASED#{identity_id}", "IDENTITY")
 
 
 def consent(account_id: AccountId, consent_id: ConsentId) -> Key:
@@ -325,6 +349,32 @@ def outbox_partitions(since: datetime, until: datetime) -> list[str]:
 
 def _outbox_partition(day: date, shard: int) -> str:
     return f"{OUTBOX_PREFIX}{day:%Y-%m-%d}#{shard}"
+
+
+ISSUERS = "ISSUERS"
+"""One partition: the authorizer reads it with one query, every few minutes in each environment."""
+
+ISSUER_KEYS_PREFIX = "KEYS#"
+
+
+def trusted_issuers() -> Key:
+    """The configuration of the trusted issuers."""
+    return Key(ISSUERS, "CONFIG")
+
+
+def external_salt() -> Key:
+    """The salt of the ids of identities at other issuers."""
+    return Key(ISSUERS, "SALT")
+
+
+def issuer_keys(issuer_id: str) -> Key:
+    """The public keys of an issuer."""
+    return Key(ISSUERS, f"{ISSUER_KEYS_PREFIX}{issuer_id}")
+
+
+def keys_asked(issuer_id: str) -> Key:
+    """When an unknown key of an issuer was last asked for."""
+    return Key(ISSUERS, f"ASKED#{issuer_id}")
 
 
 def task_lease(task: str) -> Key:

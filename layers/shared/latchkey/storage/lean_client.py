@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from latchkey.storage.aws import Wire
 
-type Service = Literal["dynamodb", "ssm"]
+type Service = Literal["dynamodb", "ssm", "lambda"]
 
 _TARGETS = {"dynamodb": "DynamoDB_20120810", "ssm": "AmazonSSM"}
 _CONTENT_TYPES = {"dynamodb": "application/x-amz-json-1.0", "ssm": "application/x-amz-json-1.1"}
@@ -250,7 +250,7 @@ class LeanClient:
             connection = HTTPConnection(host, port, timeout=AWS_CONNECT_SECONDS)
         else:
             connection = HTTPSConnection(
-                host, port, timeout=AWS_CONNECT_SECONDS, context=_tls_context()
+                host, port, timeout=AWS_CONNECT_SECONDS, context=tls_context()
             )
         try:
             connection.connect()
@@ -272,7 +272,7 @@ def endpoint(service: Service, region: str, env: Mapping[str, str] = os.environ)
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Return the context of all connections: it verifies names and certificates.
 
     The roots are those of botocore, which the layer's build reduces to AWS's own. botocore itself

@@ -169,6 +169,10 @@ class CachedParameter[Content]:
             raise _unavailable("not read again yet")
         return self._content if self._content != known else None
 
+    def accept(self, content: Content) -> None:
+        """Cache content that was read elsewhere just now."""
+        self._keep(content)
+
     def _refresh(self) -> None:
         """Read once. If it fails, keep the cached copy and retry later."""
         try:

@@ -10,7 +10,7 @@ from latchkey.domain.limits import OVERDUE_SESSIONS_A_RUN
 from latchkey.domain.session import Session
 from latchkey.domain.values import replace
 from latchkey.storage import keys
-from latchkey.storage.changes import account_changed, begin, session_ttl, writes_of
+from latchkey.storage.changes import account_changed, begin, ended_session_ttl, writes_of
 from latchkey.storage.reads import SessionReader
 from latchkey.storage.records import from_item, to_item
 from latchkey.storage.table import (
@@ -122,7 +122,7 @@ class SessionStore(SessionReader):
         Race         False if not: read again, decide again
         """
         writes: list[Write] = [
-            *account_changed(account, ending=True),
+            *account_changed(account, ended_at=at),
             *(self._end(session, at, reason) for session in sessions),
             *writes_of(also),
         ]
@@ -303,7 +303,7 @@ class SessionStore(SessionReader):
                 assign={
                     "ended_at": to_milliseconds(at),
                     "end_reason": reason.value,
-                    "ttl": session_ttl(at),
+                    "ttl": ended_session_ttl(session, at),
                 }
             ),
             EXISTS & Lacks("ended_at"),

@@ -1,4 +1,4 @@
-"""Signature Version 4 for the JSON protocols of AWS: POST to `/`, without a query.
+"""Signature Version 4 for the JSON protocols of AWS: POST, without a query.
 
 Source: IAM User Guide, "Create a signed AWS API request". The tests compare every request with
 botocore's.
@@ -30,11 +30,13 @@ def sign(
     at: str,
     region: str,
     service: str,
+    path: str = "/",
 ) -> dict[str, str]:
     """Return these headers and those of the signature.
 
     headers  all headers to sign, with lower-case names; `host` is one of them
     at       the time, as 20260102T030405Z
+    path     of characters that need no encoding
     """
     signed = {**headers, "x-amz-date": at}
     if credentials.token:
@@ -43,7 +45,7 @@ def sign(
     canonical = "\n".join(
         (
             "POST",
-            "/",
+            path,
             "",
             *(f"{name}:{signed[name]}" for name in names),
             "",

@@ -10,6 +10,7 @@ from latchkey.wiring.storage import (
     clock,
     effect_writer,
     idempotency_store,
+    identity_store,
     session_store,
     table,
 )
@@ -64,6 +65,7 @@ def export_sources(services: Services) -> Sources:
         consents=services[consent_store],
         exports=services[export_store],
         suppressions=services[mail_suppression_store],
+        identities=services[identity_store],
         history=lambda: services[complete_history],
         media=lambda: services[media],
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from latchkey.storage.devices import DeviceStore
     from latchkey.storage.effects import EffectWriter
     from latchkey.storage.idempotency import IdempotencyStore
+    from latchkey.storage.identities import IdentityStore
     from latchkey.storage.mailed_codes import MailedCodeStore
     from latchkey.storage.outbox import OutboxStore
     from latchkey.storage.rate_limits import RateLimitStore
@@ -99,6 +100,13 @@ def session_store(services: Services) -> SessionStore:
     from latchkey.storage.sessions import SessionStore
 
     return SessionStore(services[table], services[effect_writer])
+
+
+@part
+def identity_store(services: Services) -> IdentityStore:
+    from latchkey.storage.identities import IdentityStore
+
+    return IdentityStore(services[table], services[effect_writer])
 
 
 @part

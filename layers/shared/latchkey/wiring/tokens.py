@@ -10,6 +10,7 @@ from latchkey.wiring.storage import account_reader, audit_log, session_reader, t
 
 if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
+    from latchkey.flows.external_authorization import ExternalAuthorization
     from latchkey.flows.introspection import Introspection
     from latchkey.flows.metadata import Metadata
     from latchkey.flows.signing_keys import SigningKeys
@@ -89,15 +90,27 @@ def authorization(services: Services) -> Authorization:
         sessions=services[session_reader],
         idle_timeout=services.config.idle_timeout,
         last_activity_interval=services.config.last_activity_interval,
+        external=_external(services),
     )
+
+
+def _external(services: Services) -> ExternalAuthorization | None:
+    if not services.config.external_issuers:
+        return None
+    from latchkey.wiring.issuers import external_authorization
+
+    return services[external_authorization]
 
 
 @part
 def introspection(services: Services) -> Introspection:
+
+    from latchkey.domain.values import replace
     from latchkey.flows.introspection import Introspection
 
     return Introspection(
-        authorization=services[authorization],
+        # Of own tokens only: this function may not start sessions.
+        authorization=replace(services[authorization], external=None),
         issuer=services.config.issuer,
         audience=services.config.audience,
     )

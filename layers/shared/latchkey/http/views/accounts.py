@@ -20,7 +20,8 @@ class AccountView:
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     id: str
-    email: str
+    email: str | None
+    """Null for a person who signs in at another issuer."""
     username: str | None
     full_name: str | None
     display_name: str | None
@@ -49,7 +50,7 @@ class AccountView:
         return cls(
             **profile,
             id=account.id,
-            email=account.email,
+            email=account.email or None,
             avatar_url=urls.avatar_url(account.avatar_id),
             transactional_consent=account.transactional_consent,
             marketing_consent=account.marketing_consent,

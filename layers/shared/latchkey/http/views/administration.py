@@ -21,7 +21,8 @@ class UserView:
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 - for the contract
 
     id: str
-    email: str
+    email: str | None
+    """Null for a person who signs in at another issuer."""
     username: str | None
     full_name: str | None
     role: str
@@ -37,7 +38,7 @@ class UserView:
         """Return the view of an account."""
         return cls(
             id=account.id,
-            email=account.email,
+            email=account.email or None,
             username=account.username,
             full_name=account.full_name,
             role=account.role.value,
