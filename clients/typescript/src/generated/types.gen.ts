@@ -27,7 +27,10 @@ export type AccountStatusView = {
  */
 export type AccountView = {
     id: string;
-    email: string;
+    /**
+     * Null for a person who signs in at another issuer.
+     */
+    email: string | null;
     username: string | null;
     full_name: string | null;
     /**
@@ -321,7 +324,7 @@ export type ErrorAnswer = {
 /**
  * Never renamed. docs/errors.md explains each code.
  */
-export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'SIGNATURE_REQUIRED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'ADMINISTRATORS_ONLY' | 'METADATA_UNAVAILABLE' | 'ACCOUNT_NOT_FOUND' | 'PROFILES_NOT_PUBLIC' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
+export type ErrorCode = 'VALIDATION_ERROR' | 'INVALID_LANGUAGE_CODE' | 'INVALID_CURSOR' | 'UNUSABLE_PICTURE' | 'PASSWORD_NOT_ACCEPTED' | 'CURRENT_SESSION_UNKNOWN' | 'SINGLE_USE_TOKEN_INVALID' | 'INVALID_CREDENTIALS' | 'CODE_INVALID' | 'REFRESH_TOKEN_INVALID' | 'REFRESH_TOKEN_REUSED' | 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'SESSION_REVOKED' | 'ACCOUNT_DELETED' | 'ACCOUNT_SUSPENDED' | 'SESSION_EXPIRED' | 'SESSION_IDLE_TIMEOUT' | 'ORIGIN_NOT_ALLOWED' | 'DIRECT_ACCESS_REFUSED' | 'SIGNATURE_REQUIRED' | 'EMAIL_NOT_VERIFIED' | 'PASSWORD_RESET_REQUIRED' | 'REAUTHENTICATION_REQUIRED' | 'NO_PASSWORD' | 'ADMINISTRATORS_ONLY' | 'METADATA_UNAVAILABLE' | 'ACCOUNT_NOT_FOUND' | 'PROFILES_NOT_PUBLIC' | 'SESSION_NOT_FOUND' | 'EXPORT_NOT_FOUND' | 'EXPORT_ALREADY_RUNNING' | 'UPLOAD_NOT_FOUND' | 'UPLOAD_NOT_COMPLETE' | 'EMAIL_ALREADY_REGISTERED' | 'USERNAME_TAKEN' | 'LAST_ADMINISTRATOR' | 'REVOCATION_NOT_CONFIRMED' | 'ERASURE_STARTED' | 'PRECONDITION_FAILED' | 'IDEMPOTENCY_KEY_REUSED' | 'TOO_MANY_PENDING_UPLOADS' | 'TOO_MANY_ATTEMPTS' | 'TEMPORARILY_UNAVAILABLE' | 'INTERNAL_ERROR';
 
 /**
  * One problem of the request.
@@ -920,7 +923,10 @@ export type UserListView = {
  */
 export type UserView = {
     id: string;
-    email: string;
+    /**
+     * Null for a person who signs in at another issuer.
+     */
+    email: string | null;
     username: string | null;
     full_name: string | null;
     role: string;
@@ -2019,7 +2025,7 @@ export type ListAuditData = {
         /**
          * Rows with this action.
          */
-        action?: 'account.registered' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.recovered.by_operator' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.read.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.mail.bounced' | 'account.mail.reported' | 'account.mail.allowed.by_operator' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.disowned' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.used.elsewhere' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'system.heartbeat' | 'pepper.rotated' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed' | 'requests.packed' | 'requests.counted';
+        action?: 'account.registered' | 'account.registered.by_issuer' | 'account.deleted' | 'account.deleted.by_admin' | 'account.restored.by_admin' | 'account.restored.by_link' | 'account.recovered.by_operator' | 'account.suspended.by_admin' | 'account.unsuspended.by_admin' | 'account.erasure.ordered' | 'account.erasure.ordered.by_admin' | 'account.erasure.started' | 'account.erased' | 'role.changed.by_admin' | 'role.changed.by_operator' | 'profile.read.by_admin' | 'users.listed.by_admin' | 'sessions.read.by_admin' | 'sessions.searched.by_admin' | 'sessions.revoked.by_admin' | 'sessions.revocation.tried.by_admin' | 'profile.changed' | 'profile.changed.by_admin' | 'preferences.read.by_admin' | 'preferences.changed' | 'preferences.changed.by_admin' | 'preferences.reset' | 'preferences.reset.by_admin' | 'sign_in.refused' | 'account.email.verified' | 'account.email.change_requested' | 'account.email.changed' | 'account.email.change_undone' | 'account.mail.bounced' | 'account.mail.reported' | 'account.mail.allowed.by_operator' | 'account.password.changed' | 'account.password.reset' | 'session.started' | 'session.disowned' | 'session.revoked.by_owner' | 'session.ended.by_logout' | 'session.ended.by_limit' | 'session.superseded' | 'session.ended.by_refresh_token_reuse' | 'sessions.revoked.by_owner' | 'session.renamed' | 'session.used.elsewhere' | 'session.reauthenticated' | 'export.requested' | 'export.completed' | 'export.failed' | 'export.expired' | 'export.redriven' | 'export.link_issued' | 'signing_key.rotated' | 'system.heartbeat' | 'pepper.rotated' | 'audit.read.by_admin' | 'request.served' | 'request.refused' | 'request.failed' | 'requests.packed' | 'requests.counted';
         /**
          * `requests` lists requests instead of changes. Requires user_id.
          */
