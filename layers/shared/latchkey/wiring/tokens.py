@@ -10,7 +10,6 @@ from latchkey.wiring.storage import account_reader, audit_log, session_reader, t
 
 if TYPE_CHECKING:
     from latchkey.flows.authorization import Authorization
-    from latchkey.flows.external_authorization import ExternalAuthorization
     from latchkey.flows.introspection import Introspection
     from latchkey.flows.metadata import Metadata
     from latchkey.flows.signing_keys import SigningKeys
@@ -81,7 +80,8 @@ def verifier(services: Services) -> AccessTokenVerifier:
 
 
 @part
-def authorization(services: Services) -> Authorization:
+def own_authorization(services: Services) -> Authorization:
+    """Of own tokens only."""
     from latchkey.flows.authorization import Authorization
 
     return Authorization(
@@ -90,27 +90,27 @@ def authorization(services: Services) -> Authorization:
         sessions=services[session_reader],
         idle_timeout=services.config.idle_timeout,
         last_activity_interval=services.config.last_activity_interval,
-        external=_external(services),
     )
 
 
-def _external(services: Services) -> ExternalAuthorization | None:
+@part
+def authorization(services: Services) -> Authorization:
+    own = services[own_authorization]
     if not services.config.external_issuers:
-        return None
+        return own
+    from latchkey.domain.values import replace
     from latchkey.wiring.issuers import external_authorization
 
-    return services[external_authorization]
+    return replace(own, external=services[external_authorization])
 
 
 @part
 def introspection(services: Services) -> Introspection:
-
-    from latchkey.domain.values import replace
     from latchkey.flows.introspection import Introspection
 
     return Introspection(
-        # Of own tokens only: this function may not start sessions.
-        authorization=replace(services[authorization], external=None),
+        # A session of another issuer starts with a request of the person, not of a backend.
+        authorization=services[own_authorization],
         issuer=services.config.issuer,
         audience=services.config.audience,
     )
