@@ -155,6 +155,12 @@ class ReauthenticationRequired(ApiError):
     code = "REAUTHENTICATION_REQUIRED"
 
 
+class NoPassword(ApiError):
+    """This account has no password. Sign in again at your identity provider instead."""
+
+    code = "NO_PASSWORD"
+
+
 class AdministratorsOnly(ApiError):
     """Only administrators may do this."""
 
@@ -301,6 +307,7 @@ BY_CODE: dict[str, type[ApiError]] = {
     EmailNotVerified.code: EmailNotVerified,
     PasswordResetRequired.code: PasswordResetRequired,
     ReauthenticationRequired.code: ReauthenticationRequired,
+    NoPassword.code: NoPassword,
     AdministratorsOnly.code: AdministratorsOnly,
     MetadataUnavailable.code: MetadataUnavailable,
     AccountNotFound.code: AccountNotFound,

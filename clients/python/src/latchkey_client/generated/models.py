@@ -35,6 +35,7 @@ ErrorCode = Literal[
     "EMAIL_NOT_VERIFIED",
     "PASSWORD_RESET_REQUIRED",
     "REAUTHENTICATION_REQUIRED",
+    "NO_PASSWORD",
     "ADMINISTRATORS_ONLY",
     "METADATA_UNAVAILABLE",
     "ACCOUNT_NOT_FOUND",
@@ -112,7 +113,7 @@ class AccountView(msgspec.Struct, kw_only=True):
     """An account."""
 
     id: str
-    email: str
+    email: str | None
     username: str | None
     full_name: str | None
     display_name: str | None
@@ -656,7 +657,7 @@ class UserView(msgspec.Struct, kw_only=True):
     """An account in a list."""
 
     id: str
-    email: str
+    email: str | None
     username: str | None
     full_name: str | None
     role: str

@@ -805,6 +805,7 @@ class Operations:
         session_id: str | UnsetType = UNSET,
         action: Literal[
             "account.registered",
+            "account.registered.by_issuer",
             "account.deleted",
             "account.deleted.by_admin",
             "account.restored.by_admin",
@@ -1777,6 +1778,7 @@ class AsyncOperations:
         session_id: str | UnsetType = UNSET,
         action: Literal[
             "account.registered",
+            "account.registered.by_issuer",
             "account.deleted",
             "account.deleted.by_admin",
             "account.restored.by_admin",
