@@ -55,7 +55,7 @@ class Sources:
     consents: ConsentStore
     exports: ExportStore
     suppressions: MailSuppressionStore
-    identities: IdentityStore
+    identities: Callable[[], IdentityStore]
     history: Callable[[], CompleteHistory]
     media: Callable[[], Media]
 
@@ -334,7 +334,7 @@ IDENTITY_FIELDS = (
 
 
 def _identities(sources: Sources, account: Account, after: str | None) -> Iterator[Row]:
-    for identity in _after_cursor(after, sources.identities.list_by_account(account.id)):
+    for identity in _after_cursor(after, sources.identities().list_by_account(account.id)):
         yield Row(cursor=identity.id, content=_fields(identity, IDENTITY_FIELDS))
 
 

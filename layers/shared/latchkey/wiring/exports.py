@@ -65,7 +65,7 @@ def export_sources(services: Services) -> Sources:
         consents=services[consent_store],
         exports=services[export_store],
         suppressions=services[mail_suppression_store],
-        identities=services[identity_store],
+        identities=lambda: services[identity_store],
         history=lambda: services[complete_history],
         media=lambda: services[media],
     )
