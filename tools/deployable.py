@@ -204,14 +204,19 @@ def routes_end_in_time(resources: Resources) -> list[str]:
 
 def _operations(resources: Resources) -> Iterator[tuple[str, list[str]]]:
     for api in of_type(resources, "AWS::ApiGatewayV2::Api").values():
-        schemes = api["Body"]["components"]["securitySchemes"]
+        # A route that asks for a signature has a scheme without a function.
+        schemes = {
+            name: scheme["x-amazon-apigateway-authorizer"]
+            for name, scheme in api["Body"]["components"]["securitySchemes"].items()
+            if "x-amazon-apigateway-authorizer" in scheme
+        }
         for methods in api["Body"]["paths"].values():
             for operation in methods.values():
                 if "x-amazon-apigateway-integration" not in operation:
                     continue  # settings of the whole path
                 used = {name for entry in operation.get("security", []) for name in entry}
                 authorizers = [
-                    _function(schemes[name]["x-amazon-apigateway-authorizer"]["authorizerUri"])
+                    _function(schemes[name]["authorizerUri"])
                     for name in sorted(used & schemes.keys())
                 ]
                 yield _function(operation["x-amazon-apigateway-integration"]["uri"]), authorizers

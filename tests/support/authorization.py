@@ -32,7 +32,7 @@ OWNER = """getUser replaceUser deleteUser getPreferencesAtUsersUserIdPreferences
     replacePreferencesAtUsersUserIdPreferences resetPreferencesAtUsersUserIdPreferences"""
 ADMIN = """restoreUser suspendUser unsuspendUser listUsers searchSessions revokeFoundSessions
     listUserSessions revokeUserSessions changeRole listAudit"""
-SIGNED = "introspectToken"
+SIGNED = """introspectToken"""
 RULES = {
     operation_id: rule
     for rule, operation_ids in {
