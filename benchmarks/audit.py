@@ -21,7 +21,7 @@ from latchkey.wiring.audit import audit_archive, audit_chain, request_trail
 from tests.functions.test_audit_campaigns import mixed_requests
 from tests.support.audit import accounted, audit_rows, captured_log, log_event, stream_event
 from tests.support.service import InProcessService
-from tools.template import load
+from tools.intrinsics import Resolver
 
 if TYPE_CHECKING:
     from latchkey.storage.table import Item
@@ -89,7 +89,7 @@ def main() -> None:
     blocks = [item for item in items if str(item["pk"]).startswith(BLOCKS)]
     block_units = sum(math.ceil(item_bytes(block) / 1024) for block in blocks)
     heads = [line for line in chain_log.getvalue().splitlines() if '"heads"' in line]
-    access_line = len(load()["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"])
+    access_line = len(Resolver({}).properties("Api")["AccessLogSettings"]["Format"])
     service.clock.advance(hours=2)
     service.services[audit_archive].archive(service.clock.now(), lambda: 900.0)
     archived = sum(len(service.audit_vault.objects[n]) for n in service.audit_vault.objects)

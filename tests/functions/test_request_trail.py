@@ -7,13 +7,14 @@ import itertools
 import json
 from collections import Counter
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.limits import AUDIT_COUNTS_MAX, AUDIT_PACK_DAYS, AUDIT_REQUEST_SHARDS
+from latchkey.domain.request import network_for_log
 from latchkey.flows.request_trail import UnreadableLines
-from latchkey.http.request import network_for_log
 from latchkey.storage.capacity import item_bytes
 from latchkey.storage.memory import MemoryTable
 from tests.support.audit import (
@@ -389,6 +390,59 @@ def test_a_flood_of_anonymous_requests_costs_an_item_per_delivery(service):
     assert accounted(audit_rows(table)).counts == {"ROUTE_NOT_FOUND": 2000}
     assert len(audit_rows(table)) == 20
     assert max(map(item_bytes, audit_rows(table))) < 1024
+
+
+@pytest.mark.parametrize(
+    "deliveries", [5, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+)
+def test_a_flood_of_many_networks_is_bounded_and_names_the_largest(service, deliveries):
+    """A thousand networks with a request each in each delivery, and one with a twentieth of all."""
+    line = gateway_line(404, error="ROUTE_NOT_FOUND", peer="PEER", request_id="ID")
+    numbers = range(100_000)
+    quiet = (f"{11 + n // 65536}.{n // 256 % 256}.{n % 256}" for n in numbers)
+    for delivery in range(deliveries):
+        networks = [*islice(quiet, 1000), *["198.51.100"] * 50]
+        lines = [
+            line.replace("PEER", f"{network}.7").replace("ID", f"{delivery}-{number}")
+            for number, network in enumerate(networks)
+        ]
+        assert record(service, lines) == 1
+    found = Counter()
+    for row in counts(service):
+        assert len(row["counts"]) <= AUDIT_COUNTS_MAX
+        assert item_bytes(row) < 8 * 1024
+        for count in row["counts"]:
+            found[count["network"]] += count["count"]
+    assert found.total() == deliveries * 1050
+    assert found["198.51.100.0/24"] == deliveries * 50
+    assert found["other"] > deliveries * 950
+
+
+@pytest.mark.parametrize(
+    ("peer", "direct_access", "network"),
+    [
+        ("198.51.100.77", "refused", "198.51.100.0/24"),
+        ("2001:db8:1:2::7", "refused", "2001:db8:1::/48"),
+        ("-", "refused", None),
+        ("198.51.100.77", "allowed", None),
+    ],
+)
+def test_answers_of_the_gateway_are_counted_by_the_network_of_the_peer(
+    service, peer, direct_access, network
+):
+    """If direct access is allowed, the address would be a person's, beside the request's id."""
+    line = gateway_line(429, error="THROTTLED", peer=peer, direct_access=direct_access)
+    assert ("198.51.100.77" in line) == (peer == "198.51.100.77" and direct_access == "refused")
+    record(service, [line])
+    (row,) = counts(service)
+    assert [(c["outcome"], c.get("network")) for c in row["counts"]] == [("THROTTLED", network)]
+
+
+@pytest.mark.parametrize("peer", ["", "-", "1.2.3", "1.2.3.4.5", "a" * 5000, "::1%eth0/x"])
+def test_an_odd_peer_has_no_network(service, peer):
+    record(service, [gateway_line(404, error="ROUTE_NOT_FOUND", peer=peer)])
+    (row,) = counts(service)
+    assert [c.get("network") for c in row["counts"]] in ([None], ["::/48"])
 
 
 def test_counts_keep_the_largest_groups_and_add_up_the_rest(service):

@@ -7,11 +7,13 @@ import json
 import random
 import re
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.ids import compose_id
 from tests.support.audit import log_event
+from tools.intrinsics import Resolver
 from tools.template import load
 
 if TYPE_CHECKING:
@@ -80,18 +82,31 @@ def gateway_line(
     error: str = "-",
     route: str = "-",
     request_id: str = "",
+    peer: str = "-",
+    direct_access: str = "refused",
 ) -> str:
-    """Return a line of API Gateway's access log, in the template's own format."""
+    """Return a line of API Gateway's access log, in the template's own format.
+
+    peer           the address that API Gateway sees
+    direct_access  the parameter DirectAccess
+    """
     context = {
         "requestId": request_id or f"gateway-{status}-{function_status}",
         "routeKey": route,
         "status": str(status),
         "integration.status": str(function_status),
         "error.responseType": error,
+        "identity.sourceIp": peer,
     }
-    api = load()["Resources"]["Api"]["Properties"]
     return re.sub(
         r"\$context\.([A-Za-z.]+)",
         lambda found: context.get(found[1], "-"),
-        api["AccessLogSettings"]["Format"],
+        _access_log_format(direct_access),
     )
+
+
+@cache
+def _access_log_format(direct_access: str) -> str:
+    settings = load()["Resources"]["Api"]["Properties"]["AccessLogSettings"]
+    text: str = Resolver({"DirectAccess": direct_access}).resolve(settings["Format"])
+    return text

@@ -14,6 +14,8 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from tools.intrinsics import Resolver
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,7 +39,8 @@ class AccessLog:
     def __init__(self, emulator: Emulator, deployment: Deployment) -> None:
         """Create the stream, and send everything to the subscriber of the group."""
         settings = deployment.template["Resources"]["ApiApiGatewayDefaultStage"]["Properties"]
-        self._format = settings["AccessLogSettings"]["Format"]
+        resolver = Resolver(deployment.parameters, template=deployment.template)
+        self._format = resolver.resolve(settings["AccessLogSettings"]["Format"])
         self._logs = emulator.client("logs")
         self._group = deployment.physical_ids["AccessLogGroup"]
         self._lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -63,6 +66,7 @@ class AccessLog:
             "integration.status": answer.status if by_function else "-",
             "error.responseType": "-" if by_function else _ERRORS.get(answer.status, "-"),
             "responseLatency": round(milliseconds),
+            "identity.sourceIp": "127.0.0.1",  # the edge is the peer
         }
         line = re.sub(
             r"\$context\.([A-Za-z.]+)", lambda found: str(context.get(found[1], "-")), self._format

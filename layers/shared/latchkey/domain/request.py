@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from latchkey.domain.ids import DeviceId, new_id
+from latchkey.domain.limits import AUDIT_COUNTED_NETWORK_BITS
 from latchkey.domain.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -96,3 +98,15 @@ class PublicUrls:
     def avatar_url(self, avatar_id: AvatarId | None) -> str | None:
         """Return the URL of an avatar. Each avatar has its own, so any cache may keep it."""
         return None if avatar_id is None else f"{self.media_url}/media/avatars/{avatar_id}.webp"
+
+
+def network_for_log(address: str) -> str | None:
+    """Return the network of an IP address, too wide for one client. None for another text."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed
+    bits = AUDIT_COUNTED_NETWORK_BITS[parsed.version]
+    return ipaddress.ip_network((parsed, bits), strict=False).compressed

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from latchkey.domain.audit import OK
 from latchkey.domain.audit_chain import ForeignItem, StreamRow
+from latchkey.domain.request import network_for_log
 from latchkey.observability import (
     GATEWAY_LINE,
     REQUEST_LINE,
@@ -140,4 +141,5 @@ def _gateway_line(line: Mapping[str, Any], at: int) -> dict[str, Any]:
         "request_id": line.get("request_id"),
         "status": status,
         "outcome": OK if 0 < status < _ERROR else error if error != _NOTHING else f"HTTP_{status}",
+        "network": network_for_log(str(line.get("peer"))),
     }

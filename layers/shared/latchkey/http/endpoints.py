@@ -14,13 +14,13 @@ from latchkey.config import operation_name, runs_in_lambda
 from latchkey.domain.clock import to_milliseconds
 from latchkey.domain.errors import DirectAccessRefused, DomainError, TooManyAttempts
 from latchkey.domain.language import Language, choose_language
+from latchkey.domain.request import network_for_log
 from latchkey.domain.values import dataclass
 from latchkey.http.auth import CallerRule, authenticate, authorizer_figures, require_signature
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.preconditions import read_if_match
 from latchkey.http.request import (
-    network_for_log,
     parse_event,
     read_json,
     read_link_token,

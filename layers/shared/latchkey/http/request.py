@@ -14,7 +14,6 @@ from latchkey.domain.errors import InvalidInput, Problem, ProblemCode
 from latchkey.domain.ids import AccountId, DeviceId, is_id
 from latchkey.domain.limits import (
     ACCEPT_LANGUAGE_MAX_TAGS,
-    AUDIT_COUNTED_NETWORK_BITS,
     BODY_MAX_BYTES,
     JSON_MAX_DEPTH,
     LINK_TOKEN_MAX_CHARACTERS,
@@ -220,18 +219,6 @@ def client_address(event: Event, headers: dict[str, str], edge_secret: str) -> s
             pass
     source_ip: str = event["requestContext"]["http"]["sourceIp"]
     return source_ip
-
-
-def network_for_log(address: str) -> str | None:
-    """Return the network of an IP address, too wide for one client. None for another text."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address):
-        parsed = parsed.ipv4_mapped or parsed
-    bits = AUDIT_COUNTED_NETWORK_BITS[parsed.version]
-    return ipaddress.ip_network((parsed, bits), strict=False).compressed
 
 
 def request_use(event: Event, headers: dict[str, str], edge_secret: str) -> Use:
