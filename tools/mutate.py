@@ -42,7 +42,7 @@ SETTINGS = ROOT / "tools/mutants.toml"
 
 MIN_MUTANTS = 3
 """The mutants of the smallest files."""
-SECONDS_PER_MUTANT = 60
+SECONDS_PER_MUTANT = 20
 """Processor time for the tests of one mutant. A test that notices is usually among the first."""
 WAITING_SECONDS = 300
 """A mutant that waits for longer, or computes for twice its time, has stopped the test: killed."""
