@@ -115,6 +115,7 @@ UNAUDITED = {
     "rotated_at",
     "session_version",
     "sign_in_epoch",
+    "signed_out_at",
 }
 """Use, and not change: what a request for anything else leaves behind."""
 

@@ -47,6 +47,7 @@ UNAUDITED = {
     "rotated_at",
     "session_version",
     "sign_in_epoch",
+    "signed_out_at",
     WRITE_ID,
 }
 """Use, and not change."""

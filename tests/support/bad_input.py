@@ -39,6 +39,7 @@ NOT_THEIRS_TO_SET = [
     "version",
     "session_version",
     "sign_in_epoch",
+    "signed_out_at",
     "__proto__",
 ]
 

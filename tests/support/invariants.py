@@ -42,6 +42,7 @@ USE = {
     "last_use",
     "session_version",
     "sign_in_epoch",
+    "signed_out_at",
     "version",
     "ttl",
 }
@@ -548,6 +549,7 @@ _TECHNICAL = {
     "version",
     "session_version",
     "sign_in_epoch",
+    "signed_out_at",
     "updated_at",
     "password_hash",
     "audit",

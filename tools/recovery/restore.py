@@ -190,6 +190,8 @@ class Restoring:
             changes["role"] = Role.USER
         # A password that was verified before the restore must be verified again.
         changes["sign_in_epoch"] = account.sign_in_epoch + 1
+        # Sign-ins at other issuers, too: the table that was lost knew which sessions had ended.
+        changes["signed_out_at"] = self._now
         return dataclasses.replace(account, **changes)
 
     def _restore(self, after: Account) -> bool:
