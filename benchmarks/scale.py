@@ -446,6 +446,12 @@ def page_lines() -> list[str]:
     return [*goal, "", *rows(found)]
 
 
+def section(text: str, name: str) -> list[str]:
+    """Return the lines of a generated part of a page."""
+    _, _, rest = text.partition(f"<!-- {name}: generated -->\n")
+    return rest.partition(f"<!-- end of {name} -->")[0].strip().splitlines()
+
+
 def with_section(text: str, name: str, lines: list[str]) -> str:
     """Replace a generated part of a page."""
     begin, end = f"<!-- {name}: generated -->\n", f"<!-- end of {name} -->"

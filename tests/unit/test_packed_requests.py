@@ -146,7 +146,7 @@ def test_whole_file_is_read_in_ranges_of_several_members(monkeypatch):
     files, lines = Files(), sorted(LINES)
     file = files.add("a", lines)
     member = file.directory // len(lines)
-    monkeypatch.setattr(index_files, "_SEVERAL", 3 * member)
+    monkeypatch.setattr(index_files, "READ_BYTES", 3 * member)
     assert list(IndexReader(files, file).after(b"")) == lines
     assert len(files.reads) in (1 + 3, 1 + 4)
     assert list(IndexReader(files, file).after(lines[4])) == lines[5:]

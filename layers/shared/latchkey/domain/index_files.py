@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LEVEL_OF_SLICE, LEVEL_OF_HOUR, LEVEL_OF_DAY = 1, 2, 3
 
 _LEVEL = 6
-_SEVERAL = 2_000_000
+READ_BYTES = 2_000_000
 """Bytes of one read when a whole file is merged."""
 
 
@@ -164,7 +164,7 @@ class IndexReader:
         run: list[tuple[bytes, int, int]] = []
         for member in members[first:]:
             run.append(member)
-            if run[-1][2] - run[0][1] >= _SEVERAL:
+            if run[-1][2] - run[0][1] >= READ_BYTES:
                 yield from self._run(run, line)
                 run = []
         if run:

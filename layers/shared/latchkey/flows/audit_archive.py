@@ -91,24 +91,28 @@ class Archived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditArchive:
-    """The flow that archives, and its parts."""
+    """The flow that archives, and its parts.
+
+    compared_rows  how many rows a run compares with their blocks
+    """
 
     store: AuditChainStore
     verifier: Verifier
     vault: AuditVault
+    compared_rows: int = AUDIT_COMPARED_ROWS
 
     def archive(self, now: datetime, remaining: Callable[[], float]) -> Archived:
         """Archive blocks older than AUDIT_ARCHIVE_DELAY_SECONDS to S3, and compare rows with them.
 
         The chains take turns, a segment each, oldest blocks first. The run stops before its time
         is up, and the next one continues after the last segment of each chain. The rows are in the
-        bucket already. Up to AUDIT_COMPARED_ROWS of them, chosen at random, are read from the
+        bucket already. Up to `compared_rows` of them, chosen at random, are read from the
         table and compared with their blocks.
 
         remaining  returns the seconds that are left for the run
         """
         until = to_milliseconds(now - timedelta(seconds=AUDIT_ARCHIVE_DELAY_SECONDS))
-        chosen, foreign, rows = _Sample(AUDIT_COMPARED_ROWS), [], 0
+        chosen, foreign, rows = _Sample(self.compared_rows), [], 0
         waiting = {chain: self._segments(chain, until) for chain in range(AUDIT_CHAINS_MAX)}
         while waiting and remaining() > AUDIT_ARCHIVE_STOP_SECONDS:
             for chain, segments in list(waiting.items()):
