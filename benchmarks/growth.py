@@ -18,14 +18,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.scale_simulation import LimitedTable, a_change
+from benchmarks.scale_simulation import a_change
+from benchmarks.simulated_aws import LimitedTable
 from latchkey.domain.audit import Action, AuditRecord
-from latchkey.domain.ids import RowId, new_ordered_id
+from latchkey.domain.ids import AccountId, RowId, new_ordered_id
 from latchkey.events.audit_feeds import chain_stream_records
 from latchkey.observability import units
 from latchkey.storage.audit_rows import row_put
 from latchkey.storage.memory import MemoryTable
 from latchkey.wiring.audit import audit_anchors, audit_archive, audit_chain
+from latchkey.wiring.storage import account_store
 from tests.support.audit import captured_log, stream_event
 from tests.support.person import ME, Person
 from tests.support.service import InProcessService
@@ -135,9 +137,7 @@ def _write_copy(directory: Path, rows: int) -> int:
 
 
 def _subject(service: InProcessService, person: Person) -> SubjectId:
-    items = service.table.all_items()
-    account = next(item for item in items if item["sk"] == "ACCOUNT" and person.id in item["pk"])
-    return account["audit"]["id"]  # type: ignore[index,call-overload,return-value]
+    return service.services[account_store].get(AccountId(person.id)).audit.id
 
 
 def main(arguments: list[str]) -> int:
