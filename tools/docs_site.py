@@ -97,6 +97,8 @@ def stage(source: Path) -> None:
         target = source / page.relative_to(DOCS)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(page, target)
+    for picture in DOCS.glob("*.svg"):
+        shutil.copy(picture, source)
     text = (ROOT / "openapi.json").read_text(encoding="utf-8")
     (source / "adr/index.md").write_text(decisions(), encoding="utf-8")
     (source / "reference.md").write_text(reference(json.loads(text)), encoding="utf-8")
