@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
-import re
 
 import pytest
-from aws_lambda_powertools.logging import Logger
 
 from latchkey import observability
 from latchkey.lean_observability import JsonLogger
+from tests.support.audit import captured_log
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 
 
-def lean_logger(service="latchkey"):
-    return JsonLogger(service, observability._exceptions)
+UNUSED_TRACE = TRACE.replace("Sampled=1", "Sampled=0")
+
+
+def lean_logger():
+    return JsonLogger(observability._exceptions)
 
 
 def write(logger):
@@ -29,26 +30,28 @@ def write(logger):
         logger.exception("unexpected error", request_id="r")
 
 
-@pytest.mark.parametrize("trace", [TRACE, None])
+@pytest.mark.parametrize("trace", [TRACE, UNUSED_TRACE, None])
 def test_lines_are_those_of_powertools(capsys, monkeypatch, trace):
     monkeypatch.delenv("_X_AMZN_TRACE_ID", raising=False)
     if trace is not None:
         monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
-    # A name of its own: Powertools keeps the loggers of a process by their names.
-    service, stream = f"compared-{trace is None}", io.StringIO()
-    usual = Logger(service=service, stream=stream, level="INFO")
-    usual.addFilter(observability._without_message)
-    write(usual)
-    expected = [json.loads(line) for line in stream.getvalue().splitlines()]
-    write(lean_logger(service))
+    with captured_log() as log:
+        write(observability.logger)
+    expected = [json.loads(line) for line in log.getvalue().splitlines()]
+    write(lean_logger())
     text = capsys.readouterr().out
     found = [json.loads(line) for line in text.splitlines()]
     assert "secret" not in text
     assert "ü" in text
-    for line in (*expected, *found):
-        timestamp = line.pop("timestamp")
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\+0000", timestamp)
+    if trace == UNUSED_TRACE:
+        # Powertools writes the id of each trace, also if X-Ray does not keep it.
+        for line in expected:
+            del line["xray_trace_id"]
     assert found == expected
+    assert {"level", "message", "at"} <= set(found[0])
+    # CloudWatch has the time and the log group beside each line.
+    assert not {"timestamp", "service", "location"} & set(found[0])
+    assert ("xray_trace_id" in found[0]) is (trace == TRACE)
 
 
 def test_level_is_that_of_the_template(capsys, monkeypatch):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,12 +19,11 @@ _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 class JsonLogger:
     """Writes lines to the standard output. A field without a value is left out."""
 
-    def __init__(self, service: str, describe: Describe) -> None:
-        """Write the lines of this service, from the level of LOG_LEVEL on.
+    def __init__(self, describe: Describe) -> None:
+        """Write lines from the level of LOG_LEVEL on.
 
         describe  returns what is logged of an exception
         """
-        self._service = service
         self._describe = describe
         names = ("POWERTOOLS_LOG_LEVEL", "LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL")
         level = next((os.environ[name] for name in names if os.environ.get(name)), "INFO")
@@ -52,26 +50,15 @@ class JsonLogger:
     def _write(self, level: str, message: str, fields: Mapping[str, object]) -> None:
         if _LEVELS[level] < self._least:
             return
-        caller = sys._getframe(2)  # noqa: SLF001 - as the standard library's logging does
-        now = time.time()
-        seconds = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
-        line = {
-            "level": level,
-            "location": f"{caller.f_code.co_name}:{caller.f_lineno}",
-            "message": message,
-            "timestamp": f"{seconds},{int(now % 1 * 1000):03}+0000",
-            "service": self._service,
-            "xray_trace_id": _trace_id(),
-            **fields,
-        }
+        line = {"level": level, "message": message, "xray_trace_id": _trace_id(), **fields}
         present = {name: value for name, value in line.items() if value is not None}
         _print(present)
 
 
 def _trace_id() -> str | None:
-    """Return the id of the trace of X-Ray, which Lambda sets for each invocation."""
-    header = os.environ.get("_X_AMZN_TRACE_ID")
-    return header.split(";")[0].removeprefix("Root=") if header else None
+    """Return the id of the trace of this invocation, if X-Ray keeps it."""
+    root, _, rest = os.environ.get("_X_AMZN_TRACE_ID", "").partition(";")
+    return root.removeprefix("Root=") if "Sampled=1" in rest else None
 
 
 def _print(line: Mapping[str, object]) -> None:

@@ -62,10 +62,12 @@ def _code(error: BaseException) -> str | None:
 
 
 if TYPE_CHECKING or not is_hot():
-    logger = Logger(service=_SERVICE)
+    # CloudWatch stores the time and the stack's name with each line. Bytes of lines are billed.
+    logger = Logger(service=_SERVICE, location=None, timestamp=None)
+    logger.remove_keys(["service"])
     logger.addFilter(_without_message)
 else:
-    logger = JsonLogger(_SERVICE, _exceptions)
+    logger = JsonLogger(_exceptions)
 
 REQUEST_LINE = "audited request"
 """The message of each request's log line. The template's subscription filters by it."""
