@@ -17,6 +17,18 @@ from datetime import timedelta
 from io import StringIO
 from itertools import batched
 
+from benchmarks.prices import (
+    GB_SECOND,
+    LAMBDA_CALL,
+    LOG_BYTE,
+    READ_UNIT,
+    RECOVERY_BYTE_MONTH,
+    S3_BYTE_MONTH,
+    S3_GET,
+    S3_PUT,
+    TABLE_BYTE_MONTH,
+    WRITE_UNIT,
+)
 from latchkey.domain.limits import AUDIT_PACK_DAYS
 from latchkey.events.audit_feeds import chain_stream_records, record_request_lines
 from latchkey.storage.capacity import item_bytes
@@ -34,19 +46,6 @@ BATCH = 100
 PACKS_A_BATCH = 100
 """Packs in a batch of the stream, which has 6 MB, or of 30 seconds of a shard: 1,300 requests a
 second in four shards. At 5,000 a second a batch has four times as many."""
-
-# us-east-1, on demand, dollars.
-WRITE_UNIT = 0.625e-6
-READ_UNIT = 0.125e-6
-LOG_BYTE = 0.50 / 1e9
-TABLE_BYTE_MONTH = 0.25 / 1e9
-RECOVERY_BYTE_MONTH = 0.20 / 1e9
-"""Point-in-time recovery, by the size of the table."""
-S3_PUT = 5e-6
-S3_GET = 0.4e-6
-S3_BYTE_MONTH = 0.023 / 1e9
-GB_SECOND = 13.3334e-6  # arm64
-LAMBDA_CALL = 0.20e-6
 
 FULL_CORE_MB = 1769
 """Lambda gives one core to a function of this size, and a share of it to a smaller one."""

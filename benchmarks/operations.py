@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from benchmarks.prices import READ_UNIT, WRITE_UNIT
 from latchkey.domain.clock import SystemClock
 from latchkey.storage.memory import MemoryTable
 from latchkey.wiring.storage import clock
@@ -32,8 +33,6 @@ from tests.support.audit import captured_log
 from tests.support.service import InProcessService
 from tools.local.stack import LocalStack
 
-DOLLARS_PER_MILLION_READ_UNITS = 0.125
-DOLLARS_PER_MILLION_WRITE_UNITS = 0.625
 AUTH, ME = "/api/v1/auth", "/api/v1/users/me"
 SESSIONS = f"{ME}/sessions"
 ANOTHER = "seven lanterns on the quay"
@@ -171,7 +170,7 @@ def measured(lines: list[str]) -> dict[str, list[dict[str, float]]]:
     """Collect the request lines by operation and outcome."""
     found = defaultdict(list)
     for line in lines:
-        if '"read_units"' in line:
+        if '"operation"' in line:
             entry = json.loads(line[line.index("{") :])
             # What workers do later costs by the batch: docs/audit.md has it.
             if "outcome" in entry:
@@ -217,9 +216,9 @@ def main() -> None:
         if milliseconds:
             middle = f"{statistics.median(milliseconds):.1f}"
             late = f"{milliseconds[int(len(milliseconds) * 0.95)]:.1f}"
-        reads = statistics.mean(entry["read_units"] for entry in entries)
-        writes = statistics.mean(entry["write_units"] for entry in entries)
-        dollars = reads * DOLLARS_PER_MILLION_READ_UNITS + writes * DOLLARS_PER_MILLION_WRITE_UNITS
+        reads = statistics.mean(entry.get("read_units", 0) for entry in entries)
+        writes = statistics.mean(entry.get("write_units", 0) for entry in entries)
+        dollars = 1e6 * (reads * READ_UNIT + writes * WRITE_UNIT)
         print(
             f"| {name} | {len(entries)} | {middle} | {late} "
             f"| {reads:.2f} | {writes:.2f} | {dollars:.2f} |"

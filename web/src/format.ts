@@ -9,8 +9,8 @@ const SPANS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 31557600],
 ];
 
-/** The last activity is stored at most once a minute, so anything newer than this is "now". */
-const NOW_SECONDS = 120;
+/** The last activity is stored at most once in five minutes by default, so anything newer than this is "now". */
+const NOW_SECONDS = 360;
 
 export class Format {
   private readonly relative: Intl.RelativeTimeFormat;

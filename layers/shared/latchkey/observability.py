@@ -82,13 +82,13 @@ class Units(threading.local):
     DynamoDB reports them with index entries. `MemoryTable` computes them without.
     """
 
-    read: float = 0
-    write: float = 0
+    read: float = 0.0
+    write: float = 0.0
 
     def reset(self) -> None:
         """Reset the count for a new request."""
-        self.read = 0
-        self.write = 0
+        self.read = 0.0
+        self.write = 0.0
 
 
 units = Units()

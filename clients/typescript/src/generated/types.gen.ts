@@ -430,7 +430,7 @@ export type FoundSessionView = {
      */
     ip_address: string;
     /**
-     * The IP address at the last use, accurate to the minute.
+     * The IP address at the last use, as accurate as `last_activity`.
      */
     last_ip_address: string;
     country: string | null;
@@ -820,7 +820,7 @@ export type SessionView = {
      */
     location: string | null;
     /**
-     * The IP address at the last use, accurate to the minute.
+     * The IP address at the last use, as accurate as `last_activity`.
      */
     last_ip_address: string;
     /**
@@ -835,7 +835,7 @@ export type SessionView = {
     is_current: boolean;
     created_at: string;
     /**
-     * Accurate to the minute: written at most once in 60 seconds.
+     * Recorded at most once in five minutes, unless the deployment chose another interval.
      */
     last_activity: string;
     /**

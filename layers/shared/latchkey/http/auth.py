@@ -159,9 +159,14 @@ def figures(milliseconds: float, read_units: float, write_units: float) -> dict[
     return {name: f"{value:g}" for name, value in zip(_FIGURES, values, strict=True)}
 
 
-def authorizer_figures(context: Mapping[str, str]) -> dict[str, float]:
+def authorizer_figures(context: Mapping[str, str]) -> dict[str, float | None]:
     """Read these figures from the authorizer's context. Empty for a public endpoint."""
-    return {name: float(context[name]) for name in _FIGURES if name in context}
+    return {name: figure(float(context[name])) for name in _FIGURES if name in context}
+
+
+def figure(amount: float) -> float | None:
+    """Return an amount for the log: without a fraction of zero, and None for zero."""
+    return (int(amount) if amount.is_integer() else amount) or None
 
 
 def allow(caller: Caller) -> Event:

@@ -16,7 +16,13 @@ from latchkey.domain.errors import DirectAccessRefused, DomainError, TooManyAtte
 from latchkey.domain.language import Language, choose_language
 from latchkey.domain.request import network_for_log
 from latchkey.domain.values import dataclass
-from latchkey.http.auth import CallerRule, authenticate, authorizer_figures, require_signature
+from latchkey.http.auth import (
+    CallerRule,
+    authenticate,
+    authorizer_figures,
+    figure,
+    require_signature,
+)
 from latchkey.http.errors import CATALOGUE, INTERNAL_ERROR, render_error
 from latchkey.http.idempotency import read_idempotency_key
 from latchkey.http.preconditions import read_if_match
@@ -198,13 +204,12 @@ class Endpoint:
             "at": to_milliseconds(services()[clock].now()),
             "operation": self.operation,
             "request_id": event["requestContext"]["requestId"],
-            "route": event.get("routeKey"),
             "status": status,
             "outcome": outcome,
             "reason": reason,
             "ms": round(milliseconds, 1),
-            "read_units": units.read,
-            "write_units": units.write,
+            "read_units": figure(units.read),
+            "write_units": figure(units.write),
             **authorizer_figures(authorizer),
             "session_id": authorizer.get("session_id") or request_subject.session_id,
             "subject": authorizer.get("audit_subject") or request_subject.subject_id,

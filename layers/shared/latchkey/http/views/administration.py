@@ -81,7 +81,7 @@ class FoundSessionView:
     ip_address: str
     """The IP address at sign-in."""
     last_ip_address: str
-    """The IP address at the last use, accurate to the minute."""
+    """The IP address at the last use, as accurate as `last_activity`."""
     country: str | None
     city: str | None
     login_method: str

@@ -41,7 +41,7 @@ class SessionView:
     location: str | None
     """City and country code of `ip_address`, if known."""
     last_ip_address: str
-    """The IP address at the last use, accurate to the minute."""
+    """The IP address at the last use, as accurate as `last_activity`."""
     last_location: str | None
     """City and country code of `last_ip_address`, if known."""
     login_method: str
@@ -50,7 +50,7 @@ class SessionView:
     """Whether this is the session of the request."""
     created_at: datetime
     last_activity: datetime
-    """Accurate to the minute: written at most once in 60 seconds."""
+    """Recorded at most once in five minutes, unless the deployment chose another interval."""
     expires_at: datetime
     """When the session ends, even if it is in use."""
 
