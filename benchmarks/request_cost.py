@@ -2,10 +2,10 @@
 
     PYTHONPATH=.:layers/shared python -m benchmarks.request_cost [--write]
 
-Prints the tables of docs/cost.md; `--write` writes them there. Capacity units, log lines and items
-are measured in this process, and the evidence by `benchmarks.audit_reads`. Processor times are
-measured by `make cold-start` and `make beside-better-auth`, and are written below.
-tests/tools/test_request_cost.py compares docs/cost.md and the template with this module.
+Prints the tables of docs/cost.md and docs/performance.md; `--write` writes them there. Capacity
+units, log lines and items are measured in this process, the evidence by `benchmarks.audit_reads`.
+Instructions are measured by `make cold-start`, and are written below.
+tests/tools/test_request_cost.py compares the documents and the template with this module.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.support.audit import captured_log
 from tests.support.service import InProcessService
 from tools.template import ROOT, folder, functions, load
 
-DOCUMENT = ROOT / "docs/cost.md"
+DOCUMENTS = (ROOT / "docs/cost.md", ROOT / "docs/performance.md")
 FULL_CORE_MB = 1769
 """Lambda gives a function this part of its memory of one processor. Source: Lambda Developer Guide,
 "Configure Lambda function memory". The initialization has a whole one, as others measured; AWS does
@@ -88,14 +88,17 @@ class Instructions:
 
 
 MEASURED = {
+    "empty": Instructions(init=142, first=0.5, warm=0.47, trips=0),
     "authorizer": Instructions(init=398, first=30.3, warm=2.91, trips=1),
     "list_sessions": Instructions(init=399, first=24.8, warm=7.47, trips=1),
     "get_me": Instructions(init=399, first=16.7, warm=2.25, trips=1),
     "refresh": Instructions(init=490, first=38.3, warm=6.01, trips=3),
-    "login": Instructions(init=3322, first=458, warm=316, trips=6),
+    "login": Instructions(init=1424, first=1200, warm=223, trips=6),
     "register": Instructions(init=3714, first=381, warm=257, trips=2),
 }
 """In November 2026. A list has ten sessions."""
+
+OURS = [name for name in MEASURED if name != "empty"]
 
 
 def milliseconds(function: str, memory: int, *, cold: bool = False) -> float:
@@ -256,11 +259,12 @@ def usual_metrics() -> int:
 
 
 def tables() -> dict[str, str]:
-    """Return the tables of docs/cost.md, by their names there."""
+    """Return the tables of the documents, by their names there."""
     return {
         "requests": _table_of_requests(),
         "last activity": _table_of_intervals(),
         "memory": _table_of_memory(),
+        "milliseconds": _table_of_milliseconds(),
         "metrics": _table_of_metrics(),
     }
 
@@ -298,7 +302,7 @@ def _table_of_intervals() -> str:
 
 def _table_of_memory() -> str:
     rows = []
-    for function in MEASURED:
+    for function in OURS:
         chosen = memory_of(function)
         for memory in MEMORY:
             mark = "**" if memory == chosen else ""
@@ -316,6 +320,26 @@ def _table_of_memory() -> str:
     return _table(header, rows)
 
 
+def _table_of_milliseconds() -> str:
+    empty = MEASURED["empty"]
+    rows = []
+    for function, measured in MEASURED.items():
+        memory = LEAST_MEMORY if function == "empty" else memory_of(function)
+        ratio = f"{measured.init / empty.init:.1f}"
+        rows.append(
+            [
+                "an empty function" if function == "empty" else f"`{function}`",
+                f"{memory}",
+                f"{start_milliseconds(function):,.0f}",
+                f"{milliseconds(function, memory, cold=True):,.0f}",
+                f"{milliseconds(function, memory):,.1f}",
+                ratio,
+            ]
+        )
+    header = ["", "MB", "initialization", "first call", "warm call", "initialization ÷ empty"]
+    return _table(header, rows)
+
+
 def _table_of_metrics() -> str:
     rows = [
         [f"`{name}`", f"{values:,}", f"${values * METRIC_MONTH:.2f}"]
@@ -327,9 +351,11 @@ def _table_of_metrics() -> str:
 
 
 def written(document: str) -> str:
-    """Return the document with the present tables."""
+    """Return a document with the present tables, of those that it has."""
     for name, table in tables().items():
         start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        if start not in document:
+            continue
         before, rest = document.split(start)
         _, after = rest.split(end)
         document = f"{before}{start}{table}\n{end}{after}"
@@ -337,11 +363,12 @@ def written(document: str) -> str:
 
 
 def main() -> None:
-    """Print the tables, or write them into the document."""
+    """Print the tables, or write them into the documents."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--write", action="store_true")
     if parser.parse_args().write:
-        DOCUMENT.write_text(written(DOCUMENT.read_text()))
+        for document in DOCUMENTS:
+            document.write_text(written(document.read_text()))
         return
     for name, table in tables().items():
         print(f"{name}\n\n{table}\n")

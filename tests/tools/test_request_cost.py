@@ -11,9 +11,10 @@ from benchmarks.prices import METRIC_MONTH
 from tools.template import ROOT, functions, load
 
 
-def test_document_has_the_computed_tables():
+@pytest.mark.parametrize("path", request_cost.DOCUMENTS, ids=lambda path: path.name)
+def test_document_has_the_computed_tables(path):
     """Run `python -m benchmarks.request_cost --write` after a change."""
-    document = request_cost.DOCUMENT.read_text()
+    document = path.read_text()
     numbers = re.compile(r"[\d.,]+")
     present, computed = document.splitlines(), request_cost.written(document).splitlines()
     assert len(present) == len(computed)
@@ -40,16 +41,16 @@ def test_longer_interval_of_last_activity_costs_less():
     assert request_cost.records_a_request(3600) == 0.02
 
 
-@pytest.mark.parametrize("function", request_cost.MEASURED)
+@pytest.mark.parametrize("function", request_cost.OURS)
 def test_template_has_the_suitable_memory(function):
     assert request_cost.memory_of(function) == request_cost.suitable_memory(function)
 
 
 def test_table_of_memory_marks_what_the_template_has():
     table = request_cost.tables()["memory"]
-    for function in request_cost.MEASURED:
+    for function in request_cost.OURS:
         assert f"**{request_cost.memory_of(function)}**" in table
-    assert table.count("**") == 6 * len(request_cost.MEASURED)
+    assert table.count("**") == 6 * len(request_cost.OURS)
 
 
 def test_month_of_metrics_costs_three_dollars_at_most():
