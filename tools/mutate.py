@@ -25,6 +25,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
+from operator import itemgetter
 from pathlib import Path, PurePath
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Literal
@@ -94,7 +95,7 @@ class Campaign:
         print(f"{len(self.mutants)} mutants; running {len(session.items)} tests without one")
         trace = self._traced(session.items)
         self.failed = trace.failed
-        print(f"{trace.seconds:.0f} s of processor time, {len(self.failed)} failed")
+        print(f"{trace.seconds:.0f} s of processor time, {len(self.failed)} failed", flush=True)
         live = _live_functions({mutant.file for mutant in self.mutants})
         shares = [self.mutants[at :: self.jobs] for at in range(self.jobs)]
         for verdicts in _in_children(
@@ -210,18 +211,24 @@ def unexplained(found: Iterable[Mutant], settings: str) -> list[Mutant]:
 
 
 def drawn(paths: Sequence[str], lines: int | None, seed: int) -> list[Mutant]:
-    """Return the mutants of the files below `paths`: the required ones, and a sample."""
+    """Return the mutants of the files below `paths`: the required ones, and a sample.
+
+    The sample's order spreads those of each file, so that a run that is stopped has tried some of
+    every file.
+    """
     files = chosen(paths, lines)
     by_hand = tomllib.loads(SETTINGS.read_text(encoding="utf-8"))["required"]
-    return [
+    required = [
         mutant_by_hand(name, _source(name), entry["before"], entry["after"])
         for entry in by_hand
         if (name := entry["file"]) in dict(files)
-    ] + [
-        mutant
-        for name, count in files
-        for mutant in sample(mutants_of(name, _source(name)), count, seed)
     ]
+    placed = [
+        (at / count, mutant)
+        for name, count in files
+        for at, mutant in enumerate(sample(mutants_of(name, _source(name)), count, seed), start=1)
+    ]
+    return required + [mutant for _, mutant in sorted(placed, key=itemgetter(0))]
 
 
 def chosen(paths: Sequence[str], lines: int | None) -> list[tuple[str, int]]:
@@ -282,11 +289,12 @@ def _try(
 ) -> list[tuple[Mutant, Verdict]]:
     """Give each mutant a process of its own."""
     verdicts: list[tuple[Mutant, Verdict]] = []
-    for mutant in mutants:
+    for number, mutant in enumerate(mutants, start=1):
         verdict = _verdict(mutant, items, trace, live)
         verdicts.append((mutant, verdict))
         if verdict != "killed":
-            print(f"{verdict}: {_described(mutant)}", file=sys.stderr, flush=True)
+            message = f"{number} of {len(mutants)} {verdict}: {_described(mutant)}"
+            print(message, file=sys.stderr, flush=True)
     return verdicts
 
 
