@@ -243,6 +243,8 @@ def test_confirmation_alone_ends_the_sessions(service, admin):
     done = admin.request("POST", REVOCATIONS, json_body=confirmed).data
     assert (done["count"], done["confirmation"]) == (1, None)
     assert ada.get().code == "SESSION_REVOKED"
+    (row,) = audit_rows(service, "sessions.revoked.by_admin")
+    assert row["targets"] == [ada.session_id]
 
 
 def test_session_that_ended_during_the_revocation_is_not_counted():

@@ -136,6 +136,25 @@ def test_most_used_words_with_a_usual_ending_are_refused():
             assert refusal((word + ending).ljust(15, "!")) == "TOO_COMMON", word + ending
 
 
+@pytest.mark.parametrize(
+    ("password", "name"),
+    [("plumkwenthalmoss", "Zorbik Kwenthal"), ("xunovember853xu", "Xu Ng")],
+    ids=["one of two names", "names of two letters"],
+)
+def test_parts_of_names_add_no_strength(password, name):
+    assert refusal(password) is None
+    assert refusal(password, known=(name,)) == "TOO_COMMON"
+
+
+def test_ending_is_ignored_only_if_at_least_twelve_characters_are_listed(tmp_path):
+    path = tmp_path / "filter"
+    common_passwords.write(path, {fold("plumkettles"), fold("plumkettless")}, 4096)
+    with CommonPasswords(path) as common:
+        policy = PasswordPolicy(min_length=15, common=common)
+        assert refusal("plumkettles xqvzw", policy) is None
+        assert refusal("plumkettless xqvzw", policy) == "TOO_COMMON"
+
+
 # What is accepted -----------------------------------------------------------------------------
 
 
