@@ -347,7 +347,7 @@ def _live_functions(files: Iterable[str]) -> dict[CodeType, list[FunctionType]]:
         importlib.import_module(".".join(("latchkey", *PurePath(file).with_suffix("").parts)))
     found: dict[CodeType, list[FunctionType]] = defaultdict(list)
     for thing in gc.get_objects():
-        if isinstance(thing, FunctionType):
+        if type(thing) is FunctionType:
             found[thing.__code__].append(thing)
     return found
 

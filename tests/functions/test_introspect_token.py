@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from latchkey.domain.errors import TemporarilyUnavailable
-from latchkey.wiring.tokens import authorization
+from latchkey.wiring.tokens import own_authorization
 from tests.support.person import ME, Person
 from tests.support.service import InProcessService
 
@@ -101,7 +101,7 @@ def test_an_outage_is_no_answer(service, ada):
         def authorize(self, *_args, **_options):
             raise TemporarilyUnavailable(retry_after_seconds=2)
 
-    service.put_in_place({authorization: Down()})
+    service.put_in_place({own_authorization: Down()})
     answer = introspect(service, ada.token)
     assert (answer.status, answer.code) == (503, "TEMPORARILY_UNAVAILABLE")
     assert answer.headers["retry-after"] == "2"

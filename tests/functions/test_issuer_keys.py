@@ -17,6 +17,7 @@ from latchkey.storage.memory import MemoryTable
 from tests.support.builders import NOW
 from tests.support.issuer import IssuerServer, public_jwk
 
+pytestmark = pytest.mark.enable_socket
 DISCOVERY = "/.well-known/openid-configuration"
 
 

@@ -17,6 +17,7 @@ from latchkey.domain.limits import (
     ACCESS_TOKEN_CLOCK_SKEW_SECONDS,
     EXTERNAL_TOKEN_LIFETIME_DEFAULT_SECONDS,
 )
+from latchkey.security import external_tokens
 from latchkey.security.external_tokens import (
     ExternalTokenVerifier,
     external_digest,
@@ -235,6 +236,11 @@ def test_other_type_of_a_plain_issuer_is_accepted_when_configured():
         verifier.verify(sign(claims_of("oidc", SECOND)), issuer, NOW)
 
 
+def test_firebase_token_needs_no_type():
+    token = sign(claims_of("firebase", SECOND), headers={"typ": None})
+    assert verify(token, "firebase").subject == "person-1"
+
+
 def test_keys_and_tokens_of_another_issuer_are_refused():
     token = sign(claims_of("keycloak", SECOND))
     assert refusal(token, "oidc") == "issuer"
@@ -331,6 +337,7 @@ def test_only_what_is_needed_of_a_key_is_kept():
         public_jwk("RSA", "k", alg="HS256"),
         public_jwk("RSA", "k", alg="ES256"),
         public_jwk("RSA", ""),
+        {name: text for name, text in public_jwk("RSA", "k").items() if name != "kid"},
         public_jwk("RSA", "k" * 201),
         {**public_jwk("RSA", "k"), "kid": 7},
         public_jwk("RSA", "k", n="AQAB"),
@@ -345,6 +352,27 @@ def test_only_what_is_needed_of_a_key_is_kept():
 )
 def test_key_that_cannot_sign_tokens_is_not_used(jwk):
     assert usable_jwk(jwk) is None
+
+
+def test_exponent_of_an_rsa_key_has_at_most_32_bits():
+    assert usable_jwk(public_jwk("RSA", "k", e="_____w"))
+    assert usable_jwk(public_jwk("RSA", "k", e="AQAAAAE")) is None
+
+
+def test_each_key_is_loaded_once(monkeypatch):
+    of_issuer = {
+        ISSUERS[preset].id: usable_jwk(public_jwk("RSA", "key-1", number))
+        for number, preset in enumerate(("oidc", "keycloak"))
+    }
+    loaded = []
+    load = external_tokens.load_key
+    monkeypatch.setattr(external_tokens, "load_key", lambda *key: loaded.append(key) or load(*key))
+    verifier = ExternalTokenVerifier(lambda issuer, _kid: of_issuer[issuer.id])
+    for _ in range(2):
+        for number, preset in enumerate(("oidc", "keycloak")):
+            token = sign(claims_of(preset, SECOND), number=number)
+            assert verifier.verify(token, ISSUERS[preset], NOW)
+    assert len(loaded) == 2
 
 
 def test_replaced_key_of_the_same_id_is_noticed():
