@@ -196,7 +196,7 @@ def test_failed_export_allows_another_and_can_be_redriven(store, account, queued
     assert store.fail(queued, FailureReason.INTERRUPTED, LATER, some_effects(account))
     assert not store.fail(queued, FailureReason.INTERRUPTED, LATER, some_effects(account))
     failed = next(e for e in store.failed(LATER) if e.id == queued.id)
-    assert failed.lease_until == UNTIL
+    assert (failed.lease_id, failed.lease_until) == (None, UNTIL)
     assert store.ledger_version(account.id) == 2
     assert store.redrive(failed, LATER, some_effects(account))
     assert not store.redrive(failed, LATER, some_effects(account))
