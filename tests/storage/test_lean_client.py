@@ -224,8 +224,8 @@ class Wires:
         assert found == expected
         self.sent.clear()
 
-    def request(self, method, path, body, headers):
-        self._note("lean", method, path, body, headers)
+    def post(self, path, headers, body):
+        self._note("lean", "POST", path, body, headers)
         raise StopIteration
 
     def _by_botocore(self, request, **_):
@@ -444,6 +444,52 @@ def test_announced_end_of_a_connection_is_noticed(server, client, pauses):
     assert pauses == []
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_answer_may_come_in_any_parts(server, client, size):
+    body = json.dumps({"text": "é" * 40_000 if size == 1000 else "é"}).encode()
+    chunks = b"".join(
+        b"%x;n=v\r\n%s\r\n" % (len(part), part)
+        for part in (body[at : at + size] for at in range(0, len(body), size))
+    )
+
+    def slowly(_):
+        (connection,) = server._open
+        for answer in (response(body=body), CHUNKED + chunks + b"0\r\n\r\n"):
+            for at in range(0, len(answer), size):
+                connection.sendall(answer[at : at + size])
+            yield
+
+    sending = slowly(None)
+    server.play(lambda _: next(sending) or b"", lambda _: next(sending) or b"")
+    assert get_item(client) == get_item(client) == json.loads(body)
+    assert server.connections == 1
+
+
+def test_header_with_a_line_break_is_not_sent(server, client, monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a\r\nx-amz-target: b")
+    with pytest.raises(TemporarilyUnavailable):
+        get_item(client)
+    assert server.requests == []
+
+
+def test_answer_that_drips_is_unavailable_in_time(server, client, monkeypatch):
+    monkeypatch.setattr(lean_client, "AWS_READ_SECONDS", 0.2)
+
+    def drip(_):
+        connection = server._open[-1]
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                connection.sendall(b"H")
+                time.sleep(0.05)
+        return b""
+
+    server.play(*[drip] * AWS_ATTEMPTS)
+    started = time.monotonic()
+    with pytest.raises(TemporarilyUnavailable):
+        get_item(client)
+    assert time.monotonic() - started < 4
+
+
 def test_threads_do_not_share_a_connection(server, client):
     together = threading.Barrier(3)
 
@@ -468,8 +514,7 @@ def test_timeouts_are_those_of_botocore(server, client):
     assert CLIENT_CONFIG.retries["total_max_attempts"] == AWS_ATTEMPTS
     client.connect()
     (connection,) = client._idle
-    assert connection.timeout == AWS_CONNECT_SECONDS
-    assert connection.sock.gettimeout() == AWS_READ_SECONDS
+    assert connection.socket.gettimeout() == AWS_READ_SECONDS
 
 
 # Retries ----------------------------------------------------------------------------------------
@@ -493,6 +538,24 @@ PASSING = {
     "a chunk beyond any memory": Close(CHUNKED + b"f" * 30 + b"\r\n{}\r\n0\r\n\r\n"),
     "a chunk of a negative length": Close(CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n"),
     "a chunk that is cut": Close(CHUNKED + b"20\r\n{}"),
+    "a chunk without its end": Close(CHUNKED + b"2\r\n{}0\r\n\r\n"),
+    "chunks with trailers": Close(CHUNKED + b"2\r\n{}\r\n0\r\nA: b\r\n\r\n"),
+    "chunks and a length": Close(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + CHUNKED[17:] + b"2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "an unknown coding": Close(CHUNKED.replace(b"chunked", b"gzip") + b"{}"),
+    "no length": Close(b"HTTP/1.1 200 OK\r\n\r\n{}"),
+    "two lengths": response(content_length="2"),
+    "a signed length": response(Content_Length="+2"),
+    "a length in other digits": Close("HTTP/1.1 200 OK\r\nContent-Length: ²\r\n\r\n{}".encode()),
+    "more than the answer": response() + b"{}",
+    "two answers": response() + response(),
+    "an interim answer": Close(b"HTTP/1.1 100 Continue\r\n\r\n" + response()),
+    "a folded header": Close(b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\n{}"),
+    "a header without a colon": Close(b"HTTP/1.1 200 OK\r\nA\r\nContent-Length: 2\r\n\r\n{}"),
+    "headers without an end": Close(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000),
+    "HTTP/2": Close(b"HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+    "a status of four digits": Close(b"HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\n{}"),
     "not HTTP": Close(b"\x15\x03\x01\r\n\r\n"),
     "internal error": refusal("InternalServerError", 500),
     "unavailable": refusal("ServiceUnavailable", 503),

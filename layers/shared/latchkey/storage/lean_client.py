@@ -16,12 +16,10 @@ import contextlib
 import json
 import os
 import random
-import select
 import ssl
 import time
 import zlib
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -35,13 +33,14 @@ from latchkey.domain.limits import (
 )
 from latchkey.storage.aws import AwsError
 from latchkey.storage.credentials import CredentialsSource
+from latchkey.storage.lean_http import BrokenAnswer, Connection
 from latchkey.storage.sigv4 import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from http.client import HTTPResponse
 
     from latchkey.storage.aws import Wire
+    from latchkey.storage.lean_http import Answer
 
 type Service = Literal["dynamodb", "ssm", "lambda"]
 
@@ -129,7 +128,7 @@ class LeanClient:
         self._path = self._address.path or "/"
         self._offset = 0.0
         self._budget = _RETRY_BUDGET
-        self._idle: list[HTTPConnection] = []
+        self._idle: list[Connection] = []
 
     def call(self, operation: str, request: Wire) -> Wire:
         """See aws.Client.call."""
@@ -184,38 +183,37 @@ class LeanClient:
         connection = None
         try:
             connection = self._take()
-            connection.request("POST", self._path, body, signed)
-            response = connection.getresponse()
-            content = response.read()
-        except (HTTPException, OSError, OverflowError, ValueError) as error:
-            # Also a response that ended early or came too late, and one with a broken length, for
-            # which http.client has no exception of its own. Nothing else may read the rest.
+            answer = connection.post(self._path, signed, body)
+        except (BrokenAnswer, OSError, ValueError) as error:
+            # Nothing may read the rest of a response that ended early, came too late or is broken.
             if connection is not None:
                 connection.close()
             raise _Failure(type(error).__name__) from error
-        if not response.will_close:
+        if answer.stays_open:
             self._idle.append(connection)
-        checksum = response.getheader("x-amz-crc32")
-        if checksum is not None and checksum != str(zlib.crc32(content)):
+        else:
+            connection.close()
+        checksum = answer.headers.get("x-amz-crc32")
+        if checksum is not None and checksum != str(zlib.crc32(answer.content)):
             raise _Failure("checksum")
-        if response.status == 200:  # noqa: PLR2004 - OK
-            answer = _parse(content)
+        if answer.status == 200:  # noqa: PLR2004 - OK
+            parsed = _parse(answer.content)
             # An error must not count as "there is no such item", or as a successful write.
-            if "__type" not in answer:
-                return answer
-        return self._refused(response, content)
+            if "__type" not in parsed:
+                return parsed
+        return self._refused(answer)
 
-    def _refused(self, response: HTTPResponse, content: bytes) -> Wire:
+    def _refused(self, answer: Answer) -> Wire:
         """Raise what an error response means."""
         try:
-            body = _parse(content)
+            body = _parse(answer.content)
         except _Failure:
             body = {}
-        code = str(body.get("__type") or response.status).rpartition("#")[2]
-        throttled = code in _THROTTLES or response.status == _TOO_MANY_REQUESTS
-        if throttled or code in _PASSING or response.status >= _SERVER_ERROR:
+        code = str(body.get("__type") or answer.status).rpartition("#")[2]
+        throttled = code in _THROTTLES or answer.status == _TOO_MANY_REQUESTS
+        if throttled or code in _PASSING or answer.status >= _SERVER_ERROR:
             raise _Failure(code, throttled=throttled)
-        if code in _WRONG_TIME and self._is_clock_corrected(response.getheader("date")):
+        if code in _WRONG_TIME and self._is_clock_corrected(answer.headers.get("date")):
             raise _WrongTimeError(code, body)
         raise AwsError(code, body)
 
@@ -235,30 +233,24 @@ class LeanClient:
 
     # Connections -------------------------------------------------------------------------------
 
-    def _take(self) -> HTTPConnection:
+    def _take(self) -> Connection:
         """Return an idle connection that AWS has not closed, or a new one."""
         while self._idle:
             connection = self._idle.pop()
-            if not _is_closed(connection):
+            if not connection.is_closed():
                 return connection
             connection.close()
         return self._open()
 
-    def _open(self) -> HTTPConnection:
-        host, port = self._address.hostname or "", self._address.port
-        if self._address.scheme == "http":
-            connection = HTTPConnection(host, port, timeout=AWS_CONNECT_SECONDS)
-        else:
-            connection = HTTPSConnection(
-                host, port, timeout=AWS_CONNECT_SECONDS, context=tls_context()
-            )
-        try:
-            connection.connect()
-        except OSError:
-            connection.close()
-            raise
-        connection.sock.settimeout(AWS_READ_SECONDS)
-        return connection
+    def _open(self) -> Connection:
+        is_secure = self._address.scheme != "http"
+        return Connection(
+            self._address.hostname or "",
+            self._address.port or (443 if is_secure else 80),
+            tls_context() if is_secure else None,
+            connect_seconds=AWS_CONNECT_SECONDS,
+            read_seconds=AWS_READ_SECONDS,
+        )
 
 
 def endpoint(service: Service, region: str, env: Mapping[str, str] = os.environ) -> str:
@@ -289,27 +281,6 @@ def _installed_roots() -> str:
     if spec is None or spec.origin is None:
         raise FileNotFoundError("botocore")
     return spec.origin.removesuffix("__init__.py") + "cacert.pem"
-
-
-def _is_closed(connection: HTTPConnection) -> bool:
-    """Return whether AWS has closed an idle connection.
-
-    What else can be read of an idle connection are session tickets, which TLS 1.3 sends after the
-    handshake.
-    """
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN | select.POLLPRI)
-    if not poll.poll(0):
-        return False
-    connection.sock.settimeout(0)
-    try:
-        connection.sock.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        connection.sock.settimeout(AWS_READ_SECONDS)
-        return False
-    except OSError:
-        return True
-    return True  # its end, or an answer to no request
 
 
 def _parse(content: bytes) -> Wire:
