@@ -56,6 +56,8 @@ FILES = {
     "suppressed-mail.json",
     "suppressed-mail.csv",
     "security-history.csv",
+    "identities.json",
+    "identities.csv",
     "exports.json",
     "exports.csv",
     "manifest.json",

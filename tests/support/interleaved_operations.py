@@ -435,6 +435,7 @@ ELSEWHERE = {
     "anchor_audit": "signs the audit chains' heads; test_audit_chain.py",
     "archive_audit": "copies blocks of the audit trail; test_audit_chain.py",
     "chain_audit": "appends to the audit chains from the stream; test_audit_campaigns.py",
+    "fetch_issuer_keys": "stores public keys of other issuers; test_issuer_keys.py",
     "index_requests": "sorts packs of requests into files; test_request_index.py",
     "introspectToken": "notes a use, as the authorizer does; test_introspect_token.py",
     "record_mail_events": "notes which addresses bounce; test_mail_events.py",

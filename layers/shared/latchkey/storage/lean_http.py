@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RECEIVED_BYTES = 65_536
-"""What one call reads at most."""
+_RECEIVED_BYTES = 16_384
+"""What one call reads at most. A record of TLS has no more. Source: RFC 8446 section 5.1."""
 
 _HEAD_MAX_BYTES = 65_536
 _BODY_MAX_BYTES = 64 * 1024 * 1024
