@@ -371,7 +371,9 @@ def create_tables() -> None:
         properties = load()["Resources"][logical_id]["Properties"]
         taken = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
         present = {key: properties[key] for key in taken if key in properties}
-        client.create_table(TableName=NAMES[logical_id], **present)
+        # A request that an emulator on a busy machine answers late is repeated.
+        with contextlib.suppress(client.exceptions.ResourceInUseException):
+            client.create_table(TableName=NAMES[logical_id], **present)
 
 
 def _table_calls(operation: str, request: Wire) -> Iterator[Call]:
