@@ -85,6 +85,14 @@ def test_every_row_is_chained_and_the_trail_verifies(service):
     assert (report.rows, report.anchors) == (15, 1)
 
 
+def test_repeated_delivery_stores_no_file(service):
+    live(service)
+    chain(service)
+    stored = set(service.audit_vault.objects)
+    assert chain(service)["repeated"] == 15
+    assert set(service.audit_vault.objects) == stored
+
+
 def test_erasure_keeps_the_chain_valid_and_makes_rows_unreadable(service):
     person = Person(service)
     subject = service.services[account_store].get(person.id).audit

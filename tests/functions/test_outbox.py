@@ -97,6 +97,14 @@ def test_sweep_sends_lost_messages(service):
     assert service.queues.sent[Queue.MAIL] == [lost]
 
 
+def test_sweep_counts_only_what_was_sent(service):
+    put(service)
+    put(service, Queue.PURGE)
+    service.clock.advance(hours=1)
+    service.queues.refuses = {Queue.PURGE}
+    assert service.services[outbox_relay].relay_overdue(service.clock.now()) == 1
+
+
 def test_repeated_delivery_is_processed_once(service):
     work, message_id = Work(), put(service)
     handler = work.handler()
