@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections import Counter
@@ -150,14 +151,17 @@ def bucket(stack):
 
 
 def change(stack: LocalStack, item: dict[str, Any], **numbers: int) -> None:
-    """Set numbers of an item: so long ago, or by now over."""
-    stack.client("dynamodb").update_item(
-        TableName=stack.table_name,
-        Key={name: item[name] for name in ("pk", "sk")},
-        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in numbers),
-        ExpressionAttributeNames={f"#{name}": name for name in numbers},
-        ExpressionAttributeValues={f":{name}": {"N": str(n)} for name, n in numbers.items()},
-    )
+    """Set numbers of an item: so long ago, or by now over. An item that is gone stays so."""
+    dynamodb = stack.client("dynamodb")
+    with contextlib.suppress(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.update_item(
+            TableName=stack.table_name,
+            Key={name: item[name] for name in ("pk", "sk")},
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in numbers),
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeNames={f"#{name}": name for name in numbers},
+            ExpressionAttributeValues={f":{name}": {"N": str(n)} for name, n in numbers.items()},
+        )
 
 
 def objects(stack: LocalStack, bucket: str, export_id: ExportId) -> list[str]:
