@@ -73,6 +73,8 @@ PARTITIONS = (
     Partition("TOKEN#<token>", "main", r"TOKEN#\w+", "a link or code"),
     Partition("REGISTRATION#<digest>", "main", r"REGISTRATION#\w+", "an idempotency key"),
     Partition("RECEIPT#<receipt>", "main", r"RECEIPT#\w+", "an erasure"),
+    Partition("ERASED#<identity>", "main", r"ERASED#\w+", "a person", note="erased identity"),
+    Partition("ISSUERS", "main", r"ISSUERS", EVERYBODY, note="fetched keys of other issuers"),
     Partition("LIMIT#<name>#<whose>", "main", r"LIMIT#.+", "a client, network or account"),
     Partition("TASK#<task>", "main", r"TASK#.+", "a schedule", note="once a run"),
     Partition("OUTBOX#HEARTBEAT", "main", r"OUTBOX#HEARTBEAT", "a schedule", note="once a run"),

@@ -753,13 +753,13 @@ def test_the_archive_continues_where_its_time_was_up(trail, monkeypatch):
     assert (report.findings, report.rows) == ([], 600)
 
 
-def test_a_sample_of_many_rows_is_compared_with_their_blocks(trail, monkeypatch):
-    monkeypatch.setattr("latchkey.flows.audit_archive.AUDIT_COMPARED_ROWS", 200)
+def test_a_sample_of_many_rows_is_compared_with_their_blocks(trail):
     trail.append(trail.flow(), trail.write(1_000))
     for row in trail.rows[::2]:
         trail.table._items[keys.Key(row.row["pk"], row.row["sk"], "audit")]["outcome"] = "NO"
     trail.clock.advance(hours=2)
-    result = archive(trail).archive(trail.clock.now(), lambda: 900)
+    flow = dataclasses.replace(archive(trail), compared_rows=200)
+    result = flow.archive(trail.clock.now(), lambda: 900)
     assert result.rows == 1_000
     assert 50 < len(result.changed) < 150  # 100 are expected
     assert set(result.changed) <= {row.row["sk"] for row in trail.rows[::2]}

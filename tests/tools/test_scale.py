@@ -85,6 +85,15 @@ def simulate(scenario, directory):
         return simulation, simulation.run()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def credentials():
+    """What boto3 needs to make clients. They send nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "simulated")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "simulated")
+        yield
+
+
 @pytest.fixture(scope="module")
 def minute(tmp_path_factory):
     """A minute of the mix, with all functions, until nothing is left to do."""

@@ -148,6 +148,7 @@ export const de: Messages = {
   "step_security-history": "Sicherheitsverlauf",
   step_avatar: "Bild",
   step_exports: "Exporte",
+  step_identities: "verknüpfte Identitäten",
   "step_suppressed-mail": "gestoppte Mails",
   step_packing: "Datei wird gepackt",
   step_done: "fertig",

@@ -156,6 +156,7 @@ const en = {
   "step_security-history": "security history",
   step_avatar: "picture",
   step_exports: "exports",
+  step_identities: "linked identities",
   "step_suppressed-mail": "stopped emails",
   step_packing: "packing the file",
   step_done: "done",
