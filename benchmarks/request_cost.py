@@ -89,12 +89,12 @@ class Instructions:
 
 MEASURED = {
     "empty": Instructions(init=142, first=0.5, warm=0.47, trips=0),
-    "authorizer": Instructions(init=398, first=30.3, warm=2.91, trips=1),
-    "list_sessions": Instructions(init=399, first=24.8, warm=7.47, trips=1),
-    "get_me": Instructions(init=399, first=16.7, warm=2.25, trips=1),
-    "refresh": Instructions(init=490, first=38.3, warm=6.01, trips=3),
-    "login": Instructions(init=1424, first=1200, warm=223, trips=6),
-    "register": Instructions(init=3714, first=381, warm=257, trips=2),
+    "authorizer": Instructions(init=402, first=30.4, warm=2.53, trips=1),
+    "list_sessions": Instructions(init=404, first=24.8, warm=7.02, trips=1),
+    "get_me": Instructions(init=404, first=16.3, warm=1.63, trips=1),
+    "refresh": Instructions(init=492, first=37.5, warm=4.65, trips=3),
+    "login": Instructions(init=1427, first=1196, warm=221, trips=6),
+    "register": Instructions(init=1802, first=1219, warm=251, trips=2),
 }
 """In November 2026. A list has ten sessions."""
 

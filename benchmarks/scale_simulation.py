@@ -176,7 +176,7 @@ def _outage(function: str, *functions: str, minutes: int, down: int, parts: int)
 
 
 SCENARIOS = {
-    "mix": Scenario("15 minutes of the mix", MIX, 15 * MINUTE, (*TRAIL, *MAIL)),
+    "mix": Scenario("one hour of the mix", MIX, 60 * MINUTE, (*TRAIL, *MAIL)),
     "flood": Scenario("3 minutes of 20,000 anonymous requests a second", FLOOD, 3 * MINUTE, TRAIL),
     "record_requests": _outage(
         "record_requests", "record_requests", "index_requests", minutes=60, down=20, parts=32
